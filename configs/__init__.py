@@ -1,0 +1,1 @@
+"""Shipped targets, engines, queue templates and reference data: files only, no code."""

@@ -1,0 +1,1 @@
+"""The screening campaign: sources, candidates, surrogate, sampler, store, workers and CLI."""

@@ -1,0 +1,75 @@
+"""What a source gives: a stream of records, one for every entry, readable or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from screening.errors import ScreenError
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+Scalar = str | int | float | bool | None
+
+
+class SourceError(ScreenError):
+    """A source as a whole cannot be read: unknown, missing, or without any structure file."""
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """One entry of a source.
+
+    Exactly one of `structure` and `error` is set.
+
+    Attributes
+    ----------
+    material_id : str
+        The entry's name within its source.
+    structure : Structure or None
+        As found there, in any cell.
+    error : str or None
+        Why the entry could not be read, in one sentence.
+    location : str
+        File and place in it, for messages.
+    properties : dict
+        Extra scalar facts the source states about the entry.
+    """
+
+    material_id: str
+    structure: Structure | None
+    error: str | None
+    location: str
+    properties: dict[str, Scalar] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """A place that crystals come from."""
+
+    @property
+    def spec(self) -> str:
+        """How the user named the source; `open_source(spec)` opens it again."""
+        ...
+
+    def records(self) -> Iterator[SourceRecord]:
+        """Stream the entries; one that cannot be read gives a record with an error."""
+        ...
+
+
+def scalar_properties(entry: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Keep what is a single fact and survives JSON: no lists, no NaN."""
+    return {
+        key: value
+        for key, value in entry.items()
+        if isinstance(value, str | int | float | bool | None)
+        and not (isinstance(value, float) and not math.isfinite(value))
+    }
+
+
+def first_line(error: Exception) -> str:
+    """Put a parser's exception in half a sentence."""
+    text = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

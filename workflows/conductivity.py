@@ -1,0 +1,280 @@
+"""Lattice thermal conductivity of a crystal: relaxation → phonons → stability gate → κ."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jobflow import Flow, Maker, Response, job
+
+from workflows.documents import (
+    MeshConductivity,
+    PhononDocument,
+    RelaxationDocument,
+    StepCost,
+    ThermalConductivityDocument,
+)
+from workflows.forces import joined, queue_forces
+from workflows.lattice_dynamics import harmonic, third_order, transport
+from workflows.lattice_dynamics.cells import conventional_cell, q_mesh, supercell_matrix
+from workflows.phonons import PhononMaker
+from workflows.recipes import ThermalConductivityRecipe, ThirdOrderRecipe, TransportRecipe
+from workflows.relaxation import RelaxationMaker
+
+if TYPE_CHECKING:
+    from phono3py import Phono3py
+    from pymatgen.core import Structure
+
+    from workflows.engines import AseEngine
+    from workflows.lattice_dynamics.third_order import ThirdOrderPlan
+
+ROOM_TEMPERATURE_K = 300.0
+
+
+@dataclass
+class ConductivityMaker(Maker):
+    """Maker of the anharmonic step: third-order force constants and κ.
+
+    Parameters
+    ----------
+    engine
+        What computes forces.
+    third_order
+        How third-order force constants are sampled.
+    transport
+        Temperatures, q-meshes, scattering.
+    """
+
+    engine: AseEngine
+    name: str = "conductivity"
+    third_order: ThirdOrderRecipe = field(default_factory=ThirdOrderRecipe)
+    transport: TransportRecipe = field(default_factory=TransportRecipe)
+
+    @job(
+        output_schema=ThermalConductivityDocument,
+        data=["spectrum", "transport", "phono3py_params"],
+    )
+    def make(
+        self,
+        relaxation: RelaxationDocument,
+        phonons: PhononDocument,
+        chunks: list[dict[str, Any]] | None = None,
+    ) -> ThermalConductivityDocument | Response:
+        """Compute κ, or end at once where the stability gate found imaginary modes.
+
+        Parameters
+        ----------
+        relaxation, phonons
+            Documents of the two steps before.
+        chunks
+            Forces computed by other jobs; None computes them here, or queues those jobs.
+        """
+        if not phonons.stable:
+            return self._unstable(relaxation, phonons)
+        started = time.perf_counter()
+        plan = self.plan(relaxation.structure)
+        supercells = third_order.third_order_supercells(plan)
+        if chunks is None and len(supercells) > self.engine.inline_supercells:
+            return queue_forces(
+                self,
+                relaxation.structure,
+                len(supercells),
+                lambda chunks: self.make(relaxation, phonons, chunks),
+            )
+        forces, elsewhere_s = joined(chunks) if chunks else (self.engine.forces(supercells), 0.0)
+        third_order.set_third_order_forces(plan, forces)
+        forces_s = time.perf_counter() - started + elsewhere_s
+        return self._measured(relaxation, phonons, plan, len(supercells), forces_s)
+
+    def plan(self, structure: Structure) -> ThirdOrderPlan:
+        """Return the displacements for third-order force constants."""
+        cell, centring = conventional_cell(structure)
+        recipe = self.third_order
+        matrix = supercell_matrix(cell, recipe.min_length_a, recipe.max_atoms)
+        return third_order.plan_third_order(cell, centring, matrix, recipe)
+
+    def supercells(self, structure: Structure) -> list[Structure]:
+        """Return the displaced supercells, the same ones in the same order every time."""
+        return third_order.third_order_supercells(self.plan(structure))
+
+    def _measured(
+        self,
+        relaxation: RelaxationDocument,
+        phonons: PhononDocument,
+        plan: ThirdOrderPlan,
+        force_calls: int,
+        forces_s: float,
+    ) -> ThermalConductivityDocument:
+        started = time.perf_counter()
+        cell, centring = conventional_cell(relaxation.structure)
+        phonon = harmonic.load_phonopy_params(str(phonons.phonopy_params))
+        force_constants = third_order.fit_third_order(plan)
+        model = transport.transport_model(cell, centring, phonon, plan, force_constants)
+        recipe = self.transport
+        series = [
+            transport.conductivity(
+                model, mesh, recipe.temperatures_k, isotopes=recipe.isotopes
+            )
+            for mesh in _mesh_series(model, recipe.mesh_lengths_a)
+        ]
+        densest = series[-1]
+        meshes = [
+            MeshConductivity(
+                mesh=each.mesh,
+                kappa_300k_w_per_m_k=each.isotropic_w_per_m_k(ROOM_TEMPERATURE_K),
+                wall_s=each.wall_s,
+            )
+            for each in series
+        ]
+        limit = transport.extrapolate(
+            [each.mesh for each in meshes], [each.kappa_300k_w_per_m_k for each in meshes]
+        )
+        fit_error = self._fit_error(plan, model, meshes[0]) * limit.kappa_w_per_m_k
+        gruneisen = transport.rms_gruneisen(
+            phonon, plan, force_constants, recipe.gruneisen_mesh_length_a, ROOM_TEMPERATURE_K
+        )
+        direct = (
+            transport.direct_conductivity(
+                model, densest.mesh, ROOM_TEMPERATURE_K, isotopes=recipe.isotopes
+            )
+            if recipe.direct_solution
+            else None
+        )
+        return ThermalConductivityDocument(
+            outcome="measured",
+            **self._common(
+                relaxation,
+                phonons,
+                StepCost(step="third-order forces", force_calls=force_calls, wall_s=forces_s),
+                StepCost(
+                    step="transport", force_calls=0, wall_s=time.perf_counter() - started
+                ),
+            ),
+            kappa_300k_w_per_m_k=limit.kappa_w_per_m_k,
+            kappa_300k_error_w_per_m_k=float(np.hypot(limit.error_w_per_m_k, fit_error)),
+            kappa_300k_mesh_error_w_per_m_k=limit.error_w_per_m_k,
+            kappa_300k_fit_error_w_per_m_k=fit_error,
+            kappa_300k_direct_w_per_m_k=direct,
+            kappa_300k_coherence_w_per_m_k=densest.isotropic_coherence_w_per_m_k(
+                ROOM_TEMPERATURE_K
+            ),
+            temperatures_k=densest.temperatures_k.tolist(),
+            kappa_tensor_w_per_m_k=np.round(densest.kappa_w_per_m_k, 6).tolist(),
+            meshes=meshes,
+            isotope_scattering=recipe.isotopes,
+            nac=phonons.nac,
+            solver="direct" if recipe.direct_solution else "rta",
+            gruneisen_rms=gruneisen,
+            third_order_route=self.third_order.route,
+            third_order_supercell_matrix=plan.model.supercell_matrix.tolist(),
+            third_order_supercells=force_calls,
+            third_order_basis_size=plan.basis_size,
+            third_order_cutoff_a=self.third_order.cutoff_a,
+            displacement_distance_a=self.third_order.distance_a,
+            transport=densest.accumulation(ROOM_TEMPERATURE_K),
+            phono3py_params=transport.phono3py_params(model),
+        )
+
+    def _fit_error(
+        self, plan: ThirdOrderPlan, model: Phono3py, coarsest: MeshConductivity
+    ) -> float:
+        """Return the relative change of κ when a quarter of the random pairs is left out.
+
+        Measured on the coarsest mesh; 0 for finite displacements, where nothing is fitted.
+        """
+        if plan.pairs is None:
+            return 0.0
+        fewer = plan.pairs - max(1, plan.pairs // 4)
+        if not third_order.is_determined(plan, fewer):
+            return 0.0 if plan.pairs > fewer else 0.0
+        subset = third_order.fit_third_order(plan, fewer)
+        model.fc3, model.fc3_nonzero_indices = subset.third_order, subset.nonzero
+        changed = transport.conductivity(
+            model, coarsest.mesh, [ROOM_TEMPERATURE_K], isotopes=self.transport.isotopes
+        ).isotropic_w_per_m_k(ROOM_TEMPERATURE_K)
+        return abs(changed / coarsest.kappa_300k_w_per_m_k - 1)
+
+    def _unstable(
+        self, relaxation: RelaxationDocument, phonons: PhononDocument
+    ) -> ThermalConductivityDocument:
+        return ThermalConductivityDocument(
+            outcome="unstable",
+            reason=(
+                f"imaginary modes: lowest frequency {phonons.min_frequency_thz:.2f} THz on a "
+                f"{'×'.join(map(str, phonons.stability_mesh))} q-mesh, threshold "
+                f"{phonons.stability_threshold_thz:.2f} THz"
+            ),
+            **self._common(relaxation, phonons),
+        )
+
+    def _common(
+        self, relaxation: RelaxationDocument, phonons: PhononDocument, *costs: StepCost
+    ) -> dict[str, Any]:
+        steps = [relaxation.cost, phonons.cost, *costs]
+        return {
+            "formula": relaxation.structure.reduced_formula,
+            "structure": relaxation.structure,
+            "min_frequency_thz": phonons.min_frequency_thz,
+            "max_frequency_thz": phonons.max_frequency_thz,
+            "volume_a3_per_atom": relaxation.volume_a3_per_atom,
+            "force_calls": sum(step.force_calls for step in steps),
+            "wall_s": sum(step.wall_s for step in steps),
+            "costs": steps,
+            "provenance": self.engine.provenance(),
+            "spectrum": phonons.spectrum,
+        }
+
+
+@dataclass
+class ThermalConductivityMaker(Maker):
+    """Maker of the whole flow for one crystal.
+
+    Parameters
+    ----------
+    engine
+        What computes energies, forces and stresses in every step.
+    recipe
+        Settings of all steps.
+    """
+
+    engine: AseEngine
+    name: str = "thermal conductivity"
+    recipe: ThermalConductivityRecipe = field(default_factory=ThermalConductivityRecipe)
+
+    def make(self, structure: Structure) -> Flow:
+        """Return the flow; its output is a `ThermalConductivityDocument`."""
+        relaxation_maker, phonon_maker, conductivity_maker = self._makers()
+        relaxation = relaxation_maker.make(structure)
+        phonons = phonon_maker.make(relaxation.output.structure)
+        conductivity = conductivity_maker.make(relaxation.output, phonons.output)
+        return Flow(
+            [relaxation, phonons, conductivity],
+            output=conductivity.output,
+            name=f"{self.name} {structure.reduced_formula}",
+        )
+
+    def estimate_force_calls(self, structure: Structure) -> int:
+        """Return about how many force calls `make` will need, relaxation taken as 20 steps."""
+        _, phonon_maker, conductivity_maker = self._makers()
+        displaced = len(phonon_maker.supercells(structure))
+        return 20 + displaced + len(conductivity_maker.supercells(structure))
+
+    def _makers(self) -> tuple[RelaxationMaker, PhononMaker, ConductivityMaker]:
+        recipe = self.recipe
+        return (
+            RelaxationMaker(self.engine, recipe=recipe.relaxation),
+            PhononMaker(self.engine, recipe=recipe.phonons),
+            ConductivityMaker(
+                self.engine, third_order=recipe.third_order, transport=recipe.transport
+            ),
+        )
+
+
+def _mesh_series(
+    model: Phono3py, lengths_a: tuple[float, ...]
+) -> list[tuple[int, int, int]]:
+    """Return the distinct meshes of the series, ascending."""
+    meshes = [q_mesh(model.primitive.cell, length) for length in lengths_a]
+    return list(dict.fromkeys(meshes))

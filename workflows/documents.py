@@ -1,0 +1,173 @@
+"""Result documents: the vocabulary that the physics and the campaign share.
+
+Every number carries its unit in its field name.  These classes are what reaches MongoDB, so a
+renamed field is a schema change: raise `SCHEMA_VERSION` and say so in the changelog.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pymatgen.core import Structure
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["measured", "unstable"]
+"""What a finished flow found.  A flow that raised has no document: it is `failed`."""
+
+
+class Document(BaseModel):
+    """A stored record; unknown fields are refused, so that a typo is not silently dropped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Provenance(Document):
+    """Which engine and which code produced a number.
+
+    Parameters
+    ----------
+    engine
+        Name of the engine (``sevennet-0``, ``emt``, ``vasp``, …).
+    calculator
+        Import path of the calculator behind it.
+    arguments
+        Arguments that the calculator was built with.
+    versions
+        Versions of the packages that shaped the number.
+    hostname
+        Machine that ran the step.
+    """
+
+    engine: str
+    calculator: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    hostname: str = ""
+
+
+class StepCost(Document):
+    """What one step of a flow cost: its name, force calls and wall time."""
+
+    step: str
+    force_calls: int
+    wall_s: float
+
+
+class RelaxationDocument(Document):
+    """A cell relaxed under its own symmetry."""
+
+    structure: Structure
+    energy_ev_per_atom: float
+    volume_a3_per_atom: float
+    initial_volume_a3_per_atom: float
+    max_force_ev_per_a: float
+    max_stress_gpa: float
+    steps: int
+    space_group_number: int
+    cost: StepCost
+    provenance: Provenance
+
+
+class SpectrumDocument(Document):
+    """Curves of a phonon calculation, kept out of the result document because of their size."""
+
+    dos_frequency_thz: list[float]
+    dos_per_thz: list[float]
+    """Phonon density of states per primitive cell, normalised to 3 × the number of atoms."""
+    band_distance_per_a: list[list[float]]
+    """One list a segment of the seekpath path: distance along the path, 2π not included."""
+    band_frequency_thz: list[list[list[float]]]
+    """Same segments, shape (points, branches); imaginary modes are negative."""
+    band_labels: list[tuple[str, str]]
+
+
+class PhononDocument(Document):
+    """Harmonic phonons and the verdict of the stability gate."""
+
+    stable: bool
+    min_frequency_thz: float
+    """Lowest frequency on the gate's q-mesh, acoustic modes at Γ left out; negative: imaginary."""
+    stability_threshold_thz: float
+    stability_mesh: tuple[int, int, int]
+    max_frequency_thz: float
+    acoustic_sum_rule_violation_ev_per_a2: float
+    """Largest |Σ_j Φ(i,j)| before symmetrisation: a check of the engine's forces."""
+    supercell_matrix: list[list[int]]
+    supercell_atoms: int
+    displacement_distance_a: float
+    nac: bool
+    """Whether the non-analytical term correction (Born charges) was applied."""
+    cost: StepCost
+    provenance: Provenance
+    spectrum: dict[str, Any] | SpectrumDocument
+    """Inline, or the reference to the blob it is stored in."""
+    phonopy_params: dict[str, Any] | str
+    """phonopy's own parameter file (YAML) with displacements and forces; or its blob reference."""
+
+
+class MeshConductivity(Document):
+    """κ on one q-mesh."""
+
+    mesh: tuple[int, int, int]
+    kappa_300k_w_per_m_k: float
+    wall_s: float
+
+
+class TransportDocument(Document):
+    """Mode-resolved curves at 300 K on the densest mesh."""
+
+    frequency_thz: list[float]
+    cumulative_kappa_of_frequency_w_per_m_k: list[float]
+    mean_free_path_angstrom: list[float]
+    cumulative_kappa_of_mean_free_path_w_per_m_k: list[float]
+
+
+class ThermalConductivityDocument(Document):
+    """Lattice thermal conductivity of one crystal, or the reason why it has none.
+
+    `kappa_300k_w_per_m_k` is the value to rank by: the isotropic mean tr(κ)/3 at 300 K,
+    extrapolated to an infinitely dense q-mesh, `kappa_300k_error_w_per_m_k` its error bar
+    (q-mesh and force-constant fit in quadrature; not the engine's own error).
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    outcome: Outcome
+    reason: str = ""
+    formula: str
+    structure: Structure
+    kappa_300k_w_per_m_k: float | None = None
+    kappa_300k_error_w_per_m_k: float | None = None
+    kappa_300k_mesh_error_w_per_m_k: float | None = None
+    kappa_300k_fit_error_w_per_m_k: float | None = None
+    kappa_300k_direct_w_per_m_k: float | None = None
+    """Direct solution of the linearised Boltzmann equation on the densest mesh, on request."""
+    kappa_300k_coherence_w_per_m_k: float | None = None
+    """Wigner (coherence) contribution on the densest mesh, not part of the value above."""
+    temperatures_k: list[float] = Field(default_factory=list)
+    kappa_tensor_w_per_m_k: list[list[float]] = Field(default_factory=list)
+    """Shape (temperatures, 6): xx, yy, zz, yz, xz, xy on the densest mesh."""
+    meshes: list[MeshConductivity] = Field(default_factory=list)
+    isotope_scattering: bool | None = None
+    nac: bool | None = None
+    solver: str | None = None
+    gruneisen_rms: float | None = None
+    """Root mean square of the mode Grüneisen parameters, weighted by heat capacity at 300 K."""
+    third_order_route: str | None = None
+    third_order_supercell_matrix: list[list[int]] | None = None
+    third_order_supercells: int | None = None
+    third_order_basis_size: int | None = None
+    third_order_cutoff_a: float | None = None
+    displacement_distance_a: float | None = None
+    min_frequency_thz: float
+    max_frequency_thz: float
+    volume_a3_per_atom: float
+    force_calls: int
+    wall_s: float
+    costs: list[StepCost]
+    provenance: Provenance
+    spectrum: dict[str, Any] | SpectrumDocument | None = None
+    transport: dict[str, Any] | TransportDocument | None = None
+    phono3py_params: dict[str, Any] | str | None = None
+    """phono3py's own parameter file (YAML) with all displacements and forces, or its blob."""

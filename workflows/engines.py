@@ -1,0 +1,223 @@
+"""Engines: what computes energies, forces and stresses.
+
+An engine is data (a name, an import path, arguments, the elements it knows) plus the two things
+a flow asks of it: relax a cell, and give forces for a list of supercells.  `ENGINE_KINDS` is the
+plug-in table: a new kind of engine is one class with this protocol and one row.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import json
+import platform
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from monty.json import MSONable
+
+from workflows.documents import Provenance, RelaxationDocument, StepCost
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+    from numpy.typing import NDArray
+    from pymatgen.core import Structure
+
+    from workflows.recipes import RelaxationRecipe
+
+EV_PER_A3_IN_GPA = 160.21766208
+
+
+class EngineError(RuntimeError):
+    """An engine could not deliver; the message says what and, where known, the remedy."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What a flow needs from a calculator.
+
+    Attributes
+    ----------
+    name
+        The name users type and documents record.
+    inline_supercells
+        Lists of at most this many supercells are computed inside the job that needs them.
+        Longer lists become jobs of this size, so that a restart repeats at most one of them;
+        0 gives every supercell its own job (DFT).
+    """
+
+    name: str
+    inline_supercells: int
+
+    def refusal(self, elements: Iterable[str]) -> str | None:
+        """Return why this engine cannot take these elements, or None."""
+
+    def missing(self) -> str | None:
+        """Return what must be installed before this engine can run, or None."""
+
+    def relax(self, structure: Structure, recipe: RelaxationRecipe) -> RelaxationDocument:
+        """Relax cell and positions under the crystal's own symmetry."""
+
+    def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
+        """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
+
+    def provenance(self) -> Provenance:
+        """Return the engine's identity for the result document."""
+
+
+@dataclass
+class AseEngine(MSONable):
+    """Any ASE calculator that runs inside the worker's process.
+
+    Parameters
+    ----------
+    name
+        Name of the engine.
+    calculator
+        Import path of a calculator class or factory, ``package.module.Callable``.
+    arguments
+        Keyword arguments of that callable.
+    elements
+        Chemical symbols the calculator knows; None where it takes any.
+    distributions
+        Distributions whose versions are recorded, the calculator's own first.
+    install_hint
+        What to type when the calculator's package is missing.
+    inline_supercells
+        See `Engine`.
+    """
+
+    name: str
+    calculator: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    elements: list[str] | None = None
+    distributions: list[str] = field(default_factory=lambda: ["ase"])
+    install_hint: str = ""
+    inline_supercells: int = 64
+
+    def refusal(self, elements: Iterable[str]) -> str | None:
+        """Return why this engine cannot take these elements, or None."""
+        if self.elements is None:
+            return None
+        unknown = sorted(set(elements) - set(self.elements))
+        if not unknown:
+            return None
+        return f"engine '{self.name}' does not know {', '.join(unknown)}"
+
+    def missing(self) -> str | None:
+        """Return what must be installed before this engine can run, or None."""
+        package = self.calculator.split(".", 1)[0]
+        if importlib.util.find_spec(package) is not None:
+            return None
+        return f"Python package '{package}' is not installed; {self.install_hint}".rstrip("; ")
+
+    def relax(self, structure: Structure, recipe: RelaxationRecipe) -> RelaxationDocument:
+        """Relax cell and positions under the crystal's own symmetry.
+
+        Raises
+        ------
+        EngineError
+            When forces and stress are not below tolerance within `recipe.max_steps`.
+        """
+        from ase.constraints import FixSymmetry
+        from ase.filters import FrechetCellFilter
+        from ase.optimize import BFGS
+        from pymatgen.io.ase import AseAtomsAdaptor
+        from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+        started = time.perf_counter()
+        atoms = AseAtomsAdaptor.get_atoms(structure)
+        atoms.calc = self._calculator()
+        atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3))
+        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)
+        converged = optimizer.run(fmax=recipe.force_tolerance_ev_per_a, steps=recipe.max_steps)
+        max_force = float(np.abs(atoms.get_forces()).max())
+        max_stress_gpa = float(np.abs(atoms.get_stress()).max() * EV_PER_A3_IN_GPA)
+        if not converged:
+            raise EngineError(
+                f"{structure.reduced_formula}: not relaxed by '{self.name}' after "
+                f"{recipe.max_steps} steps (largest force {max_force:.2g} eV/Å, stress {max_stress_gpa:.2g} GPa); "
+                "raise max_steps or check the structure"
+            )
+        atoms.set_constraint()
+        relaxed = AseAtomsAdaptor.get_structure(atoms)
+        return RelaxationDocument(
+            structure=relaxed,
+            energy_ev_per_atom=float(atoms.get_potential_energy()) / len(atoms),
+            volume_a3_per_atom=relaxed.volume / len(relaxed),
+            initial_volume_a3_per_atom=structure.volume / len(structure),
+            max_force_ev_per_a=max_force,
+            max_stress_gpa=max_stress_gpa,
+            steps=int(optimizer.nsteps),
+            space_group_number=SpacegroupAnalyzer(relaxed, 1e-3).get_space_group_number(),
+            cost=StepCost(
+                step="relaxation",
+                force_calls=int(optimizer.nsteps) + 1,
+                wall_s=time.perf_counter() - started,
+            ),
+            provenance=self.provenance(),
+        )
+
+    def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
+        """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        calculator = self._calculator()
+        forces = []
+        for supercell in supercells:
+            atoms = AseAtomsAdaptor.get_atoms(supercell)
+            atoms.calc = calculator
+            force = np.asarray(atoms.get_forces(), dtype=np.float64)
+            if not np.isfinite(force).all():
+                raise EngineError(
+                    f"{supercell.reduced_formula}: '{self.name}' returned a force that is no number"
+                )
+            forces.append(force)
+        return forces
+
+    def provenance(self) -> Provenance:
+        """Return the engine's identity for the result document."""
+        return Provenance(
+            engine=self.name,
+            calculator=self.calculator,
+            arguments=self.arguments,
+            versions=package_versions(
+                (*self.distributions, "ase", "phonopy", "phono3py", "symfc", "numpy")
+            ),
+            hostname=platform.node(),
+        )
+
+    def _calculator(self) -> Calculator:
+        return _load_calculator(self.calculator, json.dumps(self.arguments, sort_keys=True))
+
+
+ENGINE_KINDS: dict[str, type[AseEngine]] = {"ase": AseEngine}
+
+
+@functools.lru_cache(maxsize=2)
+def _load_calculator(path: str, arguments_json: str) -> Calculator:
+    # A worker keeps its calculator: loading a potential takes longer than many force calls.
+    module_name, _, attribute = path.rpartition(".")
+    try:
+        factory = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise EngineError(
+            f"calculator '{path}' cannot be loaded ({error}); see `screen doctor`"
+        ) from error
+    return factory(**json.loads(arguments_json))
+
+
+def package_versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Return the installed version of each distribution, leaving out what is not there."""
+    versions = {}
+    for distribution in distributions:
+        try:
+            versions[distribution] = version(distribution)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,115 @@
+"""Cells and meshes: which supercell, which q-mesh, and pymatgen's cells as phonopy's."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from phonopy.structure.atoms import PhonopyAtoms
+    from pymatgen.core import Structure
+
+SYMPREC_A = 1e-4
+"""Tolerance for symmetry after relaxation, in Å."""
+
+
+def conventional_cell(structure: Structure) -> tuple[Structure, str]:
+    """Return the conventional cell in spglib's standard setting and its centring letter.
+
+    spglib's setting, not pymatgen's own: phonopy's centring matrices are defined on it.
+    """
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    analyzer = SpacegroupAnalyzer(structure, SYMPREC_A)
+    return analyzer.get_refined_structure(), analyzer.get_space_group_symbol()[0]
+
+
+def supercell_multiples(
+    lengths_a: tuple[float, float, float],
+    cell_atoms: int,
+    min_length_a: float,
+    max_atoms: int,
+) -> tuple[int, int, int]:
+    """Return how often to repeat a conventional cell along its three axes.
+
+    The supercell is the smallest whose three edges reach `min_length_a`; where that has more
+    than `max_atoms` atoms, the required length is lowered until it fits.  Axes of equal length
+    always get equal multiples, so that the supercell keeps the crystal's point group.
+
+    Parameters
+    ----------
+    lengths_a
+        Edges of the conventional cell in Å.
+    cell_atoms
+        Atoms in the conventional cell.
+    min_length_a
+        Wanted edge of the supercell in Å.
+    max_atoms
+        Most atoms in the supercell; a single conventional cell is always allowed.
+
+    Returns
+    -------
+    tuple of int
+        Multiples along a, b and c.
+    """
+    # The required lengths at which a multiple changes are k × edge; 1e-3 absorbs round-off.
+    steps = sorted(
+        {k * edge for edge in lengths_a for k in range(1, math.ceil(min_length_a / edge) + 1)}
+        | {min_length_a},
+        reverse=True,
+    )
+    for required in steps:
+        if required > min_length_a:
+            continue
+        a, b, c = (max(1, math.ceil(required / edge - 1e-3)) for edge in lengths_a)
+        if a * b * c * cell_atoms <= max_atoms:
+            return a, b, c
+    return 1, 1, 1
+
+
+def supercell_matrix(
+    conventional: Structure, min_length_a: float, max_atoms: int
+) -> NDArray[np.int64]:
+    """Return `supercell_multiples` of a conventional cell as a (3, 3) matrix."""
+    a, b, c = conventional.lattice.abc
+    return np.diag(supercell_multiples((a, b, c), len(conventional), min_length_a, max_atoms))
+
+
+def q_mesh(primitive_lattice_a: NDArray[np.float64], length_a: float) -> tuple[int, int, int]:
+    """Return the q-mesh whose divisions are length × |reciprocal vector|, at least 1 each.
+
+    The reciprocal vectors carry no 2π, so that an orthogonal axis of length a gets length/a
+    divisions; phonopy and phono3py read a single number the same way.
+
+    Parameters
+    ----------
+    primitive_lattice_a
+        Shape (3, 3), rows are the primitive lattice vectors in Å.
+    length_a
+        Wanted real-space length of the mesh in Å.
+    """
+    reciprocal = np.linalg.inv(primitive_lattice_a).T
+    divisions = np.rint(np.linalg.norm(reciprocal, axis=1) * length_a).astype(int)
+    a, b, c = (max(1, int(n)) for n in divisions)
+    return a, b, c
+
+
+def phonopy_cell(structure: Structure) -> PhonopyAtoms:
+    """Return a pymatgen structure as phonopy's cell."""
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    return PhonopyAtoms(
+        symbols=[site.specie.symbol for site in structure],
+        cell=structure.lattice.matrix,
+        scaled_positions=structure.frac_coords,
+    )
+
+
+def pymatgen_cell(cell: PhonopyAtoms) -> Structure:
+    """Return phonopy's cell as a pymatgen structure."""
+    from pymatgen.core import Structure
+
+    return Structure(cell.cell, cell.symbols, cell.scaled_positions)

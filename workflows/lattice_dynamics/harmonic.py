@@ -1,0 +1,151 @@
+"""Harmonic phonons: force constants, the stability gate, density of states and bands."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workflows.documents import SpectrumDocument
+from workflows.lattice_dynamics.cells import SYMPREC_A, phonopy_cell, pymatgen_cell, q_mesh
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from phonopy import Phonopy
+    from pymatgen.core import Structure
+
+
+def harmonic_model(
+    structure: Structure,
+    centring: str,
+    supercell_matrix: Sequence[Sequence[int]],
+    distance_a: float,
+) -> Phonopy:
+    """Return a Phonopy object with symmetry-reduced displacements and no forces yet.
+
+    Parameters
+    ----------
+    structure, centring
+        Conventional cell and its centring, from `conventional_cell`.
+    supercell_matrix
+        Shape (3, 3), from the conventional cell to the supercell.
+    distance_a
+        Length of each displacement in Å.
+    """
+    from phonopy import Phonopy
+
+    phonon = Phonopy(
+        phonopy_cell(structure),
+        supercell_matrix=np.asarray(supercell_matrix),
+        primitive_matrix=centring,
+        symprec=SYMPREC_A,
+        log_level=0,
+    )
+    phonon.generate_displacements(distance=distance_a)
+    return phonon
+
+
+def harmonic_supercells(phonon: Phonopy) -> list[Structure]:
+    """Return the displaced supercells whose forces `set_harmonic_forces` wants, in order."""
+    return [pymatgen_cell(cell) for cell in phonon.supercells_with_displacements or []]
+
+
+def set_harmonic_forces(phonon: Phonopy, forces: Sequence[NDArray[np.float64]]) -> float:
+    """Fit the second-order force constants to `forces`, and symmetrise them.
+
+    Returns
+    -------
+    float
+        Acoustic sum rule violation before symmetrisation: the largest |Σ_j Φ(i, j)| in eV/Å².
+    """
+    phonon.forces = np.asarray(forces)
+    phonon.produce_force_constants()
+    drift = np.abs(np.asarray(phonon.force_constants).sum(axis=1)).max()
+    phonon.symmetrize_force_constants()
+    return float(drift)
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Extreme frequencies on a q-mesh; imaginary modes are negative."""
+
+    mesh: tuple[int, int, int]
+    min_frequency_thz: float
+    max_frequency_thz: float
+
+
+def stability(phonon: Phonopy, mesh_length_a: float) -> Stability:
+    """Return the extreme frequencies on a Γ-centred q-mesh of the given length.
+
+    The three acoustic modes at Γ, zero but for round-off, are left out.
+    """
+    mesh = q_mesh(phonon.primitive.cell, mesh_length_a)
+    phonon.run_mesh(mesh, is_gamma_center=True, with_eigenvectors=False)
+    result = phonon.mesh
+    frequencies = np.array(result.frequencies)
+    at_gamma = np.flatnonzero((np.abs(result.qpoints) < 1e-8).all(axis=1))
+    for index in at_gamma:
+        acoustic = np.argsort(np.abs(frequencies[index]))[:3]
+        frequencies[index, acoustic] = np.nan
+    return Stability(mesh, float(np.nanmin(frequencies)), float(np.nanmax(frequencies)))
+
+
+def spectrum(phonon: Phonopy, mesh_length_a: float, points: int = 51) -> SpectrumDocument:
+    """Return density of states and bands along seekpath's path.
+
+    Parameters
+    ----------
+    mesh_length_a
+        Length that sets the density-of-states mesh.
+    points
+        q-points on each segment of the path.
+    """
+    from phonopy.phonon.band_structure import get_band_qpoints_by_seekpath
+
+    phonon.run_mesh(q_mesh(phonon.primitive.cell, mesh_length_a), is_gamma_center=True)
+    phonon.run_total_dos()
+    dos = phonon.total_dos
+    path, labels, connections = get_band_qpoints_by_seekpath(phonon.primitive, points)
+    phonon.run_band_structure(path, path_connections=connections, labels=labels)
+    bands = phonon.band_structure
+    return SpectrumDocument(
+        dos_frequency_thz=_rounded(dos.frequency_points),
+        dos_per_thz=_rounded(dos.dos),
+        band_distance_per_a=[_rounded(segment) for segment in bands.distances],
+        band_frequency_thz=[
+            [_rounded(point) for point in segment] for segment in bands.frequencies
+        ],
+        band_labels=_segment_labels(labels, connections),
+    )
+
+
+def phonopy_params(phonon: Phonopy) -> str:
+    """Return phonopy's parameter file: cells, displacements, forces, Born charges."""
+    return str(phonon.to_phonopy_yaml(settings={"force_sets": True, "displacements": True}))
+
+
+def load_phonopy_params(params: str) -> Phonopy:
+    """Return the Phonopy object that `phonopy_params` describes, force constants included."""
+    import phonopy
+
+    return phonopy.load(
+        io.StringIO(params), is_compact_fc=True, symmetrize_fc=True, symprec=SYMPREC_A, log_level=0
+    )
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float]:
+    # Five decimals of a THz are far below any engine's error and keep the documents small.
+    return [float(value) for value in np.round(np.asarray(values), 5)]
+
+
+def _segment_labels(labels: list[str], connections: list[bool]) -> list[tuple[str, str]]:
+    """Return the two end labels of every segment; phonopy lists a shared end only once."""
+    segments = []
+    position = 0
+    for connected in connections:
+        segments.append((labels[position], labels[position + 1]))
+        position += 1 if connected else 2
+    return segments

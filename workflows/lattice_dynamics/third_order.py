@@ -1,0 +1,194 @@
+"""Third-order force constants, from finite displacements or from mirrored random ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workflows.lattice_dynamics.cells import SYMPREC_A, phonopy_cell, pymatgen_cell
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from phono3py import Phono3py
+    from pymatgen.core import Structure
+
+    from workflows.recipes import ThirdOrderRecipe
+
+
+@dataclass(frozen=True)
+class ThirdOrderPlan:
+    """Displaced supercells for third-order force constants.
+
+    Parameters
+    ----------
+    model
+        Phono3py object that carries the displacements, no forces yet.
+    recipe
+        What was asked for.
+    basis_size
+        Unknowns of the symfc fit; None for finite displacements.
+    """
+
+    model: Phono3py
+    recipe: ThirdOrderRecipe
+    basis_size: int | None = None
+    pairs: int | None = None
+
+
+def plan_third_order(
+    structure: Structure,
+    centring: str,
+    supercell_matrix: Sequence[Sequence[int]],
+    recipe: ThirdOrderRecipe,
+) -> ThirdOrderPlan:
+    """Return the displacements that `recipe` ask for; the same input gives the same ones."""
+    from phono3py import Phono3py
+
+    model = Phono3py(
+        phonopy_cell(structure),
+        supercell_matrix=np.asarray(supercell_matrix),
+        primitive_matrix=centring,
+        symprec=SYMPREC_A,
+        log_level=0,
+    )
+    if recipe.route == "finite-displacements":
+        model.generate_displacements(
+            distance=recipe.distance_a, cutoff_pair_distance=recipe.cutoff_a
+        )
+        return ThirdOrderPlan(model, recipe)
+    basis_size = _third_order_basis_size(model, recipe.cutoff_a)
+    pairs = max(
+        recipe.min_pairs,
+        math.ceil(recipe.overdetermination * basis_size / _equations(model, 1)),
+    )
+    model.generate_displacements(
+        distance=recipe.distance_a,
+        number_of_snapshots=pairs,
+        is_plusminus=True,
+        random_seed=recipe.seed,
+    )
+    return ThirdOrderPlan(model, recipe, basis_size, pairs)
+
+
+def third_order_supercells(plan: ThirdOrderPlan) -> list[Structure]:
+    """Return the displaced supercells whose forces the plan wants, in order.
+
+    Pairs beyond a finite-displacement cut-off are not computed and left out.
+    """
+    return [
+        pymatgen_cell(cell)
+        for cell in plan.model.supercells_with_displacements
+        if cell is not None
+    ]
+
+
+@dataclass(frozen=True)
+class ThirdOrderForceConstants:
+    """Force constants of the third-order supercell, compact (first index in the primitive cell).
+
+    Parameters
+    ----------
+    second_order
+        Shape (primitive atoms, atoms, 3, 3), eV/Å²: by-product of the same forces.
+    third_order
+        Shape (primitive atoms, atoms, atoms, 3, 3, 3), eV/Å³.
+    nonzero
+        Triplets inside the cut-off, as phono3py uses to skip work; None without a cut-off.
+    """
+
+    second_order: NDArray[np.float64]
+    third_order: NDArray[np.float64]
+    nonzero: NDArray[np.byte] | None
+
+
+def set_third_order_forces(plan: ThirdOrderPlan, forces: Sequence[NDArray[np.float64]]) -> None:
+    """Attach `forces`, in the order of `third_order_supercells`, to the plan's model."""
+    cells = plan.model.supercells_with_displacements
+    given = iter(forces)
+    zeros = np.zeros((len(plan.model.supercell), 3))
+    # phono3py wants a row for every pair; one left out by the cut-off does not enter the fit.
+    plan.model.forces = np.array([zeros if cell is None else next(given) for cell in cells])
+
+
+def fit_third_order(
+    plan: ThirdOrderPlan, pairs: int | None = None
+) -> ThirdOrderForceConstants:
+    """Return the force constants from the plan's forces.
+
+    Parameters
+    ----------
+    pairs
+        Random pairs: fit only the first so many, to see how much the answer still moves.
+
+    Raises
+    ------
+    ValueError
+        When the fit would have fewer equations than unknowns: symfc itself raises nothing and
+        gives nonsense (κ of 10¹⁰ W/m/K was seen).
+    """
+    model = plan.model
+    if plan.recipe.route == "finite-displacements":
+        model.produce_fc3()
+        model.symmetrize_fc3()
+        model.symmetrize_fc2()
+        return ThirdOrderForceConstants(
+            np.array(model.fc2), np.array(model.fc3), model.fc3_nonzero_indices
+        )
+    used = plan.pairs if pairs is None else pairs
+    if used is None or plan.basis_size is None:
+        raise ValueError("random-pairs plan without pairs; make it with plan_third_order")
+    if not is_determined(plan, used):
+        raise ValueError(
+            f"{used} pairs give {_equations(model, used)} equations for "
+            f"{plan.basis_size} unknowns; compute more pairs or lower cutoff_a"
+        )
+    displacements, forces = _pairs(model.dataset, used, plan.pairs)
+    subset = model.dataset
+    try:
+        model.dataset = {"displacements": displacements, "forces": forces}
+        options = None if plan.recipe.cutoff_a is None else f"|cutoff={plan.recipe.cutoff_a}"
+        model.produce_fc3(fc_calculator="symfc", fc_calculator_options=options)
+    finally:
+        model.dataset = subset
+    return ThirdOrderForceConstants(
+        np.array(model.fc2), np.array(model.fc3), model.fc3_nonzero_indices
+    )
+
+
+def is_determined(plan: ThirdOrderPlan, pairs: int) -> bool:
+    """Return whether so many random pairs give at least as many equations as unknowns."""
+    return plan.basis_size is not None and _equations(plan.model, pairs) >= plan.basis_size
+
+
+def _equations(model: Phono3py, pairs: int) -> int:
+    # One pair gives 3N equations for the even part of the force, which is where fc3 sits.
+    return pairs * 3 * len(model.supercell)
+
+
+def _third_order_basis_size(model: Phono3py, cutoff_a: float | None) -> int:
+    """Return the number of independent third-order parameters that symmetry leaves."""
+    from phonopy.interface.symfc import SymfcFCSolver
+
+    options = None if cutoff_a is None else {"cutoff": {3: cutoff_a}}
+    solver = SymfcFCSolver(model.supercell, symmetry=model.symmetry, options=options)
+    return int(solver.estimate_basis_size(orders=[3])[3])
+
+
+def _pairs(
+    dataset: Any, used: int, pairs: int | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return displacements and forces of the first `used` pairs.
+
+    phono3py lists all u first and all −u after them.
+    """
+    displacements = np.asarray(dataset["displacements"])
+    forces = np.asarray(dataset["forces"])
+    half = len(displacements) // 2
+    if pairs != half or not np.allclose(displacements[:half], -displacements[half:]):
+        raise ValueError("displacements are not mirrored pairs in phono3py's order")
+    rows = np.r_[0:used, half : half + used]
+    return displacements[rows], forces[rows]

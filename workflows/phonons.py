@@ -1,0 +1,92 @@
+"""Harmonic phonons of a relaxed crystal and the verdict of the stability gate."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobflow import Maker, Response, job
+
+from workflows.documents import PhononDocument, StepCost
+from workflows.forces import joined, queue_forces
+from workflows.lattice_dynamics import harmonic
+from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
+from workflows.recipes import PhononRecipe
+
+if TYPE_CHECKING:
+    from phonopy import Phonopy
+    from pymatgen.core import Structure
+
+    from workflows.engines import AseEngine
+
+
+@dataclass
+class PhononMaker(Maker):
+    """Maker of the harmonic step.
+
+    Parameters
+    ----------
+    engine
+        What computes forces.
+    recipe
+        Supercell, displacement, stability threshold.
+    """
+
+    engine: AseEngine
+    name: str = "phonons"
+    recipe: PhononRecipe = field(default_factory=PhononRecipe)
+
+    @job(output_schema=PhononDocument, data=["spectrum", "phonopy_params"])
+    def make(
+        self, structure: Structure, chunks: list[dict[str, Any]] | None = None
+    ) -> PhononDocument | Response:
+        """Compute forces, force constants, stability, density of states and bands.
+
+        Parameters
+        ----------
+        structure
+            Relaxed crystal.
+        chunks
+            Forces computed by other jobs; None computes them here, or queues those jobs.
+        """
+        started = time.perf_counter()
+        model = self.model(structure)
+        supercells = harmonic.harmonic_supercells(model)
+        if chunks is None and len(supercells) > self.engine.inline_supercells:
+            return queue_forces(
+                self, structure, len(supercells), lambda chunks: self.make(structure, chunks)
+            )
+        forces, elsewhere_s = joined(chunks) if chunks else (self.engine.forces(supercells), 0.0)
+        drift = harmonic.set_harmonic_forces(model, forces)
+        gate = harmonic.stability(model, self.recipe.stability_mesh_length_a)
+        return PhononDocument(
+            stable=gate.min_frequency_thz >= self.recipe.stability_threshold_thz,
+            min_frequency_thz=gate.min_frequency_thz,
+            max_frequency_thz=gate.max_frequency_thz,
+            stability_threshold_thz=self.recipe.stability_threshold_thz,
+            stability_mesh=gate.mesh,
+            acoustic_sum_rule_violation_ev_per_a2=drift,
+            supercell_matrix=model.supercell_matrix.tolist(),
+            supercell_atoms=len(model.supercell),
+            displacement_distance_a=self.recipe.distance_a,
+            nac=model.nac_params is not None,
+            cost=StepCost(
+                step=self.name,
+                force_calls=len(supercells),
+                wall_s=time.perf_counter() - started + elsewhere_s,
+            ),
+            provenance=self.engine.provenance(),
+            spectrum=harmonic.spectrum(model, self.recipe.spectrum_mesh_length_a),
+            phonopy_params=harmonic.phonopy_params(model),
+        )
+
+    def model(self, structure: Structure) -> Phonopy:
+        """Return the phonopy object with displacements and no forces."""
+        cell, centring = conventional_cell(structure)
+        matrix = supercell_matrix(cell, self.recipe.min_length_a, self.recipe.max_atoms)
+        return harmonic.harmonic_model(cell, centring, matrix, self.recipe.distance_a)
+
+    def supercells(self, structure: Structure) -> list[Structure]:
+        """Return the displaced supercells, the same ones in the same order every time."""
+        return harmonic.harmonic_supercells(self.model(structure))

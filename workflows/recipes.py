@@ -1,0 +1,91 @@
+"""Recipes: the scientific settings of a flow, validated before anything is queued.
+
+Plain pydantic models without heavy imports, so that a campaign's YAML can be checked on a login
+node in milliseconds.  Makers take them as fields.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Recipe(BaseModel):
+    """Frozen settings; an unknown field is an error, not a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RelaxationRecipe(Recipe):
+    """Relaxation of cell and positions under the crystal's own symmetry."""
+
+    force_tolerance_ev_per_a: float = Field(1e-4, gt=0)
+    """Largest force on an atom, and on the cell in the optimiser's units; phonons need it tight."""
+    max_steps: int = Field(500, gt=0)
+
+
+class PhononRecipe(Recipe):
+    """Harmonic force constants by finite displacements, and the stability gate."""
+
+    min_length_a: float = Field(9.5, gt=0)
+    """Wanted edge of the supercell."""
+    max_atoms: int = Field(128, gt=0)
+    distance_a: float = Field(0.01, gt=0)
+    stability_mesh_length_a: float = Field(40.0, gt=0)
+    stability_threshold_thz: float = Field(-0.1, le=0)
+    """A crystal with a frequency below this (imaginary modes count as negative) is unstable."""
+    spectrum_mesh_length_a: float = Field(60.0, gt=0)
+
+
+class ThirdOrderRecipe(Recipe):
+    """How third-order force constants are sampled.
+
+    ``random-pairs`` displaces every atom of a few supercells by `distance_a` in random
+    directions, takes each with its mirror image (u and −u), and fits with symfc.  The mirror
+    image cancels every odd power of u in the mean force, so that neither the harmonic nor the
+    fourth-order term can leak into the third.  ``finite-displacements`` displaces every
+    symmetry-distinct pair of atoms.
+    """
+
+    route: Literal["random-pairs", "finite-displacements"] = "random-pairs"
+    min_length_a: float = Field(9.5, gt=0)
+    max_atoms: int = Field(80, gt=0)
+    distance_a: float = Field(0.03, gt=0)
+    cutoff_a: float | None = Field(None, gt=0)
+    """Atoms farther apart are taken as not interacting; None keeps all the supercell holds."""
+    overdetermination: float = Field(4.0, ge=1)
+    """Random pairs: equations per unknown of the fit."""
+    min_pairs: int = Field(2, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+class TransportRecipe(Recipe):
+    """Thermal conductivity: temperatures, q-meshes, scattering."""
+
+    temperatures_k: tuple[float, ...] = (100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 800.0, 1000.0)
+    mesh_lengths_a: tuple[float, ...] = (23.0, 29.0, 36.0)
+    """Lengths of the q-mesh series, ascending; the value is extrapolated from them."""
+    isotopes: bool = True
+    direct_solution: bool = False
+    """Also solve the linearised Boltzmann equation directly, on the densest mesh."""
+    gruneisen_mesh_length_a: float = Field(20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _check_series(self) -> TransportRecipe:
+        if 300.0 not in self.temperatures_k:
+            raise ValueError("temperatures_k must contain 300.0, the temperature ranked by")
+        if len(self.mesh_lengths_a) < 3 or list(self.mesh_lengths_a) != sorted(
+            set(self.mesh_lengths_a)
+        ):
+            raise ValueError("mesh_lengths_a must be at least three ascending lengths")
+        return self
+
+
+class ThermalConductivityRecipe(Recipe):
+    """Everything between a crystal and its lattice thermal conductivity."""
+
+    relaxation: RelaxationRecipe = RelaxationRecipe()
+    phonons: PhononRecipe = PhononRecipe()
+    third_order: ThirdOrderRecipe = ThirdOrderRecipe()
+    transport: TransportRecipe = TransportRecipe()

@@ -1,0 +1,38 @@
+"""Relax a crystal under its own symmetry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jobflow import Maker, job
+
+from workflows.documents import RelaxationDocument
+from workflows.recipes import RelaxationRecipe
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from workflows.engines import AseEngine
+
+
+@dataclass
+class RelaxationMaker(Maker):
+    """Maker of one relaxation job.
+
+    Parameters
+    ----------
+    engine
+        What computes forces and stresses.
+    recipe
+        Tolerances.
+    """
+
+    engine: AseEngine
+    name: str = "relaxation"
+    recipe: RelaxationRecipe = field(default_factory=RelaxationRecipe)
+
+    @job(output_schema=RelaxationDocument)
+    def make(self, structure: Structure) -> RelaxationDocument:
+        """Relax `structure`; cell, positions and nothing of its symmetry may change."""
+        return self.engine.relax(structure, self.recipe)
