@@ -10,6 +10,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pymatgen.core.periodic_table import Element
     from pymatgen.core.structure import Structure
 
 #: Raise it whenever a name, an order or a formula below changes: stored features are then redone.
@@ -79,25 +80,33 @@ def _element_properties(symbol: str) -> tuple[float, ...]:
     from pymatgen.core.periodic_table import Element
 
     element = Element(symbol)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a missing value is met by its stand-in
-        values = {
-            "log_atomic_mass": np.log(float(element.atomic_mass)),
-            "electronegativity": element.X,
-            "covalent_radius": CovalentRadius.radius.get(symbol),
-            "van_der_waals_radius": element.van_der_waals_radius,
-            "row": element.row,
-            "group": element.group,
-            "mendeleev_number": element.mendeleev_no,
-            "melting_point": element.melting_point,
-            "ionization_energy": element.ionization_energy,
-            "electron_affinity": element.electron_affinity,
-        }
-    numbers = {name: np.nan if value is None else float(value) for name, value in values.items()}
+    values = {
+        "log_atomic_mass": np.log(_tabulated(element, "atomic_mass")),
+        "electronegativity": _tabulated(element, "X"),
+        "covalent_radius": CovalentRadius.radius.get(symbol, np.nan),
+        "van_der_waals_radius": _tabulated(element, "van_der_waals_radius"),
+        "row": _tabulated(element, "row"),
+        "group": _tabulated(element, "group"),
+        "mendeleev_number": _tabulated(element, "mendeleev_no"),
+        "melting_point": _tabulated(element, "melting_point"),
+        "ionization_energy": _tabulated(element, "ionization_energy"),
+        "electron_affinity": _tabulated(element, "electron_affinity"),
+    }
     return tuple(
-        numbers[name] if np.isfinite(numbers[name]) else fallback
+        float(values[name]) if np.isfinite(values[name]) else fallback
         for name, fallback in _FALLBACKS.items()
     )
+
+
+def _tabulated(element: Element, attribute: str) -> float:
+    """Read a property of an element; NaN where pymatgen has none, which it says in three ways."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            value = getattr(element, attribute)
+        except KeyError:
+            return np.nan
+    return np.nan if value is None else float(value)
 
 
 def _geometry(structure: Structure, properties: NDArray[np.float64]) -> list[float]:
@@ -155,5 +164,9 @@ def _point_group_order(structure: Structure) -> int:
 
     numbers = [site.specie.Z for site in structure]
     cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
-    symmetry = spglib.get_symmetry(cell, symprec=1e-2)
-    return len(np.unique(symmetry["rotations"], axis=0))
+    with warnings.catch_warnings():
+        # spglib announces its coming change of error handling with every call.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        symmetry = spglib.get_symmetry(cell, symprec=1e-2)
+    # The identity is left when spglib finds nothing, as for atoms closer than the tolerance.
+    return 1 if symmetry is None else len(np.unique(symmetry["rotations"], axis=0))

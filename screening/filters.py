@@ -8,16 +8,17 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from screening.candidate import Candidate
 
-_SYMBOLS = frozenset(
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+# Written out, because reading a campaign must not wait for pymatgen.
+_SYMBOLS = (
+    " H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
     "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy "
     "Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf "
-    "Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og".split()
+    "Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og "
 )
 
 
 def _known_symbol(symbol: str) -> str:
-    if symbol not in _SYMBOLS:
+    if not symbol.isalpha() or f" {symbol} " not in _SYMBOLS:
         raise ValueError(f"'{symbol}' is not the symbol of an element")
     return symbol
 

@@ -71,5 +71,5 @@ def scalar_properties(entry: Mapping[str, Any]) -> dict[str, Scalar]:
 
 def first_line(error: Exception) -> str:
     """Put a parser's exception in half a sentence."""
-    text = str(error).strip().partition("\n")[0].rstrip(".")
+    text = str(error).strip().partition("\n")[0].rstrip(".:")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

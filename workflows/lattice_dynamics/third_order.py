@@ -165,8 +165,9 @@ def is_determined(plan: ThirdOrderPlan, pairs: int) -> bool:
 
 
 def _equations(model: Phono3py, pairs: int) -> int:
-    # One pair gives 3N equations for the even part of the force, which is where fc3 sits.
-    return pairs * 3 * len(model.supercell)
+    # One pair gives the even part of the force, which is where fc3 sits: 3N equations, of which
+    # three say no more than that the forces sum to zero.
+    return pairs * (3 * len(model.supercell) - 3)
 
 
 def _third_order_basis_size(model: Phono3py, cutoff_a: float | None) -> int:

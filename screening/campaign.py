@@ -1,0 +1,298 @@
+"""A campaign: its pool, its picks and its results, read from and written to the database."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from screening.candidate import Candidate
+from screening.config import CampaignConfig
+from screening.engine_catalog import EngineConfig
+from screening.errors import ScreenError
+from screening.ingest import Pool, from_document, to_document
+from screening.objectives import Objective
+
+if TYPE_CHECKING:
+    from screening.store.database import Database
+
+Status = Literal["active", "paused", "cancelled"]
+IN_FLIGHT = ("claimed", "queued")
+"""Pick states that a result is still expected of."""
+ENDED = ("measured", "unstable", "failed", "cancelled")
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+class Campaign:
+    """One campaign in the database.
+
+    Parameters
+    ----------
+    database
+        Where it is stored.
+    document
+        Its document in ``campaigns``.
+    """
+
+    def __init__(self, database: Database, document: Mapping[str, Any]) -> None:
+        self.database = database
+        self.name = str(document["_id"])
+        self.config = CampaignConfig.model_validate(document["config"])
+        self.engine = EngineConfig.model_validate(document["engine"])
+        self.recipe_hash = str(document["recipe_hash"])
+        self.created_at: datetime.datetime = document["created_at"]
+        self.ingested: dict[str, Any] = document["ingested"]
+
+    # ------------------------------------------------------------------ opening and creating
+
+    @classmethod
+    def open(cls, database: Database, name: str | None = None) -> Campaign:
+        """Return the campaign of that name, or the newest one.
+
+        Raises
+        ------
+        ScreenError
+            When there is none.
+        """
+        if name is None:
+            document = database.campaigns.find_one({}, sort=[("created_at", -1)])
+            if document is None:
+                raise ScreenError("there is no campaign yet; start one with: screen submit")
+            return cls(database, document)
+        document = database.campaigns.find_one({"_id": name})
+        if document is None:
+            known = ", ".join(sorted(each["_id"] for each in database.campaigns.find({}, {"_id": 1})))
+            raise ScreenError(f"campaign '{name}': unknown; known: {known or 'none'}")
+        return cls(database, document)
+
+    @classmethod
+    def create(
+        cls,
+        database: Database,
+        name: str,
+        config: CampaignConfig,
+        engine: EngineConfig,
+        pool: Pool,
+    ) -> Campaign:
+        """Store a new campaign and its pool.
+
+        The campaign's own document is written last: interrupted before it, nothing refers to
+        the candidates and the same command can be given again.
+
+        Raises
+        ------
+        ScreenError
+            When the name is taken.
+        """
+        from pymongo import UpdateOne
+        from pymongo.errors import DuplicateKeyError
+
+        check_name_is_free(database, name)
+        updates = []
+        for candidate in pool.candidates.values():
+            document = to_document(candidate)
+            updates.append(
+                UpdateOne(
+                    {"_id": document.pop("_id")},
+                    {"$set": document, "$addToSet": {"campaigns": name}},
+                    upsert=True,
+                )
+            )
+        database.candidates.bulk_write(updates, ordered=False)
+        campaign = {
+            "_id": name,
+            "config": config.model_dump(mode="json"),
+            "engine": engine.model_dump(mode="json"),
+            "recipe_hash": config.recipe_hash(engine.fingerprint()),
+            "status": "active",
+            "created_at": now(),
+            "ingested": {
+                "taken": len(pool.candidates),
+                "duplicates": pool.duplicates,
+                "refused": len(pool.refused),
+                "refusals": [vars(entry) for entry in pool.refused[:1000]],
+            },
+        }
+        try:
+            database.campaigns.insert_one(campaign)
+        except DuplicateKeyError:
+            raise ScreenError(_taken(name)) from None
+        return cls(database, campaign)
+
+    # ------------------------------------------------------------------------------- reading
+
+    @property
+    def objective(self) -> Objective:
+        """What this campaign optimises."""
+        return self.config.resolved_objective()
+
+    @property
+    def status(self) -> Status:
+        """Whether the campaign is active, paused or cancelled, as the database has it now."""
+        document = self.database.campaigns.find_one({"_id": self.name}, {"status": 1})
+        if document is None:
+            raise ScreenError(f"campaign '{self.name}' is no longer in the database")
+        status: Status = document["status"]
+        return status
+
+    @property
+    def result_key(self) -> dict[str, str]:
+        """The part of a result that must agree for this campaign to use it."""
+        return {"objective": self.objective.name, "recipe_hash": self.recipe_hash}
+
+    def picks(self) -> list[dict[str, Any]]:
+        """Return all picks, in the order they were made."""
+        return list(self.database.picks.find({"campaign": self.name}, sort=[("number", 1)]))
+
+    def candidate(self, candidate_id: str) -> Candidate:
+        """Return a candidate of the pool."""
+        document = self.database.candidates.find_one({"_id": candidate_id})
+        if document is None:
+            raise ScreenError(f"candidate '{candidate_id}' is no longer in the database")
+        return from_document(document)
+
+    def pool_features(self) -> dict[str, list[float]]:
+        """Return the features of every candidate of the pool, by id, in a fixed order."""
+        documents = self.database.candidates.find({"campaigns": self.name}, {"features": 1})
+        return {each["_id"]: each["features"] for each in sorted(documents, key=lambda d: d["_id"])}
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Return results of this objective, engine and recipe, whoever computed them."""
+        projection = {
+            field: 1
+            for field in (
+                "candidate_id",
+                "outcome",
+                "reason",
+                "campaign",
+                "engine",
+                self.objective.value_field,
+                self.objective.error_field,
+            )
+        }
+        documents = self.database.results.find(self.result_key, projection)
+        return {each["candidate_id"]: each for each in documents}
+
+    def progress(self) -> Progress:
+        """Return how far the campaign is."""
+        picks = self.picks()
+        states = [pick["state"] for pick in picks]
+        running = self.database.launchpad_running(self.name)
+        results = self.results()
+        values = [
+            (results[pick["candidate_id"]][self.objective.value_field], pick["candidate_id"])
+            for pick in picks
+            if pick["state"] == "measured" and pick["candidate_id"] in results
+        ]
+        best = None
+        if values:
+            best = (min if self.config.direction == "minimize" else max)(values)
+        pool = self.database.candidates.count_documents({"campaigns": self.name})
+        in_flight = sum(state in IN_FLIGHT for state in states)
+        return Progress(
+            budget=self.config.budget,
+            pool=pool,
+            picked=len(picks),
+            measured=states.count("measured"),
+            unstable=states.count("unstable"),
+            failed=states.count("failed"),
+            cancelled=states.count("cancelled"),
+            running=min(running, in_flight),
+            queued=in_flight - min(running, in_flight),
+            rounds=max((pick["round"] for pick in picks), default=0),
+            best_value=best[0] if best else None,
+            best_candidate=best[1] if best else None,
+            mean_candidate_s=_mean_wall_s(picks),
+            status=self.status,
+            exhausted=self.is_exhausted(picks),
+        )
+
+    def is_exhausted(self, picks: list[dict[str, Any]] | None = None) -> bool:
+        """Return whether nothing is in flight and nothing more may or can be picked."""
+        picks = self.picks() if picks is None else picks
+        if any(pick["state"] in IN_FLIGHT for pick in picks):
+            return False
+        if len(picks) >= self.config.budget:
+            return True
+        known = {pick["candidate_id"] for pick in picks} | set(self.results())
+        pool = self.database.candidates.find({"campaigns": self.name}, {"_id": 1})
+        return all(each["_id"] in known for each in pool)
+
+    # ------------------------------------------------------------------------------- control
+
+    def set_status(self, status: Status) -> None:
+        """Pause, resume or cancel."""
+        self.database.campaigns.update_one({"_id": self.name}, {"$set": {"status": status}})
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a campaign is: counts of candidates, best value, pace."""
+
+    budget: int
+    pool: int
+    picked: int
+    measured: int
+    unstable: int
+    failed: int
+    cancelled: int
+    running: int
+    queued: int
+    rounds: int
+    best_value: float | None
+    best_candidate: str | None
+    mean_candidate_s: float | None
+    status: Status
+    exhausted: bool
+
+    @property
+    def done(self) -> int:
+        """Candidates that ended, in whatever way."""
+        return self.measured + self.unstable + self.failed + self.cancelled
+
+
+def check_name_is_free(database: Database, name: str) -> None:
+    """Raise `ScreenError` when a campaign of that name exists or the name is unusable."""
+    if not NAME_PATTERN.fullmatch(name):
+        raise ScreenError(
+            f"campaign name '{name}': use letters, digits, '.', '_' and '-', at most 63, "
+            "starting with a letter or digit"
+        )
+    if database.campaigns.find_one({"_id": name}, {"_id": 1}) is not None:
+        raise ScreenError(_taken(name))
+
+
+def new_name(database: Database, target: str) -> str:
+    """Return a free name: the target's and a number."""
+    taken = {each["_id"] for each in database.campaigns.find({}, {"_id": 1})}
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", target).strip("-._") or "campaign"
+    return next(f"{stem}-{n}" for n in range(1, len(taken) + 2) if f"{stem}-{n}" not in taken)
+
+
+def now() -> datetime.datetime:
+    """Return the time in UTC, in the milliseconds MongoDB keeps."""
+    moment = datetime.datetime.now(datetime.timezone.utc)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def feature_matrix(features: Mapping[str, list[float]], ids: list[str]) -> np.ndarray:
+    """Return the feature rows of `ids`, shape (ids, features)."""
+    width = len(next(iter(features.values()), []))
+    return np.array([features[each] for each in ids], dtype=float).reshape(len(ids), width)
+
+
+def _mean_wall_s(picks: list[dict[str, Any]]) -> float | None:
+    walls = [pick["wall_s"] for pick in picks if pick.get("wall_s") is not None]
+    return float(np.mean(walls)) if walls else None
+
+
+def _taken(name: str) -> str:
+    return (
+        f"campaign '{name}' exists already; continue it with: screen work {name}, or give another "
+        "--name"
+    )

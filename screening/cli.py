@@ -1,0 +1,192 @@
+"""The command line: reads arguments, calls the rest, prints.  No logic lives here.
+
+Heavy libraries are imported inside the commands that need them: ``--help`` and commands that only
+read the database answer at once.  Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Annotated, Any, Optional
+
+import typer
+
+from screening.errors import ScreenError
+
+app = typer.Typer(
+    name="screen",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="High-throughput virtual screening: campaigns that choose what to compute next.",
+)
+
+
+class Format(str, Enum):
+    """Output for people or for machines."""
+
+    table = "table"
+    json = "json"
+
+
+class RankFormat(str, Enum):
+    """Output of `screen rank`."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+Name = Annotated[Optional[str], typer.Argument(help="Campaign; the newest one if left out.")]
+NameGiven = Annotated[str, typer.Argument(help="Campaign.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
+WorkersOption = Annotated[
+    Optional[int],
+    typer.Option(min=1, help="Worker processes on this machine. [default: one a core]"),
+]
+
+
+@app.command()
+def submit(
+    target: Annotated[str, typer.Option(help="Shipped target, or a campaign YAML.")],
+    source: Annotated[
+        Optional[list[str]],
+        typer.Option(help="phonondb-103, a structure file or a folder; may be repeated."),
+    ] = None,
+    engine: Annotated[Optional[str], typer.Option(help="Engine name, or an engine YAML.")] = None,
+    budget: Annotated[Optional[int], typer.Option(help="Candidates to compute.")] = None,
+    batch_size: Annotated[Optional[int], typer.Option(help="Candidates chosen at once.")] = None,
+    name: Annotated[Optional[str], typer.Option(help="Campaign name.")] = None,
+    seed: Annotated[Optional[int], typer.Option(help="Seed of everything random.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Work the queue here, to the end.")] = False,
+    workers: WorkersOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and count, submit nothing.")
+    ] = False,
+) -> None:
+    """Start a campaign: read crystals, queue the first batch."""
+    from screening import commands
+
+    overrides = {
+        "sources": source or None,
+        "engine": engine,
+        "budget": budget,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    commands.submit(target, overrides, name, wait=wait, workers=workers, dry_run=dry_run)
+
+
+@app.command()
+def work(name: Name = None, workers: WorkersOption = None) -> None:
+    """Run queued jobs on this machine until the campaign has spent its budget."""
+    from screening import commands
+
+    commands.work(name, workers)
+
+
+@app.command()
+def status(name: Name = None, format: FormatOption = Format.table) -> None:
+    """Show how far a campaign is."""
+    from screening import commands
+
+    commands.status(name, as_json=format is Format.json)
+
+
+@app.command()
+def rank(
+    name: Name = None,
+    top: Annotated[Optional[int], typer.Option(min=1, help="Only the best so many.")] = None,
+    where: Annotated[Optional[str], typer.Option(help="MongoDB filter, as JSON.")] = None,
+    format: Annotated[RankFormat, typer.Option("--format", help="Output.")] = RankFormat.table,
+) -> None:
+    """Rank candidates: measured and predicted side by side."""
+    from screening import commands
+
+    commands.rank(name, top, _json_filter(where), format.value)
+
+
+@app.command()
+def show(
+    candidate: Annotated[str, typer.Argument(help="candidate_id or material_id.")],
+    format: FormatOption = Format.table,
+) -> None:
+    """Show all that is known about one candidate, and why it was picked."""
+    from screening import commands
+
+    commands.show(candidate, as_json=format is Format.json)
+
+
+@app.command()
+def retry(
+    name: NameGiven,
+    candidate: Annotated[Optional[str], typer.Argument(help="Only this candidate.")] = None,
+) -> None:
+    """Queue failed candidates again."""
+    from screening import commands
+
+    commands.retry(name, candidate)
+
+
+@app.command()
+def pause(name: NameGiven) -> None:
+    """Stop picking and starting jobs; running ones finish."""
+    from screening import commands
+
+    commands.set_status(name, "paused")
+
+
+@app.command()
+def resume(name: NameGiven) -> None:
+    """Go on with a paused campaign."""
+    from screening import commands
+
+    commands.set_status(name, "active")
+
+
+@app.command()
+def cancel(name: NameGiven) -> None:
+    """End a campaign: what is queued is dropped, results stay."""
+    from screening import commands
+
+    commands.set_status(name, "cancelled")
+
+
+@app.command()
+def doctor(format: FormatOption = Format.table) -> None:
+    """Check this machine: packages, engines, database; say what to do about what is missing."""
+    from screening import doctor as checks
+
+    if not checks.report(as_json=format is Format.json):
+        raise typer.Exit(1)
+
+
+def _json_filter(where: str | None) -> dict[str, Any] | None:
+    if where is None:
+        return None
+    try:
+        parsed = json.loads(where)
+    except ValueError as error:
+        raise ScreenError(f"--where: is no JSON ({error}); example: '{{\"elements\": \"Na\"}}'") from None
+    if not isinstance(parsed, dict):
+        raise ScreenError("--where: expected a JSON object; example: '{\"elements\": \"Na\"}'")
+    return parsed
+
+
+def main() -> None:
+    """Run the command line; an error the user can mend is one sentence and exit status 2."""
+    import sys
+
+    try:
+        app()
+    except ScreenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""A campaign's configuration: one YAML, validated, fingerprinted and stored with the campaign."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from screening import shipped
+from screening.errors import ScreenError
+from screening.filters import FilterConfig
+from screening.objectives import Direction, Objective, load, objective
+from screening.samplers import SamplerConfig
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class CampaignConfig(BaseModel):
+    """What a campaign does.
+
+    Parameters
+    ----------
+    target
+        Name of the target: the YAML it came from.
+    description
+        One sentence for people.
+    objective, direction
+        Which number is optimised (a key of `screening.objectives.OBJECTIVES`), and which way.
+    engine
+        Shipped engine, or the path of an engine's YAML.
+    recipe
+        Scientific settings of the flow; checked against the objective's recipe model.
+    sources
+        Where crystals come from.
+    filters
+        Which of them are looked at.
+    sampler
+        How the next batch is chosen.
+    budget
+        Candidates this campaign may compute, whatever their outcome.
+    batch_size
+        Candidates chosen at once.
+    refill_below
+        A new batch is chosen when fewer than this many candidates are queued or running.  1 waits
+        for a whole batch (picks do not depend on which worker was faster); `batch_size` keeps
+        every worker busy.
+    max_attempts
+        Times a candidate is tried before it counts as failed.
+    seed
+        Seed of everything random.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    target: str
+    description: str = ""
+    objective: str
+    direction: Direction = "minimize"
+    engine: str
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    sources: list[str] = Field(min_length=1)
+    filters: FilterConfig = Field(default_factory=FilterConfig)
+    sampler: SamplerConfig = Field(default_factory=SamplerConfig)
+    budget: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    refill_below: int = Field(1, gt=0)
+    max_attempts: int = Field(2, gt=0)
+    seed: int = Field(0, ge=0)
+
+    def resolved_objective(self) -> Objective:
+        """Return the objective with this campaign's direction."""
+        return objective(self.objective, self.direction)
+
+    def recipe_hash(self, engine: dict[str, Any]) -> str:
+        """Return a fingerprint of everything that shapes a number: recipe and engine settings.
+
+        Results are shared between campaigns that agree in it.
+        """
+        model = load(self.resolved_objective().recipe)
+        # Defaults are filled in first, so that spelling one out changes nothing.
+        recipe = model.model_validate(self.recipe).model_dump(mode="json")
+        content = json.dumps({"recipe": recipe, "engine": engine}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConfig:
+    """Read a target (shipped name or YAML path) with the command line's values on top.
+
+    Raises
+    ------
+    ScreenError
+        When the target is unknown or a field of it is wrong.
+    """
+    content = shipped.read("targets", target)
+    content.setdefault("target", target)
+    content.update({key: value for key, value in overrides.items() if value is not None})
+    config = validated(CampaignConfig, content, f"target '{target}'")
+    recipe_model = load(config.resolved_objective().recipe)
+    validated(recipe_model, config.recipe, f"target '{target}', recipe")
+    return config
+
+
+def validated(model: type[Model], content: dict[str, Any], what: str) -> Model:
+    """Return `content` as `model`.
+
+    Raises
+    ------
+    ScreenError
+        Naming the field of `what` that is wrong, and the remedy.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ScreenError(f"{what}: {_explain(error, model)}") from None
+
+
+def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return the first complaint of pydantic as one sentence a user can act on."""
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    name = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        known = _fields_beside(model, path)
+        close = difflib.get_close_matches(path[-1], known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
+        return f"field '{name}' is unknown; {hint}"
+    if first["type"] == "missing":
+        return f"field '{name}' is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return f"field '{name}': {message}, not {first['input']!r}" if name else message
+
+
+def _fields_beside(model: type[BaseModel], path: list[str]) -> list[str]:
+    """Return the fields known at the place of an unknown one."""
+    for part in path[:-1]:
+        inner = model.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)

@@ -1,0 +1,122 @@
+"""`screen doctor`: what is installed, what can run, and what to do about the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from screening import console, shipped
+from screening.engine_catalog import build_engine, engine_config
+from screening.errors import ScreenError
+from screening.settings import Settings
+from screening.store.database import open_database
+
+PACKAGES = (
+    "pymatgen",
+    "atomate2",
+    "jobflow",
+    "fireworks",
+    "pymongo",
+    "phonopy",
+    "phono3py",
+    "symfc",
+    "scikit-optimize",
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report.
+
+    Parameters
+    ----------
+    essential
+        Whether nothing can run without it.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    essential: bool = True
+
+
+def report(*, as_json: bool) -> bool:
+    """Print every check; return whether all essential ones passed."""
+    checks = [_python(), _machine(), _command(), *map(_package, PACKAGES)]
+    checks += [_engine(name) for name in shipped.names("engines")]
+    checks.append(_attempt("database", _database))
+    ready = all(check.ok for check in checks if check.essential)
+    if as_json:
+        console.print_json([asdict(check) for check in checks])
+    else:
+        _print(checks)
+    return ready
+
+
+def _python() -> Check:
+    ok = sys.version_info >= (3, 11)
+    return Check("python", ok, f"{platform.python_version()}; 3.11 or newer is needed")
+
+
+def _machine() -> Check:
+    import psutil
+
+    memory = psutil.virtual_memory().total / 2**30
+    cores = len(os.sched_getaffinity(0))
+    return Check("machine", True, f"{cores} usable cores, {memory:.0f} GiB memory")
+
+
+def _command() -> Check:
+    """Say which `screen` the shell finds: on clusters it may be GNU Screen."""
+    ours = Path(sys.executable).parent / "screen"
+    found = shutil.which("screen")
+    if found is None:
+        return Check("command", True, "no `screen` on PATH; use matscreen or python -m screening")
+    if Path(found).resolve() == ours.resolve():
+        return Check("command", True, f"`screen` is this program ({found})")
+    return Check(
+        "command", True, f"`screen` is another program ({found}): use matscreen instead"
+    )
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, True, version(name))
+    except PackageNotFoundError:
+        return Check(name, False, "not installed; run: pip install matscreen")
+
+
+def _engine(name: str) -> Check:
+    config = engine_config(name)
+    try:
+        build_engine(config)
+    except ScreenError as error:
+        return Check(f"engine {name}", False, str(error), essential=False)
+    return Check(f"engine {name}", True, config.description, essential=False)
+
+
+def _database() -> str:
+    settings = Settings()
+    with open_database(settings) as database:
+        count = database.campaigns.count_documents({})
+    kind = "embedded server" if settings.mongodb_uri is None else "SCREEN_MONGODB_URI"
+    return f"{kind} answers; database '{settings.database}' holds {count} campaigns"
+
+
+def _attempt(name: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, check())
+    except ScreenError as error:
+        return Check(name, False, str(error))
+
+
+def _print(checks: list[Check]) -> None:
+    for check in checks:
+        mark = "ok" if check.ok else ("MISSING" if check.essential else "not here")
+        print(f"{mark:8s}  {check.name:22s}  {check.found}")

@@ -1,0 +1,133 @@
+"""From sources to a campaign's pool: parse, standardise, filter, merge, compute features."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from screening.candidate import Candidate, Origin, Refusal, candidate_from_structure, merge
+from screening.candidate import same_crystal as is_same_crystal
+from screening.filters import refusal
+from screening.sources import Source, SourceRecord
+
+if TYPE_CHECKING:
+    from screening.engine_catalog import EngineConfig
+    from screening.filters import FilterConfig
+    from screening.store.database import Database
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One entry that did not become a candidate: where it was and why."""
+
+    location: str
+    material_id: str
+    reason: str
+
+
+@dataclass
+class Pool:
+    """What ingesting found.
+
+    Parameters
+    ----------
+    candidates
+        By ``candidate_id``; the same crystal from two entries is one candidate.
+    refused
+        Entries left out.
+    duplicates
+        Entries that were another entry's crystal.
+    """
+
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    duplicates: int = 0
+
+    def refusal_counts(self) -> Counter[str]:
+        """Return how often each reason was given."""
+        return Counter(entry.reason for entry in self.refused)
+
+
+def ingest(
+    sources: Iterable[Source],
+    filters: FilterConfig,
+    engine: EngineConfig,
+    database: Database,
+    on_entry: Callable[[], None] = lambda: None,
+) -> Pool:
+    """Read every source to its end; writes nothing.
+
+    Parameters
+    ----------
+    database
+        Asked for crystals of the same formula, which an entry may be one of.
+    on_entry
+        Called after each entry, for a progress display.
+    """
+    pool = Pool()
+    groups: dict[tuple[str, int], list[Candidate]] = {}
+    for source in sources:
+        for record in source.records():
+            on_entry()
+            try:
+                candidate = _candidate(record, source.spec)
+                reason = refusal(candidate, filters, engine.supported_elements(), engine.name)
+                if reason is not None:
+                    raise Refusal(reason)
+            except Refusal as refused:
+                pool.refused.append(Refused(record.location, record.material_id, str(refused)))
+                continue
+            key = (candidate.formula, candidate.space_group_number)
+            if key not in groups:
+                groups[key] = _stored(database, *key)
+            _take(candidate, groups[key], pool)
+    return pool
+
+
+def _candidate(record: SourceRecord, spec: str) -> Candidate:
+    if record.structure is None:
+        raise Refusal(record.error or "it holds no structure")
+    origin = Origin(source=spec, material_id=record.material_id, properties=record.properties)
+    return candidate_from_structure(record.structure, origin)
+
+
+def _stored(database: Database, formula: str, space_group_number: int) -> list[Candidate]:
+    query = {"formula": formula, "space_group_number": space_group_number}
+    return [from_document(document) for document in database.candidates.find(query)]
+
+
+def _take(candidate: Candidate, group: list[Candidate], pool: Pool) -> None:
+    from screening.features import FEATURES_VERSION, features
+
+    for index, known in enumerate(group):
+        if is_same_crystal(known, candidate):
+            merged = merge(known, candidate)
+            pool.duplicates += known.candidate_id in pool.candidates
+            break
+    else:
+        index, merged = len(group), candidate
+        group.append(candidate)
+    if merged.features is None or merged.features_version != FEATURES_VERSION:
+        merged = merged.model_copy(
+            update={
+                "features": features(merged.pymatgen_structure()),
+                "features_version": FEATURES_VERSION,
+            }
+        )
+    group[index] = merged
+    pool.candidates[merged.candidate_id] = merged
+
+
+def to_document(candidate: Candidate) -> dict[str, object]:
+    """Return a candidate as stored, without its campaigns."""
+    document = candidate.model_dump(mode="json")
+    document["_id"] = document["candidate_id"]
+    return document
+
+
+def from_document(document: dict[str, object]) -> Candidate:
+    """Return a stored candidate."""
+    fields = {key: document[key] for key in Candidate.model_fields if key in document}
+    return Candidate.model_validate(fields)

@@ -1,0 +1,142 @@
+"""The ranking of a campaign: results, what failed, and predictions for the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from screening.errors import ScreenError
+from screening.loop import observed
+from screening.ranking import Entry, RankedRow, rank_candidates
+
+if TYPE_CHECKING:
+    from screening.campaign import Campaign
+
+FORBIDDEN_OPERATORS = frozenset({"$where", "$function", "$accumulator", "$expr"})
+"""Operators that run code on the server, or can."""
+
+
+def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[RankedRow]:
+    """Return the pool of a campaign from best to worst.
+
+    Parameters
+    ----------
+    where
+        MongoDB filter.  It is applied to ``results`` for candidates that have one and to
+        ``candidates`` for those that have none, so that a filter on a result's field leaves
+        only measured (or unstable) rows.
+
+    Raises
+    ------
+    ScreenError
+        When the filter is refused here or by the database.
+    """
+    picks = {pick["candidate_id"]: pick for pick in campaign.picks()}
+    results = campaign.results()
+    failed = {key for key, pick in picks.items() if pick["state"] == "failed"}
+    predictions = _predictions(campaign, list(picks.values()))
+    shown = None if where is None else _matching(campaign, where, set(results))
+    entries = []
+    projection = {"formula": 1, "space_group_number": 1, "origins": 1}
+    for document in campaign.database.candidates.find({"campaigns": campaign.name}, projection):
+        key = document["_id"]
+        if shown is not None and key not in shown:
+            continue
+        entries.append(
+            _entry(campaign, document, results.get(key), picks.get(key), key in failed)
+            if key in results or key in failed
+            else _predicted(document, predictions.get(key))
+        )
+    return rank_candidates(entries, campaign.config.direction)
+
+
+def check_filter(where: Any) -> None:
+    """Refuse filters that could run code on the database server."""
+    if isinstance(where, dict):
+        bad = sorted(FORBIDDEN_OPERATORS & where.keys())
+        if bad:
+            raise ScreenError(f"--where: operator '{bad[0]}' can run code and is not allowed")
+        for value in where.values():
+            check_filter(value)
+    elif isinstance(where, list):
+        for value in where:
+            check_filter(value)
+
+
+def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) -> set[str]:
+    from pymongo.errors import OperationFailure
+
+    check_filter(where)
+    database = campaign.database
+    try:
+        query = {"$and": [dict(campaign.result_key), where]}
+        measured = {each["candidate_id"] for each in database.results.find(query, {"candidate_id": 1})}
+        query = {"$and": [{"campaigns": campaign.name}, where]}
+        crystals = {each["_id"] for each in database.candidates.find(query, {"_id": 1})}
+    except OperationFailure as error:
+        reason = (error.details or {}).get("errmsg") or str(error)
+        raise ScreenError(f"--where: MongoDB refused the filter: {reason}") from None
+    return measured | (crystals - with_result)
+
+
+def _predictions(
+    campaign: Campaign, picks: list[dict[str, Any]]
+) -> dict[str, tuple[float, float]]:
+    """Return predicted value and model-space standard deviation of what has no result."""
+    features = campaign.pool_features()
+    observations = observed(campaign, features, picks)
+    known = {*observations.ids, *observations.infeasible_ids}
+    wanted = [each for each in features if each not in known]
+    if len(observations.ids) < 2 or not wanted:
+        return {}
+    # Imported here: a ranking without predictions must not wait for scikit-learn.
+    from screening.campaign import feature_matrix
+    from screening.surrogate import fit_predict
+
+    mean, std = fit_predict(
+        campaign.config.sampler.surrogate,
+        observations.features,
+        observations.values,
+        observations.value_std,
+        feature_matrix(features, wanted),
+        campaign.config.seed,
+    )
+    from_model = campaign.objective.from_model
+    return {
+        key: (from_model(float(m)), float(s)) for key, m, s in zip(wanted, mean, std, strict=True)
+    }
+
+
+def _entry(
+    campaign: Campaign,
+    document: dict[str, Any],
+    result: dict[str, Any] | None,
+    pick: dict[str, Any] | None,
+    failed: bool,
+) -> Entry:
+    objective = campaign.objective
+    predicted = (pick or {}).get("predicted_mean")
+    return Entry(
+        **_identity(document),
+        outcome="failed" if failed or result is None else result["outcome"],
+        value=None if result is None else result.get(objective.value_field),
+        value_error=None if result is None else result.get(objective.error_field),
+        predicted_value=None if predicted is None else objective.from_model(predicted),
+        predicted_std=(pick or {}).get("predicted_std"),
+        engine=campaign.engine.name if result is None else result.get("engine"),
+    )
+
+
+def _predicted(document: dict[str, Any], prediction: tuple[float, float] | None) -> Entry:
+    value, std = prediction if prediction is not None else (None, None)
+    return Entry(
+        **_identity(document), outcome="predicted", predicted_value=value, predicted_std=std
+    )
+
+
+def _identity(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "candidate_id": document["_id"],
+        "material_id": document["origins"][0]["material_id"],
+        "formula": document["formula"],
+        "space_group_number": document["space_group_number"],
+    }

@@ -1,0 +1,379 @@
+"""The loop that drives a campaign: recover → harvest → propose, whoever calls it.
+
+No daemon: every worker calls `advance` between jobs.  One caller at a time holds the campaign's
+lease; the unique numbers of picks and the keys of results keep budget and uniqueness even if a
+lease is lost.  Every step can be repeated: a process killed anywhere in here leaves work that the
+next `advance` finishes.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from screening.campaign import IN_FLIGHT, Campaign, feature_matrix, now
+from screening.candidate_flow import candidate_workflow
+from screening.process import is_dead_here, this_process
+from screening.samplers import Choice, Observations, build_sampler
+from screening.store.launchpad import delete_workflow
+
+if TYPE_CHECKING:
+    from screening.store.database import Database
+
+LEASE_S = 120.0
+LOST_AFTER_S = 600.0
+"""Silence after which a run on another machine counts as lost; its heartbeat is a minute."""
+MAX_LOST = 5
+"""Times a candidate's worker may die under it before the candidate counts as failed."""
+
+
+def advance(campaign: Campaign) -> bool:
+    """Recover lost runs, take in finished candidates, and choose the next batch if it is time.
+
+    Returns
+    -------
+    bool
+        False when somebody else is doing it right now.
+    """
+    if not _take_lease(campaign):
+        return False
+    try:
+        recover(campaign)
+        harvest(campaign)
+        if campaign.status == "active":
+            propose(campaign)
+    finally:
+        _give_lease_back(campaign)
+    return True
+
+
+# ---------------------------------------------------------------------------------- recovering
+
+
+def recover(campaign: Campaign) -> None:
+    """Put runs whose worker died back into the queue, and submit picks left without a job."""
+    launchpad = campaign.database.launchpad
+    mine = {"spec.campaign": campaign.name}
+    fw_ids = [each["fw_id"] for each in launchpad.fireworks.find(mine, {"fw_id": 1})]
+    running = launchpad.launches.distinct(
+        "fworker.name", {"fw_id": {"$in": fw_ids}, "state": "RUNNING"}
+    )
+    lost: set[int] = set()
+    dead = [name for name in running if is_dead_here(name)]
+    if dead:
+        _, found, _ = launchpad.detect_lostruns(
+            expiration_secs=0,
+            rerun=True,
+            refresh=True,
+            query=mine,
+            launch_query={"fworker.name": {"$in": dead}},
+        )
+        lost.update(found)
+    _, found, _ = launchpad.detect_lostruns(
+        expiration_secs=LOST_AFTER_S, rerun=True, refresh=True, query=mine
+    )
+    lost.update(found)
+    _release_reserved(campaign)
+    for firework in launchpad.fireworks.find(
+        {"fw_id": {"$in": sorted(lost)}}, {"spec.pick": 1}
+    ):
+        _count_loss(campaign, firework["spec"]["pick"])
+    for pick in campaign.database.picks.find({"campaign": campaign.name, "state": "claimed"}):
+        _submit(campaign, pick)
+
+
+def _release_reserved(campaign: Campaign) -> None:
+    # A worker killed between claiming a job and starting it leaves it reserved for nobody; no
+    # live worker needs a minute for that step.
+    a_minute_ago = now() - datetime.timedelta(seconds=60)
+    for firework in campaign.database.launchpad.fireworks.find(
+        {"spec.campaign": campaign.name, "state": "RESERVED"}, {"fw_id": 1, "updated_on": 1}
+    ):
+        if _as_utc(firework["updated_on"]) < a_minute_ago:
+            campaign.database.launchpad.rerun_fw(firework["fw_id"])
+
+
+def _count_loss(campaign: Campaign, pick_id: str) -> None:
+    pick = campaign.database.picks.find_one_and_update(
+        {"_id": pick_id}, {"$inc": {"lost": 1}}, return_document=True
+    )
+    if pick is not None and pick["lost"] >= MAX_LOST and pick["state"] == "queued":
+        _end(campaign, pick_id, "failed", error=f"its worker died {pick['lost']} times")
+        _delete(campaign, pick_id)
+
+
+# ----------------------------------------------------------------------------------- harvesting
+
+
+def harvest(campaign: Campaign) -> None:
+    """Store the results of finished workflows; retry or give up the broken ones."""
+    launchpad = campaign.database.launchpad
+    query = {"metadata.campaign": campaign.name, "state": {"$in": ["COMPLETED", "FIZZLED"]}}
+    for workflow in list(launchpad.workflows.find(query, {"metadata": 1, "state": 1, "nodes": 1})):
+        pick = campaign.database.picks.find_one({"_id": workflow["metadata"]["pick"]})
+        if workflow["state"] == "COMPLETED":
+            if pick is not None and pick["state"] == "queued":
+                _store_result(campaign, pick, workflow["metadata"]["output_uuid"])
+            delete_workflow(launchpad, workflow["nodes"][0])
+        elif pick is not None and pick["state"] == "queued":
+            _retry_or_fail(campaign, pick, workflow["nodes"])
+
+
+def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> None:
+    database = campaign.database
+    # Large values stay where they are: the document keeps references to their blobs.
+    document = dict(database.job_store.get_output(output_uuid, which="last", load=False))
+    for key in ("@module", "@class", "@version"):
+        document.pop(key, None)
+    candidate = campaign.candidate(pick["candidate_id"])
+    result = {
+        **document,
+        **campaign.result_key,
+        "candidate_id": candidate.candidate_id,
+        "campaign": campaign.name,
+        "engine": campaign.engine.name,
+        "space_group_number": candidate.space_group_number,
+        "elements": candidate.elements,
+        "n_sites": candidate.n_sites,
+        "output_uuid": output_uuid,
+        "stored_at": now(),
+    }
+    result_id = f"{candidate.candidate_id}/{campaign.objective.name}/{campaign.recipe_hash}"
+    database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
+    _end(
+        campaign,
+        pick["_id"],
+        result["outcome"],
+        result_id=result_id,
+        wall_s=result.get("wall_s"),
+        force_calls=result.get("force_calls"),
+    )
+
+
+def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], fw_ids: list[int]) -> None:
+    launchpad = campaign.database.launchpad
+    broken = [
+        each["fw_id"]
+        for each in launchpad.fireworks.find(
+            {"fw_id": {"$in": fw_ids}, "state": "FIZZLED"}, {"fw_id": 1}
+        )
+    ]
+    error = _last_error(campaign, broken)
+    if pick["attempts"] >= campaign.config.max_attempts:
+        _end(campaign, pick["_id"], "failed", error=error)
+        return
+    campaign.database.picks.update_one(
+        {"_id": pick["_id"]}, {"$inc": {"attempts": 1}, "$set": {"error": error}}
+    )
+    for fw_id in broken:
+        launchpad.rerun_fw(fw_id)
+
+
+def _last_error(campaign: Campaign, fw_ids: list[int]) -> str:
+    launches = campaign.database.launchpad.launches
+    launch = launches.find_one(
+        {"fw_id": {"$in": fw_ids}, "state": "FIZZLED"}, sort=[("launch_id", -1)]
+    )
+    stored = ((launch or {}).get("action") or {}).get("stored_data") or {}
+    stacktrace = (stored.get("_exception") or {}).get("_stacktrace")
+    if not stacktrace:
+        return "the job ended without an error message; see its log"
+    return str(stacktrace).strip()[-4000:]
+
+
+def _end(campaign: Campaign, pick_id: str, state: str, **fields: Any) -> None:
+    campaign.database.picks.update_one(
+        {"_id": pick_id, "state": {"$in": list(IN_FLIGHT)}},
+        {"$set": {"state": state, "finished_at": now(), **fields}},
+    )
+
+
+def _delete(campaign: Campaign, pick_id: str) -> None:
+    launchpad = campaign.database.launchpad
+    for workflow in list(launchpad.workflows.find({"metadata.pick": pick_id}, {"nodes": 1})):
+        delete_workflow(launchpad, workflow["nodes"][0])
+
+
+def requeue(campaign: Campaign, candidate_id: str | None = None) -> int:
+    """Put failed candidates (all, or one) back into the queue; return how many."""
+    query: dict[str, Any] = {"campaign": campaign.name, "state": "failed"}
+    if candidate_id is not None:
+        query["candidate_id"] = candidate_id
+    launchpad = campaign.database.launchpad
+    picks = list(campaign.database.picks.find(query))
+    for pick in picks:
+        # `claimed` makes the next advance submit the pick, unless its workflow is still there:
+        # then only what broke runs again.
+        campaign.database.picks.update_one(
+            {"_id": pick["_id"]}, {"$set": {"state": "claimed", "attempts": 1, "lost": 0}}
+        )
+        broken = {"spec.pick": pick["_id"], "state": "FIZZLED"}
+        for firework in list(launchpad.fireworks.find(broken, {"fw_id": 1})):
+            launchpad.rerun_fw(firework["fw_id"])
+    return len(picks)
+
+
+def drop_queued(campaign: Campaign) -> int:
+    """Take a campaign's candidates off the queue; return how many were in flight."""
+    picks = list(
+        campaign.database.picks.find({"campaign": campaign.name, "state": {"$in": list(IN_FLIGHT)}})
+    )
+    running = set(
+        campaign.database.launchpad.fireworks.distinct(
+            "spec.pick", {"spec.campaign": campaign.name, "state": "RUNNING"}
+        )
+    )
+    for pick in picks:
+        _end(campaign, pick["_id"], "cancelled")
+        # A job that is running now would fail to report into a workflow that is gone.
+        if pick["_id"] not in running:
+            _delete(campaign, pick["_id"])
+    return len(picks)
+
+
+# ------------------------------------------------------------------------------------ proposing
+
+
+def propose(campaign: Campaign) -> list[Choice]:
+    """Choose the next batch when few enough candidates are in flight, and queue it."""
+    picks = campaign.picks()
+    in_flight = sum(pick["state"] in IN_FLIGHT for pick in picks)
+    if in_flight >= campaign.config.refill_below:
+        return []
+    wanted = min(campaign.config.batch_size - in_flight, campaign.config.budget - len(picks))
+    if wanted <= 0:
+        return []
+    features = campaign.pool_features()
+    observations = observed(campaign, features, picks)
+    known = {*observations.ids, *observations.infeasible_ids, *observations.pending_ids}
+    known.update(pick["candidate_id"] for pick in picks)
+    available = [each for each in features if each not in known]
+    if not available:
+        return []
+    sampler = build_sampler(campaign.config.sampler)
+    choices = sampler.propose(
+        observations,
+        available,
+        feature_matrix(features, available),
+        wanted,
+        # Seeded by how far the campaign is: the same data give the same picks, in any process.
+        campaign.config.seed + len(picks),
+    )
+    this_round = 1 + max((pick["round"] for pick in picks), default=0)
+    for number, choice in enumerate(choices, start=len(picks) + 1):
+        if not _claim(campaign, choice, number, this_round):
+            return choices[: number - len(picks) - 1]
+    return choices
+
+
+def observed(
+    campaign: Campaign, features: dict[str, list[float]], picks: list[dict[str, Any]]
+) -> Observations:
+    """Return what is known about the pool: values, infeasible candidates, pending ones."""
+    objective = campaign.objective
+    results = {key: value for key, value in campaign.results().items() if key in features}
+    usable = sorted(key for key, result in results.items() if objective.is_usable(result))
+    failed = {pick["candidate_id"] for pick in picks if pick["state"] == "failed"}
+    infeasible = sorted((set(results) - set(usable)) | (failed & set(features)))
+    pending = [pick["candidate_id"] for pick in picks if pick["state"] in IN_FLIGHT]
+    pending = [each for each in pending if each in features and each not in results]
+    values = [float(results[each][objective.value_field]) for each in usable]
+    errors = [results[each].get(objective.error_field) for each in usable]
+    return Observations(
+        ids=usable,
+        features=feature_matrix(features, usable),
+        values=np.array([objective.to_model(value) for value in values]),
+        value_std=np.array(
+            [objective.std_to_model(*pair) for pair in zip(values, errors, strict=True)]
+        ),
+        infeasible_ids=infeasible,
+        infeasible_features=feature_matrix(features, infeasible),
+        pending_ids=pending,
+        pending_features=feature_matrix(features, pending),
+    )
+
+
+def _claim(campaign: Campaign, choice: Choice, number: int, this_round: int) -> bool:
+    """Claim one candidate under one number of the budget, and queue it."""
+    from pymongo.errors import DuplicateKeyError
+
+    pick = {
+        "_id": f"{campaign.name}/{choice.candidate_id}",
+        "campaign": campaign.name,
+        "candidate_id": choice.candidate_id,
+        "number": number,
+        "round": this_round,
+        "state": "claimed",
+        "reason": choice.reason,
+        "predicted_mean": choice.predicted_mean,
+        "predicted_std": choice.predicted_std,
+        "acquisition": choice.acquisition,
+        "probability_feasible": choice.probability_feasible,
+        "rank": choice.rank,
+        "fitted_on": choice.fitted_on,
+        "attempts": 1,
+        "lost": 0,
+        "claimed_at": now(),
+    }
+    try:
+        campaign.database.picks.insert_one(pick)
+    except DuplicateKeyError:
+        return False
+    _submit(campaign, pick)
+    return True
+
+
+def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:
+    """Queue a claimed pick's workflow, unless an earlier try already did."""
+    launchpad = campaign.database.launchpad
+    if launchpad.workflows.find_one({"metadata.pick": pick["_id"]}, {"_id": 1}) is None:
+        workflow = candidate_workflow(
+            campaign.candidate(pick["candidate_id"]),
+            campaign.config,
+            campaign.engine,
+            {"campaign": campaign.name, "pick": pick["_id"]},
+            priority=-pick["number"],
+        )
+        launchpad.add_wf(workflow)
+    campaign.database.picks.update_one(
+        {"_id": pick["_id"], "state": "claimed"},
+        {"$set": {"state": "queued", "queued_at": now()}},
+    )
+
+
+# --------------------------------------------------------------------------------------- lease
+
+
+def _take_lease(campaign: Campaign) -> bool:
+    moment = now()
+    me = this_process()
+    lease = {"owner": me, "until": moment + datetime.timedelta(seconds=LEASE_S)}
+    campaigns = campaign.database.campaigns
+    document = campaigns.find_one({"_id": campaign.name}, {"lease": 1})
+    held = (document or {}).get("lease")
+    free = (
+        held is None
+        or held["owner"] == me
+        or _as_utc(held["until"]) < moment
+        or is_dead_here(held["owner"])
+    )
+    if not free:
+        return False
+    # The lease just read must still be there: of two who saw it free, one wins.
+    same = {"lease": held} if held is not None else {"lease": {"$exists": False}}
+    changed = campaigns.update_one({"_id": campaign.name, **same}, {"$set": {"lease": lease}})
+    return changed.modified_count == 1
+
+
+def _give_lease_back(campaign: Campaign) -> None:
+    campaign.database.campaigns.update_one(
+        {"_id": campaign.name, "lease.owner": this_process()}, {"$unset": {"lease": ""}}
+    )
+
+
+def _as_utc(moment: datetime.datetime | str) -> datetime.datetime:
+    if isinstance(moment, str):
+        moment = datetime.datetime.fromisoformat(moment)
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)

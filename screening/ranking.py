@@ -1,0 +1,113 @@
+"""The answer of a campaign: every candidate in order, measured and predicted side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Outcome = Literal["measured", "predicted", "unstable", "failed"]
+Direction = Literal["minimize", "maximize"]
+
+_BLOCKS: dict[Outcome, int] = {"measured": 0, "predicted": 0, "unstable": 2, "failed": 3}
+_UNPREDICTED = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What is known about one candidate.
+
+    Attributes
+    ----------
+    candidate_id : str
+    material_id : str
+        Of its first origin.
+    formula : str
+    space_group_number : int
+    outcome : str
+        "measured", "predicted" (not evaluated yet), "unstable" or "failed".
+    value : float or None
+        Result, in the unit of the objective.
+    value_error : float or None
+        Its standard error, in the same unit.
+    predicted_value : float or None
+        What the surrogate expects, in the same unit.
+    predicted_std : float or None
+        Standard deviation of the prediction in the objective's model space.
+    engine : str or None
+        What computed the value.
+    """
+
+    candidate_id: str
+    material_id: str
+    formula: str
+    space_group_number: int
+    outcome: Outcome
+    value: float | None = None
+    value_error: float | None = None
+    predicted_value: float | None = None
+    predicted_std: float | None = None
+    engine: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedRow(Entry):
+    """An entry and its place, from 1."""
+
+    rank: int
+
+
+def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[RankedRow]:
+    """Order candidates from best to worst.
+
+    Measured ones stand by their value and predicted ones among them by their prediction; after
+    them come those without a prediction, the unstable and the failed. Ties go by candidate id.
+    """
+    sign = 1.0 if direction == "minimize" else -1.0
+
+    def key(entry: Entry) -> tuple[int, float, str]:
+        number = entry.value if entry.outcome == "measured" else entry.predicted_value
+        block = _BLOCKS[entry.outcome]
+        if block > 0:
+            return block, 0.0, entry.candidate_id
+        if number is None or math.isnan(number):
+            return _UNPREDICTED, 0.0, entry.candidate_id
+        return block, sign * number, entry.candidate_id
+
+    ordered = sorted(entries, key=key)
+    return [RankedRow(rank=rank, **asdict(entry)) for rank, entry in enumerate(ordered, start=1)]
+
+
+def as_records(
+    rows: Iterable[RankedRow], value_field: str, error_field: str, log: bool
+) -> list[dict[str, Any]]:
+    """Turn rows into flat records whose names carry the unit.
+
+    Parameters
+    ----------
+    rows : iterable of RankedRow
+    value_field, error_field : str
+        Names of the value and of its standard error, for instance ``kappa_300k_w_per_m_k`` and
+        ``kappa_300k_error_w_per_m_k``.
+    log : bool
+        Whether the objective's model space is the decimal logarithm of the value; it names the
+        standard deviation of the prediction.
+    """
+    std_field = "predicted_log10_std" if log else f"predicted_{value_field}_std"
+    return [
+        {
+            "rank": row.rank,
+            "candidate_id": row.candidate_id,
+            "material_id": row.material_id,
+            "formula": row.formula,
+            "space_group_number": row.space_group_number,
+            "outcome": row.outcome,
+            value_field: row.value,
+            error_field: row.value_error,
+            f"predicted_{value_field}": row.predicted_value,
+            std_field: row.predicted_std,
+            "engine": row.engine,
+        }
+        for row in rows
+    ]

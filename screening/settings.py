@@ -1,0 +1,35 @@
+"""Machine settings: where the database is and where this machine may write.
+
+Taken from the environment (``SCREEN_*``) and nothing else; science lives in the campaign's YAML.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of this machine.
+
+    Parameters
+    ----------
+    mongodb_uri
+        ``SCREEN_MONGODB_URI``; unset starts an embedded server below `directory`.
+    database
+        ``SCREEN_DATABASE``: name of the database.
+    directory
+        ``SCREEN_DIRECTORY``: embedded database, logs and run folders.
+    workers
+        ``SCREEN_WORKERS``: worker processes of `screen work`; unset takes one a usable core, at
+        most as many as a batch has candidates.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SCREEN_", extra="ignore")
+
+    mongodb_uri: SecretStr | None = None
+    database: str = Field("screen", min_length=1)
+    directory: Path = Path(".screen")
+    workers: int | None = Field(None, gt=0)

@@ -1,0 +1,51 @@
+"""Shipped YAML: targets and engines by name, and the user's own by path."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from screening.errors import ScreenError
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of all shipped files of a kind (``targets``, ``engines``, …)."""
+    folder = resources.files("configs") / kind
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def read(kind: str, name_or_path: str) -> dict[str, Any]:
+    """Return the content of a shipped file, or of the YAML file at a path.
+
+    Raises
+    ------
+    ScreenError
+        When there is neither, or it is not a YAML mapping.
+    """
+    known = names(kind)
+    if name_or_path in known:
+        text = (resources.files("configs") / kind / f"{name_or_path}.yaml").read_text("utf-8")
+    else:
+        path = Path(name_or_path)
+        if path.suffix not in {".yaml", ".yml"} or not path.is_file():
+            raise ScreenError(
+                f"{kind.removesuffix('s')} '{name_or_path}': unknown; known: {', '.join(known)}, "
+                "or a YAML file"
+            )
+        text = path.read_text("utf-8")
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        line = f" at line {place.line + 1}" if place is not None else ""
+        raise ScreenError(f"{name_or_path}: is no valid YAML{line}; check its indentation") from None
+    if not isinstance(content, dict):
+        raise ScreenError(f"{name_or_path}: expected a YAML mapping of fields to values")
+    return content

@@ -1,0 +1,194 @@
+"""One connection to everything a campaign stores.
+
+Three places: this project's four collections, jobflow's JobStore (job outputs, large values in
+GridFS) and the FireWorks LaunchPad (what is queued and running).  All live in one database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from screening.errors import ScreenError
+from screening.store.embedded import embedded_server
+
+if TYPE_CHECKING:
+    from fireworks import LaunchPad
+    from jobflow import JobStore
+    from pymongo import MongoClient
+    from pymongo.collection import Collection
+
+    from screening.settings import Settings
+
+INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {
+    "candidates": [
+        ([("formula", 1), ("space_group_number", 1)], False),
+        ([("campaigns", 1)], False),
+        ([("elements", 1)], False),
+    ],
+    # The budget is kept by this uniqueness: a campaign has one pick of each number, 1 to budget.
+    "picks": [
+        ([("campaign", 1), ("number", 1)], True),
+        ([("campaign", 1), ("state", 1)], False),
+        ([("candidate_id", 1)], False),
+    ],
+    "results": [
+        ([("candidate_id", 1)], False),
+        ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),
+        ([("kappa_300k_w_per_m_k", 1)], False),
+    ],
+}
+"""Indexes beyond ``_id``: keys and whether they are unique."""
+
+
+class Database:
+    """The collections of this project, and jobflow's and FireWorks' stores beside them.
+
+    Parameters
+    ----------
+    uri
+        MongoDB connection string; may hold a password, so it is never printed.
+    name
+        Name of the database.
+    """
+
+    def __init__(self, uri: str, name: str) -> None:
+        from pymongo import MongoClient
+
+        self._uri = uri
+        self.name = name
+        self._client: MongoClient[dict[str, Any]] = MongoClient(
+            uri, serverSelectionTimeoutMS=10_000, tz_aware=True
+        )
+
+    def __repr__(self) -> str:
+        """Name the database, not its address: the address may hold a password."""
+        return f"Database({self.name!r})"
+
+    @property
+    def campaigns(self) -> Collection[dict[str, Any]]:
+        """Campaigns: configuration, status, what was ingested."""
+        return self._client[self.name]["campaigns"]
+
+    @property
+    def candidates(self) -> Collection[dict[str, Any]]:
+        """Crystals, each once, with their origins and features."""
+        return self._client[self.name]["candidates"]
+
+    @property
+    def picks(self) -> Collection[dict[str, Any]]:
+        """What a campaign chose to compute, why, and how far it is."""
+        return self._client[self.name]["picks"]
+
+    @property
+    def results(self) -> Collection[dict[str, Any]]:
+        """Finished calculations, one a candidate, objective, engine and recipe."""
+        return self._client[self.name]["results"]
+
+    def check(self) -> None:
+        """Raise `ScreenError` unless the server answers and lets us in."""
+        from pymongo.errors import OperationFailure, PyMongoError
+
+        try:
+            self._client.admin.command("ping")
+            self.campaigns.find_one({}, {"_id": 1})
+        except OperationFailure as error:
+            raise ScreenError(
+                f"MongoDB refused database '{self.name}' ({_reason(error)}); check the user, "
+                "password and authSource in SCREEN_MONGODB_URI"
+            ) from None
+        except PyMongoError as error:
+            hosts = ", ".join(f"{host}:{port}" for host, port in sorted(self._hosts()))
+            raise ScreenError(
+                f"MongoDB at {hosts} does not answer ({type(error).__name__}); check "
+                "SCREEN_MONGODB_URI, or unset it to use the embedded server"
+            ) from None
+
+    def prepare(self) -> None:
+        """Create the indexes that are missing."""
+        for collection, indexes in INDEXES.items():
+            existing = self._client[self.name][collection].index_information()
+            known = [list(map(tuple, index["key"])) for index in existing.values()]
+            for keys, unique in indexes:
+                if keys not in known:
+                    self._client[self.name][collection].create_index(keys, unique=unique)
+
+    @functools.cached_property
+    def launchpad(self) -> LaunchPad:
+        """FireWorks' queue in this database; its counters are created on first use."""
+        from screening.store.launchpad import open_launchpad
+
+        return open_launchpad(self._uri, self.name)
+
+    @functools.cached_property
+    def job_store(self) -> JobStore:
+        """jobflow's store in this database: ``job_outputs``, large values in GridFS."""
+        from jobflow import JobStore
+        from maggma.stores import GridFSURIStore, MongoURIStore
+
+        store = JobStore(
+            MongoURIStore(self._uri, "job_outputs", database=self.name),
+            additional_stores={
+                "data": GridFSURIStore(
+                    self._uri, "job_blobs", database=self.name, key="blob_uuid"
+                )
+            },
+        )
+        store.connect()
+        return store
+
+    def launchpad_running(self, campaign: str) -> int:
+        """Return how many candidates of a campaign have a job running now."""
+        fireworks = self._client[self.name]["fireworks"]
+        query = {"spec.campaign": campaign, "state": "RUNNING"}
+        return len(fireworks.distinct("spec.pick", query))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _hosts(self) -> set[tuple[str, int]]:
+        from pymongo.uri_parser import parse_uri
+
+        return {(host, port or 27017) for host, port in parse_uri(self._uri)["nodelist"]}
+
+
+@contextlib.contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Connect to the database the settings name, or start the embedded one for the while.
+
+    Raises
+    ------
+    ScreenError
+        When no server can be reached.
+    """
+    with contextlib.ExitStack() as stack:
+        if settings.mongodb_uri is None:
+            uri = stack.enter_context(embedded_server(settings.directory.absolute()))
+        else:
+            uri = settings.mongodb_uri.get_secret_value()
+        database = _connect(uri, settings.database)
+        stack.callback(database.close)
+        database.check()
+        yield database
+
+
+def _connect(uri: str, name: str) -> Database:
+    from pymongo.errors import ConfigurationError, InvalidURI
+
+    try:
+        return Database(uri, name)
+    except (ConfigurationError, InvalidURI, ValueError):
+        # The driver's message may quote the string, and with it the password.
+        raise ScreenError(
+            "SCREEN_MONGODB_URI is no MongoDB connection string; expected "
+            "mongodb://[user:password@]host[:port]/[?options], with special characters in the "
+            "password percent-encoded"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    details = getattr(error, "details", None) or {}
+    return str(details.get("codeName") or type(error).__name__)

@@ -1,0 +1,90 @@
+"""A worker process: advance the campaign, run one job, again, until there is nothing left.
+
+Started as ``python -m screening.worker CAMPAIGN FOLDER``.  It may be killed at any moment: what
+it was running is found lost and run again.  A worker also dies with the program that started it,
+whose end of the pipe on standard input closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from screening.campaign import Campaign
+from screening.loop import advance
+from screening.process import this_process
+from screening.settings import Settings
+from screening.store.database import open_database
+
+if TYPE_CHECKING:
+    from screening.store.database import Database
+
+IDLE_S = (0.2, 5.0)
+"""Shortest and longest wait when there is nothing to run but others still work."""
+
+
+def work(database: Database, name: str, folder: Path) -> None:
+    """Run a campaign's jobs until it is exhausted, paused or cancelled.
+
+    Parameters
+    ----------
+    folder
+        Each job gets a directory of its own below it.
+    """
+    from fireworks import FWorker
+    from fireworks.core.rocket_launcher import launch_rocket
+    from jobflow import SETTINGS
+
+    # Fireworks carry no store (no password in them): jobs take the worker's.
+    SETTINGS.JOB_STORE = database.job_store
+    campaign = Campaign.open(database, name)
+    fworker = FWorker(this_process(), query={"spec.campaign": name})
+    idle_s = IDLE_S[0]
+    while campaign.status == "active":
+        advance(campaign)
+        with _job_directory(folder) as directory, contextlib.chdir(directory):
+            ran = launch_rocket(database.launchpad, fworker, strm_lvl="WARNING")
+        if ran:
+            idle_s = IDLE_S[0]
+            continue
+        if campaign.is_exhausted():
+            return
+        time.sleep(idle_s)
+        idle_s = min(2 * idle_s, IDLE_S[1])
+
+
+@contextlib.contextmanager
+def _job_directory(folder: Path):  # noqa: ANN202 - generator of Path
+    directory = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}"
+    directory.mkdir(parents=True)
+    try:
+        yield directory
+    finally:
+        # Most jobs write nothing; an empty directory tells nobody anything.
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+
+
+def _die_with_parent() -> None:
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    """Run as a child of `screen work`."""
+    name, folder = sys.argv[1:]
+    _die_with_parent()
+    with open_database(Settings()) as database:
+        work(database, name, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

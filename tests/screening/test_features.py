@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.periodic_table import Element
+from pymatgen.core.structure import Structure
+
+from screening.features import feature_names, features
+
+
+def named(structure: Structure) -> dict[str, float]:
+    return dict(zip(feature_names(), features(structure), strict=True))
+
+
+def test_known_numbers_of_rocksalt(rocksalt):
+    values = named(rocksalt.get_primitive_structure())
+    assert values["coordination_mean"] == 6
+    assert np.exp(values["log_nearest_distance"]) == pytest.approx(2.82)
+    assert np.exp(values["log_volume_per_atom"]) == pytest.approx(5.64**3 / 8)
+    assert np.exp(values["log_symmetry_operations"]) == pytest.approx(48)
+    assert values["bond_electronegativity_difference"] == pytest.approx(3.16 - 0.93)
+    assert values["row_mean"] == 3
+    assert values["group_max"] == 17
+    assert np.exp(values["log_atomic_mass_max"]) == pytest.approx(35.453, rel=1e-3)
+
+
+def test_names_are_unique():
+    assert len(set(feature_names())) == len(feature_names())
+
+
+def test_every_element_gives_finite_numbers():
+    for element in Element:
+        crystal = Structure(Lattice.cubic(4.0), [element], [[0, 0, 0]])
+        assert np.isfinite(features(crystal)).all(), element
+
+
+def test_only_what_counts_the_cell_depends_on_it(quartz):
+    one, two = named(quartz), named(quartz * (2, 1, 1))
+    assert two.pop("n_sites") == 2 * one.pop("n_sites")
+    assert two.pop("log_symmetry_operations") < one.pop("log_symmetry_operations")
+    assert two == pytest.approx(one, abs=1e-9)
+
+
+def test_sparse_and_skewed_cells_have_neighbours():
+    for lattice in (Lattice.cubic(30.0), Lattice.tetragonal(2.5, 40.0)):
+        assert np.isfinite(features(Structure(lattice, ["Ar"], [[0, 0, 0]]))).all()
+
+
+def test_fast(half_heusler):
+    primitive = half_heusler.get_primitive_structure()
+    features(primitive)
+    start = time.process_time()
+    for _ in range(5):
+        features(primitive)
+    assert (time.process_time() - start) / 5 < 0.05

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from screening.ranking import Entry, as_records, rank_candidates
+
+
+def entry(candidate_id: str, outcome: str, value: float | None = None, **more: object) -> Entry:
+    field = "value" if outcome == "measured" else "predicted_value"
+    facts = {"material_id": "mp-1", "formula": "NaCl", "space_group_number": 225, field: value}
+    return Entry(candidate_id=candidate_id, outcome=outcome, **{**facts, **more})
+
+
+ENTRIES = [
+    entry("failed", "failed", 0.1),
+    entry("unstable", "unstable"),
+    entry("no-model-yet", "predicted"),
+    entry("guess", "predicted", 2.0),
+    entry("high", "measured", 3.0, predicted_value=0.5),
+    entry("tie-b", "measured", 1.0),
+    entry("tie-a", "predicted", 1.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("direction", "first"),
+    [
+        ("minimize", ["tie-a", "tie-b", "guess", "high"]),
+        ("maximize", ["high", "guess", "tie-a", "tie-b"]),
+    ],
+)
+def test_order(direction, first):
+    for entries in (ENTRIES, ENTRIES[::-1]):
+        rows = rank_candidates(entries, direction)
+        order = [row.candidate_id for row in rows]
+        assert order == [*first, "no-model-yet", "unstable", "failed"]
+        assert [row.rank for row in rows] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_records_name_their_units():
+    rows = rank_candidates(
+        [entry("x", "measured", 1.5, value_error=0.1, predicted_std=0.2, engine="emt")], "minimize"
+    )
+    fields = ("kappa_300k_w_per_m_k", "kappa_300k_error_w_per_m_k")
+    [record] = as_records(rows, *fields, log=True)
+    assert record == {
+        "rank": 1,
+        "candidate_id": "x",
+        "material_id": "mp-1",
+        "formula": "NaCl",
+        "space_group_number": 225,
+        "outcome": "measured",
+        "kappa_300k_w_per_m_k": 1.5,
+        "kappa_300k_error_w_per_m_k": 0.1,
+        "predicted_kappa_300k_w_per_m_k": None,
+        "predicted_log10_std": 0.2,
+        "engine": "emt",
+    }
+    [record] = as_records(rows, *fields, log=False)
+    assert record["predicted_kappa_300k_w_per_m_k_std"] == 0.2

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pymatgen.io.vasp.inputs import Poscar
+
+from screening.sources import SOURCES, SourceError, open_source
+
+CIF = """\
+#(C) as databases write them
+data_18189-ICSD
+_database_code_ICSD 18189
+_chemical_name_common 'Sodium chloride'
+_chemical_formula_sum 'Cl1 Na1'
+_cell_length_a 5.6402(2)
+_cell_length_b 5.6402(2)
+_cell_length_c 5.6402(2)
+_cell_angle_alpha 90.
+_cell_angle_beta 90.
+_cell_angle_gamma 90.
+_symmetry_space_group_name_H-M 'F m -3 m'
+_symmetry_Int_Tables_number 225
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_symmetry_multiplicity
+_atom_site_Wyckoff_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+Na1 Na1+ 4 a 0 0 0 1.
+Cl1 Cl1- 4 b 0.5 0.5 0.5 1.
+#End of data_18189-ICSD
+"""
+
+
+def records(path):
+    return list(open_source(str(path)).records())
+
+
+def read_text(folder, name, text):
+    (folder / name).write_text(text)
+    return records(folder / name)
+
+
+def test_bundled_data():
+    found = list(open_source("phonondb-103").records())
+    assert len(found) == 103
+    assert all(r.structure is not None and r.error is None for r in found)
+    lowest = min(found, key=lambda r: r.properties["kappa_300k_without_nac_w_per_m_k"])
+    assert lowest.structure.reduced_formula == "AgBr"
+    assert lowest.material_id == "mp-23231"
+    assert "q_mesh" not in lowest.properties
+
+
+def test_cif(tmp_path):
+    [record] = read_text(tmp_path, "salt.cif", CIF)
+    assert (record.material_id, record.error) == ("salt.cif", None)
+    assert len(record.structure) == 8
+
+
+def test_cif_with_many_blocks(tmp_path):
+    text = f"data_global\n_journal_year 1999\n{CIF}{CIF}{CIF.replace('_cell_length_a', '_x')}"
+    found = read_text(tmp_path, "many.cif", text)
+    assert [r.material_id for r in found] == [f"many.cif#{i}-18189-ICSD" for i in (1, 2, 3)]
+    assert [len(r.structure) for r in found[:2]] == [8, 8]
+    assert "lacks _cell_length_a" in found[2].error
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not a CIF"),
+        ("data_empty\n", "not a CIF"),
+        (CIF[: CIF.index("_cell_length_c")], "lacks _cell_length_c"),
+        (CIF[: CIF.index("_atom_site_fract_y")], "truncated"),
+        (CIF[: CIF.index("Cl1 Cl1-")], "its atoms make Na where _chemical_formula_sum says NaCl"),
+        (CIF[: CIF.index("0.5 0.5 1.")], "truncated"),
+        (CIF.replace("Na1+", "Zz"), "parsed"),
+        (CIF.replace("5.6402(2)", "long"), "parsed"),
+    ],
+)
+def test_damaged_cif_is_a_readable_record(tmp_path, text, reason, recwarn, capfd):
+    [record] = read_text(tmp_path, "bad.cif", text)
+    assert record.structure is None
+    assert reason in record.error
+    assert "\n" not in record.error
+    assert not recwarn.list
+    assert capfd.readouterr() == ("", "")
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_damage_gets_out_of_records(tmp_path, data):
+    # Without symmetry, which takes the parser a second to look up.
+    cif = "\n".join(line for line in CIF.splitlines() if not line.startswith("_symmetry"))
+    line = f'{{"material_id": "x", "cif": {json.dumps(cif)}, "year": 1930}}'
+    poscar = "NaCl\n1.0\n4 0 0\n0 4 0\n0 0 4\nNa Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
+    xyz = '2\nLattice="4 0 0 0 4 0 0 0 4" pbc="T T T"\nNa 0 0 0\nCl 2 2 2\n'
+    kinds = {"a.cif": cif, "a.vasp": poscar, "a.xyz": xyz, "a.jsonl": line}
+    name = data.draw(st.sampled_from(sorted(kinds)))
+    text = kinds[name]
+    cut = data.draw(st.integers(0, len(text)))
+    if data.draw(st.booleans()):
+        text = text[:cut]
+    else:
+        text = (
+            text[:cut] + data.draw(st.text(max_size=5)) + text[cut + data.draw(st.integers(0, 9)) :]
+        )
+    (tmp_path / name).write_text(text, errors="replace")
+    for record in records(tmp_path / name):
+        assert (record.structure is None) != (record.error is None)
+
+
+def test_poscar(tmp_path, rocksalt):
+    text = Poscar(rocksalt).get_str()
+    for name in ("POSCAR", "CONTCAR.relaxed", "salt.vasp"):
+        [record] = read_text(tmp_path, name, text)
+        assert record.structure.matches(rocksalt)
+    lines = text.splitlines(keepends=True)
+    sites = [" ".join(line.split()[:3]) + "\n" for line in lines[8:]]
+    anonymous = ["a comment\n", *lines[1:5], *lines[6:8], *sites]
+    [record] = read_text(tmp_path, "POSCAR", "".join(anonymous))
+    assert "names no elements" in record.error
+
+
+def test_xyz_frames(tmp_path):
+    frame = '2\nLattice="4 0 0 0 4 0 0 0 4" pbc="T T T" energy_above_hull=0.1\nNa 0 0 0\nCl 2 2 2\n'
+    named = frame.replace(" energy", " material_id=m-7 energy")
+    molecule = "1\n\nHe 0 0 0\n"
+    found = read_text(tmp_path, "a.extxyz", frame + named + molecule + "2\n")
+    assert [r.material_id for r in found] == ["a.extxyz#1", "m-7", "a.extxyz#3", "a.extxyz#4"]
+    assert found[0].structure.reduced_formula == "NaCl"
+    assert found[0].properties["energy_above_hull"] == 0.1
+    assert "not periodic" in found[2].error
+    assert "truncated" in found[3].error
+
+
+def test_jsonl(tmp_path, rocksalt):
+    lines = [
+        json.dumps({"material_id": "a", "cif": CIF, "theoretical": False, "tags": ["x"]}),
+        json.dumps({"structure": rocksalt.as_dict(), "gap_ev": 5.0, "hull": float("nan")}),
+        "",
+        '{"material_id": "cut off',
+        "[1, 2]",
+        json.dumps({"material_id": "d", "structure": {"lattice": 1}}),
+        json.dumps({"material_id": "e", "cif": CIF + CIF}),
+    ]
+    (tmp_path / "all.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    found = records(tmp_path / "all.jsonl.gz")
+    assert [r.error is None for r in found] == [True, True, False, False, False, False]
+    assert found[0].properties == {"theoretical": False}
+    assert found[1].properties == {"gap_ev": 5.0}
+    assert [r.material_id for r in found] == [
+        *("a", "all.jsonl.gz:2", "all.jsonl.gz:4", "all.jsonl.gz:5", "d", "e")
+    ]
+    assert "not JSON" in found[2].error
+    assert "describes 2 crystals" in found[5].error
+
+
+def test_damaged_archive_keeps_what_came_before(tmp_path):
+    line = json.dumps({"material_id": "a", "cif": CIF}) + "\n"
+    whole = gzip.compress(line.encode())
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole + gzip.compress(line.encode())[:-20])
+    found = records(tmp_path / "cut.jsonl.gz")
+    assert found[0].error is None
+    assert "cannot be read" in found[-1].error
+
+
+def test_folder_is_recursive_sorted_and_goes_on(tmp_path, rocksalt):
+    for name in ("b/POSCAR", "a/POSCAR", ".hidden/POSCAR"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(Poscar(rocksalt).get_str())
+    (tmp_path / "a.cif").write_text("nonsense")
+    (tmp_path / "notes.txt").write_text("not a structure")
+    found = records(tmp_path)
+    assert [r.material_id for r in found] == ["a/POSCAR", "a.cif", "b/POSCAR"]
+    assert [r.error is None for r in found] == [True, False, True]
+
+
+def test_unusable_specs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "empty").mkdir()
+    for spec, message in [
+        ("phonodb", r"'phonodb': neither .* known: .*phonondb-103.*\.cif"),
+        ("no/such.cif", "neither a file"),
+        ("empty", "no structure file"),
+        ("notes.txt", "not a kind of structure file"),
+        ("phonondb-103:x", "takes nothing"),
+    ]:
+        with pytest.raises(SourceError, match=message):
+            open_source(spec)
+
+
+def test_table_rows_open_by_prefix(monkeypatch):
+    monkeypatch.setitem(SOURCES, "demo", lambda rest: rest.split(":"))
+    assert open_source("demo:a:b") == ["a", "b"]
+
+
+def test_importing_the_light_modules_loads_nothing_heavy():
+    code = """
+import sys
+import screening.candidate, screening.ranking, screening.filters, screening.samplers
+import screening.sources, screening.features, screening.surrogate
+heavy = {"pymatgen", "ase", "spglib", "scipy", "sklearn", "skopt", "pandas"} & set(sys.modules)
+sys.exit(f"loaded {heavy}" if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
