@@ -17,7 +17,7 @@ MIN_DISTANCE = 0.5
 MIN_BOND_FRACTION = 0.5
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer about a structure, not a failure
     """A structure cannot become a candidate; the message is the reason."""
 
 

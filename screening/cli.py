@@ -17,6 +17,7 @@ from screening.errors import ScreenError
 app = typer.Typer(
     name="screen",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="High-throughput virtual screening: campaigns that choose what to compute next.",

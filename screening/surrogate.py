@@ -214,8 +214,8 @@ def probability_feasible(
 ) -> Floats:
     """Chance that a candidate gives a value at all, judged by its evaluated neighbours.
 
-    A Gaussian-weighted vote of the evaluated candidates, with a prior of two votes at the overall
-    rate of success: far from all of them the overall rate remains, and one failure says little.
+    A Gaussian-weighted vote of the evaluated candidates, and one vote more at the overall rate of
+    success, which is what remains far from all of them.
 
     Parameters
     ----------
@@ -238,5 +238,5 @@ def probability_feasible(
     squared_distances = squares - 2 * features @ features_train.T
     votes = np.exp(-0.5 * np.maximum(squared_distances, 0.0) / width**2)
     rate = feasible.mean()
-    probability: Floats = (2 * rate + votes @ feasible) / (2 + votes.sum(1))
+    probability: Floats = (rate + votes @ feasible) / (1 + votes.sum(1))
     return probability

@@ -72,7 +72,9 @@ def _job_directory(folder: Path):  # noqa: ANN202 - generator of Path
 
 def _die_with_parent() -> None:
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # os.read, not sys.stdin: its lock would be in the way when the interpreter ends.
+        while os.read(0, 1024):
+            pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

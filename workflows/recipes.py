@@ -6,7 +6,7 @@ node in milliseconds.  Makers take them as fields.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,6 +15,16 @@ class Recipe(BaseModel):
     """Frozen settings; an unknown field is an error, not a silent default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form in which monty stores objects, so that Makers can hold recipes."""
+        identity = {"@module": type(self).__module__, "@class": type(self).__name__}
+        return {**identity, **self.model_dump(mode="json")}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Return the recipe that `as_dict` described."""
+        return cls.model_validate({k: v for k, v in content.items() if not k.startswith("@")})
 
 
 class RelaxationRecipe(Recipe):
@@ -54,7 +64,7 @@ class ThirdOrderRecipe(Recipe):
     distance_a: float = Field(0.03, gt=0)
     cutoff_a: float | None = Field(None, gt=0)
     """Atoms farther apart are taken as not interacting; None keeps all the supercell holds."""
-    overdetermination: float = Field(4.0, ge=1)
+    overdetermination: float = Field(1.5, ge=1)
     """Random pairs: equations per unknown of the fit."""
     min_pairs: int = Field(2, ge=1)
     seed: int = Field(0, ge=0)

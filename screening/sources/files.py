@@ -152,14 +152,14 @@ def _record(
         warnings.simplefilter("ignore")  # the parse functions check what matters among them
         try:
             structure = parse()
-        except _Unusable as error:
+        except _EntryError as error:
             reason = str(error)
         except Exception as error:  # parsers raise anything; the text becomes the reason
             reason = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
     return SourceRecord(material_id, structure, reason, location, properties or {})
 
 
-class _Unusable(Exception):
+class _EntryError(Exception):
     """An entry that parses, or nearly so, but must not be used; the message says why."""
 
 
@@ -175,7 +175,7 @@ def _crystal_blocks(text: str) -> list[str]:
 def _parse_cif(text: str) -> Structure:
     blocks = _crystal_blocks(text)
     if len(blocks) > 1:
-        raise _Unusable(f"its CIF describes {len(blocks)} crystals; give each a line of its own")
+        raise _EntryError(f"its CIF describes {len(blocks)} crystals; give each a line of its own")
     return _parse_cif_block(blocks[0] if blocks else "")
 
 
@@ -189,18 +189,18 @@ def _parse_cif_block(text: str) -> Structure:
     from pymatgen.io.cif import CifParser
 
     if not text:
-        raise _Unusable("it is not a CIF: no 'data_' block describes a crystal")
+        raise _EntryError("it is not a CIF: no 'data_' block describes a crystal")
     parser = CifParser.from_str(f"data_{text}", check_cif=False)
     block = next(iter(parser.as_dict().values()))
     if missing := [tag for tag in _CIF_TAGS if not block.get(tag)]:
-        raise _Unusable(f"its CIF lacks {', '.join(missing)}; is it truncated?")
+        raise _EntryError(f"its CIF lacks {', '.join(missing)}; is it truncated?")
     structure = parser.parse_structures(primitive=False, on_error="raise")[0]
     stated = str(block.get("_chemical_formula_sum", "")).strip(" ?.")
     if stated and structure.is_ordered:
         atoms = structure.composition.remove_charges().reduced_formula
         formula = Composition(stated).remove_charges().reduced_formula
         if atoms != formula:
-            raise _Unusable(
+            raise _EntryError(
                 f"its atoms make {atoms} where _chemical_formula_sum says {formula}; "
                 "are atoms missing, or is it truncated?"
             )
@@ -212,7 +212,7 @@ def _parse_poscar(path: Path) -> Structure:
 
     poscar = Poscar.from_str(path.read_text(encoding="utf-8", errors="replace"))
     if not poscar.true_names:
-        raise _Unusable("it names no elements (VASP 4 format); add the line of element symbols")
+        raise _EntryError("it names no elements (VASP 4 format); add the line of element symbols")
     return poscar.structure
 
 
@@ -226,7 +226,7 @@ def _parse_atoms(atoms: Atoms) -> Structure:
     from pymatgen.io.ase import AseAtomsAdaptor
 
     if not atoms.pbc.all():
-        raise _Unusable("it is not periodic in three dimensions")
+        raise _EntryError("it is not periodic in three dimensions")
     return AseAtomsAdaptor.get_structure(atoms)
 
 

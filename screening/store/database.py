@@ -126,7 +126,8 @@ class Database:
     def job_store(self) -> JobStore:
         """jobflow's store in this database: ``job_outputs``, large values in GridFS."""
         from jobflow import JobStore
-        from maggma.stores import GridFSURIStore, MongoURIStore
+        from maggma.stores import MongoURIStore
+        from maggma.stores.gridfs import GridFSURIStore
 
         store = JobStore(
             MongoURIStore(self._uri, "job_outputs", database=self.name),

@@ -42,7 +42,8 @@ class TestContract:
         mean, std = self.fitted(kind).predict(SCALED)
         moved, widened = self.fitted(kind, values=1e3 + 50 * VALUES).predict(SCALED)
         np.testing.assert_allclose(moved, 1e3 + 50 * mean, rtol=1e-2)
-        np.testing.assert_allclose(widened, 50 * std, rtol=0.1, atol=0.5)
+        assert np.corrcoef(widened, std)[0, 1] > 0.9
+        assert widened.mean() == pytest.approx(50 * std.mean(), rel=0.1)
 
     @pytest.mark.parametrize("n", [1, 2, 3])
     def test_few_points(self, kind, n):
@@ -106,17 +107,19 @@ def test_fit_predict_takes_raw_features():
 
 
 class TestProbabilityFeasible:
+    """The vote of the evaluated neighbours."""
+
     def test_one_class_teaches_nothing(self):
         for feasible in (np.ones(5, bool), np.zeros(5, bool), np.zeros(0, bool)):
             probability = probability_feasible(SCALED[: len(feasible)], feasible, SCALED)
             np.testing.assert_array_equal(probability, np.ones(60))
 
     def test_learns_a_region(self):
-        feasible = POOL[:, 0] > 0
-        probability = probability_feasible(SCALED[:40], feasible[:40], SCALED[40:])
+        features, feasible = SCALED[:, :2] * np.sqrt(3), POOL[:, 0] > 0
+        probability = probability_feasible(features[:40], feasible[:40], features[40:])
         assert ((probability > 0) & (probability < 1)).all()
         unseen = feasible[40:]
-        assert probability[unseen].mean() > probability[~unseen].mean() + 0.15
+        assert probability[unseen].mean() > probability[~unseen].mean() + 0.3
 
     def test_far_away_the_overall_rate_remains(self):
         feasible = np.arange(40) % 4 != 0

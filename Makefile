@@ -1,0 +1,61 @@
+# `make run` and `make test` need nothing but Python 3.11 or newer (with venv) and network access
+# to the package index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# cpu: PyTorch without CUDA (hundreds of MB instead of several GB). For a GPU: make TORCH=auto …
+TORCH ?= cpu
+TORCH_VERSION := 2.13.0
+BUDGET ?= 8
+RUN := run-$(shell date +%Y%m%d-%H%M%S)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-slow lint format lock benchmark-kappa clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+install: $(VENV)/.installed ## create .venv and install what is pinned
+
+$(VENV)/.installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 2; }
+	$(BIN)/python -m pip install --quiet uv
+	# uv knows where PyTorch keeps its CPU builds; where that place is out of reach, pip takes what
+	# the package index has.
+	$(BIN)/python -c 'import torch' 2>/dev/null || \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend=$(TORCH) torch==$(TORCH_VERSION) || \
+		$(BIN)/python -m pip install --quiet torch==$(TORCH_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+run: install ## a real low-kappa campaign on a small budget, and its ranking
+	$(BIN)/screen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --name $(RUN) --wait
+	$(BIN)/screen rank $(RUN) --top 20
+
+test: install ## the test suite
+	$(BIN)/python -m pytest -n 2
+
+test-slow: install ## checks that take minutes of computing
+	$(BIN)/python -m pytest -n 2 -m slow --override-ini addopts=-ra
+
+lint: install ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install ## let ruff format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## write requirements.lock again from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+		--overrides requirements.overrides --no-header --no-annotate \
+		pyproject.toml -o requirements.lock
+
+clean: ## remove .venv and caches, not your campaigns
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
