@@ -66,7 +66,9 @@ class Campaign:
             return cls(database, document)
         document = database.campaigns.find_one({"_id": name})
         if document is None:
-            known = ", ".join(sorted(each["_id"] for each in database.campaigns.find({}, {"_id": 1})))
+            known = ", ".join(
+                sorted(each["_id"] for each in database.campaigns.find({}, {"_id": 1}))
+            )
             raise ScreenError(f"campaign '{name}': unknown; known: {known or 'none'}")
         return cls(database, document)
 
@@ -276,7 +278,7 @@ def new_name(database: Database, target: str) -> str:
 
 def now() -> datetime.datetime:
     """Return the time in UTC, in the milliseconds MongoDB keeps."""
-    moment = datetime.datetime.now(datetime.timezone.utc)
+    moment = datetime.datetime.now(datetime.UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

@@ -43,14 +43,12 @@ def candidate_workflow(
     flow.update_config({"manager_config": {"_priority": priority}}, dynamic=True)
     # store=None: the worker's own settings name the store, so that no address or password is
     # written into the Firework.
-    workflow = flow_to_workflow(flow, store=None)
+    workflow: Workflow = flow_to_workflow(flow, store=None)  # type: ignore[arg-type]  # documented
     workflow.metadata.update(tags, output_uuid=flow.output.uuid)
     return workflow
 
 
-def estimate_force_calls(
-    candidate: Candidate, config: CampaignConfig, engine: EngineConfig
-) -> int:
+def estimate_force_calls(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) -> int:
     """Return about how many force calls one candidate will take."""
     maker = _maker(config.resolved_objective(), config, engine)
     return int(maker.estimate_force_calls(candidate.pymatgen_structure()))

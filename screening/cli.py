@@ -7,7 +7,7 @@ read the database answer at once.  Results go to stdout, everything else to stde
 from __future__ import annotations
 
 import json
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any, Optional
 
 import typer
@@ -24,14 +24,14 @@ app = typer.Typer(
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """Output for people or for machines."""
 
     table = "table"
     json = "json"
 
 
-class RankFormat(str, Enum):
+class RankFormat(StrEnum):
     """Output of `screen rank`."""
 
     table = "table"
@@ -169,9 +169,11 @@ def _json_filter(where: str | None) -> dict[str, Any] | None:
     try:
         parsed = json.loads(where)
     except ValueError as error:
-        raise ScreenError(f"--where: is no JSON ({error}); example: '{{\"elements\": \"Na\"}}'") from None
+        raise ScreenError(
+            f'--where: is no JSON ({error}); example: \'{{"elements": "Na"}}\''
+        ) from None
     if not isinstance(parsed, dict):
-        raise ScreenError("--where: expected a JSON object; example: '{\"elements\": \"Na\"}'")
+        raise ScreenError('--where: expected a JSON object; example: \'{"elements": "Na"}\'')
     return parsed
 
 

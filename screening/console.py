@@ -71,7 +71,7 @@ def pool(found: Pool) -> None:
 
 @contextlib.contextmanager
 def watching(campaign: Campaign) -> Iterator[Callable[[], None]]:
-    """Give a function that shows the campaign's progress: live on a terminal, as lines elsewhere."""
+    """Give a function that shows progress: live on a terminal, as lines elsewhere."""
     console = _stderr()
     started = time.monotonic()
     if not console.is_terminal:
@@ -209,9 +209,7 @@ def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
 def ranking(campaign: Campaign, rows: list[RankedRow], total: int, format: str) -> None:
     """Print ranked rows as a table, JSON or CSV."""
     objective = campaign.objective
-    records = as_records(
-        rows, objective.value_field, objective.error_field, objective.logarithmic
-    )
+    records = as_records(rows, objective.value_field, objective.error_field, objective.logarithmic)
     if format == "json":
         print_json(records)
     elif format == "csv":

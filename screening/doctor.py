@@ -80,9 +80,7 @@ def _command() -> Check:
         return Check("command", True, "no `screen` on PATH; use matscreen or python -m screening")
     if Path(found).resolve() == ours.resolve():
         return Check("command", True, f"`screen` is this program ({found})")
-    return Check(
-        "command", True, f"`screen` is another program ({found}): use matscreen instead"
-    )
+    return Check("command", True, f"`screen` is another program ({found}): use matscreen instead")
 
 
 def _package(name: str) -> Check:

@@ -101,14 +101,13 @@ def _stored(database: Database, formula: str, space_group_number: int) -> list[C
 def _take(candidate: Candidate, group: list[Candidate], pool: Pool) -> None:
     from screening.features import FEATURES_VERSION, features
 
-    for index, known in enumerate(group):
-        if is_same_crystal(known, candidate):
-            merged = merge(known, candidate)
-            pool.duplicates += known.candidate_id in pool.candidates
-            break
+    known = next((each for each in group if is_same_crystal(each, candidate)), None)
+    if known is None:
+        merged = candidate
     else:
-        index, merged = len(group), candidate
-        group.append(candidate)
+        merged = merge(known, candidate)
+        pool.duplicates += known.candidate_id in pool.candidates
+        group.remove(known)
     if merged.features is None or merged.features_version != FEATURES_VERSION:
         merged = merged.model_copy(
             update={
@@ -116,7 +115,7 @@ def _take(candidate: Candidate, group: list[Candidate], pool: Pool) -> None:
                 "features_version": FEATURES_VERSION,
             }
         )
-    group[index] = merged
+    group.append(merged)
     pool.candidates[merged.candidate_id] = merged
 
 

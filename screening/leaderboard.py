@@ -69,7 +69,9 @@ def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) 
     database = campaign.database
     try:
         query = {"$and": [dict(campaign.result_key), where]}
-        measured = {each["candidate_id"] for each in database.results.find(query, {"candidate_id": 1})}
+        measured = {
+            each["candidate_id"] for each in database.results.find(query, {"candidate_id": 1})
+        }
         query = {"$and": [{"campaigns": campaign.name}, where]}
         crystals = {each["_id"] for each in database.candidates.find(query, {"_id": 1})}
     except OperationFailure as error:
@@ -78,9 +80,7 @@ def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) 
     return measured | (crystals - with_result)
 
 
-def _predictions(
-    campaign: Campaign, picks: list[dict[str, Any]]
-) -> dict[str, tuple[float, float]]:
+def _predictions(campaign: Campaign, picks: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
     """Return predicted value and model-space standard deviation of what has no result."""
     features = campaign.pool_features()
     observations = observed(campaign, features, picks)

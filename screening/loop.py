@@ -20,7 +20,7 @@ from screening.samplers import Choice, Observations, build_sampler
 from screening.store.launchpad import delete_workflow
 
 if TYPE_CHECKING:
-    from screening.store.database import Database
+    pass
 
 LEASE_S = 120.0
 LOST_AFTER_S = 600.0
@@ -76,9 +76,7 @@ def recover(campaign: Campaign) -> None:
     )
     lost.update(found)
     _release_reserved(campaign)
-    for firework in launchpad.fireworks.find(
-        {"fw_id": {"$in": sorted(lost)}}, {"spec.pick": 1}
-    ):
+    for firework in launchpad.fireworks.find({"fw_id": {"$in": sorted(lost)}}, {"spec.pick": 1}):
         _count_loss(campaign, firework["spec"]["pick"])
     for pick in campaign.database.picks.find({"campaign": campaign.name, "state": "claimed"}):
         _submit(campaign, pick)
@@ -376,4 +374,4 @@ def _give_lease_back(campaign: Campaign) -> None:
 def _as_utc(moment: datetime.datetime | str) -> datetime.datetime:
     if isinstance(moment, str):
         moment = datetime.datetime.fromisoformat(moment)
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)

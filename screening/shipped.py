@@ -45,7 +45,9 @@ def read(kind: str, name_or_path: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f" at line {place.line + 1}" if place is not None else ""
-        raise ScreenError(f"{name_or_path}: is no valid YAML{line}; check its indentation") from None
+        raise ScreenError(
+            f"{name_or_path}: is no valid YAML{line}; check its indentation"
+        ) from None
     if not isinstance(content, dict):
         raise ScreenError(f"{name_or_path}: expected a YAML mapping of fields to values")
     return content

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def work(database: Database, name: str, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _job_directory(folder: Path):  # noqa: ANN202 - generator of Path
+def _job_directory(folder: Path) -> Iterator[Path]:
     directory = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}"
     directory.mkdir(parents=True)
     try:

@@ -61,7 +61,7 @@ class ConductivityMaker(Maker):
         relaxation: RelaxationDocument,
         phonons: PhononDocument,
         chunks: list[dict[str, Any]] | None = None,
-    ) -> ThermalConductivityDocument | Response:
+    ) -> ThermalConductivityDocument | Response[ThermalConductivityDocument]:
         """Compute κ, or end at once where the stability gate found imaginary modes.
 
         Parameters
@@ -114,9 +114,7 @@ class ConductivityMaker(Maker):
         model = transport.transport_model(cell, centring, phonon, plan, force_constants)
         recipe = self.transport
         series = [
-            transport.conductivity(
-                model, mesh, recipe.temperatures_k, isotopes=recipe.isotopes
-            )
+            transport.conductivity(model, mesh, recipe.temperatures_k, isotopes=recipe.isotopes)
             for mesh in _mesh_series(model, recipe.mesh_lengths_a)
         ]
         densest = series[-1]
@@ -148,9 +146,7 @@ class ConductivityMaker(Maker):
                 relaxation,
                 phonons,
                 StepCost(step="third-order forces", force_calls=force_calls, wall_s=forces_s),
-                StepCost(
-                    step="transport", force_calls=0, wall_s=time.perf_counter() - started
-                ),
+                StepCost(step="transport", force_calls=0, wall_s=time.perf_counter() - started),
             ),
             kappa_300k_w_per_m_k=limit.kappa_w_per_m_k,
             kappa_300k_error_w_per_m_k=float(np.hypot(limit.error_w_per_m_k, fit_error)),
@@ -180,15 +176,18 @@ class ConductivityMaker(Maker):
     def _fit_error(
         self, plan: ThirdOrderPlan, model: Phono3py, coarsest: MeshConductivity
     ) -> float:
-        """Return the relative change of κ when a quarter of the random pairs is left out.
+        """Return by how much κ changes, relatively, when one random pair in four is left out.
 
         Measured on the coarsest mesh; 0 for finite displacements, where nothing is fitted.
         """
         if plan.pairs is None:
             return 0.0
+        # As many as can be spared; the last pair may be needed to determine the fit.
         fewer = plan.pairs - max(1, plan.pairs // 4)
-        if not third_order.is_determined(plan, fewer):
-            return 0.0 if plan.pairs > fewer else 0.0
+        while fewer < plan.pairs and not third_order.is_determined(plan, fewer):
+            fewer += 1
+        if fewer == plan.pairs or coarsest.kappa_300k_w_per_m_k == 0:
+            return 0.0
         subset = third_order.fit_third_order(plan, fewer)
         model.fc3, model.fc3_nonzero_indices = subset.third_order, subset.nonzero
         changed = transport.conductivity(
@@ -272,9 +271,11 @@ class ThermalConductivityMaker(Maker):
         )
 
 
-def _mesh_series(
-    model: Phono3py, lengths_a: tuple[float, ...]
-) -> list[tuple[int, int, int]]:
-    """Return the distinct meshes of the series, ascending."""
-    meshes = [q_mesh(model.primitive.cell, length) for length in lengths_a]
+def _mesh_series(model: Phono3py, lengths_a: tuple[float, ...]) -> list[tuple[int, int, int]]:
+    """Return the distinct meshes of the series, ascending, all divisions odd.
+
+    Even and odd meshes approach the limit on different curves, which a mixed series would take
+    for scatter.
+    """
+    meshes = [q_mesh(model.primitive.cell, length, odd=True) for length in lengths_a]
     return list(dict.fromkeys(meshes))

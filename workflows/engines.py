@@ -134,14 +134,15 @@ class AseEngine(MSONable):
         atoms = AseAtomsAdaptor.get_atoms(structure)
         atoms.calc = self._calculator()
         atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3))
-        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)
+        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)  # type: ignore[arg-type]  # ASE takes filters
         converged = optimizer.run(fmax=recipe.force_tolerance_ev_per_a, steps=recipe.max_steps)
         max_force = float(np.abs(atoms.get_forces()).max())
         max_stress_gpa = float(np.abs(atoms.get_stress()).max() * EV_PER_A3_IN_GPA)
         if not converged:
             raise EngineError(
                 f"{structure.reduced_formula}: not relaxed by '{self.name}' after "
-                f"{recipe.max_steps} steps (largest force {max_force:.2g} eV/Å, stress {max_stress_gpa:.2g} GPa); "
+                f"{recipe.max_steps} steps "
+                f"(largest force {max_force:.2g} eV/Å, stress {max_stress_gpa:.2g} GPa); "
                 "raise max_steps or check the structure"
             )
         atoms.set_constraint()
@@ -209,7 +210,8 @@ def _load_calculator(path: str, arguments_json: str) -> Calculator:
         raise EngineError(
             f"calculator '{path}' cannot be loaded ({error}); see `screen doctor`"
         ) from error
-    return factory(**json.loads(arguments_json))
+    calculator: Calculator = factory(**json.loads(arguments_json))
+    return calculator
 
 
 def package_versions(distributions: Iterable[str]) -> dict[str, str]:

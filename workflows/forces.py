@@ -51,7 +51,7 @@ def displaced_forces(
 
 def queue_forces(
     maker: DisplacementMaker, structure: Structure, count: int, finish: Callable[..., Job]
-) -> Response:
+) -> Response[Any]:
     """Replace the running job by jobs that compute its forces and one that finishes it.
 
     Parameters

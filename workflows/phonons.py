@@ -40,7 +40,7 @@ class PhononMaker(Maker):
     @job(output_schema=PhononDocument, data=["spectrum", "phonopy_params"])
     def make(
         self, structure: Structure, chunks: list[dict[str, Any]] | None = None
-    ) -> PhononDocument | Response:
+    ) -> PhononDocument | Response[PhononDocument]:
         """Compute forces, force constants, stability, density of states and bands.
 
         Parameters

@@ -132,9 +132,7 @@ class Database:
         store = JobStore(
             MongoURIStore(self._uri, "job_outputs", database=self.name),
             additional_stores={
-                "data": GridFSURIStore(
-                    self._uri, "job_blobs", database=self.name, key="blob_uuid"
-                )
+                "data": GridFSURIStore(self._uri, "job_blobs", database=self.name, key="blob_uuid")
             },
         )
         store.connect()

@@ -130,9 +130,7 @@ def _start(directory: Path) -> str:
     with log.open("ab") as output:
         # A new session: Ctrl-C in the terminal must not reach the database.
         process = subprocess.Popen(
-            [sys.executable, "-m", "secantus", "--host", "127.0.0.1", "--port", str(port)]
-            + ["--storage-path", str(directory / "database"), "--standalone"]
-            + ["--sync-on-commit", "--log-level", "WARNING"],
+            _command(directory, port),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -150,6 +148,24 @@ def _start(directory: Path) -> str:
             return uri
     process.kill()
     raise ScreenError(f"the embedded database did not start; its log is {log}")
+
+
+def _command(directory: Path, port: int) -> list[str]:
+    options = {
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--storage-path": str(directory / "database"),
+        "--log-level": "WARNING",
+    }
+    # Without --sync-on-commit, killing the server loses the last acknowledged writes.
+    flags = ["--standalone", "--sync-on-commit"]
+    return [
+        sys.executable,
+        "-m",
+        "secantus",
+        *flags,
+        *(x for pair in options.items() for x in pair),
+    ]
 
 
 def _stop(directory: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from phonopy.structure.atoms import PhonopyAtoms
     from pymatgen.core import Structure
 
+Centring = Literal["P", "F", "I", "A", "C", "R"]
+
 SYMPREC_A = 1e-4
 """Tolerance for symmetry after relaxation, in Å."""
 
 
-def conventional_cell(structure: Structure) -> tuple[Structure, str]:
+def conventional_cell(structure: Structure) -> tuple[Structure, Centring]:
     """Return the conventional cell in spglib's standard setting and its centring letter.
 
     spglib's setting, not pymatgen's own: phonopy's centring matrices are defined on it.
@@ -24,7 +26,8 @@ def conventional_cell(structure: Structure) -> tuple[Structure, str]:
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
     analyzer = SpacegroupAnalyzer(structure, SYMPREC_A)
-    return analyzer.get_refined_structure(), analyzer.get_space_group_symbol()[0]
+    centring = cast("Centring", analyzer.get_space_group_symbol()[0])
+    return analyzer.get_refined_structure(), centring
 
 
 def supercell_multiples(
@@ -78,7 +81,9 @@ def supercell_matrix(
     return np.diag(supercell_multiples((a, b, c), len(conventional), min_length_a, max_atoms))
 
 
-def q_mesh(primitive_lattice_a: NDArray[np.float64], length_a: float) -> tuple[int, int, int]:
+def q_mesh(
+    primitive_lattice_a: NDArray[np.float64], length_a: float, *, odd: bool = False
+) -> tuple[int, int, int]:
     """Return the q-mesh whose divisions are length × |reciprocal vector|, at least 1 each.
 
     The reciprocal vectors carry no 2π, so that an orthogonal axis of length a gets length/a
@@ -90,10 +95,13 @@ def q_mesh(primitive_lattice_a: NDArray[np.float64], length_a: float) -> tuple[i
         Shape (3, 3), rows are the primitive lattice vectors in Å.
     length_a
         Wanted real-space length of the mesh in Å.
+    odd
+        Round to odd divisions.
     """
     reciprocal = np.linalg.inv(primitive_lattice_a).T
-    divisions = np.rint(np.linalg.norm(reciprocal, axis=1) * length_a).astype(int)
-    a, b, c = (max(1, int(n)) for n in divisions)
+    divisions = np.linalg.norm(reciprocal, axis=1) * length_a
+    rounded = 2 * np.rint((divisions - 1) / 2) + 1 if odd else np.rint(divisions)
+    a, b, c = (max(1, int(n)) for n in rounded)
     return a, b, c
 
 

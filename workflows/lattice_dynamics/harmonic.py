@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.documents import SpectrumDocument
-from workflows.lattice_dynamics.cells import SYMPREC_A, phonopy_cell, pymatgen_cell, q_mesh
+from workflows.lattice_dynamics.cells import (
+    SYMPREC_A,
+    Centring,
+    phonopy_cell,
+    pymatgen_cell,
+    q_mesh,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +26,8 @@ if TYPE_CHECKING:
 
 def harmonic_model(
     structure: Structure,
-    centring: str,
-    supercell_matrix: Sequence[Sequence[int]],
+    centring: Centring,
+    supercell_matrix: NDArray[np.int64],
     distance_a: float,
 ) -> Phonopy:
     """Return a Phonopy object with symmetry-reduced displacements and no forces yet.
@@ -39,7 +45,7 @@ def harmonic_model(
 
     phonon = Phonopy(
         phonopy_cell(structure),
-        supercell_matrix=np.asarray(supercell_matrix),
+        supercell_matrix=supercell_matrix,
         primitive_matrix=centring,
         symprec=SYMPREC_A,
         log_level=0,
@@ -83,8 +89,7 @@ def stability(phonon: Phonopy, mesh_length_a: float) -> Stability:
     The three acoustic modes at Γ, zero but for round-off, are left out.
     """
     mesh = q_mesh(phonon.primitive.cell, mesh_length_a)
-    phonon.run_mesh(mesh, is_gamma_center=True, with_eigenvectors=False)
-    result = phonon.mesh
+    result = phonon.run_mesh(mesh, is_gamma_center=True)
     frequencies = np.array(result.frequencies)
     at_gamma = np.flatnonzero((np.abs(result.qpoints) < 1e-8).all(axis=1))
     for index in at_gamma:
@@ -106,14 +111,12 @@ def spectrum(phonon: Phonopy, mesh_length_a: float, points: int = 51) -> Spectru
     from phonopy.phonon.band_structure import get_band_qpoints_by_seekpath
 
     phonon.run_mesh(q_mesh(phonon.primitive.cell, mesh_length_a), is_gamma_center=True)
-    phonon.run_total_dos()
-    dos = phonon.total_dos
+    dos = phonon.run_total_dos()
     path, labels, connections = get_band_qpoints_by_seekpath(phonon.primitive, points)
-    phonon.run_band_structure(path, path_connections=connections, labels=labels)
-    bands = phonon.band_structure
+    bands = phonon.run_band_structure(path, path_connections=connections, labels=labels)
     return SpectrumDocument(
         dos_frequency_thz=_rounded(dos.frequency_points),
-        dos_per_thz=_rounded(dos.dos),
+        dos_per_thz=_rounded(np.asarray(dos.dos)),
         band_distance_per_a=[_rounded(segment) for segment in bands.distances],
         band_frequency_thz=[
             [_rounded(point) for point in segment] for segment in bands.frequencies

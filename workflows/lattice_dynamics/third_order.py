@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflows.lattice_dynamics.cells import SYMPREC_A, phonopy_cell, pymatgen_cell
+from workflows.lattice_dynamics.cells import SYMPREC_A, Centring, phonopy_cell, pymatgen_cell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,8 +41,8 @@ class ThirdOrderPlan:
 
 def plan_third_order(
     structure: Structure,
-    centring: str,
-    supercell_matrix: Sequence[Sequence[int]],
+    centring: Centring,
+    supercell_matrix: NDArray[np.int64],
     recipe: ThirdOrderRecipe,
 ) -> ThirdOrderPlan:
     """Return the displacements that `recipe` ask for; the same input gives the same ones."""
@@ -50,7 +50,7 @@ def plan_third_order(
 
     model = Phono3py(
         phonopy_cell(structure),
-        supercell_matrix=np.asarray(supercell_matrix),
+        supercell_matrix=supercell_matrix,
         primitive_matrix=centring,
         symprec=SYMPREC_A,
         log_level=0,
@@ -80,9 +80,7 @@ def third_order_supercells(plan: ThirdOrderPlan) -> list[Structure]:
     Pairs beyond a finite-displacement cut-off are not computed and left out.
     """
     return [
-        pymatgen_cell(cell)
-        for cell in plan.model.supercells_with_displacements
-        if cell is not None
+        pymatgen_cell(cell) for cell in plan.model.supercells_with_displacements if cell is not None
     ]
 
 
@@ -114,9 +112,7 @@ def set_third_order_forces(plan: ThirdOrderPlan, forces: Sequence[NDArray[np.flo
     plan.model.forces = np.array([zeros if cell is None else next(given) for cell in cells])
 
 
-def fit_third_order(
-    plan: ThirdOrderPlan, pairs: int | None = None
-) -> ThirdOrderForceConstants:
+def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrderForceConstants:
     """Return the force constants from the plan's forces.
 
     Parameters

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.documents import TransportDocument
-from workflows.lattice_dynamics.cells import SYMPREC_A, phonopy_cell, q_mesh
+from workflows.lattice_dynamics.cells import SYMPREC_A, Centring, phonopy_cell, q_mesh
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def transport_model(
     structure: Structure,
-    centring: str,
+    centring: Centring,
     phonon: Phonopy,
     plan: ThirdOrderPlan,
     force_constants: ThirdOrderForceConstants,
@@ -210,8 +210,10 @@ def extrapolate(
 ) -> MeshLimit:
     """Extrapolate κ to an infinitely dense q-mesh.
 
-    A straight line in 1/N, N the geometric mean of the divisions, through the last two meshes;
-    the error bar is the distance from the densest mesh to the limit.
+    A straight line in 1/N² through the three densest meshes by least squares, N the geometric
+    mean of the divisions.  The error bar is the larger of the distance from the densest mesh to
+    the limit and the scatter about the line.  A limit below half of the densest value says that
+    the series is too coarse to extrapolate; it is then held at that half.
 
     Parameters
     ----------
@@ -220,12 +222,15 @@ def extrapolate(
     kappas_w_per_m_k
         κ on each of them.
     """
-    if len(meshes) == 1:
-        return MeshLimit(kappas_w_per_m_k[0], 0.0)
-    x = [float(np.prod(mesh)) ** (-1 / 3) for mesh in meshes[-2:]]
-    coarse, dense = kappas_w_per_m_k[-2:]
-    limit = dense - x[1] * (dense - coarse) / (x[1] - x[0])
-    return MeshLimit(float(limit), abs(float(limit - dense)))
+    kappas = np.asarray(kappas_w_per_m_k, dtype=float)[-3:]
+    densest = float(kappas[-1])
+    if len(kappas) < 2:
+        return MeshLimit(densest, 0.0)
+    x = np.array([float(np.prod(mesh)) ** (-2 / 3) for mesh in meshes[-3:]])
+    slope, intercept = np.polyfit(x, kappas, 1)
+    limit = max(float(intercept), densest / 2)
+    scatter = float(np.abs(kappas - (slope * x + intercept)).max())
+    return MeshLimit(limit, max(abs(limit - densest), scatter))
 
 
 def rms_gruneisen(
@@ -281,9 +286,7 @@ def _mean_free_paths(result: object) -> NDArray[np.float64]:
     return np.asarray(speed[np.newaxis] * lifetime)
 
 
-def _at_points(
-    frequencies: NDArray[np.float64], points: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _at_points(frequencies: NDArray[np.float64], points: NDArray[np.int64]) -> NDArray[np.float64]:
     return frequencies if len(frequencies) == len(points) else frequencies[points]
 
 

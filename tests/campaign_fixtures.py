@@ -1,0 +1,215 @@
+"""A database server for the test session, a fresh database a test, toy campaigns, the CLI."""
+
+from __future__ import annotations
+
+import functools
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy_objective
+
+from screening.objectives import OBJECTIVES
+
+MACHINE = ("MONGODB_URI", "DATABASE", "DIRECTORY", "WORKERS")
+
+
+@pytest.fixture(autouse=True)
+def _own_machine_settings(monkeypatch):
+    """Keep the developer's own database out of every test."""
+    for name in MACHINE:
+        monkeypatch.delenv(f"SCREEN_{name}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def server_uri(tmp_path_factory) -> Iterator[str]:
+    """The MongoDB named by SCREEN_TEST_MONGODB_URI, else an embedded one."""
+    if given := os.environ.get("SCREEN_TEST_MONGODB_URI"):
+        yield given
+        return
+    from screening.store.embedded import embedded_server
+
+    with embedded_server(tmp_path_factory.mktemp("server")) as uri:
+        yield uri
+
+
+@pytest.fixture
+def database_name(server_uri) -> Iterator[str]:
+    """Name of a database that does not exist yet, dropped afterwards."""
+    from pymongo import MongoClient
+
+    name = f"screen_test_{uuid.uuid4().hex[:12]}"
+    yield name
+    with MongoClient(server_uri) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def connect(server_uri, database_name) -> Iterator[Callable[[], Any]]:
+    """Open one more connection to the test's database."""
+    from screening.store.database import Database
+
+    opened = []
+
+    def connect():
+        opened.append(Database(server_uri, database_name))
+        return opened[-1]
+
+    yield connect
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def database(connect):
+    """A prepared, empty database."""
+    database = connect()
+    database.prepare()
+    return database
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Register the objective ``toy``."""
+    monkeypatch.setitem(OBJECTIVES, "toy", toy_objective.TOY)
+    return toy_objective.TOY
+
+
+# ------------------------------------------------------------------------------------- crystals
+
+_LATTICE_A = {"Al": 4.05, "Cu": 3.62, "Ag": 4.09, "Au": 4.08, "Ni": 3.52, "Pd": 3.89, "Pt": 3.92}
+
+
+@functools.cache
+def toy_structures() -> tuple[Any, ...]:
+    """Metals that the engine emt knows, and ordered alloys of them: 7 + 18."""
+    from pymatgen.core import Lattice, Structure
+
+    metals = [
+        Structure.from_spacegroup("Fm-3m", Lattice.cubic(a), [symbol], [[0, 0, 0]])
+        for symbol, a in _LATTICE_A.items()
+    ]
+    pairs = [
+        (one, three) for one in ("Ag", "Au", "Pt") for three in _LATTICE_A if one != three
+    ]
+    alloys = [
+        Structure.from_spacegroup(
+            "Pm-3m",
+            Lattice.cubic((_LATTICE_A[one] + 3 * _LATTICE_A[three]) / 4),
+            [one, three],
+            [[0, 0, 0], [0.5, 0.5, 0]],
+        )
+        for one, three in pairs
+    ]
+    return (*metals, *alloys)
+
+
+@functools.cache
+def toy_candidates() -> tuple[Any, ...]:
+    from screening.candidate import Origin, candidate_from_structure
+    from screening.features import FEATURES_VERSION, features
+
+    candidates = []
+    for structure in toy_structures():
+        origin = Origin(source="toy", material_id=f"toy-{structure.reduced_formula}")
+        candidate = candidate_from_structure(structure, origin)
+        numbers = {
+            "features": features(candidate.pymatgen_structure()),
+            "features_version": FEATURES_VERSION,
+        }
+        candidates.append(candidate.model_copy(update=numbers))
+    return tuple(candidates)
+
+
+def toy_pool(count: int):
+    """Return a pool of the first `count` toy crystals; the first seven are pure metals."""
+    from screening.ingest import Pool
+
+    return Pool(candidates={each.candidate_id: each for each in toy_candidates()[:count]})
+
+
+def write_cifs(folder: Path, count: int) -> Path:
+    """Write the first `count` toy crystals as CIF files."""
+    folder.mkdir(exist_ok=True)
+    for structure in toy_structures()[:count]:
+        structure.to(str(folder / f"{structure.reduced_formula}.cif"))
+    return folder
+
+
+# ------------------------------------------------------------------------------------ campaigns
+
+
+def toy_content(**changes: Any) -> dict[str, Any]:
+    """Return the YAML of a toy campaign as a dictionary."""
+    content = {
+        "target": "toy",
+        "objective": "toy",
+        "engine": "emt",
+        "sources": ["toy"],
+        "sampler": {"kind": "random"},
+        "budget": 4,
+        "batch_size": 2,
+    }
+    return content | changes
+
+
+@pytest.fixture
+def new_campaign(toy, database):
+    """Create a campaign in the database: ``new_campaign(name, pool=8, budget=…, …)``."""
+    from screening.campaign import Campaign
+    from screening.config import CampaignConfig
+    from screening.engine_catalog import engine_config
+
+    def create(name: str = "toy-1", pool: int = 8, **changes: Any) -> Campaign:
+        config = CampaignConfig.model_validate(toy_content(**changes))
+        engine = engine_config(config.engine)
+        return Campaign.create(database, name, config, engine, toy_pool(pool))
+
+    return create
+
+
+@pytest.fixture
+def work(tmp_path):
+    """Be a worker in this process, until the campaign ends."""
+    from screening.worker import work
+
+    return lambda campaign: work(campaign.database, campaign.name, tmp_path / "jobs")
+
+
+# ------------------------------------------------------------------------------ the command line
+
+
+@dataclass
+class Answer:
+    """What a command said."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def screen(toy, server_uri, database_name, tmp_path, monkeypatch, capsys):
+    """Run ``screen …`` in this process, in an empty folder, with the test's database."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCREEN_MONGODB_URI", server_uri)
+    monkeypatch.setenv("SCREEN_DATABASE", database_name)
+
+    def screen(*arguments: object) -> Answer:
+        from screening.cli import main
+
+        monkeypatch.setattr("sys.argv", ["screen", *map(str, arguments)])
+        capsys.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+        out, err = capsys.readouterr()
+        return Answer(status, out, err)
+
+    return screen

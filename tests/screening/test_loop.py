@@ -1,0 +1,732 @@
+"""The loop on toy campaigns, with FireWorks and a real server; only the physics is a toy."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import os
+import platform
+import subprocess
+import sys
+import threading
+
+import psutil
+import pytest
+from toy_flow import diary
+
+from screening import loop
+from screening.campaign import Campaign, now
+from screening.loop import advance, drop_queued, harvest, propose, recover, requeue
+from screening.process import this_process
+from screening.store.launchpad import delete_workflow
+
+
+def states(campaign):
+    return [pick["state"] for pick in campaign.picks()]
+
+
+def picked(campaign):
+    return [pick["candidate_id"] for pick in campaign.picks()]
+
+
+def workflows(campaign):
+    return campaign.database.launchpad.workflows.count_documents({"metadata.campaign": campaign.name})
+
+
+def fireworks(campaign, **query):
+    query |= {"spec.campaign": campaign.name}
+    return list(campaign.database.launchpad.fireworks.find(query))
+
+
+def start_job(campaign, worker):
+    """Take the first job off the queue as a worker does, and do not run it."""
+    from fireworks import FWorker
+
+    fworker = FWorker(worker, query={"spec.campaign": campaign.name})
+    firework, launch_id = campaign.database.launchpad.checkout_fw(fworker, os.getcwd())
+    return firework.fw_id, launch_id
+
+
+def run_job(campaign):
+    """Run one job; return whether there was one."""
+    from fireworks import FWorker
+    from fireworks.core.rocket_launcher import launch_rocket
+    from jobflow import SETTINGS
+
+    SETTINGS.JOB_STORE = campaign.database.job_store
+    fworker = FWorker(this_process(), query={"spec.campaign": campaign.name})
+    return launch_rocket(campaign.database.launchpad, fworker, strm_lvl="ERROR")
+
+
+def name_of(process):
+    return f"{platform.node()}:{process.pid}:{psutil.Process(process.pid).create_time():.2f}"
+
+
+@pytest.fixture(scope="module")
+def dead_process():
+    """Name of a process of this machine that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    name = name_of(process)
+    process.communicate(b"\n")
+    return name
+
+
+@pytest.fixture
+def live_process():
+    """Name of another process of this machine that is alive."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield name_of(process)
+    process.communicate(b"\n")
+
+
+# ------------------------------------------------------------------------------------- to the end
+
+
+def test_a_campaign_meets_its_budget_exactly_with_every_outcome(new_campaign, work, tmp_path):
+    campaign = new_campaign(
+        pool=7,
+        budget=6,
+        batch_size=4,
+        recipe={
+            "folder": str(tmp_path),
+            "unstable": ["Al", "Cu"],
+            "failing": ["Ag", "Au"],
+            "failing_once": ["Ni", "Pd", "Pt"],
+        },
+    )
+    work(campaign)
+    picks = campaign.picks()
+    assert [pick["number"] for pick in picks] == [1, 2, 3, 4, 5, 6]
+    assert len({pick["candidate_id"] for pick in picks}) == 6
+    wanted = {
+        "Al": ("unstable", 1),
+        "Cu": ("unstable", 1),
+        "Ag": ("failed", 2),
+        "Au": ("failed", 2),
+        "Ni": ("measured", 2),
+        "Pd": ("measured", 2),
+        "Pt": ("measured", 2),
+    }
+    for pick in picks:
+        formula = pick["candidate_id"].split("-")[0]
+        assert (pick["state"], pick["attempts"]) == wanted[formula]
+        assert ("cannot be computed" in pick.get("error", "")) == (pick["attempts"] == 2)
+    # Every try ran and nothing ran once more: one start an attempt, one end a result.
+    written = diary(tmp_path)
+    assert sum(n for (event, _), n in written.items() if event == "start") == sum(
+        pick["attempts"] for pick in picks
+    )
+    ended = sorted(pick["result_id"] for pick in picks if pick["state"] != "failed")
+    assert sorted(each["_id"] for each in campaign.database.results.find()) == ended
+    assert sum(n for (event, _), n in written.items() if event == "end") == len(ended)
+    progress = campaign.progress()
+    assert (progress.exhausted, progress.done, progress.picked) == (True, 6, 6)
+    # What is left on the LaunchPad are the failed ones, to be retried.
+    assert workflows(campaign) == states(campaign).count("failed")
+
+
+def test_a_campaign_ends_when_its_pool_is_used_up(new_campaign, work):
+    campaign = new_campaign(pool=3, budget=50, batch_size=2)
+    work(campaign)
+    assert states(campaign) == ["measured"] * 3
+    assert campaign.is_exhausted()
+
+
+def test_jobs_that_create_jobs_keep_their_campaign_and_priority(new_campaign, work, tmp_path):
+    campaign = new_campaign(
+        pool=3, budget=1, batch_size=1, recipe={"steps": 3, "folder": str(tmp_path)}
+    )
+    advance(campaign)
+    assert run_job(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["COMPLETED", "READY"]
+    assert {each["spec"]["_priority"] for each in fireworks(campaign)} == {-1}
+    assert {each["spec"]["pick"] for each in fireworks(campaign)} == {campaign.picks()[0]["_id"]}
+    work(campaign)
+    assert states(campaign) == ["measured"]
+    assert sum(diary(tmp_path).values()) == 3 + 1
+
+
+def test_results_say_what_they_are_of(new_campaign, work):
+    campaign = new_campaign(pool=2, budget=1, batch_size=1)
+    work(campaign)
+    [result] = campaign.database.results.find()
+    [pick] = campaign.picks()
+    assert result["candidate_id"] == pick["candidate_id"]
+    assert result["_id"] == pick["result_id"]
+    assert result["objective"] == "toy"
+    assert result["recipe_hash"] == campaign.recipe_hash
+    assert (result["campaign"], result["engine"]) == ("toy-1", "emt")
+    assert result["outcome"] == "measured"
+    assert result["kappa_300k_w_per_m_k"] > 0
+    assert result["space_group_number"] == 225
+    assert not [key for key in result if key.startswith("@")]
+
+
+# ------------------------------------------------------------------------------------ choosing
+
+
+@pytest.mark.parametrize("kind", ["random", "expected-improvement"])
+def test_same_seed_and_data_give_the_same_picks(new_campaign, kind):
+    chosen = []
+    for name in ("one", "two"):
+        campaign = new_campaign(
+            name, pool=14, budget=5, batch_size=2, seed=7, sampler={"kind": kind, "initial": 2}
+        )
+        store_results(campaign, campaign_ids(campaign)[:4])
+        chosen.append([vars(choice) for choice in propose(campaign)])
+    assert chosen[0] == chosen[1]
+    assert len(chosen[0]) == 2
+
+
+def test_another_seed_gives_other_picks(new_campaign):
+    first, second = (
+        new_campaign(name, pool=25, budget=6, batch_size=6, seed=seed)
+        for name, seed in (("one", 1), ("two", 2))
+    )
+    assert {each.candidate_id for each in propose(first)} != {
+        each.candidate_id for each in propose(second)
+    }
+
+
+def test_picks_say_why_they_were_made(new_campaign):
+    campaign = new_campaign(
+        pool=12, budget=5, batch_size=2, sampler={"kind": "expected-improvement", "initial": 2}
+    )
+    store_results(campaign, campaign_ids(campaign)[:5])
+    propose(campaign)
+    for pick in campaign.picks():
+        assert pick["reason"] == "expected-improvement"
+        assert pick["fitted_on"] == 5
+        assert pick["rank"] >= 1
+        assert pick["predicted_std"] > 0
+        assert 0 < pick["probability_feasible"] <= 1
+        assert pick["predicted_mean"] is not None
+        assert pick["acquisition"] is not None
+
+
+def test_a_new_batch_waits_until_few_enough_are_in_flight(new_campaign):
+    campaign = new_campaign(pool=12, budget=8, batch_size=4, refill_below=3)
+    assert len(propose(campaign)) == 4
+    assert propose(campaign) == []
+    end_picks(campaign, 1)
+    assert propose(campaign) == []  # three are in flight
+    end_picks(campaign, 1)
+    assert len(propose(campaign)) == 2
+    assert [pick["round"] for pick in campaign.picks()] == [1, 1, 1, 1, 2, 2]
+
+
+def test_the_last_batch_is_cut_to_the_budget(new_campaign):
+    campaign = new_campaign(pool=12, budget=5, batch_size=4)
+    assert len(propose(campaign)) == 4
+    end_picks(campaign, 4)
+    assert len(propose(campaign)) == 1
+    end_picks(campaign, 1)
+    assert propose(campaign) == []
+    assert campaign.is_exhausted()
+
+
+def test_unstable_and_failed_candidates_are_infeasible_to_the_surrogate(new_campaign):
+    campaign = new_campaign(pool=8, budget=6, batch_size=3)
+    ids = campaign_ids(campaign)
+    store_results(campaign, ids[:2])
+    store_results(campaign, ids[2:3], outcome="unstable")
+    propose(campaign)
+    failed, *others = picked(campaign)
+    campaign.database.picks.update_one({"candidate_id": failed}, {"$set": {"state": "failed"}})
+    seen = loop.observed(campaign, campaign.pool_features(), campaign.picks())
+    assert seen.ids == ids[:2]
+    assert seen.infeasible_ids == sorted([ids[2], failed])
+    assert sorted(seen.pending_ids) == sorted(others)
+    assert seen.features.shape == (2, seen.infeasible_features.shape[1])
+
+
+def test_a_measured_value_that_has_no_logarithm_is_infeasible(new_campaign):
+    campaign = new_campaign(pool=8)
+    ids = campaign_ids(campaign)
+    store_results(campaign, ids[:3], value=-1.0)
+    seen = loop.observed(campaign, campaign.pool_features(), [])
+    assert (seen.ids, seen.infeasible_ids) == ([], ids[:3])
+
+
+# --------------------------------------------------------------------------- sharing of results
+
+
+def test_a_second_campaign_reuses_results_of_the_same_recipe(new_campaign, work, tmp_path):
+    recipe = {"folder": str(tmp_path), "unstable": ["Cu"]}
+    first = new_campaign("first", pool=4, budget=4, batch_size=4, recipe=recipe)
+    work(first)
+    before = list(first.database.results.find())
+    second = new_campaign("second", pool=6, budget=6, batch_size=6, recipe=recipe)
+    work(second)
+    assert set(picked(second)).isdisjoint(picked(first))
+    assert states(second) == ["measured"] * 2
+    assert sum(n for (event, _), n in diary(tmp_path).items() if event == "start") == 6
+    assert [each for each in second.database.results.find() if each in before] == before
+    assert len(second.results()) == 6
+
+
+def test_another_recipe_shares_nothing(new_campaign, work, tmp_path):
+    first = new_campaign("first", pool=2, budget=2, recipe={"folder": str(tmp_path)})
+    work(first)
+    second = new_campaign("second", pool=2, budget=2, recipe={"folder": str(tmp_path), "seconds": 0.01})
+    assert second.results() == {}
+    work(second)
+    assert sorted(picked(second)) == sorted(picked(first))
+    assert second.database.results.count_documents({}) == 4
+
+
+# ------------------------------------------------------------------------- control and retrying
+
+
+def test_retry_runs_failed_candidates_again(new_campaign, work, tmp_path):
+    recipe = {"folder": str(tmp_path), "failing_once": ["Al", "Cu"]}
+    campaign = new_campaign(pool=2, budget=2, max_attempts=1, recipe=recipe)
+    work(campaign)
+    assert states(campaign) == ["failed", "failed"]
+    assert "Traceback" in campaign.picks()[0]["error"]
+    first, second = picked(campaign)
+    assert requeue(campaign, first) == 1
+    work(campaign)
+    assert states(campaign) == ["measured", "failed"]
+    assert requeue(campaign) == 1
+    assert requeue(campaign) == 0
+    work(campaign)
+    assert states(campaign) == ["measured", "measured"]
+    assert campaign.database.results.count_documents({}) == 2
+    assert workflows(campaign) == 0
+
+
+def test_retry_of_a_candidate_whose_workflow_is_gone_submits_it_anew(new_campaign, work, tmp_path):
+    recipe = {"folder": str(tmp_path), "failing_once": ["Al"]}
+    campaign = new_campaign(pool=1, budget=1, max_attempts=1, recipe=recipe)
+    work(campaign)
+    [firework] = fireworks(campaign)
+    delete_workflow(campaign.database.launchpad, firework["fw_id"])
+    assert requeue(campaign) == 1
+    work(campaign)
+    assert states(campaign) == ["measured"]
+
+
+def test_a_paused_campaign_picks_nothing_and_goes_on_later(new_campaign, work):
+    campaign = new_campaign(pool=5, budget=4, batch_size=2)
+    campaign.set_status("paused")
+    assert advance(campaign)
+    assert states(campaign) == []
+    work(campaign)  # returns at once
+    assert states(campaign) == []
+    campaign.set_status("active")
+    work(campaign)
+    assert states(campaign) == ["measured"] * 4
+
+
+def test_cancelling_drops_what_is_queued_and_keeps_results(new_campaign, work):
+    campaign = new_campaign(pool=6, budget=5, batch_size=1)
+    advance(campaign)
+    run_job(campaign)
+    advance(campaign)
+    assert states(campaign) == ["measured", "queued"]
+    campaign.set_status("cancelled")
+    assert drop_queued(campaign) == 1
+    work(campaign)
+    advance(campaign)
+    assert states(campaign) == ["measured", "cancelled"]
+    assert workflows(campaign) == 0
+    assert campaign.database.results.count_documents({}) == 1
+
+
+def test_a_job_running_while_its_campaign_is_cancelled_reports_to_nobody(new_campaign):
+    from fireworks import FWAction
+
+    campaign = new_campaign(pool=3, budget=2, batch_size=1)
+    advance(campaign)
+    _, launch_id = start_job(campaign, this_process())
+    campaign.set_status("cancelled")
+    assert drop_queued(campaign) == 1
+    campaign.database.launchpad.complete_launch(launch_id, FWAction())
+    advance(campaign)
+    assert states(campaign) == ["cancelled"]
+    assert campaign.database.results.count_documents({}) == 0
+    assert workflows(campaign) == 0
+
+
+# ----------------------------------------------------------------------------- several callers
+
+
+def in_threads(count, call):
+    """Run ``call(index)`` at the same moment in several threads; return what each raised."""
+    barrier = threading.Barrier(count)
+    raised = []
+
+    def run(index):
+        try:
+            barrier.wait()
+            call(index)
+        except Exception as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def test_budget_and_uniqueness_hold_when_several_propose_without_a_lease(new_campaign, connect):
+    campaign = new_campaign(pool=20, budget=9, batch_size=4, refill_below=4)
+    everyone = [Campaign.open(connect(), campaign.name) for _ in range(4)]
+    for each in everyone:
+        each.database.launchpad  # noqa: B018 - connects, outside of the race
+
+    def drive(index):
+        # Other seeds want other candidates under the same numbers: the worst case.
+        everyone[index].config.seed = index
+        for _ in range(4):
+            propose(everyone[index])
+            end_picks(everyone[index], 2)
+
+    assert in_threads(4, drive) == []
+    while not campaign.is_exhausted():
+        end_picks(campaign, 9)
+        propose(campaign)
+    picks = campaign.picks()
+    assert [pick["number"] for pick in picks] == list(range(1, 10))
+    assert len(set(picked(campaign))) == 9
+
+
+def test_two_advancing_at_once_with_the_lease_disabled(
+    new_campaign, connect, work, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(loop, "_take_lease", lambda campaign: True)
+    monkeypatch.setattr(loop, "_give_lease_back", lambda campaign: None)
+    campaign = new_campaign(
+        pool=10, budget=5, batch_size=3, refill_below=3, recipe={"folder": str(tmp_path)}
+    )
+    both = [Campaign.open(connect(), campaign.name) for _ in range(2)]
+    for each in both:
+        each.database.launchpad  # noqa: B018 - connects, outside of the race
+    assert in_threads(2, lambda index: advance(both[index])) == []
+    work(campaign)
+    assert [pick["number"] for pick in campaign.picks()] == [1, 2, 3, 4, 5]
+    assert states(campaign) == ["measured"] * 5
+    assert len(set(picked(campaign))) == 5
+    assert campaign.database.results.count_documents({}) == 5
+
+
+def test_the_lease_lets_one_in_at_a_time(new_campaign, live_process):
+    campaign = new_campaign(pool=4)
+    hold_lease(campaign, live_process, seconds=60)
+    assert not advance(campaign)
+    assert states(campaign) == []
+
+
+@pytest.mark.parametrize("reason", ["dead", "expired", "mine"])
+def test_the_lease_is_taken_over(new_campaign, live_process, dead_process, reason):
+    campaign = new_campaign(pool=4)
+    owner = {"dead": dead_process, "expired": live_process, "mine": this_process()}[reason]
+    hold_lease(campaign, owner, seconds=-1 if reason == "expired" else 60)
+    assert advance(campaign)
+    assert states(campaign) == ["queued", "queued"]
+    assert "lease" not in campaign.database.campaigns.find_one({"_id": campaign.name})
+
+
+def test_the_lease_is_given_back_after_an_error(new_campaign, monkeypatch):
+    campaign = new_campaign(pool=4)
+
+    def broken(campaign):
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(loop, "harvest", broken)
+    with pytest.raises(RuntimeError):
+        advance(campaign)
+    assert "lease" not in campaign.database.campaigns.find_one({"_id": campaign.name})
+
+
+def test_of_two_who_saw_the_lease_free_one_gets_it(new_campaign, connect, monkeypatch):
+    campaign = new_campaign(pool=4)
+    names = threading.local()
+    monkeypatch.setattr(loop, "this_process", lambda: names.value)
+    both = [Campaign.open(connect(), campaign.name) for _ in range(2)]
+    won = []
+
+    def take(index):
+        names.value = f"elsewhere:{index + 1}:1.00"
+        won.append(loop._take_lease(both[index]))
+
+    assert in_threads(2, take) == []
+    assert sorted(won) == [False, True]
+
+
+# ---------------------------------------------------------------------------------- recovering
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL at one line."""
+
+
+def killed_at(monkeypatch, owner, name, skip=0):
+    """Die at one call of `owner.name`: the next one, or `skip` calls later."""
+    original = getattr(owner, name)
+    calls = itertools.count()
+
+    def die(*args, **kwargs):
+        if next(calls) == skip:
+            raise Killed
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, die)
+
+
+def test_a_pick_claimed_but_not_submitted_is_submitted_once(new_campaign, monkeypatch):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    killed_at(monkeypatch, loop, "_submit")
+    with pytest.raises(Killed):
+        advance(campaign)
+    assert (states(campaign), workflows(campaign)) == (["claimed"], 0)
+    assert not campaign.is_exhausted()
+    advance(campaign)
+    advance(campaign)
+    assert (states(campaign), workflows(campaign)) == (["queued"], 1)
+
+
+def test_a_pick_submitted_but_not_noted_is_not_submitted_twice(new_campaign):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    campaign.database.picks.update_one({}, {"$set": {"state": "claimed"}})
+    advance(campaign)
+    assert (states(campaign), workflows(campaign)) == (["queued"], 1)
+
+
+def test_a_claimed_pick_whose_workflow_has_ended_is_harvested(new_campaign):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    assert run_job(campaign)
+    campaign.database.picks.update_one({}, {"$set": {"state": "claimed"}})
+    advance(campaign)
+    assert states(campaign) == ["measured"]
+
+
+def test_killed_while_a_workflow_is_added(new_campaign, work, monkeypatch, tmp_path):
+    """FireWorks stores the jobs first, then the workflow; jobs of no workflow cannot run."""
+    campaign = new_campaign(pool=4, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
+    launchpad = campaign.database.launchpad
+    killed_at(monkeypatch, launchpad.workflows, "insert_one")
+    with pytest.raises(Killed):
+        advance(campaign)
+    assert (len(fireworks(campaign)), workflows(campaign)) == (1, 0)
+    advance(campaign)
+    assert len(fireworks(campaign)) == 1
+    work(campaign)
+    assert states(campaign) == ["measured"]
+    assert diary(tmp_path).total() == 2
+
+
+def test_killed_between_storing_a_result_and_noting_it(new_campaign, monkeypatch):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    run_job(campaign)
+    killed_at(monkeypatch, loop, "_end")
+    with pytest.raises(Killed):
+        advance(campaign)
+    [before] = campaign.database.results.find()
+    assert states(campaign) == ["queued"]
+    advance(campaign)
+    assert states(campaign) == ["measured"]
+    assert list(campaign.database.results.find()) == [before]
+
+
+def test_killed_while_a_finished_workflow_is_deleted(new_campaign, monkeypatch):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    run_job(campaign)
+    killed_at(monkeypatch, campaign.database.launchpad.workflows, "delete_one")
+    with pytest.raises(Killed):
+        advance(campaign)
+    advance(campaign)
+    assert (states(campaign), workflows(campaign)) == (["measured"], 0)
+
+
+def test_a_workflow_somebody_else_deleted_is_nothing_to_fall_over(new_campaign):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    [firework] = fireworks(campaign)
+    for _ in range(2):
+        delete_workflow(campaign.database.launchpad, firework["fw_id"])
+    assert workflows(campaign) == 0
+
+
+def test_a_run_of_a_dead_worker_is_run_again(new_campaign, work, dead_process):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    start_job(campaign, dead_process)
+    assert campaign.progress().running == 1
+    recover(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["READY"]
+    assert campaign.picks()[0]["lost"] == 1
+    work(campaign)
+    assert (states(campaign), campaign.picks()[0]["attempts"]) == (["measured"], 1)
+
+
+def test_a_run_of_a_live_worker_is_left_alone(new_campaign, live_process):
+    campaign = new_campaign(pool=4, budget=2, batch_size=2)
+    advance(campaign)
+    start_job(campaign, live_process)
+    start_job(campaign, "elsewhere:1:1.00")
+    recover(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["RUNNING", "RUNNING"]
+
+
+def test_a_run_of_another_machine_is_lost_after_long_silence(new_campaign):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    _, launch_id = start_job(campaign, "elsewhere:1:1.00")
+    silent_since = now() - datetime.timedelta(seconds=loop.LOST_AFTER_S + 5)
+    launches = campaign.database.launchpad.launches
+    launch = launches.find_one({"launch_id": launch_id})
+    for entry in launch["state_history"]:
+        entry["updated_on"] = silent_since.isoformat()
+    launches.replace_one({"launch_id": launch_id}, launch)
+    recover(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["READY"]
+
+
+def test_other_campaigns_runs_are_none_of_ours(new_campaign, dead_process):
+    first, second = (new_campaign(name, pool=4, budget=1, batch_size=1) for name in ("one", "two"))
+    advance(first)
+    advance(second)
+    start_job(first, dead_process)
+    recover(second)
+    assert [each["state"] for each in fireworks(first)] == ["RUNNING"]
+
+
+def test_a_candidate_that_kills_its_workers_fails_in_the_end(new_campaign, dead_process):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    for _ in range(loop.MAX_LOST):
+        start_job(campaign, dead_process)
+        advance(campaign)
+    [pick] = campaign.picks()
+    assert (pick["state"], pick["lost"]) == ("failed", loop.MAX_LOST)
+    assert "died" in pick["error"]
+    assert workflows(campaign) == 0
+    assert campaign.is_exhausted()
+    assert requeue(campaign) == 1
+    advance(campaign)
+    assert (states(campaign), workflows(campaign)) == (["queued"], 1)
+
+
+def test_a_reservation_nobody_uses_is_released_after_a_minute(new_campaign, work):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    launchpad = campaign.database.launchpad
+    assert launchpad._get_a_fw_to_run({"spec.campaign": campaign.name}) is not None
+    recover(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["RESERVED"]
+    long_ago = now() - datetime.timedelta(seconds=70)
+    launchpad.fireworks.update_many({}, {"$set": {"updated_on": long_ago}})
+    recover(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["READY"]
+    work(campaign)
+    assert states(campaign) == ["measured"]
+
+
+def test_killed_between_the_end_of_a_job_and_the_update_of_its_workflow(
+    new_campaign, work, dead_process, tmp_path, monkeypatch
+):
+    """The launch is COMPLETED and its job still RUNNING: a refresh repairs it."""
+    campaign = new_campaign(pool=4, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
+    advance(campaign)
+    killed_at(monkeypatch, campaign.database.launchpad, "_refresh_wf", skip=1)
+    with pytest.raises(Killed):
+        run_job(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["RUNNING"]
+    work(campaign)
+    assert states(campaign) == ["measured"]
+    assert diary(tmp_path)["end", campaign.picks()[0]["candidate_id"].split("-")[0]] == 1
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_killed_within_the_update_of_a_workflow(new_campaign, work, monkeypatch, steps):
+    """The job is COMPLETED, its workflow does not know: nothing that FireWorks would repair.
+
+    With a second step its job is in the queue, without being part of the workflow.
+    """
+    campaign = new_campaign(pool=4, budget=2, batch_size=1, recipe={"steps": steps})
+    advance(campaign)
+    launchpad = campaign.database.launchpad
+    killed_at(monkeypatch, launchpad.workflows, "find_one_and_replace", skip=1)
+    with pytest.raises(Killed):
+        run_job(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["COMPLETED", "READY"][:steps]
+    if steps == 2:
+        shorten_lock_wait(monkeypatch)
+        with pytest.raises(RuntimeError):
+            run_job(campaign)
+    advance(campaign)  # too early to be sure that nobody is at it
+    assert campaign.picks()[0]["lost"] == 0
+    long_ago = now() - datetime.timedelta(seconds=70)
+    launchpad.fireworks.update_many({}, {"$set": {"updated_on": long_ago.isoformat()}})
+    work(campaign)
+    assert states(campaign) == ["measured", "measured"]
+    assert [pick["lost"] for pick in campaign.picks()] == [1, 0]
+    assert (workflows(campaign), fireworks(campaign)) == (0, [])
+
+
+def test_a_worker_outlives_a_job_that_cannot_be_started(new_campaign, work, monkeypatch):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    launchpad = campaign.database.launchpad
+    orphan = fireworks(campaign)[0] | {"fw_id": 99, "spec": {"campaign": campaign.name}}
+    del orphan["_id"]
+    orphan["spec"]["_tasks"] = []
+    launchpad.fireworks.insert_one(orphan)
+    shorten_lock_wait(monkeypatch)
+    work(campaign)
+    assert states(campaign) == ["measured"]
+
+
+# -------------------------------------------------------------------------------------- helpers
+
+
+def shorten_lock_wait(monkeypatch):
+    """FireWorks waits for the lock of a workflow, also of one that does not exist."""
+    from fireworks.core.launchpad import WFLock
+
+    monkeypatch.setattr(WFLock.__init__, "__defaults__", (0.2, True))
+
+
+def campaign_ids(campaign):
+    return sorted(campaign.pool_features())
+
+
+def store_results(campaign, ids, outcome="measured", value=None):
+    """Store results as if computed before."""
+    for index, each in enumerate(ids):
+        number = float(index + 1) if value is None else value
+        campaign.database.results.insert_one(
+            {
+                "_id": f"{each}/{campaign.objective.name}/{campaign.recipe_hash}/{campaign.name}",
+                **campaign.result_key,
+                "candidate_id": each,
+                "outcome": outcome,
+                "kappa_300k_w_per_m_k": number if outcome == "measured" else None,
+                "kappa_300k_error_w_per_m_k": 0.1,
+            }
+        )
+
+
+def end_picks(campaign, count):
+    """Let the oldest picks in flight end as measured, without results."""
+    for pick in campaign.picks():
+        if count and pick["state"] in ("claimed", "queued"):
+            count -= 1
+            campaign.database.picks.update_one(
+                {"_id": pick["_id"]}, {"$set": {"state": "measured"}}
+            )
+
+
+def hold_lease(campaign, owner, seconds):
+    until = now() + datetime.timedelta(seconds=seconds)
+    campaign.database.campaigns.update_one(
+        {"_id": campaign.name}, {"$set": {"lease": {"owner": owner, "until": until}}}
+    )

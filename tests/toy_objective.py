@@ -1,0 +1,18 @@
+"""The row of `screening.objectives.OBJECTIVES` for the toy; imports nothing heavy."""
+
+from screening.objectives import OBJECTIVES, Objective
+
+TOY = Objective(
+    name="toy",
+    maker="toy_flow.ToyMaker",
+    recipe="toy_flow.ToyRecipe",
+    value_field="kappa_300k_w_per_m_k",
+    error_field="kappa_300k_error_w_per_m_k",
+    label="toy",
+    unit="Å³",
+    logarithmic=True,
+)
+
+
+def register() -> None:
+    OBJECTIVES[TOY.name] = TOY

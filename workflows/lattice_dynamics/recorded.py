@@ -1,0 +1,144 @@
+"""Force sets that were recorded: phono3py parameter files, ours or anybody's, read back."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from workflows.lattice_dynamics import harmonic
+from workflows.lattice_dynamics.cells import SYMPREC_A, conventional_cell, pymatgen_cell
+from workflows.lattice_dynamics.third_order import (
+    ThirdOrderForceConstants,
+    ThirdOrderPlan,
+    fit_third_order,
+)
+from workflows.lattice_dynamics.transport import transport_model
+from workflows.recipes import ThirdOrderRecipe
+
+if TYPE_CHECKING:
+    from phono3py import Phono3py
+    from phonopy import Phonopy
+
+
+def recorded_model(
+    params: str | os.PathLike[str] | TextIO,
+    forces_fc3: str | os.PathLike[str] | None = None,
+    *,
+    cutoff_a: float | None = None,
+) -> Phono3py:
+    """Return a Phono3py object that is ready for κ, from recorded displacements and forces.
+
+    Reads the files that are named and no other: phono3py's own loader also takes a ``BORN`` or
+    ``FORCES_FC3`` that happens to lie in the working directory.
+
+    Parameters
+    ----------
+    params
+        phono3py parameter file, as a path (which may end in ``.xz``) or an open file: the
+        `phono3py_params` of a result document, or one that phono3py wrote.  It may hold finite
+        displacements or random snapshots, mirrored or not, and Born charges.
+    forces_fc3
+        phono3py's FORCES_FC3, where the parameter file has displacements only.
+    cutoff_a
+        For random snapshots: atoms farther apart are taken as not interacting.
+
+    Raises
+    ------
+    ValueError
+        When forces are missing, the unit cell is not the conventional one in spglib's setting,
+        or there are fewer equations than unknowns.
+    """
+    from phono3py import Phono3py
+    from phono3py.file_IO import parse_FORCES_FC3
+    from phono3py.interface.phono3py_yaml import Phono3pyYaml
+    from phonopy.structure.cells import get_primitive_matrix
+
+    record = Phono3pyYaml().read(params)
+    structure = pymatgen_cell(record.unitcell)
+    name = structure.reduced_formula
+    centring = conventional_cell(structure)[1]
+    primitive = np.eye(3) if record.primitive_matrix is None else record.primitive_matrix
+    if not np.allclose(primitive, get_primitive_matrix(centring), atol=1e-6):
+        raise ValueError(
+            f"{name}: the record's primitive_matrix is not that of '{centring}' centring; "
+            "record the forces on the conventional cell"
+        )
+    if forces_fc3 is not None:
+        parse_FORCES_FC3(record.dataset, filename=forces_fc3)
+    if not _has_forces(record.dataset):
+        raise ValueError(f"{name}: the record has no forces; name the FORCES_FC3 that goes with it")
+    model = Phono3py(
+        record.unitcell,
+        supercell_matrix=record.supercell_matrix,
+        primitive_matrix=centring,
+        symprec=SYMPREC_A,
+        log_level=0,
+    )
+    model.dataset = record.dataset
+    if "first_atoms" in record.dataset:
+        plan = ThirdOrderPlan(model, ThirdOrderRecipe(route="finite-displacements"))
+        force_constants = fit_third_order(plan)
+    else:
+        plan = ThirdOrderPlan(model, ThirdOrderRecipe(cutoff_a=cutoff_a))
+        force_constants = _fit_snapshots(model, cutoff_a, name)
+    phonon = _phonon(record, centring, force_constants)
+    return transport_model(structure, centring, phonon, plan, force_constants)
+
+
+def _has_forces(dataset: Any) -> bool:
+    return "forces" in (dataset["first_atoms"][0] if "first_atoms" in dataset else dataset)
+
+
+def _fit_snapshots(model: Phono3py, cutoff_a: float | None, name: str) -> ThirdOrderForceConstants:
+    """Fit second- and third-order force constants to random snapshots together."""
+    from phonopy.interface.symfc import SymfcFCSolver
+
+    options = None if cutoff_a is None else {"cutoff": {3: cutoff_a}}
+    solver = SymfcFCSolver(model.supercell, symmetry=model.symmetry, options=options)
+    unknowns = solver.estimate_basis_size(orders=[2, 3])
+    displacements = np.asarray(model.dataset["displacements"])
+    snapshots, half = len(displacements), len(displacements) // 2
+    per_snapshot = 3 * len(model.supercell) - 3
+    if np.allclose(displacements[:half], -displacements[snapshots - half :]):
+        # Even and odd parts of mirrored forces are separate fits, of half the equations each.
+        equations, needed = half * per_snapshot, max(unknowns.values())
+    else:
+        equations, needed = snapshots * per_snapshot, sum(unknowns.values())
+    if equations < needed:
+        raise ValueError(
+            f"{name}: {snapshots} snapshots give {equations} equations for {needed} unknowns; "
+            "compute more snapshots or lower cutoff_a"
+        )
+    model.produce_fc3(
+        fc_calculator="symfc",
+        fc_calculator_options=None if cutoff_a is None else f"|cutoff={cutoff_a}",
+    )
+    return ThirdOrderForceConstants(
+        np.array(model.fc2), np.array(model.fc3), model.fc3_nonzero_indices
+    )
+
+
+def _phonon(record: Any, centring: str, force_constants: ThirdOrderForceConstants) -> Phonopy:
+    """Return harmonic phonons from forces of their own, or from the third-order ones."""
+    from phonopy import Phonopy
+
+    own = record.phonon_dataset is not None
+    phonon = Phonopy(
+        record.unitcell,
+        supercell_matrix=record.phonon_supercell_matrix if own else record.supercell_matrix,
+        primitive_matrix=centring,
+        symprec=SYMPREC_A,
+        log_level=0,
+    )
+    phonon.nac_params = record.nac_params
+    if not own:
+        phonon.force_constants = force_constants.second_order
+        return phonon
+    phonon.dataset = record.phonon_dataset
+    if "first_atoms" in record.phonon_dataset:
+        harmonic.set_harmonic_forces(phonon, phonon.forces)
+    else:
+        phonon.produce_force_constants(fc_calculator="symfc")
+    return phonon
