@@ -282,12 +282,6 @@ def now() -> datetime.datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def feature_matrix(features: Mapping[str, list[float]], ids: list[str]) -> np.ndarray:
-    """Return the feature rows of `ids`, shape (ids, features)."""
-    width = len(next(iter(features.values()), []))
-    return np.array([features[each] for each in ids], dtype=float).reshape(len(ids), width)
-
-
 def _mean_wall_s(picks: list[dict[str, Any]]) -> float | None:
     walls = [pick["wall_s"] for pick in picks if pick.get("wall_s") is not None]
     return float(np.mean(walls)) if walls else None

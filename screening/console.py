@@ -298,7 +298,7 @@ def candidate(
 
 def _pick_table(pick: dict[str, Any]) -> Table:
     table = Table(title=f"picked by {pick['campaign']}", show_header=False, title_justify="left")
-    hidden = {"_id", "campaign", "candidate_id", "result_id"}
+    hidden = {"_id", "campaign", "candidate_id", "result_id", "traceback"}
     for key, value in pick.items():
         if key not in hidden and value is not None:
             table.add_row(key.replace("_", " "), _short(value))

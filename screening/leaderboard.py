@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreenError
-from screening.loop import observed
+from screening.predictions import predictions
 from screening.ranking import Entry, RankedRow, rank_candidates
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
     picks = {pick["candidate_id"]: pick for pick in campaign.picks()}
     results = campaign.results()
     failed = {key for key, pick in picks.items() if pick["state"] == "failed"}
-    predictions = _predictions(campaign, list(picks.values()))
+    expected = predictions(campaign)
     shown = None if where is None else _matching(campaign, where, set(results))
     entries = []
     projection = {"formula": 1, "space_group_number": 1, "origins": 1}
@@ -44,7 +44,7 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
         entries.append(
             _entry(campaign, document, results.get(key), picks.get(key), key in failed)
             if key in results or key in failed
-            else _predicted(document, predictions.get(key))
+            else _predicted(campaign, document, expected.get(key))
         )
     return rank_candidates(entries, campaign.config.direction)
 
@@ -80,32 +80,6 @@ def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) 
     return measured | (crystals - with_result)
 
 
-def _predictions(campaign: Campaign, picks: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Return predicted value and model-space standard deviation of what has no result."""
-    features = campaign.pool_features()
-    observations = observed(campaign, features, picks)
-    known = {*observations.ids, *observations.infeasible_ids}
-    wanted = [each for each in features if each not in known]
-    if len(observations.ids) < 2 or not wanted:
-        return {}
-    # Imported here: a ranking without predictions must not wait for scikit-learn.
-    from screening.campaign import feature_matrix
-    from screening.surrogate import fit_predict
-
-    mean, std = fit_predict(
-        campaign.config.sampler.surrogate,
-        observations.features,
-        observations.values,
-        observations.value_std,
-        feature_matrix(features, wanted),
-        campaign.config.seed,
-    )
-    from_model = campaign.objective.from_model
-    return {
-        key: (from_model(float(m)), float(s)) for key, m, s in zip(wanted, mean, std, strict=True)
-    }
-
-
 def _entry(
     campaign: Campaign,
     document: dict[str, Any],
@@ -126,10 +100,15 @@ def _entry(
     )
 
 
-def _predicted(document: dict[str, Any], prediction: tuple[float, float] | None) -> Entry:
-    value, std = prediction if prediction is not None else (None, None)
+def _predicted(
+    campaign: Campaign, document: dict[str, Any], prediction: tuple[float, float] | None
+) -> Entry:
+    mean, std = prediction if prediction is not None else (None, None)
     return Entry(
-        **_identity(document), outcome="predicted", predicted_value=value, predicted_std=std
+        **_identity(document),
+        outcome="predicted",
+        predicted_value=None if mean is None else campaign.objective.from_model(mean),
+        predicted_std=std,
     )
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from screening.campaign import IN_FLIGHT, Campaign, feature_matrix, now
+from screening.campaign import IN_FLIGHT, Campaign, now
 from screening.candidate_flow import candidate_workflow
+from screening.observations import feature_matrix, observed
+from screening.predictions import predictions
 from screening.process import is_dead_here, this_process
-from screening.samplers import Choice, Observations, build_sampler
+from screening.samplers import Choice, build_sampler
 from screening.store.launchpad import delete_workflow
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def advance(campaign: Campaign) -> bool:
     try:
         recover(campaign)
         harvest(campaign)
-        if campaign.status == "active":
-            propose(campaign)
+        if campaign.status == "active" and (propose(campaign) or campaign.is_exhausted()):
+            # Worked out here, where scikit-learn is loaded, so that `screen rank` need not.
+            predictions(campaign)
     finally:
         _give_lease_back(campaign)
     return True
@@ -158,27 +159,28 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], fw_ids: list[int]) 
             {"fw_id": {"$in": fw_ids}, "state": "FIZZLED"}, {"fw_id": 1}
         )
     ]
-    error = _last_error(campaign, broken)
+    complaint = _last_error(campaign, broken)
     if pick["attempts"] >= campaign.config.max_attempts:
-        _end(campaign, pick["_id"], "failed", error=error)
+        _end(campaign, pick["_id"], "failed", **complaint)
         return
     campaign.database.picks.update_one(
-        {"_id": pick["_id"]}, {"$inc": {"attempts": 1}, "$set": {"error": error}}
+        {"_id": pick["_id"]}, {"$inc": {"attempts": 1}, "$set": complaint}
     )
     for fw_id in broken:
         launchpad.rerun_fw(fw_id)
 
 
-def _last_error(campaign: Campaign, fw_ids: list[int]) -> str:
+def _last_error(campaign: Campaign, fw_ids: list[int]) -> dict[str, str]:
+    """Return what the newest broken launch said: one line, and where it came from."""
     launches = campaign.database.launchpad.launches
     launch = launches.find_one(
         {"fw_id": {"$in": fw_ids}, "state": "FIZZLED"}, sort=[("launch_id", -1)]
     )
     stored = ((launch or {}).get("action") or {}).get("stored_data") or {}
-    stacktrace = (stored.get("_exception") or {}).get("_stacktrace")
+    stacktrace = str((stored.get("_exception") or {}).get("_stacktrace") or "").strip()
     if not stacktrace:
-        return "the job ended without an error message; see its log"
-    return str(stacktrace).strip()[-4000:]
+        return {"error": "the job ended without an error message; see its log"}
+    return {"error": stacktrace.splitlines()[-1], "traceback": stacktrace[-4000:]}
 
 
 def _end(campaign: Campaign, pick_id: str, state: str, **fields: Any) -> None:
@@ -264,33 +266,6 @@ def propose(campaign: Campaign) -> list[Choice]:
         if not _claim(campaign, choice, number, this_round):
             return choices[: number - len(picks) - 1]
     return choices
-
-
-def observed(
-    campaign: Campaign, features: dict[str, list[float]], picks: list[dict[str, Any]]
-) -> Observations:
-    """Return what is known about the pool: values, infeasible candidates, pending ones."""
-    objective = campaign.objective
-    results = {key: value for key, value in campaign.results().items() if key in features}
-    usable = sorted(key for key, result in results.items() if objective.is_usable(result))
-    failed = {pick["candidate_id"] for pick in picks if pick["state"] == "failed"}
-    infeasible = sorted((set(results) - set(usable)) | (failed & set(features)))
-    pending = [pick["candidate_id"] for pick in picks if pick["state"] in IN_FLIGHT]
-    pending = [each for each in pending if each in features and each not in results]
-    values = [float(results[each][objective.value_field]) for each in usable]
-    errors = [results[each].get(objective.error_field) for each in usable]
-    return Observations(
-        ids=usable,
-        features=feature_matrix(features, usable),
-        values=np.array([objective.to_model(value) for value in values]),
-        value_std=np.array(
-            [objective.std_to_model(*pair) for pair in zip(values, errors, strict=True)]
-        ),
-        infeasible_ids=infeasible,
-        infeasible_features=feature_matrix(features, infeasible),
-        pending_ids=pending,
-        pending_features=feature_matrix(features, pending),
-    )
 
 
 def _claim(campaign: Campaign, choice: Choice, number: int, this_round: int) -> bool:

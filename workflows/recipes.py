@@ -60,7 +60,7 @@ class ThirdOrderRecipe(Recipe):
 
     route: Literal["random-pairs", "finite-displacements"] = "random-pairs"
     min_length_a: float = Field(9.5, gt=0)
-    max_atoms: int = Field(80, gt=0)
+    max_atoms: int = Field(64, gt=0)
     distance_a: float = Field(0.03, gt=0)
     cutoff_a: float | None = Field(None, gt=0)
     """Atoms farther apart are taken as not interacting; None keeps all the supercell holds."""

@@ -87,6 +87,11 @@ class Database:
         """Finished calculations, one a candidate, objective, engine and recipe."""
         return self._client[self.name]["results"]
 
+    @property
+    def predictions(self) -> Collection[dict[str, Any]]:
+        """The surrogate's last answers, one document a campaign; a cache."""
+        return self._client[self.name]["predictions"]
+
     def check(self) -> None:
         """Raise `ScreenError` unless the server answers and lets us in."""
         from pymongo.errors import OperationFailure, PyMongoError

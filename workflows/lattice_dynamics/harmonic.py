@@ -132,11 +132,23 @@ def phonopy_params(phonon: Phonopy) -> str:
 
 def load_phonopy_params(params: str) -> Phonopy:
     """Return the Phonopy object that `phonopy_params` describes, force constants included."""
-    import phonopy
+    from phonopy import Phonopy
+    from phonopy.interface.phonopy_yaml import PhonopyYaml
 
-    return phonopy.load(
-        io.StringIO(params), is_compact_fc=True, symmetrize_fc=True, symprec=SYMPREC_A, log_level=0
+    # phonopy.load would also take a BORN or FORCE_CONSTANTS of the working directory.
+    record = PhonopyYaml().read(io.StringIO(params))
+    phonon = Phonopy(
+        record.unitcell,
+        supercell_matrix=record.supercell_matrix,
+        primitive_matrix=record.primitive_matrix,
+        symprec=SYMPREC_A,
+        log_level=0,
     )
+    phonon.nac_params = record.nac_params
+    phonon.dataset = record.dataset
+    phonon.produce_force_constants(calculate_full_force_constants=False)
+    phonon.symmetrize_force_constants()
+    return phonon
 
 
 def _rounded(values: NDArray[np.float64]) -> list[float]:

@@ -95,21 +95,26 @@ def _fit_snapshots(model: Phono3py, cutoff_a: float | None, name: str) -> ThirdO
     """Fit second- and third-order force constants to random snapshots together."""
     from phonopy.interface.symfc import SymfcFCSolver
 
+    displacements = np.asarray(model.dataset["displacements"])
+    snapshots, half = len(displacements), len(displacements) // 2
+    mirrored = np.allclose(displacements[:half], -displacements[snapshots - half :])
+    directions = 3 * len(model.supercell) - 3
+    distinct = half if mirrored else snapshots
+    spanned = np.linalg.matrix_rank(displacements.reshape(snapshots, -1), tol=1e-5)
+    if spanned < min(distinct, directions):
+        raise ValueError(
+            f"{name}: {snapshots} snapshots displace the atoms along {spanned} directions of "
+            f"{directions}; displace every atom at random"
+        )
     options = None if cutoff_a is None else {"cutoff": {3: cutoff_a}}
     solver = SymfcFCSolver(model.supercell, symmetry=model.symmetry, options=options)
     unknowns = solver.estimate_basis_size(orders=[2, 3])
-    displacements = np.asarray(model.dataset["displacements"])
-    snapshots, half = len(displacements), len(displacements) // 2
-    per_snapshot = 3 * len(model.supercell) - 3
-    if np.allclose(displacements[:half], -displacements[snapshots - half :]):
-        # Even and odd parts of mirrored forces are separate fits, of half the equations each.
-        equations, needed = half * per_snapshot, max(unknowns.values())
-    else:
-        equations, needed = snapshots * per_snapshot, sum(unknowns.values())
-    if equations < needed:
+    # Even and odd parts of mirrored forces are separate fits, of half the equations each.
+    needed = max(unknowns.values()) if mirrored else sum(unknowns.values())
+    if distinct * directions < needed:
         raise ValueError(
-            f"{name}: {snapshots} snapshots give {equations} equations for {needed} unknowns; "
-            "compute more snapshots or lower cutoff_a"
+            f"{name}: {snapshots} snapshots give {distinct * directions} equations for {needed} "
+            "unknowns; compute more snapshots or lower cutoff_a"
         )
     model.produce_fc3(
         fc_calculator="symfc",

@@ -197,6 +197,10 @@ def direct_conductivity(
     return float(np.asarray(model.thermal_conductivity.kappa)[0, 0, :3].mean())
 
 
+LEAST_MESH_ERROR = 0.03
+"""Relative error that no series of three meshes is trusted beyond."""
+
+
 @dataclass(frozen=True)
 class MeshLimit:
     """κ at 300 K for an infinitely dense q-mesh, and its error bar."""
@@ -210,10 +214,10 @@ def extrapolate(
 ) -> MeshLimit:
     """Extrapolate κ to an infinitely dense q-mesh.
 
-    A straight line in 1/N² through the three densest meshes by least squares, N the geometric
-    mean of the divisions.  The error bar is the larger of the distance from the densest mesh to
-    the limit and the scatter about the line.  A limit below half of the densest value says that
-    the series is too coarse to extrapolate; it is then held at that half.
+    A straight line in 1/N² (N the geometric mean of the divisions) is fitted by least squares to
+    the three densest meshes.  It tends to overshoot, the densest mesh to fall short: the value
+    is the middle between the two.  The error bar is the largest of half their distance, the last
+    step of the series, and `LEAST_MESH_ERROR`.
 
     Parameters
     ----------
@@ -225,12 +229,14 @@ def extrapolate(
     kappas = np.asarray(kappas_w_per_m_k, dtype=float)[-3:]
     densest = float(kappas[-1])
     if len(kappas) < 2:
-        return MeshLimit(densest, 0.0)
+        return MeshLimit(densest, LEAST_MESH_ERROR * densest)
     x = np.array([float(np.prod(mesh)) ** (-2 / 3) for mesh in meshes[-3:]])
-    slope, intercept = np.polyfit(x, kappas, 1)
-    limit = max(float(intercept), densest / 2)
-    scatter = float(np.abs(kappas - (slope * x + intercept)).max())
-    return MeshLimit(limit, max(abs(limit - densest), scatter))
+    _, intercept = np.polyfit(x, kappas, 1)
+    # κ is positive: a line through meshes far too coarse may say otherwise.
+    limit = max(float(intercept), 0.0)
+    value = (densest + limit) / 2
+    last_step = abs(float(kappas[-1] - kappas[-2]))
+    return MeshLimit(value, max(abs(limit - densest) / 2, last_step, LEAST_MESH_ERROR * value))
 
 
 def rms_gruneisen(

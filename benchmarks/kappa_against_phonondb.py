@@ -1,0 +1,125 @@
+"""κ(300 K) of an engine, with the shipped recipe, against first-principles values of PhononDB.
+
+    python benchmarks/kappa_against_phonondb.py [--engine NAME] [--workers N] [--formulas A B …]
+
+Runs the same flow as a campaign (relaxation to κ) for compounds of all three structure types and
+prints the table, the median |log10 ratio| and the worst case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+# Every structure type, from the lowest κ of the set to high ones: each eighth compound of a type in
+# order of the reference value, a choice made before anything was computed.
+EVERY = 8
+
+
+def selection(formulas: list[str] | None) -> list[dict[str, Any]]:
+    """Return the compounds to compute, as material id, formula, space group and reference."""
+    from screening.sources import open_source
+
+    rows = []
+    for record in open_source("phonondb-103").records():
+        facts = record.properties
+        rows.append(
+            {
+                "material_id": record.material_id,
+                "formula": facts["formula"],
+                "space_group_number": facts["space_group_number"],
+                "reference_w_per_m_k": facts["kappa_300k_with_nac_w_per_m_k"]
+                or facts["kappa_300k_without_nac_w_per_m_k"],
+            }
+        )
+    if formulas:
+        return [row for row in rows if row["formula"] in formulas]
+    chosen = []
+    for number in (225, 216, 186):
+        of_type = sorted(
+            (row for row in rows if row["space_group_number"] == number),
+            key=lambda row: row["reference_w_per_m_k"],
+        )
+        chosen += of_type[::EVERY]
+    return chosen
+
+
+def compute(row: dict[str, Any], engine_name: str) -> dict[str, Any]:
+    """Run the flow of one compound and return its row of the table."""
+    from jobflow import JobStore, run_locally
+    from maggma.stores import MemoryStore
+
+    from screening.engine_catalog import build_engine, engine_config
+    from screening.sources import open_source
+    from workflows.conductivity import ThermalConductivityMaker
+
+    structure = next(
+        record.structure
+        for record in open_source("phonondb-103").records()
+        if record.material_id == row["material_id"]
+    )
+    assert structure is not None
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    maker = ThermalConductivityMaker(build_engine(engine_config(engine_name)))
+    flow = maker.make(structure.get_primitive_structure())
+    run_locally(flow, store=store, ensure_success=True, log=False)
+    result = store.get_output(flow.output.uuid, which="last", load=False)
+    kept = ("outcome", "reason", "kappa_300k_w_per_m_k", "kappa_300k_error_w_per_m_k")
+    costs = ("min_frequency_thz", "force_calls", "wall_s", "third_order_supercells")
+    return {
+        **row,
+        "engine": engine_name,
+        **{key: result[key] for key in (*kept, *costs)},
+        "versions": result["provenance"]["versions"],
+    }
+
+
+def main() -> None:
+    """Compute, print, and keep the rows as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--engine", default="sevennet-0")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--formulas", nargs="*")
+    options = parser.parse_args()
+    for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+    rows = selection(options.formulas)
+    with ProcessPoolExecutor(options.workers) as executor:
+        futures = [executor.submit(compute, row, options.engine) for row in rows]
+        done = [future.result() for future in futures]
+    print("| compound | space group | κ DFT (PhononDB) | κ | log10 ratio | force calls | wall |")
+    print("|---|---|---|---|---|---|---|")
+    ratios = []
+    for row in done:
+        if row["outcome"] == "measured":
+            ratio = math.log10(row["kappa_300k_w_per_m_k"] / row["reference_w_per_m_k"])
+            ratios.append((abs(ratio), row["formula"], row["space_group_number"]))
+            value = (
+                f"{row['kappa_300k_w_per_m_k']:.3g} ± {row['kappa_300k_error_w_per_m_k']:.2g} W/m/K"
+                f" | {ratio:+.2f}"
+            )
+        else:
+            value = f"{row['outcome']} ({row['min_frequency_thz']:.2f} THz) | –"
+        print(
+            f"| {row['formula']} | {row['space_group_number']} "
+            f"| {row['reference_w_per_m_k']:.3g} W/m/K | {value} "
+            f"| {row['force_calls']} | {row['wall_s']:.0f} s |"
+        )
+    out = Path(__file__).parent / "results" / f"kappa_against_phonondb-{options.engine}.json"
+    out.write_text(json.dumps(done, indent=1))
+    worst = max(ratios)
+    print(
+        f"\n{len(ratios)} of {len(done)} measured; median |log10 ratio| "
+        f"{statistics.median(each[0] for each in ratios):.3f}, worst {worst[0]:.2f} "
+        f"({worst[1]}, {worst[2]}); rows in {out}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What a campaign knows: results as the numbers that samplers and surrogates learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from screening.campaign import IN_FLIGHT, Campaign
+from screening.samplers import Observations
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def observed(
+    campaign: Campaign, features: dict[str, list[float]], picks: list[dict[str, Any]]
+) -> Observations:
+    """Return what is known about the pool: values, infeasible candidates, pending ones."""
+    objective = campaign.objective
+    results = {key: value for key, value in campaign.results().items() if key in features}
+    usable = sorted(key for key, result in results.items() if objective.is_usable(result))
+    failed = {pick["candidate_id"] for pick in picks if pick["state"] == "failed"}
+    infeasible = sorted((set(results) - set(usable)) | (failed & set(features)))
+    pending = [pick["candidate_id"] for pick in picks if pick["state"] in IN_FLIGHT]
+    pending = [each for each in pending if each in features and each not in results]
+    values = [float(results[each][objective.value_field]) for each in usable]
+    errors = [results[each].get(objective.error_field) for each in usable]
+    return Observations(
+        ids=usable,
+        features=feature_matrix(features, usable),
+        values=np.array([objective.to_model(value) for value in values]),
+        value_std=np.array(
+            [objective.std_to_model(*pair) for pair in zip(values, errors, strict=True)]
+        ),
+        infeasible_ids=infeasible,
+        infeasible_features=feature_matrix(features, infeasible),
+        pending_ids=pending,
+        pending_features=feature_matrix(features, pending),
+    )
+
+
+def feature_matrix(features: Mapping[str, list[float]], ids: list[str]) -> NDArray[np.float64]:
+    """Return the feature rows of `ids`, shape (ids, features)."""
+    width = len(next(iter(features.values()), []))
+    return np.array([features[each] for each in ids], dtype=float).reshape(len(ids), width)

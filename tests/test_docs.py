@@ -1,0 +1,579 @@
+"""What the pages say is true: links, commands, settings, tables, queries and snippets."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+CAMPAIGN = "low-kappa-1"
+"""Name the pages use, and the one a first `screen submit --target low-kappa` gives."""
+
+
+def _id(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fenced block of a page."""
+
+    page: Path
+    language: str
+    text: str
+
+    @property
+    def label(self) -> str:
+        """What its first line says about it: ``# file: name``, ``# query: name`` or ``# row``."""
+        return self.text.partition("\n")[0].removeprefix("#").strip()
+
+
+def fences(*languages: str, page: str | None = None) -> list[Fence]:
+    found = []
+    for path in PAGES if page is None else [ROOT / page]:
+        for match in re.finditer(r"^```(\w+)\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S):
+            if match[1] in languages:
+                found.append(Fence(path, match[1], match[2]))
+    return found
+
+
+def command_lines() -> list[tuple[str, str]]:
+    return [
+        (_id(fence.page), line.strip())
+        for fence in fences("bash")
+        for line in fence.text.splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+
+
+def screen_lines() -> list[tuple[str, list[str]]]:
+    split = [(page, shlex.split(line, comments=True)) for page, line in command_lines()]
+    return [(page, words[1:]) for page, words in split if words[0] in {"screen", "matscreen"}]
+
+
+def rows_after(page: str, marker: str) -> list[list[str]]:
+    """Return the cells of the table that follows a marker comment, header left out."""
+    text = (ROOT / page).read_text("utf-8")
+    assert marker in text, f"{page} lacks {marker}"
+    table = []
+    for line in text.split(marker, 1)[1].strip().splitlines():
+        if not line.startswith("|"):
+            break
+        table.append([cell.strip() for cell in line.strip("|").split("|")])
+    assert len(table) > 2, f"{page}: no table after {marker}"
+    return table[2:]
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def column(rows: list[list[str]], index: int = 0) -> list[str]:
+    return [name for row in rows for name in names_in(row[index])]
+
+
+def imported(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+# ---------------------------------------------------------------------------- pages and links
+
+
+def _slugs(path: Path) -> set[str]:
+    text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S)
+    titles = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", title.lower())) for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_id)
+def test_links_resolve(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https://", target):
+            continue
+        place, _, anchor = target.partition("#")
+        path = (page.parent / place) if place else page
+        assert path.exists(), f"{_id(page)} links to {target}, which does not exist"
+        if anchor:
+            assert anchor in _slugs(path), f"{_id(page)} links to {target}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_id)
+def test_pages_of_the_site_link_within_the_site(page):
+    if (ROOT / "docs") not in page.parents:
+        pytest.skip("not a page of the site")
+    for target in re.findall(r"\]\(((?:\.\./)[^)\s#]+)", page.read_text("utf-8")):
+        assert (ROOT / "docs") in (page.parent / target).resolve().parents, target
+
+
+def test_every_page_is_in_the_navigation():
+    def leaves(node: Any) -> list[str]:
+        if isinstance(node, str):
+            return [node]
+        children = node.values() if isinstance(node, dict) else node
+        return [leaf for child in children for leaf in leaves(child)]
+
+    nav = leaves(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert sorted(nav) == sorted(pages)
+
+
+# -------------------------------------------------------------------------------- commands
+
+
+@pytest.fixture(scope="module")
+def program():
+    import typer
+    from screening.cli import app
+
+    return typer.main.get_command(app)
+
+
+@pytest.mark.parametrize(("page", "words"), screen_lines(), ids=lambda value: str(value)[:60])
+def test_commands_and_options_exist(program, page, words):
+    command = program.commands[words[0]]
+    command.make_context(words[0], list(words[1:]))
+
+
+def test_inline_commands_exist(program):
+    for page in PAGES:
+        for inline in re.findall(r"`(?:screen|matscreen) ([a-z]+)[^`]*`", page.read_text("utf-8")):
+            assert inline in program.commands, f"{_id(page)}: screen {inline}"
+
+
+def test_every_command_is_in_the_readme_and_has_help(program, screen):
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for name in program.commands:
+        assert f"screen {name}" in readme
+        answer = screen(name, "--help")
+        assert answer.status == 0
+        assert "Usage" in answer.out
+
+
+def test_make_lines_name_targets_and_variables_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    variables = set(re.findall(r"^([A-Z_]+) \?=", makefile, re.M))
+    lines = [line for _, line in command_lines() if line.startswith("make")]
+    assert lines
+    for line in lines:
+        for word in shlex.split(line, comments=True)[1:]:
+            name, assigns, _ = word.partition("=")
+            assert name in (variables if assigns else targets), line
+
+
+def test_exported_variables_are_settings():
+    from screening.settings import Settings
+
+    known = {f"SCREEN_{name.upper()}" for name in Settings.model_fields}
+    for page, line in command_lines():
+        if match := re.match(r"export (\w+)=", line):
+            assert match[1] in known | {"SCREEN_TEST_MONGODB_URI"}, f"{page}: {line}"
+
+
+# ------------------------------------------------------------------------ settings and fields
+
+
+def _marked(kind: str) -> list[tuple[str, str]]:
+    return [
+        (_id(page), name)
+        for page in PAGES
+        for name in re.findall(rf"<!-- {kind} of ([\w.:]+) -->", page.read_text("utf-8"))
+    ]
+
+
+@pytest.mark.parametrize(("page", "model"), _marked("fields"))
+def test_tables_list_the_fields_of_the_model(page, model):
+    rows = rows_after(page, f"<!-- fields of {model} -->")
+    assert sorted(column(rows)) == sorted(imported(model).model_fields)
+
+
+@pytest.mark.parametrize(("page", "model"), _marked("defaults"))
+def test_tables_state_the_defaults_of_the_model(page, model):
+    rows = rows_after(page, f"<!-- defaults of {model} -->")
+    fields = imported(model).model_fields
+    assert sorted(column(rows)) == sorted(fields)
+    for name_cell, stated, *_ in rows:
+        (name,) = names_in(name_cell)
+        default = fields[name].get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            assert stated.startswith("see "), f"{name}: {stated}"
+        elif name == "target":
+            assert "--target" in stated
+        elif default is PydanticUndefined:
+            assert stated == "required", f"{name} has no default"
+        else:
+            (literal,) = names_in(stated)
+            plain = list(default) if isinstance(default, tuple) else default
+            assert yaml.safe_load(literal) == plain, f"{name}: {literal}, in the code {default!r}"
+
+
+def test_every_recipe_has_its_table():
+    documented = {name for _, name in _marked("defaults")}
+
+    def parts(path: str) -> set[str]:
+        found = {path}
+        for field in imported(path).model_fields.values():
+            kind = field.annotation
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                found |= parts(f"{kind.__module__}:{kind.__name__}")
+        return found
+
+    wanted = parts("screening.config:CampaignConfig")
+    wanted |= parts("workflows.recipes:ThermalConductivityRecipe")
+    assert wanted <= documented
+
+
+def test_machine_settings_are_all_listed():
+    from screening.settings import Settings
+
+    rows = rows_after("docs/how-to/campaign-yaml.md", "<!-- settings -->")
+    assert sorted(column(rows)) == sorted(
+        f"SCREEN_{name.upper()}" for name in Settings.model_fields
+    )
+    for variable, default, _ in rows:
+        field = Settings.model_fields[names_in(variable)[0].removeprefix("SCREEN_").lower()]
+        assert default == ("unset" if field.default is None else f"`{field.default}`")
+
+
+def test_indexes_are_listed():
+    from screening.store.database import INDEXES
+
+    stated = [
+        (names_in(collection)[0], names_in(keys), unique)
+        for collection, keys, unique in rows_after("docs/data-model.md", "<!-- indexes -->")
+    ]
+    real = [
+        (collection, [key for key, _ in keys], "yes" if unique else "no")
+        for collection, indexes in INDEXES.items()
+        for keys, unique in indexes
+    ]
+    assert sorted(stated) == sorted(real)
+
+
+def test_constants_have_the_values_stated():
+    for name, value, _ in rows_after("docs/architecture.md", "<!-- constants -->"):
+        module, _, attribute = names_in(name)[0].rpartition(".")
+        number = getattr(importlib.import_module(module), attribute)
+        assert value == (
+            f"{number:g} s" if attribute.endswith("_S") or "AFTER" in attribute else str(number)
+        )
+
+
+def test_objectives_engines_and_sources_named_are_the_known_ones():
+    from screening import shipped
+    from screening.objectives import OBJECTIVES
+    from screening.sources import SOURCES
+
+    page = (ROOT / "docs/how-to/campaign-yaml.md").read_text("utf-8")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for name in (*OBJECTIVES, *SOURCES):
+        assert name in page
+    for name in shipped.names("engines"):
+        assert f"`{name}`" in page
+        assert f"`{name}`" in readme
+
+
+# ----------------------------------------------------------------------------------- snippets
+
+
+@pytest.mark.parametrize("fence", fences("python"), ids=lambda fence: fence.label[:40])
+def test_python_compiles(fence):
+    compile(fence.text, _id(fence.page), "exec")
+
+
+def _written(fence: Fence, folder: Path) -> Path:
+    assert fence.label.startswith("file: "), f"{_id(fence.page)}: a YAML without its file name"
+    path = folder / fence.label.removeprefix("file: ")
+    path.write_text(fence.text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("fence", fences("yaml"), ids=lambda fence: fence.label)
+def test_yaml_is_accepted(fence, tmp_path, request):
+    from screening.config import load_campaign_config
+    from screening.engine_catalog import engine_config
+
+    path = _written(fence, tmp_path)
+    content = yaml.safe_load(fence.text)
+    if "calculator" in content:
+        engine_config(str(path))
+        return
+    if content["objective"] == "volume":
+        request.getfixturevalue("volume_target")
+    load_campaign_config(str(path), {})
+
+
+def _module(fence: Fence, monkeypatch) -> types.ModuleType:
+    """Put a snippet where its first line says it belongs."""
+    name = fence.label.removeprefix("file: ").removesuffix(".py").replace("/", ".")
+    module = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    parent, _, last = name.rpartition(".")
+    monkeypatch.setattr(importlib.import_module(parent), last, module, raising=False)
+    exec(compile(fence.text, name, "exec"), module.__dict__)
+    return module
+
+
+@pytest.fixture
+def volume_target(monkeypatch):
+    """The target that docs/how-to/add-a-target.md builds."""
+    from screening.objectives import OBJECTIVES
+
+    module, row = fences("python", page="docs/how-to/add-a-target.md")
+    monkeypatch.setitem(OBJECTIVES, "volume", None)  # puts things back afterwards
+    maker = _module(module, monkeypatch)
+    exec(row.text, {})
+    return maker.VolumeMaker
+
+
+def test_the_target_of_the_guide_computes(volume_target):
+    from jobflow import JobStore, run_locally
+    from maggma.stores import MemoryStore
+    from pymatgen.core import Lattice, Structure
+    from screening.engine_catalog import build_engine, engine_config
+    from screening.objectives import OBJECTIVES
+
+    aluminium = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.05), ["Al"], [[0, 0, 0]])
+    flow = volume_target(engine=build_engine(engine_config("emt"))).make(aluminium)
+    store = JobStore(MemoryStore())
+    run_locally(flow, store=store, log=False, ensure_success=True)
+    document = store.get_output(flow.output.uuid, load=True)
+    assert document["outcome"] == "measured"
+    assert 10 < document[OBJECTIVES["volume"].value_field] < 25
+
+
+def test_the_source_of_the_guide_streams(monkeypatch):
+    from screening.candidate import Origin, candidate_from_structure
+    from screening.sources import SOURCES, SourceError, open_source
+
+    module_fence, row = fences("python", page="docs/how-to/add-a-source.md")
+    module = _module(module_fence, monkeypatch)
+    monkeypatch.setitem(SOURCES, "oxides", None)
+    exec(row.text, {"SOURCES": SOURCES, "open_oxides": module.open_oxides})
+    records = list(open_source("oxides").records())
+    origins = [Origin(source="oxides", material_id=record.material_id) for record in records]
+    formulas = [
+        candidate_from_structure(record.structure, origin).formula
+        for record, origin in zip(records, origins, strict=True)
+    ]
+    assert formulas == ["MgO", "CaO"]
+    with pytest.raises(SourceError, match="drop it"):
+        open_source("oxides:more")
+
+
+# --------------------------------------------------------- the data model, on a real database
+
+
+@pytest.fixture
+def finished(new_campaign, work):
+    """A small campaign, computed to its end by the real loop: measured and unstable crystals."""
+    campaign = new_campaign(
+        CAMPAIGN,
+        pool=25,
+        budget=8,
+        batch_size=4,
+        sampler={"kind": "expected-improvement", "initial": 4},
+        recipe={"unstable": ["Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt"]},
+    )
+    work(campaign)
+    assert campaign.is_exhausted()
+    return campaign
+
+
+def _queries(db: Any) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for fence in fences("python", page="docs/data-model.md"):
+        if fence.label.startswith("query: "):
+            namespace: dict[str, Any] = {"db": db}
+            exec(compile(fence.text, fence.label, "exec"), namespace)
+            found[fence.label.removeprefix("query: ")] = namespace["rows"]
+    return found
+
+
+def test_the_data_model_is_what_is_stored(finished, screen, program, capsys):
+    database = finished.database
+    db = database.results.database
+    answers = _queries(db)
+    assert set(answers) == {"ranked", "unstable", "picks", "not-computed", "cost"}
+    picks = finished.picks()
+    measured = {pick["candidate_id"] for pick in picks if pick["state"] == "measured"}
+    unstable = [pick for pick in picks if pick["state"] == "unstable"]
+    assert measured
+    assert unstable
+
+    values = [row["kappa_300k_w_per_m_k"] for row in answers["ranked"]]
+    assert values == sorted(values)
+    assert len(values) == len(measured)
+    assert len(answers["unstable"]) == len(unstable)
+    assert all(row["reason"] for row in answers["unstable"])
+    modelled = [pick for pick in picks if pick["predicted_mean"] is not None]
+    assert [row["number"] for row in answers["picks"]] == [pick["number"] for pick in modelled]
+    for row, pick in zip(answers["picks"], modelled, strict=True):
+        expected = finished.objective.from_model(pick["predicted_mean"])
+        assert row["predicted_kappa_300k_w_per_m_k"] == pytest.approx(expected)
+        assert (row.get("kappa_300k_w_per_m_k") is not None) == (row["state"] == "measured")
+    computed = {pick["candidate_id"] for pick in picks}
+    pool = database.candidates.find({"elements": "Ag"})
+    left = sorted(each["_id"] for each in pool if each["_id"] not in computed)
+    assert sorted(row["_id"] for row in answers["not-computed"]) == left
+    assert [(row["_id"], row["results"], row["force_calls"]) for row in answers["cost"]] == [
+        (CAMPAIGN, 8, 8)
+    ]
+
+    _check_fields(db)
+    _run_the_cheap_commands(finished, screen)
+    _run_the_preamble(capsys)
+
+
+def _section(title: str) -> str:
+    text = (ROOT / "docs/data-model.md").read_text("utf-8")
+    return re.split(r"^## ", text.split(f"\n## {title}\n", 1)[1], flags=re.M)[0]
+
+
+def _check_fields(db: Any) -> None:
+    """Compare the documented fields of stored documents with real ones."""
+    for collection in ("campaigns", "picks", "candidates"):
+        section = _section(f"`{collection}`")
+        documented = {
+            name
+            for line in section.splitlines()
+            if line.startswith("| `")
+            for name in names_in(line.split("|")[1])
+        } | set(re.findall(r"also has `(\w+)`", section))
+        stored = {key for document in db[collection].find() for key in document} - {"_id"}
+        assert stored <= documented, f"{collection}: {sorted(stored - documented)} undocumented"
+    added = re.search(r"When it is stored, these are added: (.*?)\.\n", _section("`results`"), re.S)
+    outputs = {"outcome", "reason", "formula", "force_calls", "wall_s"}
+    outputs |= {"kappa_300k_w_per_m_k", "kappa_300k_error_w_per_m_k"}
+    stored = {key for document in db.results.find() for key in document} - {"_id"} - outputs
+    assert stored == set(names_in(added[1])) - {"job_outputs"}
+
+
+def _run_the_cheap_commands(campaign: Any, screen: Any) -> None:
+    """Run the commands of the pages that only read, or only change a status."""
+    substitutes = {"AgBr": campaign.picks()[0]["candidate_id"]}
+    ran = set()
+    for _, words in screen_lines():
+        if words[0] in {"status", "rank", "show", "doctor", "pause", "resume"}:
+            answer = screen(*(substitutes.get(word, word) for word in words))
+            assert answer.status == 0, f"screen {shlex.join(words)}: {answer.err}"
+            ran.add(words[0])
+    assert ran == {"status", "rank", "show", "doctor", "pause", "resume"}
+
+
+def _run_the_preamble(capsys: Any) -> None:
+    (preamble,) = [
+        fence
+        for fence in fences("python", page="docs/data-model.md")
+        if "list_collection_names" in fence.text
+    ]
+    capsys.readouterr()
+    exec(preamble.text, {})
+    assert "picks" in capsys.readouterr().out
+
+
+# --------------------------------------------------------------- compose, image, CI, citation
+
+
+def test_compose_keeps_its_secrets_outside():
+    text = (ROOT / "docker-compose.yml").read_text()
+    services = yaml.safe_load(text)["services"]
+    assert set(services) == {"mongo", "worker"}
+    for name, service in services.items():
+        for variable, value in service["environment"].items():
+            if re.search("PASSWORD|USERNAME|URI", variable):
+                assert "${" in value, f"{name}: {variable} is written out"
+    assert not re.search(r"://[^$\s/]+:[^$\s/]+@", text)
+    assert services["mongo"]["image"].startswith("mongo:8")
+    assert services["mongo"]["ports"][0].startswith("127.0.0.1:")
+    assert services["mongo"]["healthcheck"]["test"]
+    assert services["worker"]["depends_on"]["mongo"]["condition"] == "service_healthy"
+    volumes = set(yaml.safe_load(text)["volumes"])
+    mounted = {
+        each.partition(":")[0] for service in services.values() for each in service["volumes"]
+    }
+    assert mounted == volumes
+
+
+def test_the_example_environment_names_every_variable_and_no_password():
+    example = (ROOT / ".env.example").read_text()
+    assert re.search(r"^MONGO_PASSWORD=$", example, re.M)
+    used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    assert used == set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.M))
+    page = (ROOT / "docs/how-to/docker-compose.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in used)
+
+
+def test_image_and_makefile_agree():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    version = re.search(r"TORCH_VERSION := (\S+)", makefile)[1]
+    assert f"ARG TORCH_VERSION={version}" in dockerfile
+    copied = re.findall(r"^COPY (.+) \S+$", dockerfile, re.M)
+    for name in " ".join(copied).split():
+        assert (ROOT / name).exists()
+        assert f"!{name}\n" in (ROOT / ".dockerignore").read_text()
+
+
+def test_citation_and_project_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
+    physics = (ROOT / "docs/physics.md").read_text("utf-8")
+    for reference in citation["references"]:
+        assert f"https://doi.org/{reference['doi']})" in physics
+
+
+def test_hooks_are_local():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert [repo["repo"] for repo in hooks["repos"]] == ["local"]
+
+
+@pytest.mark.parametrize(
+    ("closing", "status", "passes"),
+    [
+        ("===== 12 passed, 1 skipped in 3.20s =====", 0, True),
+        ("===== 12 passed in 63.20s (0:01:03) =====", 0, True),
+        ("===== 1 failed, 12 passed in 3.20s =====", 2, False),
+        ("===== no tests ran in 0.01s =====", 2, False),
+        ("===== no tests ran in 0.01s =====", 0, False),
+        ("===== 3 skipped in 0.01s =====", 0, False),
+        ("nothing at all", 0, False),
+    ],
+)
+def test_ci_believes_only_a_suite_that_passed(tmp_path, closing, status, passes):
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(script, tmp_path / ".ci" / "run")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    make = tools / "make"
+    make.write_text(f'#!/bin/sh\n[ "$1" = test ] || exit 0\necho "{closing}"\nexit {status}\n')
+    make.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [tmp_path / ".ci" / "run"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode == 0) is passes, done.stdout + done.stderr
+    if passes:
+        assert done.stdout.splitlines()[-1] == closing
