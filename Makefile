@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # cpu: PyTorch without CUDA (hundreds of MB instead of several GB). For a GPU: make TORCH=auto …
 TORCH ?= cpu
 TORCH_VERSION := 2.13.0
-BUDGET ?= 8
+BUDGET ?= 10
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
@@ -34,7 +34,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@touch $@
 
 run: install ## a real low-kappa campaign on a small budget, and its ranking
-	$(BIN)/screen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --name $(RUN) --wait
+	$(BIN)/screen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --batch-size 2 --name $(RUN) --wait
 	$(BIN)/screen rank $(RUN) --top 20
 
 test: install ## the test suite

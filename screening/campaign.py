@@ -6,6 +6,7 @@ import datetime
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -189,7 +190,7 @@ class Campaign:
         values = [
             (results[pick["candidate_id"]][self.objective.value_field], pick["candidate_id"])
             for pick in picks
-            if pick["state"] == "measured" and pick["candidate_id"] in results
+            if self.objective.is_usable(results.get(pick["candidate_id"], {}))
         ]
         best = None
         if values:
@@ -272,7 +273,7 @@ def check_name_is_free(database: Database, name: str) -> None:
 def new_name(database: Database, target: str) -> str:
     """Return a free name: the target's and a number."""
     taken = {each["_id"] for each in database.campaigns.find({}, {"_id": 1})}
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", target).strip("-._") or "campaign"
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(target).stem)[:50].strip("-._") or "campaign"
     return next(f"{stem}-{n}" for n in range(1, len(taken) + 2) if f"{stem}-{n}" not in taken)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.campaign import IN_FLIGHT, Campaign, now
 from screening.candidate_flow import candidate_workflow
+from screening.errors import ScreenError
 from screening.observations import feature_matrix, observed
 from screening.predictions import predictions
 from screening.process import is_dead_here, this_process
@@ -79,6 +80,7 @@ def recover(campaign: Campaign) -> None:
     _release_reserved(campaign)
     for firework in launchpad.fireworks.find({"fw_id": {"$in": sorted(lost)}}, {"spec.pick": 1}):
         _count_loss(campaign, firework["spec"]["pick"])
+    _withdraw_stuck(campaign)
     for pick in campaign.database.picks.find({"campaign": campaign.name, "state": "claimed"}):
         _submit(campaign, pick)
 
@@ -94,10 +96,36 @@ def _release_reserved(campaign: Campaign) -> None:
             campaign.database.launchpad.rerun_fw(firework["fw_id"])
 
 
+def _withdraw_stuck(campaign: Campaign) -> None:
+    # FireWorks writes the end of a job in several steps; a worker killed between them leaves a
+    # workflow of which no job can ever run.  Such a candidate is submitted anew.
+    database = campaign.database
+    a_minute_ago = now() - datetime.timedelta(seconds=60)
+    for pick in list(database.picks.find({"campaign": campaign.name, "state": "queued"})):
+        workflow = database.launchpad.workflows.find_one(
+            {"metadata.pick": pick["_id"]}, {"nodes": 1, "state": 1}
+        ) or {"nodes": [], "state": None}
+        jobs = list(
+            database.launchpad.fireworks.find(
+                {"fw_id": {"$in": workflow["nodes"]}}, {"state": 1, "updated_on": 1}
+            )
+        )
+        if (
+            workflow["state"] in ("COMPLETED", "FIZZLED")
+            or any(job["state"] in ("READY", "RESERVED", "RUNNING") for job in jobs)
+            or any(_as_utc(job["updated_on"]) > a_minute_ago for job in jobs)
+        ):
+            continue
+        _delete(campaign, pick["_id"])
+        _count_loss(campaign, pick["_id"])
+        database.picks.update_one(
+            {"_id": pick["_id"], "state": "queued"}, {"$set": {"state": "claimed"}}
+        )
+
+
 def _count_loss(campaign: Campaign, pick_id: str) -> None:
-    pick = campaign.database.picks.find_one_and_update(
-        {"_id": pick_id}, {"$inc": {"lost": 1}}, return_document=True
-    )
+    campaign.database.picks.update_one({"_id": pick_id}, {"$inc": {"lost": 1}})
+    pick = campaign.database.picks.find_one({"_id": pick_id})
     if pick is not None and pick["lost"] >= MAX_LOST and pick["state"] == "queued":
         _end(campaign, pick_id, "failed", error=f"its worker died {pick['lost']} times")
         _delete(campaign, pick_id)
@@ -123,7 +151,12 @@ def harvest(campaign: Campaign) -> None:
 def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> None:
     database = campaign.database
     # Large values stay where they are: the document keeps references to their blobs.
-    document = dict(database.job_store.get_output(output_uuid, which="last", load=False))
+    try:
+        document = dict(database.job_store.get_output(output_uuid, which="last", load=False))
+    except ValueError:
+        error = f"its flow completed but output {output_uuid} is not in the job store"
+        _end(campaign, pick["_id"], "failed", error=error)
+        return
     for key in ("@module", "@class", "@version"):
         document.pop(key, None)
     candidate = campaign.candidate(pick["candidate_id"])
@@ -302,8 +335,16 @@ def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:
     """Queue a claimed pick's workflow, unless an earlier try already did."""
     launchpad = campaign.database.launchpad
     if launchpad.workflows.find_one({"metadata.pick": pick["_id"]}, {"_id": 1}) is None:
+        try:
+            candidate = campaign.candidate(pick["candidate_id"])
+        except ScreenError as error:
+            # Deleted by somebody while it was pending: the loop goes on without it.
+            _end(campaign, pick["_id"], "failed", error=str(error))
+            return
+        # Jobs that a killed program stored without their workflow cannot run.
+        launchpad.fireworks.delete_many({"spec.pick": pick["_id"]})
         workflow = candidate_workflow(
-            campaign.candidate(pick["candidate_id"]),
+            candidate,
             campaign.config,
             campaign.engine,
             {"campaign": campaign.name, "pick": pick["_id"]},

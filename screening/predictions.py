@@ -28,10 +28,10 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
     """
     features = campaign.pool_features()
     observations = observed(campaign, features, campaign.picks())
-    if len(observations.ids) < 2:
-        return {}
     known = {*observations.ids, *observations.infeasible_ids}
     wanted = [each for each in features if each not in known]
+    if len(observations.ids) < 2 or not wanted:
+        return {}
     fingerprint = _fingerprint(campaign, observations, wanted)
     kept = campaign.database.predictions.find_one({"_id": campaign.name})
     if kept is not None and kept["fingerprint"] == fingerprint:

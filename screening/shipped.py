@@ -39,7 +39,10 @@ def read(kind: str, name_or_path: str) -> dict[str, Any]:
                 f"{kind.removesuffix('s')} '{name_or_path}': unknown; known: {', '.join(known)}, "
                 "or a YAML file"
             )
-        text = path.read_text("utf-8")
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise ScreenError(f"{name_or_path}: cannot be read as text in UTF-8") from None
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ from screening.settings import Settings
 from screening.store.database import open_database
 
 if TYPE_CHECKING:
+    from fireworks import FWorker, LaunchPad
+
     from screening.store.database import Database
 
 IDLE_S = (0.2, 5.0)
@@ -37,8 +40,9 @@ def work(database: Database, name: str, folder: Path) -> None:
     folder
         Each job gets a directory of its own below it.
     """
+    # First of all: it names FireWorks' settings file, which is read when FireWorks is imported.
+    launchpad = database.launchpad
     from fireworks import FWorker
-    from fireworks.core.rocket_launcher import launch_rocket
     from jobflow import SETTINGS
 
     # Fireworks carry no store (no password in them): jobs take the worker's.
@@ -49,7 +53,7 @@ def work(database: Database, name: str, folder: Path) -> None:
     while campaign.status == "active":
         advance(campaign)
         with _job_directory(folder) as directory, contextlib.chdir(directory):
-            ran = launch_rocket(database.launchpad, fworker, strm_lvl="WARNING")
+            ran = _run_job(launchpad, fworker)
         if ran:
             idle_s = IDLE_S[0]
             continue
@@ -57,6 +61,19 @@ def work(database: Database, name: str, folder: Path) -> None:
             return
         time.sleep(idle_s)
         idle_s = min(2 * idle_s, IDLE_S[1])
+
+
+def _run_job(launchpad: LaunchPad, fworker: FWorker) -> bool:
+    """Run the next job, whatever becomes of it; return False when there is none."""
+    from fireworks.core.rocket_launcher import launch_rocket
+
+    try:
+        return bool(launch_rocket(launchpad, fworker, strm_lvl="WARNING"))
+    except RuntimeError:
+        # FireWorks cannot update the job's workflow, as when a worker was killed while it stored
+        # one, and has marked the job; `recover` submits the candidate anew.
+        traceback.print_exc()
+        return True
 
 
 @contextlib.contextmanager

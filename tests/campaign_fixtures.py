@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -177,7 +178,16 @@ def work(tmp_path):
     """Be a worker in this process, until the campaign ends."""
     from screening.worker import work
 
-    return lambda campaign: work(campaign.database, campaign.name, tmp_path / "jobs")
+    def run(campaign) -> None:
+        # A campaign that would never end is paused: the test then fails instead of hanging.
+        watchdog = threading.Timer(60, campaign.set_status, ["paused"])
+        watchdog.start()
+        try:
+            work(campaign.database, campaign.name, tmp_path / "jobs")
+        finally:
+            watchdog.cancel()
+
+    return run
 
 
 # ------------------------------------------------------------------------------ the command line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -136,7 +136,7 @@ def load_phonopy_params(params: str) -> Phonopy:
     from phonopy.interface.phonopy_yaml import PhonopyYaml
 
     # phonopy.load would also take a BORN or FORCE_CONSTANTS of the working directory.
-    record = PhonopyYaml().read(io.StringIO(params))
+    record: Any = PhonopyYaml().read(io.StringIO(params))
     phonon = Phonopy(
         record.unitcell,
         supercell_matrix=record.supercell_matrix,

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from workflows.lattice_dynamics import harmonic
-from workflows.lattice_dynamics.cells import SYMPREC_A, conventional_cell, pymatgen_cell
+from workflows.lattice_dynamics.cells import (
+    SYMPREC_A,
+    Centring,
+    conventional_cell,
+    pymatgen_cell,
+)
 from workflows.lattice_dynamics.third_order import (
     ThirdOrderForceConstants,
     ThirdOrderPlan,
@@ -60,7 +65,7 @@ def recorded_model(
     name = structure.reduced_formula
     centring = conventional_cell(structure)[1]
     primitive = np.eye(3) if record.primitive_matrix is None else record.primitive_matrix
-    if not np.allclose(primitive, get_primitive_matrix(centring), atol=1e-6):
+    if not np.allclose(primitive, np.asarray(get_primitive_matrix(centring)), atol=1e-6):
         raise ValueError(
             f"{name}: the record's primitive_matrix is not that of '{centring}' centring; "
             "record the forces on the conventional cell"
@@ -125,7 +130,7 @@ def _fit_snapshots(model: Phono3py, cutoff_a: float | None, name: str) -> ThirdO
     )
 
 
-def _phonon(record: Any, centring: str, force_constants: ThirdOrderForceConstants) -> Phonopy:
+def _phonon(record: Any, centring: Centring, force_constants: ThirdOrderForceConstants) -> Phonopy:
     """Return harmonic phonons from forces of their own, or from the third-order ones."""
     from phonopy import Phonopy
 
@@ -143,7 +148,7 @@ def _phonon(record: Any, centring: str, force_constants: ThirdOrderForceConstant
         return phonon
     phonon.dataset = record.phonon_dataset
     if "first_atoms" in record.phonon_dataset:
-        harmonic.set_harmonic_forces(phonon, phonon.forces)
+        harmonic.set_harmonic_forces(phonon, list(phonon.forces))
     else:
         phonon.produce_force_constants(fc_calculator="symfc")
     return phonon

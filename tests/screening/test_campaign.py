@@ -1,0 +1,200 @@
+"""A campaign in the database: creating, opening, progress."""
+
+from __future__ import annotations
+
+import pytest
+from campaign_fixtures import toy_content, toy_pool
+
+from screening.campaign import Campaign, check_name_is_free, new_name, now
+from screening.config import CampaignConfig
+from screening.engine_catalog import engine_config
+from screening.errors import ScreenError
+
+
+def add_pick(campaign, number, candidate_id, state, **fields):
+    campaign.database.picks.insert_one(
+        {
+            "_id": f"{campaign.name}/{candidate_id}",
+            "campaign": campaign.name,
+            "candidate_id": candidate_id,
+            "number": number,
+            "round": (number + 1) // 2,
+            "state": state,
+            **fields,
+        }
+    )
+
+
+def add_result(campaign, candidate_id, value, **fields):
+    campaign.database.results.insert_one(
+        {
+            **campaign.result_key,
+            "candidate_id": candidate_id,
+            "outcome": "measured",
+            "kappa_300k_w_per_m_k": value,
+            **fields,
+        }
+    )
+
+
+def test_what_was_created_is_opened(new_campaign, database):
+    created = new_campaign("mine", pool=3, budget=7, recipe={"steps": 2})
+    opened = Campaign.open(database, "mine")
+    assert opened.config == created.config
+    assert opened.engine == created.engine
+    assert opened.recipe_hash == created.recipe_hash
+    assert opened.created_at == created.created_at
+    assert opened.status == "active"
+    assert opened.ingested == {"taken": 3, "duplicates": 0, "refused": 0, "refusals": []}
+    assert set(opened.pool_features()) == set(toy_pool(3).candidates)
+    for key, candidate in toy_pool(3).candidates.items():
+        stored = opened.candidate(key).model_dump(mode="json")
+        assert stored == candidate.model_dump(mode="json")
+
+
+def test_without_a_name_the_newest_is_opened(new_campaign, database):
+    for name in ("b", "c", "a"):
+        new_campaign(name)
+        database.campaigns.update_one({"_id": name}, {"$set": {"created_at": now()}})
+    assert Campaign.open(database).name == "a"
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(new_campaign, database):
+    with pytest.raises(ScreenError, match="no campaign yet.*screen submit"):
+        Campaign.open(database)
+    with pytest.raises(ScreenError, match="campaign 'x': unknown; known: none"):
+        Campaign.open(database, "x")
+    new_campaign("b")
+    new_campaign("a")
+    with pytest.raises(ScreenError, match="campaign 'x': unknown; known: a, b"):
+        Campaign.open(database, "x")
+
+
+@pytest.mark.parametrize("name", ["a", "A-1.b_c", "0", "x" * 63])
+def test_usable_names(database, name):
+    check_name_is_free(database, name)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "-a", ".a", "a b", "κ", "x" * 64, "../a", "a\n"])
+def test_unusable_names(database, name):
+    with pytest.raises(ScreenError, match="use letters, digits"):
+        check_name_is_free(database, name)
+
+
+def test_a_taken_name_is_refused_and_the_first_campaign_kept(new_campaign, database):
+    new_campaign("mine", pool=2, budget=2)
+    with pytest.raises(ScreenError, match="campaign 'mine' exists already.*screen work mine"):
+        new_campaign("mine", pool=5, budget=9)
+    campaign = Campaign.open(database, "mine")
+    assert campaign.config.budget == 2
+    assert len(campaign.pool_features()) == 2
+
+
+def test_of_two_who_take_a_name_at_once_one_gets_it(new_campaign, database, monkeypatch):
+    new_campaign("mine")
+    monkeypatch.setattr("screening.campaign.check_name_is_free", lambda *arguments: None)
+    with pytest.raises(ScreenError, match="exists already"):
+        new_campaign("mine")
+    assert database.campaigns.count_documents({}) == 1
+
+
+def test_new_names_count_up(new_campaign, database):
+    assert new_name(database, "low-kappa") == "low-kappa-1"
+    new_campaign("low-kappa-1")
+    assert new_name(database, "low-kappa") == "low-kappa-2"
+    new_campaign("low-kappa-3")
+    assert new_name(database, "low-kappa") == "low-kappa-2"
+
+
+@pytest.mark.parametrize("target", ["dir/my target.yaml", "../x.yaml", "κ", "...", "a" * 200])
+def test_a_name_made_of_a_path_is_usable(database, target):
+    check_name_is_free(database, new_name(database, target))
+
+
+def test_interrupted_before_the_end_the_same_command_works_again(
+    toy, database, new_campaign, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    def die(document):
+        raise Killed
+
+    monkeypatch.setattr("screening.campaign.now", die)
+    with pytest.raises(TypeError):
+        new_campaign("mine")
+    monkeypatch.undo()
+    assert database.campaigns.count_documents({}) == 0
+    assert database.candidates.count_documents({}) == 8
+    config = CampaignConfig.model_validate(toy_content() | {"objective": "lattice-thermal-conductivity"})
+    Campaign.create(database, "mine", config, engine_config("emt"), toy_pool(8))
+    assert database.candidates.count_documents({}) == 8
+
+
+def test_progress_counts_and_finds_the_best(new_campaign):
+    campaign = new_campaign(pool=12, budget=9)
+    ids = sorted(campaign.pool_features())
+    states = ["measured", "measured", "measured", "unstable", "failed", "cancelled", "queued"]
+    for number, (key, state) in enumerate(zip(ids, states, strict=False), start=1):
+        add_pick(campaign, number, key, state, wall_s=float(number))
+    for key, value in zip(ids, (5.0, 2.0, 3.0), strict=False):
+        add_result(campaign, key, value)
+    add_result(campaign, ids[-1], 0.1)  # another campaign's: not this one's best
+    progress = campaign.progress()
+    assert (progress.budget, progress.pool, progress.picked) == (9, 12, 7)
+    assert (progress.measured, progress.unstable, progress.failed) == (3, 1, 1)
+    assert (progress.cancelled, progress.queued, progress.running) == (1, 1, 0)
+    assert progress.done == 6
+    assert progress.rounds == 4
+    assert (progress.best_value, progress.best_candidate) == (2.0, ids[1])
+    assert progress.mean_candidate_s == pytest.approx(4.0)
+    assert not progress.exhausted
+
+
+def test_the_best_of_a_maximisation_is_the_largest(new_campaign):
+    campaign = new_campaign(direction="maximize")
+    for number, key in enumerate(sorted(campaign.pool_features())[:3], start=1):
+        add_pick(campaign, number, key, "measured")
+        add_result(campaign, key, float(number))
+    assert campaign.progress().best_value == 3.0
+
+
+def test_a_value_that_makes_no_sense_is_nobodys_best(new_campaign):
+    campaign = new_campaign()
+    for number, value in enumerate([-8.2, float("nan"), 4.0], start=1):
+        key = sorted(campaign.pool_features())[number]
+        add_pick(campaign, number, key, "measured")
+        add_result(campaign, key, value)
+    assert campaign.progress().best_value == 4.0
+
+
+def test_a_new_campaign_is_not_exhausted(new_campaign):
+    campaign = new_campaign()
+    progress = campaign.progress()
+    assert not progress.exhausted
+    assert (progress.done, progress.best_value, progress.mean_candidate_s) == (0, None, None)
+
+
+def test_exhausted_when_the_budget_is_spent_or_the_pool_known(new_campaign):
+    campaign = new_campaign(pool=3, budget=2)
+    ids = sorted(campaign.pool_features())
+    add_pick(campaign, 1, ids[0], "failed")
+    assert not campaign.is_exhausted()
+    add_pick(campaign, 2, ids[1], "queued")
+    assert not campaign.is_exhausted()
+    campaign.database.picks.update_one({"number": 2}, {"$set": {"state": "unstable"}})
+    assert campaign.is_exhausted()
+    other = new_campaign("other", pool=3, budget=9)
+    for key in ids:
+        add_result(other, key, 1.0)
+    assert other.is_exhausted()
+
+
+def test_a_campaign_deleted_meanwhile_is_said_to_be_gone(new_campaign, database):
+    campaign = new_campaign()
+    database.campaigns.delete_many({})
+    with pytest.raises(ScreenError, match="no longer in the database"):
+        _ = campaign.status
+    database.candidates.delete_many({})
+    with pytest.raises(ScreenError, match="'x' is no longer in the database"):
+        campaign.candidate("x")

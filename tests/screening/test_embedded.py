@@ -1,0 +1,142 @@
+"""The embedded server: one a folder, alive exactly as long as somebody uses it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from screening.errors import ScreenError
+from screening.store import embedded
+from screening.store.embedded import embedded_server
+
+pytestmark = pytest.mark.skipif(
+    not embedded.is_installed(), reason="the embedded server is not installed"
+)
+
+
+def server_of(folder) -> psutil.Process:
+    return psutil.Process(json.loads((folder / "server.json").read_text())["pid"])
+
+
+def test_it_is_shared_within_a_folder_and_stops_after_the_last(tmp_path):
+    with embedded_server(tmp_path) as uri:
+        process = server_of(tmp_path)
+        with embedded_server(tmp_path) as again:
+            assert again == uri
+        assert process.is_running()
+        with MongoClient(uri) as client:
+            client.db.things.insert_one({"_id": 1})
+    assert not process.is_running()
+    assert not (tmp_path / "server.json").exists()
+
+
+def test_it_listens_on_this_machine_only(tmp_path):
+    with embedded_server(tmp_path):
+        listening = [
+            each.laddr.ip
+            for each in server_of(tmp_path).net_connections()
+            if each.status == psutil.CONN_LISTEN
+        ]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_what_it_acknowledged_survives_sigkill(tmp_path):
+    with embedded_server(tmp_path) as uri:
+        with MongoClient(uri) as client:
+            client.db.things.create_index("number", unique=True)
+            for number in range(30):
+                client.db.things.insert_one({"number": number})
+        server_of(tmp_path).kill()
+        server_of(tmp_path).wait()
+        with embedded_server(tmp_path) as new, MongoClient(new) as client:
+            assert new != uri
+            numbers = sorted(each["number"] for each in client.db.things.find())
+            assert numbers == list(range(30))
+            assert client.db.things.index_information()["number_1"]["unique"]
+
+
+def test_it_stops_with_the_last_of_several_programs(tmp_path):
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from screening.store.embedded import embedded_server\n"
+        "with embedded_server(Path(sys.argv[1])):\n"
+        "    print('ready', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]
+    for each in programs:
+        assert each.stdout.readline() == b"ready\n"
+    process = server_of(tmp_path)
+    programs[0].kill()
+    programs[0].communicate()
+    programs[1].communicate(b"")
+    assert process.is_running()
+    programs[2].communicate(b"")
+    assert not process.is_running()
+
+
+def test_a_server_left_by_killed_programs_is_used_and_stopped_by_the_next(tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from screening.store.embedded import embedded_server\n"
+        "with embedded_server(Path(sys.argv[1])):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)])
+    assert ended.returncode == -signal.SIGKILL
+    process = server_of(tmp_path)
+    assert process.is_running()
+    with embedded_server(tmp_path):
+        assert server_of(tmp_path) == process
+    assert not process.is_running()
+
+
+def test_a_number_of_a_process_that_is_somebody_elses_now_is_not_touched(tmp_path):
+    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    state = {"pid": bystander.pid, "uri": "mongodb://127.0.0.1:1/", "started": 1.0}
+    (tmp_path / "server.json").write_text(json.dumps(state))
+    with embedded_server(tmp_path):
+        assert server_of(tmp_path).pid != bystander.pid
+    assert bystander.poll() is None
+    bystander.communicate(b"\n")
+
+
+@pytest.mark.parametrize("text", ["", "{"])
+def test_a_damaged_note_is_written_anew(tmp_path, text):
+    (tmp_path / "server.json").write_text(text)
+    assert embedded._running(tmp_path) is None
+
+
+def test_a_server_that_cannot_start_says_where_its_log_is(tmp_path):
+    (tmp_path / "database").write_text("not a folder")
+    with pytest.raises(ScreenError, match="server.log"), embedded_server(tmp_path):
+        pass
+    assert (tmp_path / "server.log").read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ScreenError, match="cannot write to .*SCREEN_DIRECTORY") as caught:
+        embedded_server(tmp_path / "file").__enter__()
+    assert str(tmp_path / "file") in str(caught.value)
+
+
+def test_without_its_package_the_remedy_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "is_installed", lambda: False)
+    with pytest.raises(ScreenError, match=r"SCREEN_MONGODB_URI.*pip install"):
+        embedded_server(tmp_path).__enter__()

@@ -1,0 +1,140 @@
+"""From sources to a pool: merging, refusing, and writing nothing."""
+
+from __future__ import annotations
+
+import pytest
+from campaign_fixtures import toy_structures
+
+from screening.campaign import Campaign
+from screening.config import CampaignConfig
+from screening.engine_catalog import engine_config
+from screening.features import FEATURES_VERSION, feature_names
+from screening.filters import FilterConfig
+from screening.ingest import from_document, ingest, to_document
+from screening.sources import SourceRecord
+
+
+class ListSource:
+    def __init__(self, *records: SourceRecord, spec: str = "list") -> None:
+        self.spec = spec
+        self._records = records
+
+    def records(self):
+        yield from self._records
+
+
+def entry(name, structure, **properties):
+    return SourceRecord(name, structure, None, f"{name}.cif", properties)
+
+
+@pytest.fixture
+def read(database):
+    def read(*sources, filters=None, engine="emt", **options):
+        filters = filters or FilterConfig()
+        return ingest(sources, filters, engine_config(engine), database, **options)
+
+    return read
+
+
+AL, CU, AG = toy_structures()[:3]
+
+
+def test_the_same_crystal_from_two_places_is_one_candidate(read):
+    supercell = AL.copy()
+    supercell.make_supercell(2)
+    pool = read(
+        ListSource(entry("a", AL), entry("b", CU), spec="first"),
+        ListSource(entry("c", supercell), spec="second"),
+    )
+    assert sorted(each.formula for each in pool.candidates.values()) == ["Al", "Cu"]
+    assert pool.duplicates == 1
+    [aluminium] = [each for each in pool.candidates.values() if each.formula == "Al"]
+    assert [(each.source, each.material_id) for each in aluminium.origins] == [
+        ("first", "a"),
+        ("second", "c"),
+    ]
+
+
+def test_candidates_have_features(read):
+    pool = read(ListSource(entry("a", AL)))
+    [candidate] = pool.candidates.values()
+    assert len(candidate.features) == len(feature_names())
+    assert candidate.features_version == FEATURES_VERSION
+
+
+def test_what_is_refused_keeps_its_place_and_reason(read, rocksalt, quartz):
+    pool = read(
+        ListSource(
+            SourceRecord("broken", None, "it is truncated", "folder/broken.cif"),
+            entry("salt", rocksalt),
+            entry("fine", AL),
+        )
+    )
+    assert len(pool.candidates) == 1
+    reasons = {each.material_id: each.reason for each in pool.refused}
+    assert reasons["broken"] == "it is truncated"
+    assert "Cl, Na" in reasons["salt"]
+    assert "'emt'" in reasons["salt"]
+    assert {each.location for each in pool.refused} == {"folder/broken.cif", "salt.cif"}
+    assert pool.refusal_counts().total() == 2
+
+
+def test_filters_apply(read):
+    source = ListSource(entry("a", AL), entry("b", CU), entry("c", AG))
+    pool = read(source, filters=FilterConfig(exclude_elements=["Cu"]))
+    assert sorted(each.formula for each in pool.candidates.values()) == ["Ag", "Al"]
+
+
+def test_every_entry_is_counted(read):
+    seen = []
+    read(
+        ListSource(entry("a", AL), SourceRecord("b", None, "no", "b"), entry("c", AL)),
+        on_entry=lambda: seen.append(1),
+    )
+    assert len(seen) == 3
+
+
+def test_reading_writes_nothing(read, database):
+    read(ListSource(entry("a", AL), entry("b", CU)))
+    assert database.candidates.count_documents({}) == 0
+
+
+def test_a_crystal_in_the_database_gets_one_more_origin(toy, read, database):
+    from campaign_fixtures import toy_content
+
+    config = CampaignConfig.model_validate(toy_content())
+    engine = engine_config("emt")
+    first = read(ListSource(entry("a", AL), entry("b", CU), spec="first"))
+    Campaign.create(database, "one", config, engine, first)
+    expanded = AL.copy()
+    expanded.scale_lattice(AL.volume * 1.02)
+    second = read(ListSource(entry("x", expanded), spec="second"))
+    assert set(second.candidates) < set(first.candidates)
+    assert second.duplicates == 0
+    Campaign.create(database, "two", config, engine, second)
+    [aluminium] = database.candidates.find({"formula": "Al"})
+    assert sorted(aluminium["campaigns"]) == ["one", "two"]
+    assert [each["source"] for each in aluminium["origins"]] == ["first", "second"]
+    assert database.candidates.find_one({"formula": "Cu"})["campaigns"] == ["one"]
+
+
+def test_features_of_an_older_version_are_computed_again(read, database, toy):
+    pool = read(ListSource(entry("a", AL)))
+    [candidate] = pool.candidates.values()
+    old = to_document(candidate.model_copy(update={"features": [0.0], "features_version": 0}))
+    database.candidates.insert_one(old)
+    [again] = read(ListSource(entry("a", AL))).candidates.values()
+    assert again.features == candidate.features
+    assert again.features_version == FEATURES_VERSION
+
+
+def test_a_stored_candidate_is_read_back_as_it_was(read, database):
+    [candidate] = read(ListSource(entry("a", AL, icsd=7))).candidates.values()
+    database.candidates.insert_one(to_document(candidate) | {"campaigns": ["c"]})
+    stored = from_document(database.candidates.find_one())
+    assert stored.model_dump(mode="json") == candidate.model_dump(mode="json")
+
+
+def test_no_source_is_an_empty_pool(read):
+    pool = read()
+    assert (pool.candidates, pool.refused, pool.duplicates) == ({}, [], 0)

@@ -1,0 +1,62 @@
+"""Objectives: the model scale and what fits on it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from screening.errors import ScreenError
+from screening.objectives import OBJECTIVES, load, objective
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_every_row_names_things_that_exist(name):
+    row = OBJECTIVES[name]
+    assert row.name == name
+    recipe = load(row.recipe)()
+    maker = load(row.maker)(engine=None, recipe=recipe)
+    assert callable(maker.make)
+    assert callable(maker.estimate_force_calls)
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("logarithmic", [True, False])
+def test_lower_is_better_on_the_model_scale(direction, logarithmic):
+    from dataclasses import replace
+
+    row = replace(objective("lattice-thermal-conductivity", direction), logarithmic=logarithmic)
+    better, worse = (1.0, 50.0) if direction == "minimize" else (50.0, 1.0)
+    assert row.to_model(better) < row.to_model(worse)
+    for value in (better, worse):
+        assert row.from_model(row.to_model(value)) == pytest.approx(value)
+
+
+def test_an_error_bar_on_a_logarithmic_scale():
+    row = objective("lattice-thermal-conductivity", "minimize")
+    step = row.to_model(10.1) - row.to_model(10.0)
+    assert row.std_to_model(10.0, 0.1) == pytest.approx(step, rel=0.01)
+    assert row.std_to_model(10.0, None) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome", "usable"),
+    [
+        (2.0, "measured", True),
+        (0.0, "measured", False),
+        (-1.0, "measured", False),
+        (math.nan, "measured", False),
+        (math.inf, "measured", False),
+        (None, "measured", False),
+        (2.0, "unstable", False),
+    ],
+)
+def test_what_the_surrogate_can_use(value, outcome, usable):
+    row = objective("lattice-thermal-conductivity", "minimize")
+    result = {row.value_field: value, "outcome": outcome}
+    assert row.is_usable(result) is usable
+
+
+def test_an_unknown_objective_is_answered_with_the_known_ones():
+    with pytest.raises(ScreenError, match="objective 'taste': unknown; known: .*conductivity"):
+        objective("taste", "minimize")

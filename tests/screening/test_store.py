@@ -1,0 +1,158 @@
+"""The connection: indexes, errors without secrets, the LaunchPad and the job store."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+from pymongo.errors import DuplicateKeyError
+
+from screening.errors import ScreenError
+from screening.settings import Settings
+from screening.store.database import Database, open_database
+
+SECRET = "sw0rdf1sh"
+
+
+def test_preparing_twice_changes_nothing(database):
+    before = {name: database._client[database.name][name].index_information() for name in NAMES}
+    database.prepare()
+    assert before == {
+        name: database._client[database.name][name].index_information() for name in NAMES
+    }
+
+
+NAMES = ("candidates", "picks", "results")
+
+
+def test_a_campaign_has_one_pick_of_each_number(database):
+    database.picks.insert_one({"_id": "c/a", "campaign": "c", "number": 1})
+    database.picks.insert_one({"_id": "d/a", "campaign": "d", "number": 1})
+    with pytest.raises(DuplicateKeyError):
+        database.picks.insert_one({"_id": "c/b", "campaign": "c", "number": 1})
+
+
+def test_times_come_back_with_their_zone(database):
+    from screening.campaign import now
+
+    moment = now()
+    database.campaigns.insert_one({"_id": 1, "created_at": moment})
+    assert database.campaigns.find_one()["created_at"] == moment
+
+
+def test_opening_uses_what_the_settings_name(server_uri, database_name, monkeypatch):
+    monkeypatch.setenv("SCREEN_MONGODB_URI", server_uri)
+    monkeypatch.setenv("SCREEN_DATABASE", database_name)
+    with open_database(Settings()) as database:
+        database.campaigns.insert_one({"_id": "here"})
+        assert database.name == database_name
+    with open_database(Settings()) as database:
+        assert database.campaigns.find_one({"_id": "here"})
+
+
+def test_opening_starts_and_stops_the_embedded_server(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with open_database(Settings()) as database:
+        database.campaigns.insert_one({"_id": "here"})
+        assert (tmp_path / ".screen" / "server.json").exists()
+    assert not (tmp_path / ".screen" / "server.json").exists()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"mongodb://user:{SECRET}@",
+        f"mongodb://user:{SECRET}@host:port/",
+        f"mongodb://user:{SECRET}@host:99999/",
+        f"mongodb://us@er:{SECRET}@host/",
+        f"mongodb://user:{SECRET}%zz@host/",
+        f"http://user:{SECRET}@host/",
+        "",
+    ],
+)
+def test_a_malformed_address_is_refused_without_quoting_it(uri):
+    with pytest.raises(ScreenError) as caught, open_database(Settings(mongodb_uri=uri)):
+        pass
+    assert "SCREEN_MONGODB_URI" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password():
+    started = time.monotonic()
+    settings = Settings(mongodb_uri=f"mongodb://user:{SECRET}@127.0.0.1:1/")
+    with pytest.raises(ScreenError) as caught, open_database(settings):
+        pass
+    assert time.monotonic() - started < 15
+    assert "127.0.0.1:1" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(settings)
+
+
+def test_a_connection_shows_no_address(server_uri):
+    database = Database("mongodb://user:" + SECRET + "@127.0.0.1:1/", "db")
+    assert SECRET not in repr(database)
+    database.close()
+
+
+def test_the_launchpad_is_empty_and_counts_from_one(database, connect):
+    counters = database.launchpad.fw_id_assigner
+    assert counters.find_one({}, {"_id": 0}) == {"next_fw_id": 1, "next_launch_id": 1}
+    database.launchpad.get_new_fw_id(quantity=5)
+    # Another program that opens it must not count from one again.
+    assert connect().launchpad.get_new_fw_id() == 6
+    assert counters.count_documents({}) == 1
+
+
+def test_large_job_outputs_go_to_gridfs(database):
+    from maggma.core import Store
+
+    blob = "x" * 20_000_000  # MongoDB takes no document beyond 16 MB
+    store = database.job_store
+    assert isinstance(store.docs_store, Store)
+    document = {
+        "uuid": "a",
+        "index": 1,
+        "output": {"small": 1, "large": {"text": blob}},
+        "metadata": {},
+    }
+    store.update([document], key=["uuid", "index"], save={"data": "large"})
+    light = store.get_output("a", load=False)
+    assert light["small"] == 1
+    assert "blob_uuid" in light["large"]
+    assert store.get_output("a", load=True)["large"]["text"] == blob
+
+
+# ------------------------------------------------------------------------------------ imports
+
+
+def modules_after(code: str) -> set[str]:
+    show = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True
+    )
+    return set(ended.stdout.splitlines()[-1].split())
+
+
+def test_a_worker_reads_fireworks_settings_as_the_product_ships_them(server_uri, tmp_path):
+    """FireWorks reads its file when imported: heartbeats of an hour would look like death."""
+    code = f"""
+import os
+os.environ.pop("FW_CONFIG_FILE", None)
+from pathlib import Path
+from screening.store.database import Database
+from screening import worker
+try:
+    worker.work(Database({server_uri!r}, "screen_test_nothing"), "no-such-campaign", Path({str(tmp_path)!r}))
+except Exception as error:
+    assert "no-such-campaign" in str(error), error
+from fireworks import fw_config
+from fireworks.core import launchpad
+assert fw_config.PING_TIME_SECS == 60, fw_config.PING_TIME_SECS
+assert launchpad.WFLOCK_EXPIRATION_SECS == 30
+assert launchpad.WFLOCK_EXPIRATION_KILL
+assert not fw_config.PRINT_FW_JSON
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
