@@ -34,8 +34,8 @@ def selection(formulas: list[str] | None) -> list[dict[str, Any]]:
                 "material_id": record.material_id,
                 "formula": facts["formula"],
                 "space_group_number": facts["space_group_number"],
-                "reference_w_per_m_k": facts["kappa_300k_with_nac_w_per_m_k"]
-                or facts["kappa_300k_without_nac_w_per_m_k"],
+                # Without the non-analytical correction: the engines have no Born charges.
+                "reference_w_per_m_k": facts["kappa_300k_without_nac_w_per_m_k"],
             }
         )
     if formulas:

@@ -63,7 +63,9 @@ class Campaign:
         if name is None:
             document = database.campaigns.find_one({}, sort=[("created_at", -1)])
             if document is None:
-                raise ScreenError("there is no campaign yet; start one with: screen submit")
+                raise ScreenError(
+                    "there is no campaign yet; start one with: screen submit --target low-kappa"
+                )
             return cls(database, document)
         document = database.campaigns.find_one({"_id": name})
         if document is None:

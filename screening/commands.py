@@ -129,7 +129,8 @@ def set_status(name: str, wanted: Status) -> None:
             dropped = drop_queued(campaign)
             console.say(f"campaign '{name}' is cancelled; {dropped} queued candidates dropped")
             return
-        console.say(f"campaign '{name}' is {wanted}")
+        following = f"; next: screen work {name}" if wanted == "active" else ""
+        console.say(f"campaign '{name}' is {wanted}{following}")
 
 
 def _work(campaign: Campaign, settings: Settings, workers: int | None) -> None:

@@ -87,7 +87,7 @@ def _package(name: str) -> Check:
     try:
         return Check(name, True, version(name))
     except PackageNotFoundError:
-        return Check(name, False, "not installed; run: pip install matscreen")
+        return Check(name, False, "not installed; run, in a clone of this project: make install")
 
 
 def _engine(name: str) -> Check:

@@ -94,9 +94,7 @@ def toy_structures() -> tuple[Any, ...]:
         Structure.from_spacegroup("Fm-3m", Lattice.cubic(a), [symbol], [[0, 0, 0]])
         for symbol, a in _LATTICE_A.items()
     ]
-    pairs = [
-        (one, three) for one in ("Ag", "Au", "Pt") for three in _LATTICE_A if one != three
-    ]
+    pairs = [(one, three) for one in ("Ag", "Au", "Pt") for three in _LATTICE_A if one != three]
     alloys = [
         Structure.from_spacegroup(
             "Pm-3m",

@@ -129,7 +129,10 @@ class ConductivityMaker(Maker):
         limit = transport.extrapolate(
             [each.mesh for each in meshes], [each.kappa_300k_w_per_m_k for each in meshes]
         )
-        fit_error = self._fit_error(plan, model, meshes[0]) * limit.kappa_w_per_m_k
+        relative_fit_error = self._fit_error(plan, model, meshes[0])
+        fit_error = (
+            None if relative_fit_error is None else relative_fit_error * limit.kappa_w_per_m_k
+        )
         gruneisen = transport.rms_gruneisen(
             phonon, plan, force_constants, recipe.gruneisen_mesh_length_a, ROOM_TEMPERATURE_K
         )
@@ -149,7 +152,7 @@ class ConductivityMaker(Maker):
                 StepCost(step="transport", force_calls=0, wall_s=time.perf_counter() - started),
             ),
             kappa_300k_w_per_m_k=limit.kappa_w_per_m_k,
-            kappa_300k_error_w_per_m_k=float(np.hypot(limit.error_w_per_m_k, fit_error)),
+            kappa_300k_error_w_per_m_k=float(np.hypot(limit.error_w_per_m_k, fit_error or 0.0)),
             kappa_300k_mesh_error_w_per_m_k=limit.error_w_per_m_k,
             kappa_300k_fit_error_w_per_m_k=fit_error,
             kappa_300k_direct_w_per_m_k=direct,
@@ -175,19 +178,20 @@ class ConductivityMaker(Maker):
 
     def _fit_error(
         self, plan: ThirdOrderPlan, model: Phono3py, coarsest: MeshConductivity
-    ) -> float:
+    ) -> float | None:
         """Return by how much κ changes, relatively, when one random pair in four is left out.
 
-        Measured on the coarsest mesh; 0 for finite displacements, where nothing is fitted.
+        Measured on the coarsest mesh.  None where it is not known: finite displacements are not
+        fitted, and the last pairs may be needed to determine the fit.
         """
         if plan.pairs is None:
-            return 0.0
+            return None
         # As many as can be spared; the last pair may be needed to determine the fit.
         fewer = plan.pairs - max(1, plan.pairs // 4)
         while fewer < plan.pairs and not third_order.is_determined(plan, fewer):
             fewer += 1
         if fewer == plan.pairs or coarsest.kappa_300k_w_per_m_k == 0:
-            return 0.0
+            return None
         subset = third_order.fit_third_order(plan, fewer)
         model.fc3, model.fc3_nonzero_indices = subset.third_order, subset.nonzero
         changed = transport.conductivity(

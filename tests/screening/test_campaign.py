@@ -126,7 +126,9 @@ def test_interrupted_before_the_end_the_same_command_works_again(
     monkeypatch.undo()
     assert database.campaigns.count_documents({}) == 0
     assert database.candidates.count_documents({}) == 8
-    config = CampaignConfig.model_validate(toy_content() | {"objective": "lattice-thermal-conductivity"})
+    config = CampaignConfig.model_validate(
+        toy_content() | {"objective": "lattice-thermal-conductivity"}
+    )
     Campaign.create(database, "mine", config, engine_config("emt"), toy_pool(8))
     assert database.candidates.count_documents({}) == 8
 

@@ -30,7 +30,9 @@ def picked(campaign):
 
 
 def workflows(campaign):
-    return campaign.database.launchpad.workflows.count_documents({"metadata.campaign": campaign.name})
+    return campaign.database.launchpad.workflows.count_documents(
+        {"metadata.campaign": campaign.name}
+    )
 
 
 def fireworks(campaign, **query):
@@ -268,7 +270,9 @@ def test_a_second_campaign_reuses_results_of_the_same_recipe(new_campaign, work,
 def test_another_recipe_shares_nothing(new_campaign, work, tmp_path):
     first = new_campaign("first", pool=2, budget=2, recipe={"folder": str(tmp_path)})
     work(first)
-    second = new_campaign("second", pool=2, budget=2, recipe={"folder": str(tmp_path), "seconds": 0.01})
+    second = new_campaign(
+        "second", pool=2, budget=2, recipe={"folder": str(tmp_path), "seconds": 0.01}
+    )
     assert second.results() == {}
     work(second)
     assert sorted(picked(second)) == sorted(picked(first))

@@ -45,7 +45,8 @@ def test_a_process_number_used_again_belongs_to_somebody_else():
 
 
 @pytest.mark.parametrize(
-    "name", ["elsewhere:1:1.00", "", "worker", "a:b:c", f"{platform.node()}:x:1.0", "cluster fworker"]
+    "name",
+    ["elsewhere:1:1.00", "", "worker", "a:b:c", f"{platform.node()}:x:1.0", "cluster fworker"],
 )
 def test_what_is_not_a_process_of_this_machine_is_never_called_dead(name):
     assert not is_dead_here(name)

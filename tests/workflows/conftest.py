@@ -46,9 +46,7 @@ class ToyCrystal:
         third_order.set_third_order_forces(plan, self.engine.forces(supercells))
         return plan
 
-    def model(
-        self, plan: ThirdOrderPlan, force_constants: ThirdOrderForceConstants
-    ) -> Phono3py:
+    def model(self, plan: ThirdOrderPlan, force_constants: ThirdOrderForceConstants) -> Phono3py:
         return transport.transport_model(
             self.cell, self.centring, self.phonon, plan, force_constants
         )

@@ -47,18 +47,14 @@ def test_equal_edges_get_equal_multiples(a, c, cell_atoms, wanted, max_atoms):
 def test_round_off_of_equal_edges_does_not_split_them(a, c, cell_atoms, wanted, max_atoms):
     # Where an axis would just need another cell, round-off may still decide; that is rare.
     assume(all(abs(r / a % 1 - 1e-3) > 1e-6 for r in (wanted, *(k * c for k in range(1, 11)))))
-    first, second, _ = supercell_multiples(
-        (a, a * (1 + 1e-10), c), cell_atoms, wanted, max_atoms
-    )
+    first, second, _ = supercell_multiples((a, a * (1 + 1e-10), c), cell_atoms, wanted, max_atoms)
     assert first == second
 
 
 @given(st.permutations([0, 1, 2]), st.tuples(edges, edges, edges), atoms, wanted_lengths)
 def test_multiples_follow_the_axes(order, lengths, cell_atoms, wanted):
     plain = supercell_multiples(lengths, cell_atoms, wanted, 200)
-    permuted = supercell_multiples(
-        tuple(lengths[axis] for axis in order), cell_atoms, wanted, 200
-    )
+    permuted = supercell_multiples(tuple(lengths[axis] for axis in order), cell_atoms, wanted, 200)
     assert permuted == tuple(plain[axis] for axis in order)
 
 

@@ -86,9 +86,7 @@ def test_long_waves_have_the_speed_of_sound(crystal, fcc_copper):
     x = 0.01
     transverse, _, longitudinal = frequencies_thz(copper.phonon, [[0, x, x]])[0]
     wave_number_per_m = 2 * x / copper.cell.lattice.a * 1e10
-    for frequency, (key, modulus) in zip(
-        (longitudinal, transverse), stress.items(), strict=True
-    ):
+    for frequency, (key, modulus) in zip((longitudinal, transverse), stress.items(), strict=True):
         elastic_pa = modulus / strain / GPa * 1e9
         speed = np.sqrt(elastic_pa / density)
         assert frequency * 1e12 / wave_number_per_m == pytest.approx(speed, rel=0.05), key
@@ -152,9 +150,7 @@ def test_parameter_file_gives_the_same_phonons(name, request):
     phonon = request.getfixturevalue(name).phonon
     loaded = harmonic.load_phonopy_params(harmonic.phonopy_params(phonon))
     np.testing.assert_array_equal(loaded.supercell_matrix, phonon.supercell_matrix)
-    np.testing.assert_allclose(
-        frequencies_thz(loaded), frequencies_thz(phonon), rtol=0, atol=1e-6
-    )
+    np.testing.assert_allclose(frequencies_thz(loaded), frequencies_thz(phonon), rtol=0, atol=1e-6)
 
 
 def test_parameter_file_is_all_that_is_read(cu3au, tmp_path, monkeypatch):

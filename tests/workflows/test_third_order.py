@@ -106,9 +106,7 @@ def test_displacements_that_are_not_mirrored_are_refused(copper):
 
 
 def test_shared_calculator_keeps_no_memory_of_other_supercells(copper, cu3au, emt):
-    mixed = [
-        third_order.third_order_supercells(crystal.plan())[0] for crystal in (copper, cu3au)
-    ]
+    mixed = [third_order.third_order_supercells(crystal.plan())[0] for crystal in (copper, cu3au)]
     together = emt.forces([*mixed, *mixed[::-1]])
     for forces, supercell in zip(together, [*mixed, *mixed[::-1]], strict=True):
         np.testing.assert_array_equal(forces, emt.forces([supercell])[0])
@@ -124,21 +122,15 @@ def test_third_order_force_constants_obey_the_sum_rule(fit, request):
     assert scale > 1
     assert np.abs(constants.sum(axis=1)).max() < 1e-6 * scale
     assert np.abs(constants.sum(axis=2)).max() < 1e-6 * scale
-    np.testing.assert_allclose(
-        constants, constants.transpose(0, 2, 1, 3, 5, 4), atol=1e-6 * scale
-    )
+    np.testing.assert_allclose(constants, constants.transpose(0, 2, 1, 3, 5, 4), atol=1e-6 * scale)
 
 
 @pytest.mark.parametrize("fit", ["copper_fit", "copper_finite_fit"])
-def test_force_constants_predict_forces_they_were_not_fitted_to(
-    fit, copper, copper_pairs, request
-):
+def test_force_constants_predict_forces_they_were_not_fitted_to(fit, copper, copper_pairs, request):
     constants = request.getfixturevalue(fit)
     atoms = len(copper_pairs.model.supercell)
     displacements = np.random.default_rng(12).normal(scale=0.01, size=(atoms, 3))
-    engine = even_forces(copper, copper_pairs, displacements)[
-        copper_pairs.model.primitive.p2s_map
-    ]
+    engine = even_forces(copper, copper_pairs, displacements)[copper_pairs.model.primitive.p2s_map]
     predicted = -0.5 * np.einsum(
         "ijkabc,jb,kc->ia", constants.third_order, displacements, displacements
     )

@@ -44,9 +44,7 @@ def compound(cu3au, cu3au_pairs, cu3au_fit) -> transport.Conductivity:
 def test_modes_sum_to_kappa(name, request):
     result = request.getfixturevalue(name)
     isotropic = result.kappa_w_per_m_k[:, :3].mean(axis=1)
-    np.testing.assert_allclose(
-        result.mode_kappa_w_per_m_k.sum(axis=(1, 2)), isotropic, rtol=1e-8
-    )
+    np.testing.assert_allclose(result.mode_kappa_w_per_m_k.sum(axis=(1, 2)), isotropic, rtol=1e-8)
     assert result.isotropic_w_per_m_k(300.0) == pytest.approx(
         isotropic[list(result.temperatures_k).index(300.0)]
     )
@@ -202,9 +200,7 @@ def test_gruneisen_of_copper_by_both_routes(
     copper, copper_pairs, copper_fit, copper_finite, copper_finite_fit
 ):
     pairs = transport.rms_gruneisen(copper.phonon, copper_pairs, copper_fit, 20.0, 300.0)
-    finite = transport.rms_gruneisen(
-        copper.phonon, copper_finite, copper_finite_fit, 20.0, 300.0
-    )
+    finite = transport.rms_gruneisen(copper.phonon, copper_finite, copper_finite_fit, 20.0, 300.0)
     assert pairs == pytest.approx(2.23, abs=0.1)
     assert pairs == pytest.approx(finite, rel=0.01)
 
@@ -233,9 +229,7 @@ def test_gruneisen_is_the_change_of_frequency_with_volume(name, request, emt):
     small, large = frequencies
     real = small > 0.05
     gamma = np.zeros_like(small)
-    gamma[real] = -np.log(large[real] / small[real]) / (
-        3 * np.log((1 + strain) / (1 - strain))
-    )
+    gamma[real] = -np.log(large[real] / small[real]) / (3 * np.log((1 + strain) / (1 - strain)))
     # All modes of these crystals are classical at 2000 K: equal heat capacities.
     expected = np.sqrt((weights[:, None] * gamma**2).sum() / (weights[:, None] * real).sum())
     found = transport.rms_gruneisen(crystal.phonon, plan, fit, 20.0, 2000.0)

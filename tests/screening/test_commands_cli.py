@@ -1,0 +1,381 @@
+"""Commands: exit status, what goes to stdout and to stderr, what reaches the database."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from campaign_fixtures import toy_content, toy_structures, write_cifs
+from toy_flow import diary
+
+SECRET = "sw0rdf1sh"
+CRYSTALS = 6
+
+
+@pytest.fixture
+def crystals(tmp_path):
+    return write_cifs(tmp_path / "crystals", CRYSTALS)
+
+
+@pytest.fixture
+def target(tmp_path, crystals):
+    """Write a campaign YAML; return its path."""
+
+    def target(**changes) -> str:
+        path = tmp_path / "toy.yaml"
+        content = toy_content(**({"sources": [str(crystals)]} | changes))
+        path.write_text(yaml.safe_dump(content))
+        return str(path)
+
+    return target
+
+
+def documents(database) -> int:
+    """Return how many documents the whole database holds."""
+    base = database._client[database.name]
+    return sum(base[name].count_documents({}) for name in base.list_collection_names())
+
+
+def one_sentence(answer, *parts: str) -> None:
+    """Check that the command was refused in one line that names the thing."""
+    assert answer.status == 2, answer
+    assert answer.out == ""
+    last = answer.err.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "Traceback" not in answer.err
+    assert SECRET not in answer.err
+    for part in parts:
+        assert part in last
+
+
+# ------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--target", "no-such"], ["target 'no-such'", "unknown", "low-kappa"]),
+        (["--target", "low-kappa", "--engine", "vasppp"], ["engine 'vasppp'", "known: emt"]),
+        (["--target", "low-kappa", "--budget", 0], ["'budget'", "greater than 0"]),
+        (["--target", "low-kappa", "--batch-size", -1], ["'batch_size'"]),
+        (["--target", "low-kappa", "--seed", -1], ["'seed'"]),
+        (
+            ["--target", "low-kappa", "--engine", "emt", "--source", "nowhere"],
+            ["source 'nowhere'", "phonondb-103"],
+        ),
+        (
+            ["--target", "low-kappa", "--engine", "emt", "--source", "empty"],
+            ["source 'empty'", "no structure file"],
+        ),
+        (["--target", "low-kappa", "--engine", "emt", "--name", "a/b"], ["name 'a/b'", "letters"]),
+    ],
+)
+def test_submit_refuses_what_it_cannot_do_and_writes_nothing(
+    screen, database, tmp_path, arguments, parts
+):
+    (tmp_path / "empty").mkdir()
+    one_sentence(screen("submit", *arguments), *parts)
+    assert documents(database) == 0
+    assert not (tmp_path / ".screen").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"budgett": 3}, ["toy.yaml", "'budgett'", "did you mean 'budget'?"]),
+        ({"recipe": {"step": 3}}, ["toy.yaml", "recipe", "did you mean 'steps'?"]),
+        ({"objective": "taste"}, ["'taste'", "lattice-thermal-conductivity"]),
+    ],
+)
+def test_submit_refuses_a_wrong_file_and_writes_nothing(screen, database, target, changes, parts):
+    one_sentence(screen("submit", "--target", target(**changes)), *parts)
+    assert documents(database) == 0
+
+
+def test_submit_refuses_what_is_no_yaml(screen, database, tmp_path):
+    (tmp_path / "bad.yaml").write_text("budget: [1,\n")
+    one_sentence(screen("submit", "--target", "bad.yaml"), "bad.yaml", "no valid YAML")
+    assert documents(database) == 0
+
+
+def test_an_option_typer_refuses_is_exit_status_2(screen):
+    for arguments in (["submit"], ["submit", "--target", "x", "--budget", "many"], ["nonsense"]):
+        answer = screen(*arguments)
+        assert (answer.status, answer.out) == (2, "")
+        assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SCREEN_WORKERS", "0"), ("SCREEN_WORKERS", "many"), ("SCREEN_DATABASE", "")],
+)
+def test_a_wrong_setting_of_the_machine_is_named(screen, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    one_sentence(screen("status"), name)
+
+
+@pytest.mark.parametrize("database_name", ["a b", "a/b", "a.b", "$x", "x" * 70])
+def test_an_impossible_database_name_is_refused(screen, monkeypatch, database_name):
+    one_sentence(screen("status"), "SCREEN_DATABASE")
+
+
+def test_a_server_that_does_not_answer(screen, target, monkeypatch):
+    monkeypatch.setenv("SCREEN_MONGODB_URI", f"mongodb://user:{SECRET}@127.0.0.1:1/")
+    started = time.monotonic()
+    answer = screen("submit", "--target", target())
+    assert time.monotonic() - started < 15
+    one_sentence(answer, "127.0.0.1:1", "SCREEN_MONGODB_URI")
+
+
+@pytest.mark.parametrize(
+    "uri", [f"mongodb://user:{SECRET}@", f"mongodb://us:er:{SECRET}@host/", f"http://{SECRET}"]
+)
+def test_a_malformed_address(screen, target, monkeypatch, uri):
+    monkeypatch.setenv("SCREEN_MONGODB_URI", uri)
+    one_sentence(screen("submit", "--target", target()), "SCREEN_MONGODB_URI")
+
+
+def test_crystals_that_cannot_be_read_are_told_and_left_out(screen, database, target, crystals):
+    gold = (crystals / "Au.cif").read_text()
+    (crystals / "truncated.cif").write_text(gold[: gold.index("_atom_site_occ")])
+    (crystals / "disordered.cif").write_text(
+        gold.replace("1.0000\n", "1\n").replace("  1\n", "  0.5\n")
+    )
+    (crystals / "noise.cif").write_bytes(os.urandom(300))
+    answer = screen("submit", "--target", target(), "--name", "mine")
+    assert (answer.status, answer.out) == (0, "")
+    for name in ("truncated.cif", "disordered.cif", "noise.cif"):
+        [line] = [line for line in answer.err.splitlines() if name in line]
+        assert "refused" in line
+    assert database.candidates.count_documents({"campaigns": "mine"}) == CRYSTALS
+    kept = database.campaigns.find_one()["ingested"]
+    assert (kept["taken"], kept["refused"]) == (CRYSTALS, 3)
+    assert {each["material_id"] for each in kept["refusals"]} == {
+        "truncated.cif",
+        "disordered.cif",
+        "noise.cif",
+    }
+
+
+def test_a_folder_of_nothing_usable_is_refused(screen, database, target, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.cif").write_text("data_a\n_cell_length_a 3\n")
+    answer = screen("submit", "--target", target(sources=[str(tmp_path / "bad")]))
+    one_sentence(answer, "no candidate is left of 1 entries")
+    assert "a.cif" in answer.err
+    assert documents(database) == 0
+
+
+def test_a_name_that_is_taken(screen, database, target):
+    assert screen("submit", "--target", target(), "--name", "mine").status == 0
+    before = documents(database)
+    one_sentence(screen("submit", "--target", target(), "--name", "mine"), "'mine' exists already")
+    assert documents(database) == before
+
+
+def test_a_dry_run_writes_nothing(screen, database, target):
+    answer = screen("submit", "--target", target(), "--dry-run")
+    assert (answer.status, answer.out) == (0, "")
+    assert "nothing was submitted" in answer.err
+    assert documents(database) == 0
+
+
+# -------------------------------------------------------------------------------- a whole life
+
+
+def test_the_life_of_a_campaign(screen, database, target, work, tmp_path):
+    from screening.campaign import Campaign
+
+    recipe = {"folder": str(tmp_path), "failing_once": ["Au"]}
+    answer = screen(
+        "submit",
+        "--target",
+        target(max_attempts=1, recipe=recipe),
+        "--name",
+        "mine",
+        "--budget",
+        99,
+        "--batch-size",
+        3,
+        "--seed",
+        5,
+    )
+    assert (answer.status, answer.out) == (0, "")
+    assert "screen work mine" in answer.err
+    campaign = Campaign.open(database, "mine")
+    assert (campaign.config.budget, campaign.config.batch_size, campaign.config.seed) == (99, 3, 5)
+    progress = status(screen)
+    assert (progress["campaign"], progress["pool"], progress["queued"]) == ("mine", CRYSTALS, 3)
+
+    assert screen("pause", "mine").status == 0
+    one_sentence(screen("work", "mine"), "is paused", "screen resume mine")
+    assert screen("resume", "mine").status == 0
+    work(campaign)
+    progress = status(screen)
+    assert progress["finished"]
+    assert (progress["measured"], progress["failed"], progress["picked"]) == (5, 1, 6)
+
+    one_sentence(screen("retry", "mine", "Cu-nothing"), "'Cu-nothing'", "nothing to retry")
+    answer = screen("retry", "mine")
+    assert (answer.status, answer.out) == (0, "")
+    work(campaign)
+    one_sentence(screen("retry", "mine"), "nothing to retry")
+    progress = status(screen)
+    assert (progress["measured"], progress["failed"]) == (CRYSTALS, 0)
+    assert progress["best_kappa_300k_w_per_m_k"] > 0
+    # The pool is smaller than the budget: the campaign is over all the same.
+    assert screen("work", "mine", "--workers", 1).status == 0
+    assert diary(tmp_path).total() == 7 + 6
+
+    assert screen("cancel", "mine").status == 0
+    one_sentence(screen("resume", "mine"), "'mine' is cancelled", "final")
+    one_sentence(screen("work", "mine"), "is cancelled")
+    assert status(screen)["measured"] == CRYSTALS
+    check_outputs(screen, database)
+
+
+def check_outputs(screen, database):
+    """Every result is alone on stdout, in the form that was asked for."""
+    ranked = json.loads(screen("rank", "mine", "--format", "json").out)
+    assert [row["rank"] for row in ranked] == list(range(1, CRYSTALS + 1))
+    rows = list(csv.DictReader(io.StringIO(screen("rank", "--format", "csv").out)))
+    assert [row["candidate_id"] for row in rows] == [row["candidate_id"] for row in ranked]
+    assert list(rows[0]) == list(ranked[0])
+    for arguments in (["rank"], ["status"], ["show", "Cu"]):
+        answer = screen(*arguments)
+        assert (answer.status, answer.err) == (0, "")
+        assert answer.out.strip()
+    assert len(json.loads(screen("rank", "--top", 2, "--format", "json").out)) == 2
+    where = json.dumps({"elements": "Cu"})
+    [copper] = json.loads(screen("rank", "--where", where, "--format", "json").out)
+    assert copper["formula"] == "Cu"
+    for key in (copper["candidate_id"], copper["material_id"], "Cu"):
+        shown = json.loads(screen("show", key, "--format", "json").out)
+        assert shown["candidate"]["_id"] == copper["candidate_id"]
+        assert [pick["campaign"] for pick in shown["picks"]] == ["mine"]
+        assert shown["results"][0]["kappa_300k_w_per_m_k"] == copper["kappa_300k_w_per_m_k"]
+
+
+def status(screen):
+    answer = screen("status", "--format", "json")
+    assert (answer.status, answer.err) == (0, "")
+    return json.loads(answer.out)
+
+
+# --------------------------------------------------------------------------------- questions
+
+
+@pytest.mark.parametrize("command", ["status", "rank", "work"])
+def test_without_a_campaign_the_way_to_one_is_named(screen, command):
+    one_sentence(screen(command), "no campaign yet", "screen submit")
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "rank", "work", "retry", "pause", "resume", "cancel"]
+)
+def test_an_unknown_campaign_is_answered_with_the_known_ones(screen, new_campaign, command):
+    new_campaign("mine")
+    one_sentence(screen(command, "yours"), "campaign 'yours'", "unknown", "mine")
+
+
+def test_an_unknown_candidate(screen, new_campaign):
+    new_campaign("mine")
+    one_sentence(screen("show", "NaCl"), "candidate 'NaCl'", "unknown", "screen rank")
+
+
+def test_a_formula_of_two_crystals_is_answered_with_their_ids(screen, new_campaign, database):
+    new_campaign("mine")
+    copper = database.candidates.find_one({"formula": "Cu"})
+    database.candidates.insert_one(copper | {"_id": "Cu-194-00000000"})
+    one_sentence(screen("show", "Cu"), "2 crystals fit", "Cu-194-00000000", copper["_id"])
+
+
+def test_a_candidate_without_results_is_shown(screen, new_campaign):
+    new_campaign("mine")
+    answer = screen("show", "Cu", "--format", "json")
+    shown = json.loads(answer.out)
+    assert (shown["picks"], shown["results"]) == ([], [])
+    assert screen("show", "Cu").status == 0
+
+
+@pytest.mark.parametrize(
+    ("where", "parts"),
+    [
+        ("elements=Na", ["--where", "JSON"]),
+        ("[1]", ["--where", "JSON object"]),
+        ('{"$where": "1"}', ["$where", "not allowed"]),
+        ('{"a": [{"$function": {}}]}', ["$function", "not allowed"]),
+        ('{"a": {"$gtt": 1}}', ["--where"]),
+    ],
+)
+def test_a_filter_that_cannot_be_used(screen, new_campaign, where, parts):
+    new_campaign("mine")
+    one_sentence(screen("rank", "--where", where), *parts)
+
+
+def test_a_csv_of_nothing_is_a_heading(screen, new_campaign):
+    new_campaign("mine")
+    answer = screen("rank", "--where", '{"formula": "no"}', "--format", "csv")
+    assert (answer.status, len(answer.out.splitlines())) == (0, 1)
+    assert json.loads(screen("rank", "--where", '{"formula": "no"}', "--format", "json").out) == []
+
+
+def test_cancelling_drops_what_is_queued(screen, database, target):
+    screen("submit", "--target", target(), "--name", "mine")
+    answer = screen("cancel", "mine")
+    assert answer.status == 0
+    assert "2" in answer.err
+    assert {pick["state"] for pick in database.picks.find()} == {"cancelled"}
+    assert database.launchpad.workflows.count_documents({}) == 0
+    one_sentence(screen("retry", "mine"))
+
+
+# ------------------------------------------------------------------------ the program itself
+
+
+def test_the_program_is_refused_in_one_sentence_too(tmp_path, server_uri, database_name):
+    environment = {"SCREEN_MONGODB_URI": server_uri, "SCREEN_DATABASE": database_name}
+    ended = subprocess.run(
+        [sys.executable, "-m", "screening", "submit", "--target", "low-kapa"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: target 'low-kapa': unknown")
+    assert len(ended.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(
+    tmp_path, server_uri, database_name, new_campaign
+):
+    """`screen rank … | head -1` closes the pipe early."""
+    new_campaign("mine", pool=len(toy_structures()))
+    new_campaign.__self__ if hasattr(new_campaign, "__self__") else None
+    environment = {
+        "SCREEN_MONGODB_URI": server_uri,
+        "SCREEN_DATABASE": database_name,
+        "PYTHONPATH": os.path.dirname(os.path.dirname(__file__))
+        + "/toy_site:"
+        + os.path.dirname(os.path.dirname(__file__)),
+    }
+    program = subprocess.Popen(
+        [sys.executable, "-m", "screening", "show", "Cu", "--format", "json"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    program.stdout.close()
+    assert "Traceback" not in program.stderr.read()
+    program.wait()

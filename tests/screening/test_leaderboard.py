@@ -1,0 +1,250 @@
+"""The ranking of a campaign and the filters it takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from screening.errors import ScreenError
+from screening.leaderboard import check_filter, ranking
+from screening.ranking import as_records
+
+KEYS = {
+    "rank",
+    "candidate_id",
+    "material_id",
+    "formula",
+    "space_group_number",
+    "outcome",
+    "kappa_300k_w_per_m_k",
+    "predicted_kappa_300k_w_per_m_k",
+    "predicted_log10_std",
+    "engine",
+}
+
+
+def add(campaign, candidate_id, outcome, value=None, pick_state=None, **pick):
+    """Store a result, and a pick of it."""
+    database = campaign.database
+    number = database.picks.count_documents({"campaign": campaign.name}) + 1
+    database.picks.insert_one(
+        {
+            "_id": f"{campaign.name}/{candidate_id}",
+            "campaign": campaign.name,
+            "candidate_id": candidate_id,
+            "number": number,
+            "round": 1,
+            "state": pick_state or outcome,
+            **pick,
+        }
+    )
+    if outcome in ("measured", "unstable"):
+        candidate = campaign.candidate(candidate_id)
+        database.results.insert_one(
+            {
+                **campaign.result_key,
+                "candidate_id": candidate_id,
+                "outcome": outcome,
+                "kappa_300k_w_per_m_k": value,
+                "kappa_300k_error_w_per_m_k": 0.1,
+                "engine": "emt",
+                "formula": candidate.formula,
+                "elements": candidate.elements,
+                "n_sites": candidate.n_sites,
+                "gruneisen_rms": value,
+            }
+        )
+
+
+@pytest.fixture
+def campaign(new_campaign):
+    """Of ten candidates three are measured, one is unstable, one failed, one queued."""
+    campaign = new_campaign(pool=10, budget=8)
+    ids = sorted(campaign.pool_features())
+    for key, value in zip(ids, (30.0, 3.0, 10.0), strict=False):
+        add(campaign, key, "measured", value, predicted_mean=1.0, predicted_std=0.2)
+    add(campaign, ids[3], "unstable")
+    add(campaign, ids[4], "failed")
+    add(campaign, ids[5], "queued")
+    return campaign
+
+
+def records(campaign, where=None):
+    objective = campaign.objective
+    return as_records(
+        ranking(campaign, where),
+        objective.value_field,
+        objective.error_field,
+        objective.logarithmic,
+    )
+
+
+def test_everything_is_ranked_once_with_all_keys(campaign):
+    rows = records(campaign)
+    assert [row["rank"] for row in rows] == list(range(1, 11))
+    assert {row["candidate_id"] for row in rows} == set(campaign.pool_features())
+    assert all(row.keys() >= KEYS for row in rows)
+    assert {row["material_id"] for row in rows} == {f"toy-{row['formula']}" for row in rows}
+
+
+def test_measured_and_predicted_stand_side_by_side_then_the_rest(campaign):
+    rows = records(campaign)
+    compared = [
+        row["kappa_300k_w_per_m_k"] or row["predicted_kappa_300k_w_per_m_k"] for row in rows[:8]
+    ]
+    assert compared == sorted(compared)
+    outcomes = [row["outcome"] for row in rows]
+    assert sorted(outcomes[:8]) == ["measured"] * 3 + ["predicted"] * 5
+    assert outcomes[8:] == ["unstable", "failed"]
+
+
+def test_rows_hold_values_and_predictions_with_their_spread(campaign):
+    for row in records(campaign):
+        predicted = (row["predicted_kappa_300k_w_per_m_k"], row["predicted_log10_std"])
+        if row["outcome"] == "measured":
+            # The prediction made before it was measured, on the scale of the value.
+            assert predicted == (pytest.approx(10.0), 0.2)
+            assert row["engine"] == "emt"
+            assert row["kappa_300k_error_w_per_m_k"] == 0.1
+        elif row["outcome"] == "predicted":
+            assert predicted[0] > 0
+            assert predicted[1] >= 0
+            assert row["kappa_300k_w_per_m_k"] is None
+            assert row["engine"] is None
+        else:
+            assert row["kappa_300k_w_per_m_k"] is None
+
+
+def test_without_two_values_nothing_is_predicted(new_campaign):
+    campaign = new_campaign(pool=4)
+    ids = sorted(campaign.pool_features())
+    add(campaign, ids[3], "measured", 5.0)
+    rows = records(campaign)
+    assert [row["candidate_id"] for row in rows] == [ids[3], *ids[:3]]
+    assert {row["predicted_kappa_300k_w_per_m_k"] for row in rows} == {None}
+
+
+def test_a_pool_that_is_measured_altogether(new_campaign):
+    campaign = new_campaign(pool=3)
+    for number, key in enumerate(sorted(campaign.pool_features()), start=1):
+        add(campaign, key, "measured", float(number))
+    assert [row["kappa_300k_w_per_m_k"] for row in records(campaign)] == [1.0, 2.0, 3.0]
+
+
+def test_the_largest_is_first_when_maximised(new_campaign):
+    campaign = new_campaign(pool=3, direction="maximize")
+    for number, key in enumerate(sorted(campaign.pool_features()), start=1):
+        add(campaign, key, "measured", float(number))
+    assert [row["kappa_300k_w_per_m_k"] for row in records(campaign)] == [3.0, 2.0, 1.0]
+
+
+def test_predictions_are_kept_until_the_data_change(campaign, monkeypatch):
+    first = records(campaign)
+
+    def unexpected(*arguments):
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr("screening.surrogate.fit_predict", unexpected)
+    assert records(campaign) == first
+    add(campaign, sorted(campaign.pool_features())[6], "measured", 4.0)
+    with pytest.raises(AssertionError, match="fitted again"):
+        records(campaign)
+
+
+# ------------------------------------------------------------------------------------- filters
+
+
+@pytest.mark.parametrize(
+    ("where", "outcomes"),
+    [
+        ({}, {"measured": 3, "predicted": 5, "unstable": 1, "failed": 1}),
+        ({"kappa_300k_w_per_m_k": {"$lt": 20}}, {"measured": 2}),
+        ({"gruneisen_rms": {"$gt": 5}, "n_sites": {"$gte": 1}}, {"measured": 2}),
+        ({"outcome": "unstable"}, {"unstable": 1}),
+        (
+            {"$or": [{"outcome": "unstable"}, {"kappa_300k_w_per_m_k": 3.0}]},
+            {"measured": 1, "unstable": 1},
+        ),
+        ({"formula": "nothing"}, {}),
+    ],
+)
+def test_filters_on_fields_of_results(campaign, where, outcomes):
+    rows = records(campaign, where)
+    assert {each: [r["outcome"] for r in rows].count(each) for each in outcomes} == outcomes
+    assert len(rows) == sum(outcomes.values())
+    assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_filters_on_fields_of_crystals(campaign):
+    with_silver = records(campaign, {"elements": "Ag"})
+    assert with_silver
+    assert all("Ag" in row["formula"] for row in with_silver)
+    assert {row["outcome"] for row in with_silver} >= {"measured", "predicted"}
+    assert len(records(campaign, {"n_sites": 1})) == 7
+    assert len(records(campaign, {"elements": {"$nin": ["Ag"]}})) == 10 - len(with_silver)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"$where": "sleep(10000)"},
+        {"$and": [{"elements": "Na"}, {"$where": "1"}]},
+        {"$expr": {"$function": {"body": "function() {}", "args": [], "lang": "js"}}},
+        {"a": {"$not": {"$elemMatch": {"$where": "1"}}}},
+        {"$or": [{"$nor": [{"b": {"$accumulator": {}}}]}]},
+    ],
+)
+def test_filters_that_run_code_are_refused(campaign, where):
+    with pytest.raises(ScreenError, match="can run code and is not allowed"):
+        check_filter(where)
+    with pytest.raises(ScreenError, match="can run code and is not allowed"):
+        ranking(campaign, where)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"n_sites": {"$gtt": 3}},
+        {"$nonsense": 1},
+        {"$or": {"a": 1}},
+        {"formula": {"$regex": "("}},
+        {"n_sites": 10**30},
+        {"a\0b": 1},
+    ],
+)
+def test_filters_mongodb_cannot_use_are_explained(campaign, where):
+    with pytest.raises(ScreenError, match="--where: "):
+        ranking(campaign, where)
+
+
+# ------------------------------------------------------------------------------------- imports
+
+
+def test_a_ranking_without_predictions_loads_nothing_heavy(server_uri, database_name, new_campaign):
+    campaign = new_campaign(pool=3)
+    campaign.database.campaigns.update_one(
+        {}, {"$set": {"config.objective": "lattice-thermal-conductivity", "config.recipe": {}}}
+    )
+    code = (
+        "import sys\n"
+        f"sys.argv = ['screen', 'rank', '{campaign.name}', '--format', 'json']\n"
+        "from screening.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "print('\\n', *sys.modules)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"SCREEN_MONGODB_URI": server_uri, "SCREEN_DATABASE": database_name},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    loaded = {name.partition(".")[0] for name in ended.stdout.splitlines()[-1].split()}
+    heavy = {"torch", "phonopy", "phono3py", "atomate2", "jobflow", "fireworks"}
+    heavy |= {"pymatgen", "sklearn", "skopt", "scipy", "ase"}
+    assert loaded & heavy == set()

@@ -1,0 +1,344 @@
+"""Makers run by jobflow: the whole flow, its chunks, its early end and what it stores."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+from workflows.conductivity import ConductivityMaker, ThermalConductivityMaker
+from workflows.documents import (
+    PhononDocument,
+    RelaxationDocument,
+    SpectrumDocument,
+    ThermalConductivityDocument,
+    TransportDocument,
+)
+from workflows.engines import AseEngine, EngineError
+from workflows.lattice_dynamics import third_order, transport
+from workflows.phonons import PhononMaker
+from workflows.recipes import (
+    PhononRecipe,
+    RelaxationRecipe,
+    ThermalConductivityRecipe,
+    ThirdOrderRecipe,
+    TransportRecipe,
+)
+from workflows.relaxation import RelaxationMaker
+
+RECIPE = ThermalConductivityRecipe(
+    phonons=PhononRecipe(
+        min_length_a=7.0,
+        max_atoms=64,
+        stability_mesh_length_a=20.0,
+        spectrum_mesh_length_a=20.0,
+    ),
+    third_order=ThirdOrderRecipe(min_length_a=7.0, max_atoms=32, overdetermination=2.0),
+    transport=TransportRecipe(
+        temperatures_k=(200.0, 300.0), mesh_lengths_a=(8.0, 10.0, 12.5), direct_solution=True
+    ),
+)
+
+
+class Finished:
+    """A flow that ran in this process, and its stores in memory."""
+
+    def __init__(self, flow, folder, *, ensure_success: bool = True) -> None:
+        self.store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+        self.flow = flow
+        self.responses = run_locally(
+            flow, store=self.store, root_dir=folder, log=False, ensure_success=ensure_success
+        )
+
+    def output(self, kind=ThermalConductivityDocument, job=None):
+        """Return the document of a job, blobs included; of the whole flow without one."""
+        uuid = (self.flow if job is None else job).output.uuid
+        return kind.model_validate(self.store.get_output(uuid, load=True))
+
+    def stored(self) -> list[dict]:
+        """Return all documents of the store as they lie there, blobs being references."""
+        return list(self.store.query({}, load=False))
+
+
+def run(engine, structure, folder, recipe=RECIPE, **settings) -> Finished:
+    maker = ThermalConductivityMaker(engine, recipe=recipe)
+    return Finished(maker.make(structure), folder, **settings)
+
+
+def chunked(emt: AseEngine, size: int) -> AseEngine:
+    return AseEngine(emt.name, emt.calculator, elements=emt.elements, inline_supercells=size)
+
+
+@pytest.fixture(scope="module")
+def finished(emt, fcc_copper, tmp_path_factory) -> Finished:
+    return run(emt, fcc_copper, tmp_path_factory.mktemp("inline"))
+
+
+@pytest.fixture(scope="module")
+def document(finished) -> ThermalConductivityDocument:
+    return finished.output()
+
+
+# --- the measured crystal ---------------------------------------------------------------------
+
+
+def test_document_is_measured(document):
+    assert document.outcome == "measured"
+    assert document.reason == ""
+    assert document.formula == "Cu"
+    assert document.kappa_300k_w_per_m_k > 0
+    parts = (document.kappa_300k_mesh_error_w_per_m_k, document.kappa_300k_fit_error_w_per_m_k)
+    assert min(parts) >= 0
+    assert document.kappa_300k_error_w_per_m_k == pytest.approx(np.hypot(*parts))
+    assert 0 < document.kappa_300k_error_w_per_m_k < document.kappa_300k_w_per_m_k
+    assert document.kappa_300k_coherence_w_per_m_k > 0
+    assert document.gruneisen_rms == pytest.approx(2.23, abs=0.1)
+    assert document.nac is False
+    assert document.isotope_scattering is True
+    assert document.min_frequency_thz > 0
+    assert document.max_frequency_thz == pytest.approx(8.1, abs=0.2)
+
+
+def test_tensor_and_meshes_belong_together(document):
+    assert [tuple(mesh.mesh) for mesh in document.meshes] == sorted(
+        tuple(mesh.mesh) for mesh in document.meshes
+    )
+    assert len(document.meshes) == 3
+    assert document.temperatures_k == [200.0, 300.0]
+    tensor = np.array(document.kappa_tensor_w_per_m_k)
+    assert tensor.shape == (2, 6)
+    densest = document.meshes[-1].kappa_300k_w_per_m_k
+    assert tensor[1, :3].mean() == pytest.approx(densest, abs=1e-5)
+    series = [mesh.kappa_300k_w_per_m_k for mesh in document.meshes]
+    limit = transport.extrapolate([mesh.mesh for mesh in document.meshes], series)
+    assert document.kappa_300k_w_per_m_k == pytest.approx(limit.kappa_w_per_m_k)
+    assert document.kappa_300k_mesh_error_w_per_m_k == pytest.approx(limit.error_w_per_m_k)
+
+
+def test_costs_add_up(document):
+    assert [cost.step for cost in document.costs] == [
+        "relaxation",
+        "phonons",
+        "third-order forces",
+        "transport",
+    ]
+    calls = {cost.step: cost.force_calls for cost in document.costs}
+    assert calls["phonons"] == 1
+    assert calls["third-order forces"] == document.third_order_supercells
+    assert calls["transport"] == 0
+    assert document.force_calls == sum(calls.values())
+    assert document.wall_s == pytest.approx(sum(cost.wall_s for cost in document.costs))
+
+
+def test_estimate_of_force_calls(emt, fcc_copper, document):
+    estimate = ThermalConductivityMaker(emt, recipe=RECIPE).estimate_force_calls(fcc_copper)
+    assert estimate == 20 + 1 + document.third_order_supercells
+
+
+def test_provenance_names_the_calculator(document):
+    provenance = document.provenance
+    assert provenance.engine == "emt"
+    assert provenance.calculator == "ase.calculators.emt.EMT"
+    assert {"ase", "phonopy", "phono3py", "symfc"} <= provenance.versions.keys()
+
+
+def test_curves_end_at_the_densest_mesh(document):
+    curves = TransportDocument.model_validate(document.transport)
+    end = document.meshes[-1].kappa_300k_w_per_m_k
+    assert curves.cumulative_kappa_of_frequency_w_per_m_k[-1] == pytest.approx(end, abs=1e-5)
+    assert max(curves.frequency_thz) <= document.max_frequency_thz * 1.02
+    spectrum = SpectrumDocument.model_validate(document.spectrum)
+    assert max(spectrum.dos_frequency_thz) >= document.max_frequency_thz * 0.98
+
+
+def test_direct_solution_uses_all_pairs(finished, document, emt, fcc_copper):
+    # Leaving pairs out, to see how much the fit moves, must not leak into other results.
+    relaxation = finished.output(RelaxationDocument, finished.flow.jobs[0])
+    phonons = finished.output(PhononDocument, finished.flow.jobs[1])
+    from workflows.lattice_dynamics.cells import conventional_cell
+    from workflows.lattice_dynamics.harmonic import load_phonopy_params
+
+    maker = ConductivityMaker(emt, third_order=RECIPE.third_order, transport=RECIPE.transport)
+    plan = maker.plan(relaxation.structure)
+    third_order.set_third_order_forces(plan, emt.forces(third_order.third_order_supercells(plan)))
+    model = transport.transport_model(
+        *conventional_cell(relaxation.structure),
+        load_phonopy_params(phonons.phonopy_params),
+        plan,
+        third_order.fit_third_order(plan),
+    )
+    direct = transport.direct_conductivity(model, document.meshes[-1].mesh, 300.0)
+    assert document.kappa_300k_direct_w_per_m_k == pytest.approx(direct, rel=1e-6)
+
+
+def test_finite_displacements_have_no_fit_error(emt, fcc_copper, tmp_path, document):
+    recipe = RECIPE.model_copy(
+        update={
+            "third_order": ThirdOrderRecipe(
+                route="finite-displacements", min_length_a=7.0, max_atoms=32
+            )
+        }
+    )
+    finite = run(emt, fcc_copper, tmp_path, recipe).output()
+    assert finite.kappa_300k_fit_error_w_per_m_k == 0
+    assert finite.third_order_basis_size is None
+    assert finite.third_order_supercells > document.third_order_supercells
+    assert finite.kappa_300k_w_per_m_k == pytest.approx(document.kappa_300k_w_per_m_k, rel=0.03)
+
+
+# --- chunks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_chunks_give_the_same_kappa(size, emt, fcc_copper, tmp_path, document):
+    finished = run(chunked(emt, size), fcc_copper, tmp_path)
+    split = finished.output()
+    assert split.kappa_300k_w_per_m_k == pytest.approx(document.kappa_300k_w_per_m_k, rel=1e-9)
+    np.testing.assert_allclose(
+        split.kappa_tensor_w_per_m_k, document.kappa_tensor_w_per_m_k, rtol=1e-9
+    )
+    assert split.force_calls == document.force_calls
+    third_order_jobs = [
+        stored["name"]
+        for stored in finished.stored()
+        if stored["name"].startswith("conductivity forces")
+    ]
+    count = document.third_order_supercells
+    assert len(third_order_jobs) == -(-count // max(1, size))
+    assert f"conductivity forces 1-{max(1, size)} of {count}" in third_order_jobs
+    # Every supercell is computed by one job and one only.
+    phonon_jobs = [each for each in finished.stored() if each["name"].startswith("phonons for")]
+    assert len(phonon_jobs) == (1 if size == 0 else 0)
+
+
+# --- what is stored ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [64, 0])
+def test_documents_without_their_blobs_are_small(size, finished, emt, fcc_copper, tmp_path):
+    if size == 0:
+        finished = run(chunked(emt, size), fcc_copper, tmp_path)
+    blobs = {"spectrum", "transport", "phono3py_params", "phonopy_params", "forces"}
+    seen = set()
+    for stored in finished.stored():
+        size_bytes = len(json.dumps(stored["output"], default=str))
+        assert size_bytes < 100_000, stored["name"]
+        for field in blobs & stored["output"].keys():
+            seen.add(field)
+            assert "blob_uuid" in stored["output"][field], (stored["name"], field)
+    assert seen >= blobs - ({"forces"} if size else set())
+
+
+def test_documents_round_trip_through_the_store(finished, document):
+    for job, kind in zip(
+        finished.flow.jobs,
+        (RelaxationDocument, PhononDocument, ThermalConductivityDocument),
+        strict=True,
+    ):
+        read = finished.output(kind, job)
+        again = kind.model_validate(json.loads(read.model_dump_json()))
+        assert again.model_dump(mode="json") == read.model_dump(mode="json")
+    assert isinstance(document.phono3py_params, str)
+    assert document.structure.reduced_formula == "Cu"
+
+
+def test_stored_forces_reproduce_the_measured_kappa(document):
+    import io
+
+    from workflows.lattice_dynamics.recorded import recorded_model
+
+    mesh = document.meshes[-1]
+    result = transport.conductivity(
+        recorded_model(io.StringIO(document.phono3py_params)), mesh.mesh, [300.0]
+    )
+    assert result.isotropic_w_per_m_k(300.0) == pytest.approx(mesh.kappa_300k_w_per_m_k, rel=0.005)
+
+
+# --- crystals and engines that do not work out ------------------------------------------------
+
+
+def test_unstable_crystal_ends_before_third_order(emt, bcc_copper, tmp_path, monkeypatch):
+    planned = []
+    plan = third_order.plan_third_order
+    monkeypatch.setattr(
+        third_order, "plan_third_order", lambda *args: planned.append(args) or plan(*args)
+    )
+    finished = run(emt, bcc_copper, tmp_path)
+    document = finished.output()
+    assert document.outcome == "unstable"
+    assert document.kappa_300k_w_per_m_k is None
+    assert document.min_frequency_thz < -0.1
+    assert "imaginary modes: lowest frequency -" in document.reason
+    assert [cost.step for cost in document.costs] == ["relaxation", "phonons"]
+    assert planned == []
+    assert document.third_order_supercells is None
+    assert document.spectrum is not None  # the bands show what is unstable
+
+
+def test_gate_threshold_decides(emt, bcc_copper, tmp_path):
+    phonons = PhononMaker(
+        emt, recipe=RECIPE.phonons.model_copy(update={"stability_threshold_thz": -50.0})
+    ).make(bcc_copper)
+    tolerant = Finished(phonons, tmp_path).output(PhononDocument)
+    assert tolerant.stable
+    assert tolerant.min_frequency_thz < -0.1
+
+
+def test_relaxation_that_cannot_converge_says_so(emt, fcc_copper, tmp_path):
+    stretched = fcc_copper.copy()
+    stretched.apply_strain(0.05)
+    recipe = RelaxationRecipe(max_steps=1)
+    message = r"Cu: not relaxed by 'emt' after 1 steps .* GPa\); raise max_steps"
+    with pytest.raises(EngineError, match=message):
+        emt.relax(stretched, recipe)
+    flow = RelaxationMaker(emt, recipe=recipe).make(stretched)
+    assert Finished(flow, tmp_path, ensure_success=False).responses == {}
+
+
+def test_relaxation_finds_the_minimum_and_keeps_the_symmetry(emt, ordered_cu3au):
+    strained = ordered_cu3au.copy()
+    strained.apply_strain(0.03)
+    strained.perturb(2e-4)  # the digits of a CIF
+    relaxed = emt.relax(strained, RelaxationRecipe())
+    assert relaxed.space_group_number == 221
+    # phonopy looks closer than the relaxation did.
+    assert SpacegroupAnalyzer(relaxed.structure, 1e-4).get_space_group_number() == 221
+    assert relaxed.structure.lattice.a == pytest.approx(3.708, abs=0.002)
+    assert relaxed.max_stress_gpa < 0.01
+    assert relaxed.initial_volume_a3_per_atom == pytest.approx((3.75 * 1.03) ** 3 / 4)
+    assert relaxed.cost.force_calls == relaxed.steps + 1
+
+
+def test_engine_refuses_elements_it_does_not_know(emt):
+    assert emt.refusal(["Cu", "Au"]) is None
+    assert emt.refusal(["Cu", "Si", "Na"]) == "engine 'emt' does not know Na, Si"
+    assert AseEngine("any", "ase.calculators.emt.EMT").refusal(["Xx"]) is None
+
+
+def test_engine_that_is_not_installed_says_what_to_do():
+    engine = AseEngine("mace", "mace_not_here.calculators.Mace", install_hint="pip install mace")
+    assert engine.missing() == ("Python package 'mace_not_here' is not installed; pip install mace")
+    with pytest.raises(EngineError, match=r"calculator 'mace_not_here\.calculators\.Mace' cannot"):
+        engine.forces([Structure(Lattice.cubic(3.6), ["Cu"], [[0, 0, 0]])])
+
+
+def test_crystal_of_unknown_elements_does_not_pass_for_measured(emt, tmp_path):
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    finished = run(emt, salt, tmp_path, ensure_success=False)
+    assert finished.stored() == []
+
+
+def test_forces_that_are_no_numbers_are_refused(emt, fcc_copper, monkeypatch):
+    from ase.calculators.emt import EMT
+
+    monkeypatch.setattr(EMT, "get_forces", lambda self, atoms: np.full((4, 3), np.nan))
+    with pytest.raises(EngineError, match="Cu: 'emt' returned a force that is no number"):
+        emt.forces([fcc_copper])
