@@ -63,6 +63,7 @@ def check_filter(where: Any) -> None:
 
 
 def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) -> set[str]:
+    from bson.errors import BSONError
     from pymongo.errors import OperationFailure
 
     check_filter(where)
@@ -77,6 +78,8 @@ def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) 
     except OperationFailure as error:
         reason = (error.details or {}).get("errmsg") or str(error)
         raise ScreenError(f"--where: MongoDB refused the filter: {reason}") from None
+    except (BSONError, OverflowError) as error:
+        raise ScreenError(f"--where: MongoDB cannot hold the filter: {error}") from None
     return measured | (crystals - with_result)
 
 

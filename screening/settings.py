@@ -6,9 +6,12 @@ Taken from the environment (``SCREEN_*``) and nothing else; science lives in the
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from screening.errors import ScreenError
 
 
 class Settings(BaseSettings):
@@ -30,6 +33,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SCREEN_", extra="ignore")
 
     mongodb_uri: SecretStr | None = None
-    database: str = Field("screen", min_length=1)
+    database: str = Field("screen", pattern=r"^[A-Za-z0-9_-]{1,60}$")
     directory: Path = Path(".screen")
     workers: int | None = Field(None, gt=0)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            name = f"{self.model_config['env_prefix']}{wrong['loc'][0]}".upper()
+            # The value is not repeated: the address may hold a password.
+            raise ScreenError(f"environment variable {name}: {wrong['msg']}") from None

@@ -16,6 +16,8 @@ import toy_objective
 
 from screening.objectives import OBJECTIVES
 
+TOY_PATH = os.pathsep.join(str(Path(__file__).parent / each) for each in ("toy_site", "."))
+"""PYTHONPATH of programs that shall know the objective ``toy``."""
 MACHINE = ("MONGODB_URI", "DATABASE", "DIRECTORY", "WORKERS")
 
 
@@ -206,6 +208,7 @@ def screen(toy, server_uri, database_name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCREEN_MONGODB_URI", server_uri)
     monkeypatch.setenv("SCREEN_DATABASE", database_name)
+    monkeypatch.setenv("PYTHONPATH", TOY_PATH)
 
     def screen(*arguments: object) -> Answer:
         from screening.cli import main

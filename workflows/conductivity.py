@@ -193,10 +193,12 @@ class ConductivityMaker(Maker):
         if fewer == plan.pairs or coarsest.kappa_300k_w_per_m_k == 0:
             return None
         subset = third_order.fit_third_order(plan, fewer)
+        complete = model.fc3, model.fc3_nonzero_indices
         model.fc3, model.fc3_nonzero_indices = subset.third_order, subset.nonzero
         changed = transport.conductivity(
             model, coarsest.mesh, [ROOM_TEMPERATURE_K], isotopes=self.transport.isotopes
         ).isotropic_w_per_m_k(ROOM_TEMPERATURE_K)
+        model.fc3, model.fc3_nonzero_indices = complete
         return abs(changed / coarsest.kappa_300k_w_per_m_k - 1)
 
     def _unstable(

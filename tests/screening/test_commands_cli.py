@@ -12,7 +12,7 @@ import time
 
 import pytest
 import yaml
-from campaign_fixtures import toy_content, toy_structures, write_cifs
+from campaign_fixtures import TOY_PATH, toy_content, toy_structures, write_cifs
 from toy_flow import diary
 
 SECRET = "sw0rdf1sh"
@@ -360,13 +360,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(
 ):
     """`screen rank … | head -1` closes the pipe early."""
     new_campaign("mine", pool=len(toy_structures()))
-    new_campaign.__self__ if hasattr(new_campaign, "__self__") else None
     environment = {
         "SCREEN_MONGODB_URI": server_uri,
         "SCREEN_DATABASE": database_name,
-        "PYTHONPATH": os.path.dirname(os.path.dirname(__file__))
-        + "/toy_site:"
-        + os.path.dirname(os.path.dirname(__file__)),
+        "PYTHONPATH": TOY_PATH,
     }
     program = subprocess.Popen(
         [sys.executable, "-m", "screening", "show", "Cu", "--format", "json"],

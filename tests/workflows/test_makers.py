@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
+from ase.calculators.emt import EMT
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
+from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
@@ -22,6 +25,9 @@ from workflows.documents import (
 )
 from workflows.engines import AseEngine, EngineError
 from workflows.lattice_dynamics import third_order, transport
+from workflows.lattice_dynamics.cells import conventional_cell
+from workflows.lattice_dynamics.harmonic import load_phonopy_params
+from workflows.lattice_dynamics.recorded import recorded_model
 from workflows.phonons import PhononMaker
 from workflows.recipes import (
     PhononRecipe,
@@ -41,7 +47,7 @@ RECIPE = ThermalConductivityRecipe(
     ),
     third_order=ThirdOrderRecipe(min_length_a=7.0, max_atoms=32, overdetermination=2.0),
     transport=TransportRecipe(
-        temperatures_k=(200.0, 300.0), mesh_lengths_a=(8.0, 10.0, 12.5), direct_solution=True
+        temperatures_k=(200.0, 300.0), mesh_lengths_a=(6.5, 10.4, 14.5), direct_solution=True
     ),
 )
 
@@ -59,11 +65,14 @@ class Finished:
     def output(self, kind=ThermalConductivityDocument, job=None):
         """Return the document of a job, blobs included; of the whole flow without one."""
         uuid = (self.flow if job is None else job).output.uuid
-        return kind.model_validate(self.store.get_output(uuid, load=True))
+        output = MontyDecoder().process_decoded(self.store.get_output(uuid, load=True))
+        assert isinstance(output, kind)
+        return output
 
     def stored(self) -> list[dict]:
         """Return all documents of the store as they lie there, blobs being references."""
-        return list(self.store.query({}, load=False))
+        # The first index of a job that was replaced by others has no output.
+        return list(self.store.query({"output": {"$ne": None}}, load=False))
 
 
 def run(engine, structure, folder, recipe=RECIPE, **settings) -> Finished:
@@ -85,6 +94,15 @@ def document(finished) -> ThermalConductivityDocument:
     return finished.output()
 
 
+@pytest.fixture(scope="module")
+def finished_in_chunks(emt, fcc_copper, tmp_path_factory) -> dict[int, Finished]:
+    """The same flow with so many supercells a job; with 0 every supercell is a job."""
+    return {
+        size: run(chunked(emt, size), fcc_copper, tmp_path_factory.mktemp(f"chunks-{size}"))
+        for size in (0, 3)
+    }
+
+
 # --- the measured crystal ---------------------------------------------------------------------
 
 
@@ -94,9 +112,8 @@ def test_document_is_measured(document):
     assert document.formula == "Cu"
     assert document.kappa_300k_w_per_m_k > 0
     parts = (document.kappa_300k_mesh_error_w_per_m_k, document.kappa_300k_fit_error_w_per_m_k)
-    assert min(parts) >= 0
+    assert min(parts) > 0
     assert document.kappa_300k_error_w_per_m_k == pytest.approx(np.hypot(*parts))
-    assert 0 < document.kappa_300k_error_w_per_m_k < document.kappa_300k_w_per_m_k
     assert document.kappa_300k_coherence_w_per_m_k > 0
     assert document.gruneisen_rms == pytest.approx(2.23, abs=0.1)
     assert document.nac is False
@@ -109,7 +126,8 @@ def test_tensor_and_meshes_belong_together(document):
     assert [tuple(mesh.mesh) for mesh in document.meshes] == sorted(
         tuple(mesh.mesh) for mesh in document.meshes
     )
-    assert len(document.meshes) == 3
+    assert 2 <= len(document.meshes) <= 3
+    assert len({tuple(mesh.mesh) for mesh in document.meshes}) == len(document.meshes)
     assert document.temperatures_k == [200.0, 300.0]
     tensor = np.array(document.kappa_tensor_w_per_m_k)
     assert tensor.shape == (2, 6)
@@ -161,9 +179,6 @@ def test_direct_solution_uses_all_pairs(finished, document, emt, fcc_copper):
     # Leaving pairs out, to see how much the fit moves, must not leak into other results.
     relaxation = finished.output(RelaxationDocument, finished.flow.jobs[0])
     phonons = finished.output(PhononDocument, finished.flow.jobs[1])
-    from workflows.lattice_dynamics.cells import conventional_cell
-    from workflows.lattice_dynamics.harmonic import load_phonopy_params
-
     maker = ConductivityMaker(emt, third_order=RECIPE.third_order, transport=RECIPE.transport)
     plan = maker.plan(relaxation.structure)
     third_order.set_third_order_forces(plan, emt.forces(third_order.third_order_supercells(plan)))
@@ -173,7 +188,10 @@ def test_direct_solution_uses_all_pairs(finished, document, emt, fcc_copper):
         plan,
         third_order.fit_third_order(plan),
     )
-    direct = transport.direct_conductivity(model, document.meshes[-1].mesh, 300.0)
+    densest = document.meshes[-1]
+    plain = transport.conductivity(model, densest.mesh, [300.0]).isotropic_w_per_m_k(300.0)
+    assert plain == pytest.approx(densest.kappa_300k_w_per_m_k, rel=1e-9)
+    direct = transport.direct_conductivity(model, densest.mesh, 300.0)
     assert document.kappa_300k_direct_w_per_m_k == pytest.approx(direct, rel=1e-6)
 
 
@@ -186,18 +204,21 @@ def test_finite_displacements_have_no_fit_error(emt, fcc_copper, tmp_path, docum
         }
     )
     finite = run(emt, fcc_copper, tmp_path, recipe).output()
-    assert finite.kappa_300k_fit_error_w_per_m_k == 0
+    assert not finite.kappa_300k_fit_error_w_per_m_k
+    assert finite.kappa_300k_error_w_per_m_k > 0
     assert finite.third_order_basis_size is None
     assert finite.third_order_supercells > document.third_order_supercells
-    assert finite.kappa_300k_w_per_m_k == pytest.approx(document.kappa_300k_w_per_m_k, rel=0.03)
+    assert finite.meshes[-1].kappa_300k_w_per_m_k == pytest.approx(
+        document.meshes[-1].kappa_300k_w_per_m_k, rel=0.05
+    )
 
 
 # --- chunks -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [0, 3])
-def test_chunks_give_the_same_kappa(size, emt, fcc_copper, tmp_path, document):
-    finished = run(chunked(emt, size), fcc_copper, tmp_path)
+def test_chunks_give_the_same_kappa(size, finished_in_chunks, document):
+    finished = finished_in_chunks[size]
     split = finished.output()
     assert split.kappa_300k_w_per_m_k == pytest.approx(document.kappa_300k_w_per_m_k, rel=1e-9)
     np.testing.assert_allclose(
@@ -220,19 +241,19 @@ def test_chunks_give_the_same_kappa(size, emt, fcc_copper, tmp_path, document):
 # --- what is stored ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [64, 0])
-def test_documents_without_their_blobs_are_small(size, finished, emt, fcc_copper, tmp_path):
-    if size == 0:
-        finished = run(chunked(emt, size), fcc_copper, tmp_path)
-    blobs = {"spectrum", "transport", "phono3py_params", "phonopy_params", "forces"}
+@pytest.mark.parametrize("chunks", [False, True])
+def test_documents_without_their_blobs_are_small(chunks, finished, finished_in_chunks):
+    blobs = {"spectrum", "transport", "phono3py_params", "phonopy_params"}
+    if chunks:
+        finished = finished_in_chunks[0]
+        blobs.add("forces")
     seen = set()
     for stored in finished.stored():
-        size_bytes = len(json.dumps(stored["output"], default=str))
-        assert size_bytes < 100_000, stored["name"]
+        assert len(json.dumps(stored["output"], default=str)) < 100_000, stored["name"]
         for field in blobs & stored["output"].keys():
             seen.add(field)
             assert "blob_uuid" in stored["output"][field], (stored["name"], field)
-    assert seen >= blobs - ({"forces"} if size else set())
+    assert seen == blobs
 
 
 def test_documents_round_trip_through_the_store(finished, document):
@@ -242,17 +263,15 @@ def test_documents_round_trip_through_the_store(finished, document):
         strict=True,
     ):
         read = finished.output(kind, job)
-        again = kind.model_validate(json.loads(read.model_dump_json()))
-        assert again.model_dump(mode="json") == read.model_dump(mode="json")
+        text = json.dumps(read, cls=MontyEncoder)
+        again = json.loads(text, cls=MontyDecoder)
+        assert isinstance(again, kind)
+        assert json.dumps(again, cls=MontyEncoder) == text
     assert isinstance(document.phono3py_params, str)
     assert document.structure.reduced_formula == "Cu"
 
 
 def test_stored_forces_reproduce_the_measured_kappa(document):
-    import io
-
-    from workflows.lattice_dynamics.recorded import recorded_model
-
     mesh = document.meshes[-1]
     result = transport.conductivity(
         recorded_model(io.StringIO(document.phono3py_params)), mesh.mesh, [300.0]
@@ -337,8 +356,6 @@ def test_crystal_of_unknown_elements_does_not_pass_for_measured(emt, tmp_path):
 
 
 def test_forces_that_are_no_numbers_are_refused(emt, fcc_copper, monkeypatch):
-    from ase.calculators.emt import EMT
-
     monkeypatch.setattr(EMT, "get_forces", lambda self, atoms: np.full((4, 3), np.nan))
     with pytest.raises(EngineError, match="Cu: 'emt' returned a force that is no number"):
         emt.forces([fcc_copper])

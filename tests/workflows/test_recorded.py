@@ -49,16 +49,24 @@ def test_born_charges_matter_for_sodium_chloride(dft_forces, sodium_chloride):
     assert kappa(plain, 7) > 1.03 * polar
 
 
-def test_symfc_and_finite_differences_agree_on_the_same_forces(sodium_chloride, dft_forces):
-    # 7.99 or so against 8.16 W/m/K were seen on 7×7×7: forces have the noise of a DFT code.
-    other = recorded_model(dft_forces / "phono3py_params_NaCl222.yaml.xz")
-    displacements, forces = get_displacements_and_forces_fc3(other.dataset)
-    second_order = np.array(other.fc2)
-    other.dataset = {"displacements": displacements, "forces": forces}
-    other.produce_fc3(fc_calculator="symfc")
-    assert np.abs(other.fc2 - second_order).max() < 0.02 * np.abs(second_order).max()
-    other.fc2 = second_order
-    assert kappa(other, 7) == pytest.approx(kappa(sodium_chloride, 7), rel=0.06)
+@pytest.mark.parametrize(
+    ("name", "divisions"),
+    [
+        ("Si-111-222-fd", 7),
+        # The basis of 64 atoms takes ten seconds. 8.16 and 8.43 W/m/K were seen: noise of the
+        # forces, of which a least-squares fit takes less than finite differences do.
+        pytest.param("NaCl222", 7, marks=pytest.mark.slow),
+    ],
+)
+def test_symfc_and_finite_differences_agree_on_the_same_forces(name, divisions, dft_forces):
+    model = recorded_model(dft_forces / f"phono3py_params_{name}.yaml.xz")
+    differences = kappa(model, divisions)
+    second_order = np.array(model.fc2)
+    displacements, forces = get_displacements_and_forces_fc3(model.dataset)
+    model.dataset = {"displacements": displacements, "forces": forces}
+    model.produce_fc3(fc_calculator="symfc")
+    model.fc2 = second_order
+    assert kappa(model, divisions) == pytest.approx(differences, rel=0.05)
 
 
 def test_own_harmonic_supercell_is_used(dft_forces):
@@ -105,9 +113,10 @@ def test_what_we_store_gives_the_same_kappa_again(route, copper, copper_pairs, c
     model = copper.model(plan, third_order.fit_third_order(plan))
     stored = transport.phono3py_params(model)
     again = recorded_model(io.StringIO(stored))
-    np.testing.assert_allclose(again.fc2, model.fc2, atol=1e-8)
-    np.testing.assert_allclose(again.fc3, model.fc3, atol=1e-3)
-    assert kappa(again, 5) == pytest.approx(kappa(model, 5), rel=0.005)
+    np.testing.assert_allclose(again.fc2, model.fc2, atol=1e-10)
+    np.testing.assert_allclose(again.fc3, model.fc3, atol=1e-8)
+    again.fc2 = np.array(model.fc2)  # else round-off would show, see test_transport
+    assert kappa(again, 5) == pytest.approx(kappa(model, 5), rel=1e-6)
 
 
 def test_stored_pairs_that_are_too_few_are_refused(cu3au, cu3au_pairs, cu3au_fit):

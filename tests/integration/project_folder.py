@@ -1,0 +1,134 @@
+"""A folder in which `screen` is run as a user does, with an embedded database of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from campaign_fixtures import MACHINE, TOY_PATH, toy_content, write_cifs
+
+TIMEOUT_S = 170.0
+
+
+class Project:
+    """A user's folder.
+
+    Parameters
+    ----------
+    folder
+        Holds ``crystals/``, YAML files and ``.screen/``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
+        kept = {k: v for k, v in os.environ.items() if k not in {f"SCREEN_{m}" for m in MACHINE}}
+        # The product itself must name the settings of FireWorks.
+        kept.pop("FW_CONFIG_FILE", None)
+        self.environment = kept | {"PYTHONPATH": TOY_PATH}
+
+    def write(self, name: str, **content: Any) -> None:
+        (self.folder / name).write_text(yaml.safe_dump(content))
+
+    def write_toy(self, **changes: Any) -> None:
+        """Write ``toy.yaml`` and its crystals; the toy keeps its diary in the folder."""
+        recipe = {"folder": str(self.folder)} | changes.pop("recipe", {})
+        write_cifs(self.folder / "crystals", 10)
+        self.write("toy.yaml", **toy_content(sources=["crystals"], recipe=recipe, **changes))
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start ``screen …`` in a process group of its own, as a shell does."""
+        program = subprocess.Popen(
+            [sys.executable, "-m", "screening", *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.started.append(program)
+        return program
+
+    def screen(self, *arguments: object, status: int = 0) -> tuple[str, str]:
+        """Run ``screen …`` to its end; return what it wrote to stdout and to stderr."""
+        return self.finish(self.start(*arguments), status)
+
+    def finish(self, program: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
+        out, err = program.communicate(timeout=TIMEOUT_S)
+        assert program.returncode == status, (program.returncode, out, err, self.logs())
+        assert "Traceback" not in err
+        return out, err
+
+    def json(self, *arguments: object) -> Any:
+        return json.loads(self.screen(*arguments, "--format", "json")[0])
+
+    def server(self) -> psutil.Process | None:
+        """Return the process of the folder's server, if there is a live one."""
+        try:
+            state = json.loads((self.folder / ".screen" / "server.json").read_text())
+            return psutil.Process(state["pid"])
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return None
+
+    def logs(self) -> str:
+        found = (self.folder / ".screen" / "logs").glob("*.log")
+        return "\n".join(f"{path.name}:\n{path.read_text()[-3000:]}" for path in sorted(found))
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[Any]:
+        """Be one more client of the folder's database."""
+        from screening.settings import Settings
+        from screening.store.database import open_database
+
+        with open_database(Settings(directory=self.folder / ".screen")) as database:
+            yield database
+
+    def kill_started(self) -> None:
+        for program in self.started:
+            for process in family(program):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            with contextlib.suppress(ValueError):
+                program.communicate()
+
+
+def family(program: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return a program and its workers, the database server left out."""
+    try:
+        parent = psutil.Process(program.pid)
+        members = [parent, *parent.children(recursive=True)]
+        return [each for each in members if "secantus" not in each.cmdline()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill_family(program: subprocess.Popen[str]) -> None:
+    """Send SIGKILL to a program and its workers, as close to at once as can be."""
+    processes = family(program)
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=20)
+    program.communicate()
+
+
+def wait_until(condition: Callable[[], Any], program: subprocess.Popen[str] | None = None) -> None:
+    """Poll until `condition` holds; fail after a while, or when `program` has ended before."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        assert program is None or program.poll() is None, program.communicate()
+        time.sleep(0.05)

@@ -1,0 +1,162 @@
+"""Programs that are killed, stopped and run side by side; the physics is a toy."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import psutil
+from toy_flow import diary
+
+from project_folder import family, kill_family, wait_until
+
+BUDGET = 6
+SUBMIT = ("submit", "--target", "toy.yaml", "--name", "toy", "--wait")
+SLOW = {"steps": 2, "seconds": 0.4}
+
+
+def results(database):
+    return {each["_id"]: each for each in database.results.find()}
+
+
+def finished(database):
+    return database.picks.count_documents({"state": "measured"})
+
+
+def check_finished(project, database, before=None):
+    """Check that the budget was met exactly, nothing computed twice and nothing lost."""
+    picks = list(database.picks.find())
+    assert sorted(pick["number"] for pick in picks) == list(range(1, BUDGET + 1))
+    assert len({pick["candidate_id"] for pick in picks}) == BUDGET
+    assert {pick["state"] for pick in picks} == {"measured"}, (picks, project.logs())
+    after = results(database)
+    assert sorted(each["candidate_id"] for each in after.values()) == sorted(
+        pick["candidate_id"] for pick in picks
+    )
+    for key, result in (before or {}).items():
+        assert after[key] == result
+    assert database.launchpad.workflows.count_documents({}) == 0
+    return picks
+
+
+def starts(project):
+    return [event for event in diary(project.folder).elements() if event[0] == "start"]
+
+
+def ends(project):
+    return {formula: n for (event, formula), n in diary(project.folder).items() if event == "end"}
+
+
+def test_killed_programs_lose_nothing(project):
+    project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
+    first = project.start(*SUBMIT, "--workers", 2)
+    wait_until(lambda: project.server() is not None and ends(project), first)
+    with project.database() as database:
+        wait_until(lambda: finished(database) >= 1, first)
+        workers = [each for each in family(first) if each.pid != first.pid]
+        assert len(workers) == 2
+        # The parent alone: its workers see it and die.
+        first.kill()
+        first.communicate()
+        assert psutil.wait_procs(workers, timeout=20)[1] == []
+        before = results(database)
+        started = len(starts(project))
+
+        second = project.start("work", "toy", "--workers", 2)
+        wait_until(lambda: finished(database) >= 3 and len(starts(project)) > started, second)
+        # All at once, while jobs run.
+        kill_family(second)
+        between = results(database)
+        assert before.items() <= between.items()
+        assert len(between) < BUDGET
+
+        assert project.screen("work", "toy", "--workers", 2)[0] == ""
+        check_finished(project, database, between)
+        # Only what had ended when the kill came, and was not yet taken in, may have run again.
+        assert sum(ends(project).values()) - BUDGET <= 4
+
+
+def test_one_worker_killed_of_two_is_no_loss(project):
+    project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
+    program = project.start(*SUBMIT, "--workers", 2)
+    wait_until(lambda: sum(diary(project.folder).values()) >= 2, program)
+    worker = next(each for each in family(program) if "screening.worker" in each.cmdline())
+    worker.kill()
+    project.finish(program)
+    with project.database() as database:
+        check_finished(project, database)
+
+
+def test_two_programs_side_by_side_share_the_work(project):
+    project.write_toy(budget=BUDGET, batch_size=3, refill_below=2, recipe=SLOW)
+    project.screen("submit", "--target", "toy.yaml", "--name", "toy")
+    programs = [project.start("work", "toy", "--workers", 1) for _ in range(2)]
+    wait_until(lambda: ends(project), programs[0])
+    # Others may look meanwhile; nothing but the answer is on stdout.
+    for command, key in (("rank", 0), ("status", "running")):
+        out, err = project.screen(command, "--format", "json")
+        assert json.loads(out)[key] is not None
+        assert err == ""
+    for program in programs:
+        project.finish(program)
+    assert project.server() is None
+    with project.database() as database:
+        check_finished(project, database)
+        assert set(ends(project).values()) == {1}
+    assert "Traceback" not in project.logs()
+
+
+def test_ctrl_c_stops_cleanly_and_work_goes_on(project):
+    project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
+    program = project.start(*SUBMIT, "--workers", 2)
+    wait_until(lambda: sum(diary(project.folder).values()) >= 3, program)
+    members = family(program)
+    program.send_signal(signal.SIGINT)
+    out, err = project.finish(program, status=130)
+    assert out == ""
+    assert "screen work toy" in err
+    assert psutil.wait_procs(members, timeout=5)[1] == []
+    assert project.server() is None
+    with project.database() as database:
+        before = results(database)
+    assert project.screen("work")[0] == ""
+    with project.database() as database:
+        check_finished(project, database, before)
+        assert {pick["attempts"] for pick in database.picks.find()} == {1}
+
+
+def test_the_server_may_be_killed_between_commands(project):
+    project.write_toy(budget=2, batch_size=2)
+    project.screen(*SUBMIT, "--workers", 1)
+    assert project.server() is None  # it has stopped with its last client
+    with project.database():
+        server = project.server()
+        before = project.json("rank")
+        assert project.server() == server
+        assert server.is_running()
+        server.kill()
+        server.wait()
+        assert project.json("rank") == before
+        assert project.json("status")["measured"] == 2
+
+
+def test_killing_the_server_under_a_running_program_loses_nothing(project):
+    project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
+    program = project.start(*SUBMIT, "--workers", 1)
+    wait_until(lambda: sum(ends(project).values()) >= 2, program)
+    wait_until(lambda: project.server() is not None, program)
+    project.server().kill()
+    _, err = program.communicate(timeout=120)
+    assert program.returncode not in (0, None)
+    assert "Traceback" not in err
+    project.screen("work", "toy")
+    with project.database() as database:
+        check_finished(project, database)
+
+
+def test_a_worker_that_cannot_run_is_reported(project):
+    project.write_toy(budget=2, batch_size=1)
+    project.screen("submit", "--target", "toy.yaml", "--name", "toy")
+    project.environment["PYTHONPATH"] = "/nowhere"
+    _, err = project.screen("work", "toy", "--workers", 2, status=2)
+    assert err.strip().splitlines()[-1].startswith("error: ")
