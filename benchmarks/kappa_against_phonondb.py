@@ -112,6 +112,7 @@ def main() -> None:
             f"| {row['force_calls']} | {row['wall_s']:.0f} s |"
         )
     out = Path(__file__).parent / "results" / f"kappa_against_phonondb-{options.engine}.json"
+    out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(done, indent=1))
     worst = max(ratios)
     print(

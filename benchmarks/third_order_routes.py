@@ -38,7 +38,7 @@ def compare(formula: str, space_group: int, engine_name: str, cache: Path) -> li
 
     from screening.engine_catalog import build_engine, engine_config
     from workflows.lattice_dynamics import harmonic, third_order, transport
-    from workflows.lattice_dynamics.cells import conventional_cell, q_mesh, supercell_matrix
+    from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
     from workflows.recipes import PhononRecipe, RelaxationRecipe, ThirdOrderRecipe
 
     engine = build_engine(engine_config(engine_name))
@@ -53,7 +53,7 @@ def compare(formula: str, space_group: int, engine_name: str, cache: Path) -> li
     )
     matrix = supercell_matrix(cell, shipped.min_length_a, shipped.max_atoms)
     harmonic.set_harmonic_forces(phonon, engine.forces(harmonic.harmonic_supercells(phonon)))
-    mesh = q_mesh(phonon.primitive.cell, MESH_LENGTH_A, odd=True)
+    mesh = harmonic.symmetric_mesh(phonon, MESH_LENGTH_A, parity="odd")
 
     def kappa(settings: ThirdOrderRecipe) -> tuple[float, int, float]:
         plan = third_order.plan_third_order(cell, centring, matrix, settings)
@@ -138,6 +138,7 @@ def main() -> None:
             f"| {100 * row['relative_difference']:+.1f} % |"
         )
     out = Path(__file__).parent / "results" / f"third_order_routes-{options.engine}.json"
+    out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(rows, indent=1))
     worst = max(abs(row["relative_difference"]) for row in rows)
     print(f"\nworst |Δ| {100 * worst:.1f} %; rows in {out}")

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from screening.candidate import Candidate
-from screening.config import CampaignConfig
+from screening.config import CampaignConfig, validated
 from screening.engine_catalog import EngineConfig
 from screening.errors import ScreenError
 from screening.ingest import Pool, from_document, to_document
 from screening.objectives import Objective
+from screening.process import is_dead_here, this_process
 
 if TYPE_CHECKING:
     from screening.store.database import Database
 
 Status = Literal["active", "paused", "cancelled"]
+SUBMITTED = {"status": {"$ne": "submitting"}}
+"""Campaigns whose pool is complete."""
 IN_FLIGHT = ("claimed", "queued")
 """Pick states that a result is still expected of."""
 ENDED = ("measured", "unstable", "failed", "cancelled")
@@ -43,8 +46,9 @@ class Campaign:
     def __init__(self, database: Database, document: Mapping[str, Any]) -> None:
         self.database = database
         self.name = str(document["_id"])
-        self.config = CampaignConfig.model_validate(document["config"])
-        self.engine = EngineConfig.model_validate(document["engine"])
+        what = f"campaign '{self.name}', stored by another version"
+        self.config = validated(CampaignConfig, document["config"], what)
+        self.engine = validated(EngineConfig, document["engine"], what)
         self.recipe_hash = str(document["recipe_hash"])
         self.created_at: datetime.datetime = document["created_at"]
         self.ingested: dict[str, Any] = document["ingested"]
@@ -61,16 +65,16 @@ class Campaign:
             When there is none.
         """
         if name is None:
-            document = database.campaigns.find_one({}, sort=[("created_at", -1)])
+            document = database.campaigns.find_one(SUBMITTED, sort=[("created_at", -1)])
             if document is None:
                 raise ScreenError(
                     "there is no campaign yet; start one with: screen submit --target low-kappa"
                 )
             return cls(database, document)
-        document = database.campaigns.find_one({"_id": name})
+        document = database.campaigns.find_one({"_id": name, **SUBMITTED})
         if document is None:
             known = ", ".join(
-                sorted(each["_id"] for each in database.campaigns.find({}, {"_id": 1}))
+                sorted(each["_id"] for each in database.campaigns.find(SUBMITTED, {"_id": 1}))
             )
             raise ScreenError(f"campaign '{name}': unknown; known: {known or 'none'}")
         return cls(database, document)
@@ -86,35 +90,24 @@ class Campaign:
     ) -> Campaign:
         """Store a new campaign and its pool.
 
-        The campaign's own document is written last: interrupted before it, nothing refers to
-        the candidates and the same command can be given again.
+        The name is reserved first and the campaign becomes active last: a submit that was
+        interrupted in between leaves nothing that a later campaign of that name would take in.
 
         Raises
         ------
         ScreenError
             When the name is taken.
         """
-        from pymongo import UpdateOne
         from pymongo.errors import DuplicateKeyError
 
         check_name_is_free(database, name)
-        updates = []
-        for candidate in pool.candidates.values():
-            document = to_document(candidate)
-            updates.append(
-                UpdateOne(
-                    {"_id": document.pop("_id")},
-                    {"$set": document, "$addToSet": {"campaigns": name}},
-                    upsert=True,
-                )
-            )
-        database.candidates.bulk_write(updates, ordered=False)
         campaign = {
             "_id": name,
             "config": config.model_dump(mode="json"),
             "engine": engine.model_dump(mode="json"),
             "recipe_hash": config.recipe_hash(engine.fingerprint()),
-            "status": "active",
+            "status": "submitting",
+            "submitted_by": this_process(),
             "created_at": now(),
             "ingested": {
                 "taken": len(pool.candidates),
@@ -127,7 +120,10 @@ class Campaign:
             database.campaigns.insert_one(campaign)
         except DuplicateKeyError:
             raise ScreenError(_taken(name)) from None
-        return cls(database, campaign)
+        _store_pool(database, name, pool)
+        created = cls(database, campaign)
+        created.set_status("active")
+        return created
 
     # ------------------------------------------------------------------------------- reading
 
@@ -162,9 +158,23 @@ class Campaign:
         return from_document(document)
 
     def pool_features(self) -> dict[str, list[float]]:
-        """Return the features of every candidate of the pool, by id, in a fixed order."""
-        documents = self.database.candidates.find({"campaigns": self.name}, {"features": 1})
-        return {each["_id"]: each["features"] for each in sorted(documents, key=lambda d: d["_id"])}
+        """Return the features of every candidate of the pool, by id, in a fixed order.
+
+        Features of an older version are computed again.
+        """
+        from screening.features import FEATURES_VERSION, features
+
+        fields = {"features": 1, "features_version": 1}
+        documents = list(self.database.candidates.find({"campaigns": self.name}, fields))
+        found = {}
+        for document in sorted(documents, key=lambda each: str(each["_id"])):
+            key = document["_id"]
+            if document["features_version"] != FEATURES_VERSION:
+                document["features"] = features(self.candidate(key).pymatgen_structure())
+                changed = {"features": document["features"], "features_version": FEATURES_VERSION}
+                self.database.candidates.update_one({"_id": key}, {"$set": changed})
+            found[key] = document["features"]
+        return found
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Return results of this objective, engine and recipe, whoever computed them."""
@@ -189,19 +199,21 @@ class Campaign:
         states = [pick["state"] for pick in picks]
         running = self.database.launchpad_running(self.name)
         results = self.results()
+        objective = self.objective
+        members = self.database.candidates.find({"campaigns": self.name}, {"_id": 1})
+        pool = {each["_id"] for each in members}
         values = [
-            (results[pick["candidate_id"]][self.objective.value_field], pick["candidate_id"])
-            for pick in picks
-            if self.objective.is_usable(results.get(pick["candidate_id"], {}))
+            (result[objective.value_field], key)
+            for key, result in results.items()
+            if key in pool and objective.is_usable(result)
         ]
         best = None
         if values:
             best = (min if self.config.direction == "minimize" else max)(values)
-        pool = self.database.candidates.count_documents({"campaigns": self.name})
         in_flight = sum(state in IN_FLIGHT for state in states)
         return Progress(
             budget=self.config.budget,
-            pool=pool,
+            pool=len(pool),
             picked=len(picks),
             measured=states.count("measured"),
             unstable=states.count("unstable"),
@@ -261,6 +273,24 @@ class Progress:
         return self.measured + self.unstable + self.failed + self.cancelled
 
 
+def _store_pool(database: Database, name: str, pool: Pool) -> None:
+    from pymongo import UpdateOne
+
+    # What an interrupted submit of the same name left behind is not of this pool.
+    database.candidates.update_many({"campaigns": name}, {"$pull": {"campaigns": name}})
+    updates = []
+    for candidate in pool.candidates.values():
+        document = to_document(candidate)
+        updates.append(
+            UpdateOne(
+                {"_id": document.pop("_id")},
+                {"$set": document, "$addToSet": {"campaigns": name}},
+                upsert=True,
+            )
+        )
+    database.candidates.bulk_write(updates, ordered=False)
+
+
 def check_name_is_free(database: Database, name: str) -> None:
     """Raise `ScreenError` when a campaign of that name exists or the name is unusable."""
     if not NAME_PATTERN.fullmatch(name):
@@ -268,8 +298,13 @@ def check_name_is_free(database: Database, name: str) -> None:
             f"campaign name '{name}': use letters, digits, '.', '_' and '-', at most 63, "
             "starting with a letter or digit"
         )
-    if database.campaigns.find_one({"_id": name}, {"_id": 1}) is not None:
-        raise ScreenError(_taken(name))
+    taken = database.campaigns.find_one({"_id": name}, {"status": 1, "submitted_by": 1})
+    if taken is None:
+        return
+    if taken["status"] == "submitting" and is_dead_here(taken["submitted_by"]):
+        database.campaigns.delete_one({"_id": name, "status": "submitting"})
+        return
+    raise ScreenError(_taken(name))
 
 
 def new_name(database: Database, target: str) -> str:

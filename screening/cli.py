@@ -179,8 +179,12 @@ def _json_filter(where: str | None) -> dict[str, Any] | None:
 
 def main() -> None:
     """Run the command line; an error the user can mend is one sentence and exit status 2."""
+    import signal
     import sys
 
+    # A closed terminal or a queue system's signal must leave as cleanly as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
         app()
     except ScreenError as error:
@@ -189,6 +193,18 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "pymongo":
+            raise
+        # Its text names hosts and topologies over several lines; never the password.
+        details = getattr(error, "details", None) or {}
+        reason = details.get("codeName") or type(error).__name__
+        print(
+            f"error: the database stopped answering or refused ({reason}); nothing stored is lost; "
+            "check it with: screen doctor",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
 
 if __name__ == "__main__":

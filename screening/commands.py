@@ -58,8 +58,9 @@ def submit(
         campaign = Campaign.create(database, name, config, engine, pool)
         advance(campaign)
         console.say(
-            f"campaign '{name}': {config.budget} of {len(pool.candidates)} candidates will be "
-            f"computed with {engine.name}, {config.batch_size} at a time"
+            f"campaign '{name}': {min(config.budget, len(pool.candidates))} of "
+            f"{len(pool.candidates)} candidates will be computed with {engine.name}, "
+            f"{config.batch_size} at a time"
         )
         if wait:
             _work(campaign, settings, workers)
@@ -108,6 +109,7 @@ def retry(name: str, candidate_id: str | None) -> None:
 
     with open_database(Settings()) as database:
         campaign = Campaign.open(database, name)
+        _refuse_cancelled(campaign)
         count = requeue(campaign, candidate_id)
         if not count:
             what = f"candidate '{candidate_id}'" if candidate_id else "no candidate"
@@ -120,8 +122,8 @@ def set_status(name: str, wanted: Status) -> None:
     """Pause, resume or cancel a campaign."""
     with open_database(Settings()) as database:
         campaign = Campaign.open(database, name)
-        if campaign.status == "cancelled" and wanted != "cancelled":
-            raise ScreenError(f"campaign '{name}' is cancelled, which is final; submit a new one")
+        if wanted != "cancelled":
+            _refuse_cancelled(campaign)
         campaign.set_status(wanted)
         if wanted == "cancelled":
             from screening.loop import drop_queued
@@ -131,6 +133,13 @@ def set_status(name: str, wanted: Status) -> None:
             return
         following = f"; next: screen work {name}" if wanted == "active" else ""
         console.say(f"campaign '{name}' is {wanted}{following}")
+
+
+def _refuse_cancelled(campaign: Campaign) -> None:
+    if campaign.status == "cancelled":
+        raise ScreenError(
+            f"campaign '{campaign.name}' is cancelled, which is final; submit a new one"
+        )
 
 
 def _work(campaign: Campaign, settings: Settings, workers: int | None) -> None:

@@ -99,8 +99,9 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
     content.update({key: value for key, value in overrides.items() if value is not None})
     config = validated(CampaignConfig, content, f"target '{target}'")
     recipe_model = load(config.resolved_objective().recipe)
-    validated(recipe_model, config.recipe, f"target '{target}', recipe")
-    return config
+    recipe = validated(recipe_model, config.recipe, f"target '{target}', recipe")
+    # With all defaults filled in: a later version's defaults must not change a stored campaign.
+    return config.model_copy(update={"recipe": recipe.model_dump(mode="json")})
 
 
 def validated(model: type[Model], content: dict[str, Any], what: str) -> Model:

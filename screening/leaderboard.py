@@ -32,7 +32,7 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
     """
     picks = {pick["candidate_id"]: pick for pick in campaign.picks()}
     results = campaign.results()
-    failed = {key for key, pick in picks.items() if pick["state"] == "failed"}
+    failed = {key for key, pick in picks.items() if pick["state"] == "failed"} - set(results)
     expected = predictions(campaign)
     shown = None if where is None else _matching(campaign, where, set(results))
     entries = []

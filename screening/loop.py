@@ -9,19 +9,16 @@ next `advance` finishes.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from screening.campaign import IN_FLIGHT, Campaign, now
 from screening.candidate_flow import candidate_workflow
 from screening.errors import ScreenError
 from screening.observations import feature_matrix, observed
 from screening.predictions import predictions
-from screening.process import is_dead_here, this_process
+from screening.process import is_alive_here, is_dead_here, this_process
 from screening.samplers import Choice, build_sampler
 from screening.store.launchpad import delete_workflow
-
-if TYPE_CHECKING:
-    pass
 
 LEASE_S = 120.0
 LOST_AFTER_S = 600.0
@@ -64,6 +61,7 @@ def recover(campaign: Campaign) -> None:
     )
     lost: set[int] = set()
     dead = [name for name in running if is_dead_here(name)]
+    alive = [name for name in running if is_alive_here(name)]
     if dead:
         _, found, _ = launchpad.detect_lostruns(
             expiration_secs=0,
@@ -73,14 +71,21 @@ def recover(campaign: Campaign) -> None:
             launch_query={"fworker.name": {"$in": dead}},
         )
         lost.update(found)
+    # Silence says nothing about a process that is seen to live, as after a laptop's sleep.
     _, found, _ = launchpad.detect_lostruns(
-        expiration_secs=LOST_AFTER_S, rerun=True, refresh=True, query=mine
+        expiration_secs=LOST_AFTER_S,
+        rerun=True,
+        refresh=True,
+        query=mine,
+        launch_query={"fworker.name": {"$nin": alive}},
     )
     lost.update(found)
     _release_reserved(campaign)
     for firework in launchpad.fireworks.find({"fw_id": {"$in": sorted(lost)}}, {"spec.pick": 1}):
         _count_loss(campaign, firework["spec"]["pick"])
     _withdraw_stuck(campaign)
+    if campaign.status == "cancelled":
+        return
     for pick in campaign.database.picks.find({"campaign": campaign.name, "state": "claimed"}):
         _submit(campaign, pick)
 
@@ -98,7 +103,8 @@ def _release_reserved(campaign: Campaign) -> None:
 
 def _withdraw_stuck(campaign: Campaign) -> None:
     # FireWorks writes the end of a job in several steps; a worker killed between them leaves a
-    # workflow of which no job can ever run.  Such a candidate is submitted anew.
+    # workflow of which no job can ever run.  Such a candidate is submitted anew, once it is clear
+    # that nobody is between these steps now.
     database = campaign.database
     a_minute_ago = now() - datetime.timedelta(seconds=60)
     for pick in list(database.picks.find({"campaign": campaign.name, "state": "queued"})):
@@ -110,10 +116,15 @@ def _withdraw_stuck(campaign: Campaign) -> None:
                 {"fw_id": {"$in": workflow["nodes"]}}, {"state": 1, "updated_on": 1}
             )
         )
-        if (
-            workflow["state"] in ("COMPLETED", "FIZZLED")
-            or any(job["state"] in ("READY", "RESERVED", "RUNNING") for job in jobs)
-            or any(_as_utc(job["updated_on"]) > a_minute_ago for job in jobs)
+        if workflow["state"] in ("COMPLETED", "FIZZLED") or any(
+            job["state"] in ("READY", "RESERVED", "RUNNING") for job in jobs
+        ):
+            continue
+        workers = database.launchpad.launches.distinct(
+            "fworker.name", {"fw_id": {"$in": workflow["nodes"]}}
+        )
+        if not all(is_dead_here(worker) for worker in workers) and any(
+            _as_utc(job["updated_on"]) > a_minute_ago for job in jobs
         ):
             continue
         _delete(campaign, pick["_id"])
@@ -141,7 +152,8 @@ def harvest(campaign: Campaign) -> None:
     for workflow in list(launchpad.workflows.find(query, {"metadata": 1, "state": 1, "nodes": 1})):
         pick = campaign.database.picks.find_one({"_id": workflow["metadata"]["pick"]})
         if workflow["state"] == "COMPLETED":
-            if pick is not None and pick["state"] == "queued":
+            # Whatever became of the pick meanwhile, a finished calculation is kept.
+            if pick is not None:
                 _store_result(campaign, pick, workflow["metadata"]["output_uuid"])
             delete_workflow(launchpad, workflow["nodes"][0])
         elif pick is not None and pick["state"] == "queued":
@@ -196,11 +208,12 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], fw_ids: list[int]) 
     if pick["attempts"] >= campaign.config.max_attempts:
         _end(campaign, pick["_id"], "failed", **complaint)
         return
+    # Rerun first: killed between the two, a try too many is better than one too few.
+    for fw_id in broken:
+        launchpad.rerun_fw(fw_id)
     campaign.database.picks.update_one(
         {"_id": pick["_id"]}, {"$inc": {"attempts": 1}, "$set": complaint}
     )
-    for fw_id in broken:
-        launchpad.rerun_fw(fw_id)
 
 
 def _last_error(campaign: Campaign, fw_ids: list[int]) -> dict[str, str]:
@@ -237,19 +250,22 @@ def requeue(campaign: Campaign, candidate_id: str | None = None) -> int:
     launchpad = campaign.database.launchpad
     picks = list(campaign.database.picks.find(query))
     for pick in picks:
-        # `claimed` makes the next advance submit the pick, unless its workflow is still there:
-        # then only what broke runs again.
-        campaign.database.picks.update_one(
-            {"_id": pick["_id"]}, {"$set": {"state": "claimed", "attempts": 1, "lost": 0}}
-        )
+        # Where its workflow is still there only what broke runs again.  `claimed` makes the next
+        # advance submit the pick otherwise.
         broken = {"spec.pick": pick["_id"], "state": "FIZZLED"}
         for firework in list(launchpad.fireworks.find(broken, {"fw_id": 1})):
             launchpad.rerun_fw(firework["fw_id"])
+        campaign.database.picks.update_one(
+            {"_id": pick["_id"], "state": "failed"},
+            {"$set": {"state": "claimed", "attempts": 1, "lost": 0}},
+        )
     return len(picks)
 
 
 def drop_queued(campaign: Campaign) -> int:
     """Take a campaign's candidates off the queue; return how many were in flight."""
+    # What has finished meanwhile is a result, not a queued job.
+    harvest(campaign)
     picks = list(
         campaign.database.picks.find({"campaign": campaign.name, "state": {"$in": list(IN_FLIGHT)}})
     )
@@ -296,7 +312,8 @@ def propose(campaign: Campaign) -> list[Choice]:
     )
     this_round = 1 + max((pick["round"] for pick in picks), default=0)
     for number, choice in enumerate(choices, start=len(picks) + 1):
-        if not _claim(campaign, choice, number, this_round):
+        # Building and storing a flow takes a while; a lease that ran out belongs to another.
+        if not _take_lease(campaign) or not _claim(campaign, choice, number, this_round):
             return choices[: number - len(picks) - 1]
     return choices
 

@@ -21,7 +21,7 @@ def observed(
     objective = campaign.objective
     results = {key: value for key, value in campaign.results().items() if key in features}
     usable = sorted(key for key, result in results.items() if objective.is_usable(result))
-    failed = {pick["candidate_id"] for pick in picks if pick["state"] == "failed"}
+    failed = {pick["candidate_id"] for pick in picks if pick["state"] == "failed"} - set(usable)
     infeasible = sorted((set(results) - set(usable)) | (failed & set(features)))
     pending = [pick["candidate_id"] for pick in picks if pick["state"] in IN_FLIGHT]
     pending = [each for each in pending if each in features and each not in results]

@@ -1,22 +1,46 @@
-"""Names of processes that tell, on the same machine, whether the process still lives."""
+"""Names of processes that tell, on the same machine, whether the process still lives.
+
+A name is ``machine:process number:start``.  The machine is its host name, this boot, and the
+process namespace, so that neither a reboot nor a container of the same host name is mistaken for
+it; the start is counted in clock ticks since the boot, which no change of the clock moves.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import platform
+from pathlib import Path
 
-import psutil
+
+@functools.cache
+def _machine() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().split("-")[0]
+    return f"{platform.node()}/{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
 
 
-@functools.lru_cache(maxsize=4)
-def _name_of(pid: int) -> str:
-    return f"{platform.node()}:{pid}:{psutil.Process(pid).create_time():.2f}"
+def name_of(pid: int) -> str:
+    """Return the name of a process of this machine.
+
+    Raises
+    ------
+    ProcessLookupError
+        When there is no such process.
+    """
+    started = _start_ticks(pid)
+    if started is None:
+        raise ProcessLookupError(pid)
+    return f"{_machine()}:{pid}:{started}"
 
 
 def this_process() -> str:
-    """Return ``host:process number:start time`` of this process."""
-    return _name_of(os.getpid())
+    """Return the name of this process."""
+    return name_of(os.getpid())
+
+
+def is_alive_here(name: str) -> bool:
+    """Return whether `name` is a process of this machine that lives."""
+    return _is_here(name) and not is_dead_here(name)
 
 
 def is_dead_here(name: str) -> bool:
@@ -24,14 +48,23 @@ def is_dead_here(name: str) -> bool:
 
     A process of another machine, or a name of another form, is never called dead.
     """
-    host, _, rest = name.rpartition(":")[0].rpartition(":")
-    started = name.rpartition(":")[2]
-    if host != platform.node() or not rest.isdigit():
+    if not _is_here(name):
         return False
+    _, pid, started = name.rsplit(":", 2)
+    # Process numbers are used again; the start tells the new owner from the old.
+    return _start_ticks(int(pid)) != int(started)
+
+
+def _is_here(name: str) -> bool:
+    machine, *rest = name.rsplit(":", 2)
+    return machine == _machine() and len(rest) == 2 and all(part.isdigit() for part in rest)
+
+
+def _start_ticks(pid: int) -> int | None:
+    """Return when a process started; None when it has ended, also when nobody has reaped it."""
     try:
-        process = psutil.Process(int(rest))
-        # Process numbers are used again; the start time tells the new owner from the old.
-        alive = abs(process.create_time() - float(started)) < 1.0
-        return not alive or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+        # The name in parentheses may hold anything; fields are counted from behind it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])

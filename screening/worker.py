@@ -58,9 +58,11 @@ def work(database: Database, name: str, folder: Path) -> None:
             idle_s = IDLE_S[0]
             continue
         if campaign.is_exhausted():
-            return
+            break
         time.sleep(idle_s)
         idle_s = min(2 * idle_s, IDLE_S[1])
+    # A paused or cancelled campaign still gets the result of the job that just ended.
+    advance(campaign)
 
 
 def _run_job(launchpad: LaunchPad, fworker: FWorker) -> bool:

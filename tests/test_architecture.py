@@ -45,9 +45,7 @@ def imported_names(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             first = node.args[0] if node.args else None
-            if called.endswith(("import_module", "__import__")) and isinstance(
-                first, ast.Constant
-            ):
+            if called.endswith(("import_module", "__import__")) and isinstance(first, ast.Constant):
                 yield str(first.value)
         for child in ast.iter_child_nodes(node):
             yield from visit(child)

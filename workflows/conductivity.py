@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from workflows.documents import (
 )
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import harmonic, third_order, transport
-from workflows.lattice_dynamics.cells import conventional_cell, q_mesh, supercell_matrix
+from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
 from workflows.phonons import PhononMaker
 from workflows.recipes import ThermalConductivityRecipe, ThirdOrderRecipe, TransportRecipe
 from workflows.relaxation import RelaxationMaker
@@ -164,7 +165,7 @@ class ConductivityMaker(Maker):
             meshes=meshes,
             isotope_scattering=recipe.isotopes,
             nac=phonons.nac,
-            solver="direct" if recipe.direct_solution else "rta",
+            solver="rta",
             gruneisen_rms=gruneisen,
             third_order_route=self.third_order.route,
             third_order_supercell_matrix=plan.model.supercell_matrix.tolist(),
@@ -179,9 +180,11 @@ class ConductivityMaker(Maker):
     def _fit_error(
         self, plan: ThirdOrderPlan, model: Phono3py, coarsest: MeshConductivity
     ) -> float | None:
-        """Return by how much κ changes, relatively, when one random pair in four is left out.
+        """Return the relative standard error of κ that the choice of random pairs leaves.
 
-        Measured on the coarsest mesh.  None where it is not known: finite displacements are not
+        From the change of κ on the coarsest mesh when d of the n pairs (about one in four) are
+        left out, times √((n − d)/d): of two nested fits the smaller differs from the larger by
+        less than either from the truth.  None where it is not known: finite displacements are not
         fitted, and the last pairs may be needed to determine the fit.
         """
         if plan.pairs is None:
@@ -199,7 +202,8 @@ class ConductivityMaker(Maker):
             model, coarsest.mesh, [ROOM_TEMPERATURE_K], isotopes=self.transport.isotopes
         ).isotropic_w_per_m_k(ROOM_TEMPERATURE_K)
         model.fc3, model.fc3_nonzero_indices = complete
-        return abs(changed / coarsest.kappa_300k_w_per_m_k - 1)
+        change = abs(changed / coarsest.kappa_300k_w_per_m_k - 1)
+        return change * math.sqrt(fewer / (plan.pairs - fewer))
 
     def _unstable(
         self, relaxation: RelaxationDocument, phonons: PhononDocument
@@ -278,10 +282,17 @@ class ThermalConductivityMaker(Maker):
 
 
 def _mesh_series(model: Phono3py, lengths_a: tuple[float, ...]) -> list[tuple[int, int, int]]:
-    """Return the distinct meshes of the series, ascending, all divisions odd.
+    """Return one mesh a length, ascending, all divisions odd.
 
     Even and odd meshes approach the limit on different curves, which a mixed series would take
-    for scatter.
+    for scatter.  In a long cell neighbouring lengths round to one mesh: the later one is then made
+    denser, so that there always is a series to extrapolate.
     """
-    meshes = [q_mesh(model.primitive.cell, length, odd=True) for length in lengths_a]
-    return list(dict.fromkeys(meshes))
+    meshes: list[tuple[int, int, int]] = []
+    for length in lengths_a:
+        a, b, c = harmonic.symmetric_mesh(model, length, parity="odd")
+        mesh = (max(a, 3), max(b, 3), max(c, 3))
+        while meshes and np.prod(mesh) <= np.prod(meshes[-1]):
+            mesh = (mesh[0] + 2, mesh[1] + 2, mesh[2] + 2)
+        meshes.append(mesh)
+    return meshes

@@ -1,8 +1,8 @@
 """The embedded database server: MongoDB's wire protocol on this machine, for this folder.
 
 SecantusDB runs as a child process on loopback.  Every program that uses it holds a shared lock on
-``clients.lock``; the last one to leave stops the server, so that it lives exactly as long as
-somebody needs it, also when programs are killed: the kernel releases their locks.
+``clients.lock``; the last one to leave stops the server.  The kernel releases the locks of killed
+programs; a server that the last of them left behind serves the next command, which then stops it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from screening.errors import ScreenError
+from screening.process import is_alive_here, name_of
 
 START_TIMEOUT_S = 60.0
 
@@ -102,28 +103,27 @@ def _read_state(directory: Path) -> dict[str, Any] | None:
 
 
 def _running(directory: Path) -> str | None:
-    """Return the URI of a server that answers, or None."""
+    """Return the URI of the server that runs already, once it answers, or None.
+
+    A server that lives but is slow is waited for: a second one could not open the same files.
+    """
     state = _read_state(directory)
-    if state is None or not _is_server(state):
+    if state is None or not is_alive_here(str(state["process"])):
         return None
-    uri = str(state["uri"])
-    return uri if _answers(uri, 5.0) else None
+    return _wait_for(directory, str(state["uri"]), str(state["process"]))
 
 
-def _is_server(state: dict[str, Any]) -> bool:
-    import psutil
-
-    try:
-        process = psutil.Process(int(state["pid"]))
-        # A process number is used again after a reboot; the start time tells them apart.
-        return abs(process.create_time() - float(state["started"])) < 1.0
-    except psutil.Error:
-        return False
+def _wait_for(directory: Path, uri: str, process: str) -> str:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while is_alive_here(process) and time.monotonic() < deadline:
+        if _answers(uri, 0.2):
+            return uri
+    raise ScreenError(
+        f"the embedded database does not answer; its log is {directory / 'server.log'}"
+    )
 
 
 def _start(directory: Path) -> str:
-    import psutil
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -139,16 +139,12 @@ def _start(directory: Path) -> str:
             cwd=directory,
         )
     uri = f"mongodb://127.0.0.1:{port}/"
-    state = {"pid": process.pid, "uri": uri, "started": psutil.Process(process.pid).create_time()}
+    name = name_of(process.pid)
+    state = {"process": name, "pid": process.pid, "uri": uri}
     written = _state_file(directory).with_suffix(".new")
     written.write_text(json.dumps(state))
     os.replace(written, _state_file(directory))
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while process.poll() is None and time.monotonic() < deadline:
-        if _answers(uri, 0.2):
-            return uri
-    process.kill()
-    raise ScreenError(f"the embedded database did not start; its log is {log}")
+    return _wait_for(directory, uri, name)
 
 
 def _command(directory: Path, port: int) -> list[str]:
@@ -171,7 +167,7 @@ def _command(directory: Path, port: int) -> list[str]:
 
 def _stop(directory: Path) -> None:
     state = _read_state(directory)
-    if state is not None and _is_server(state):
+    if state is not None and is_alive_here(str(state["process"])):
         import psutil
 
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -119,6 +119,17 @@ def cu3au(emt: AseEngine, ordered_cu3au: Structure) -> ToyCrystal:
 
 
 @pytest.fixture(scope="session")
+def copper_108(emt: AseEngine, fcc_copper: Structure) -> ToyCrystal:
+    """The same in 3×3×3 cells."""
+    return toy_crystal(emt, fcc_copper, multiple=3)
+
+
+@pytest.fixture(scope="session")
+def cuau(emt: AseEngine, ordered_cuau: Structure) -> ToyCrystal:
+    return toy_crystal(emt, ordered_cuau)
+
+
+@pytest.fixture(scope="session")
 def copper_pairs(copper: ToyCrystal) -> ThirdOrderPlan:
     return copper.plan(route="random-pairs")
 

@@ -90,8 +90,6 @@ def test_a_fit_to_fewer_pairs_leaves_the_plan_as_it_was(cu3au_pairs, cu3au_fit):
     fewer = third_order.fit_third_order(cu3au_pairs, cu3au_pairs.pairs - 1)
     np.testing.assert_array_equal(cu3au_pairs.model.dataset["forces"], before)
     assert np.abs(fewer.third_order - cu3au_fit.third_order).max() > 1e-6
-    again = third_order.fit_third_order(cu3au_pairs)
-    np.testing.assert_allclose(again.third_order, cu3au_fit.third_order, atol=1e-10)
 
 
 def test_displacements_that_are_not_mirrored_are_refused(copper):

@@ -78,8 +78,7 @@ def test_populations_do_not_depend_on_the_solver(copper_model, pure):
     assert pure.isotropic_w_per_m_k(300.0) == pytest.approx(plain, rel=1e-3)
 
 
-def test_tetragonal_crystal_conducts_differently_along_its_axis(crystal, ordered_cuau):
-    cuau = crystal(ordered_cuau, multiple=2)
+def test_tetragonal_crystal_conducts_differently_along_its_axis(cuau):
     plan = cuau.plan()
     model = cuau.model(plan, third_order.fit_third_order(plan))
     result = transport.conductivity(model, (4, 4, 3), [300.0])
@@ -195,12 +194,9 @@ def test_round_off_moves_kappa_little(copper_model, pure):
 
 
 def test_harmonic_forces_may_come_from_a_larger_supercell(
-    crystal, copper, fcc_copper, copper_pairs, copper_fit, pure
+    copper_108, copper_pairs, copper_fit, pure
 ):
-    larger = crystal(fcc_copper, multiple=3)
-    model = transport.transport_model(
-        larger.cell, larger.centring, larger.phonon, copper_pairs, copper_fit
-    )
+    model = copper_108.model(copper_pairs, copper_fit)
     assert len(model.phonon_supercell) == 108
     assert len(model.supercell) == 32
     result = transport.conductivity(model, MESH, [300.0], isotopes=False)

@@ -82,12 +82,16 @@ def supercell_matrix(
 
 
 def q_mesh(
-    primitive_lattice_a: NDArray[np.float64], length_a: float, *, odd: bool = False
+    primitive_lattice_a: NDArray[np.float64],
+    length_a: float,
+    *,
+    rotations: NDArray[np.int64] | None = None,
+    parity: Literal["odd", "even"] | None = None,
 ) -> tuple[int, int, int]:
-    """Return the q-mesh whose divisions are length × |reciprocal vector|, at least 1 each.
+    """Return the q-mesh whose divisions are about length × |reciprocal vector|.
 
     The reciprocal vectors carry no 2π, so that an orthogonal axis of length a gets length/a
-    divisions; phonopy and phono3py read a single number the same way.
+    divisions.
 
     Parameters
     ----------
@@ -95,13 +99,20 @@ def q_mesh(
         Shape (3, 3), rows are the primitive lattice vectors in Å.
     length_a
         Wanted real-space length of the mesh in Å.
-    odd
-        Round to odd divisions.
+    rotations
+        Point group of the primitive cell, shape (operations, 3, 3).  Axes that it links get equal
+        divisions; phono3py refuses a mesh that breaks the symmetry, as unequal divisions of a
+        body-centred tetragonal cell do.
+    parity
+        Round to odd or to even divisions.
     """
-    reciprocal = np.linalg.inv(primitive_lattice_a).T
-    divisions = np.linalg.norm(reciprocal, axis=1) * length_a
-    rounded = 2 * np.rint((divisions - 1) / 2) + 1 if odd else np.rint(divisions)
-    a, b, c = (max(1, int(n)) for n in rounded)
+    from phonopy.phonon.grid import length2mesh
+
+    divisions = length2mesh(length_a, primitive_lattice_a, rotations=rotations)
+    if parity is not None:
+        # One step up keeps linked axes equal, since it depends on the division alone.
+        divisions = divisions + (divisions % 2 != (1 if parity == "odd" else 0))
+    a, b, c = (int(n) for n in divisions)
     return a, b, c
 
 

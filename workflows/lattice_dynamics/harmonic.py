@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from workflows.lattice_dynamics.cells import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from phono3py import Phono3py
     from phonopy import Phonopy
     from pymatgen.core import Structure
 
@@ -74,6 +75,18 @@ def set_harmonic_forces(phonon: Phonopy, forces: Sequence[NDArray[np.float64]]) 
     return float(drift)
 
 
+def symmetric_mesh(
+    model: Phonopy | Phono3py, length_a: float, parity: Literal["odd", "even"] | None = None
+) -> tuple[int, int, int]:
+    """Return the `q_mesh` of a model's primitive cell that keeps its point group."""
+    return q_mesh(
+        model.primitive.cell,
+        length_a,
+        rotations=model.primitive_symmetry.pointgroup_operations,
+        parity=parity,
+    )
+
+
 @dataclass(frozen=True)
 class Stability:
     """Extreme frequencies on a q-mesh; imaginary modes are negative."""
@@ -88,7 +101,8 @@ def stability(phonon: Phonopy, mesh_length_a: float) -> Stability:
 
     The three acoustic modes at Γ, zero but for round-off, are left out.
     """
-    mesh = q_mesh(phonon.primitive.cell, mesh_length_a)
+    # Even divisions: only they contain the zone boundary, where soft modes usually sit.
+    mesh = symmetric_mesh(phonon, mesh_length_a, parity="even")
     result = phonon.run_mesh(mesh, is_gamma_center=True)
     frequencies = np.array(result.frequencies)
     at_gamma = np.flatnonzero((np.abs(result.qpoints) < 1e-8).all(axis=1))
@@ -110,7 +124,7 @@ def spectrum(phonon: Phonopy, mesh_length_a: float, points: int = 51) -> Spectru
     """
     from phonopy.phonon.band_structure import get_band_qpoints_by_seekpath
 
-    phonon.run_mesh(q_mesh(phonon.primitive.cell, mesh_length_a), is_gamma_center=True)
+    phonon.run_mesh(symmetric_mesh(phonon, mesh_length_a), is_gamma_center=True)
     dos = phonon.run_total_dos()
     path, labels, connections = get_band_qpoints_by_seekpath(phonon.primitive, points)
     bands = phonon.run_band_structure(path, path_connections=connections, labels=labels)

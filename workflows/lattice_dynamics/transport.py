@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.documents import TransportDocument
-from workflows.lattice_dynamics.cells import SYMPREC_A, Centring, phonopy_cell, q_mesh
+from workflows.lattice_dynamics.cells import SYMPREC_A, Centring, phonopy_cell
+from workflows.lattice_dynamics.harmonic import symmetric_mesh
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -260,7 +261,7 @@ def rms_gruneisen(
     from phonopy.physical_units import get_physical_units
 
     model = plan.model
-    mesh = phonon.run_mesh(q_mesh(phonon.primitive.cell, mesh_length_a), is_gamma_center=True)
+    mesh = phonon.run_mesh(symmetric_mesh(phonon, mesh_length_a), is_gamma_center=True)
     gruneisen = Gruneisen(
         force_constants.second_order,
         force_constants.third_order,
