@@ -100,20 +100,32 @@ def q_mesh(
     length_a
         Wanted real-space length of the mesh in Å.
     rotations
-        Point group of the primitive cell, shape (operations, 3, 3).  Axes that it links get equal
-        divisions; phono3py refuses a mesh that breaks the symmetry, as unequal divisions of a
-        body-centred tetragonal cell do.
+        Point group of the primitive cell, shape (operations, 3, 3).  phono3py refuses a mesh that
+        breaks it; where unequal divisions would, as in body-centred cells, all become the largest.
     parity
-        Round to odd or to even divisions.
+        Lower to odd or raise to even divisions.
     """
     from phonopy.phonon.grid import length2mesh
 
     divisions = length2mesh(length_a, primitive_lattice_a, rotations=rotations)
-    if parity is not None:
-        # One step up keeps linked axes equal, since it depends on the division alone.
-        divisions = divisions + (divisions % 2 != (1 if parity == "odd" else 0))
+    if parity == "odd":
+        divisions = divisions - (divisions % 2 == 0)
+    elif parity == "even":
+        divisions = divisions + divisions % 2
+    if rotations is not None and not _keeps_point_group(divisions, rotations):
+        divisions = np.full(3, divisions.max())
     a, b, c = (int(n) for n in divisions)
     return a, b, c
+
+
+def _keeps_point_group(divisions: NDArray[np.int64], rotations: NDArray[np.int64]) -> bool:
+    """Return whether every operation maps the points n_i/N_i of the mesh onto one another."""
+    for rotation in rotations:
+        reciprocal = np.linalg.inv(rotation).T
+        mapped = divisions[:, np.newaxis] * reciprocal / divisions
+        if not np.allclose(mapped, np.rint(mapped)):
+            return False
+    return True
 
 
 def phonopy_cell(structure: Structure) -> PhonopyAtoms:
