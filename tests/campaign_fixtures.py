@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -209,6 +210,8 @@ def screen(toy, server_uri, database_name, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SCREEN_MONGODB_URI", server_uri)
     monkeypatch.setenv("SCREEN_DATABASE", database_name)
     monkeypatch.setenv("PYTHONPATH", TOY_PATH)
+    # The program takes signals over; the tests take them back.
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
 
     def screen(*arguments: object) -> Answer:
         from screening.cli import main
@@ -220,6 +223,9 @@ def screen(toy, server_uri, database_name, tmp_path, monkeypatch, capsys):
             main()
         except SystemExit as end:
             status = end.code or 0
+        finally:
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
         out, err = capsys.readouterr()
         return Answer(status, out, err)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobflow import Maker, Response, job
+
 from workflows.recipes import Recipe
 
 

@@ -116,7 +116,7 @@ class ConductivityMaker(Maker):
         recipe = self.transport
         series = [
             transport.conductivity(model, mesh, recipe.temperatures_k, isotopes=recipe.isotopes)
-            for mesh in _mesh_series(model, recipe.mesh_lengths_a)
+            for mesh in _mesh_series(model, recipe)
         ]
         densest = series[-1]
         meshes = [
@@ -281,18 +281,25 @@ class ThermalConductivityMaker(Maker):
         )
 
 
-def _mesh_series(model: Phono3py, lengths_a: tuple[float, ...]) -> list[tuple[int, int, int]]:
+def _mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int, int]]:
     """Return one mesh a length, ascending, all divisions odd.
 
     Even and odd meshes approach the limit on different curves, which a mixed series would take
     for scatter.  In a long cell neighbouring lengths round to one mesh: the later one is then made
     denser, so that there always is a series to extrapolate.
     """
+
+    def mesh(length_a: float) -> tuple[int, int, int]:
+        a, b, c = harmonic.symmetric_mesh(model, length_a, parity="odd")
+        return max(a, 3), max(b, 3), max(c, 3)
+
+    scale = 1.0
+    while np.prod(mesh(scale * recipe.mesh_lengths_a[-1])) > recipe.max_mesh_points:
+        scale *= 0.98
     meshes: list[tuple[int, int, int]] = []
-    for length in lengths_a:
-        a, b, c = harmonic.symmetric_mesh(model, length, parity="odd")
-        mesh = (max(a, 3), max(b, 3), max(c, 3))
-        while meshes and np.prod(mesh) <= np.prod(meshes[-1]):
-            mesh = (mesh[0] + 2, mesh[1] + 2, mesh[2] + 2)
-        meshes.append(mesh)
+    for length in recipe.mesh_lengths_a:
+        a, b, c = mesh(scale * length)
+        while meshes and a * b * c <= np.prod(meshes[-1]):
+            a, b, c = a + 2, b + 2, c + 2
+        meshes.append((a, b, c))
     return meshes

@@ -76,6 +76,9 @@ class TransportRecipe(Recipe):
     temperatures_k: tuple[float, ...] = (100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 800.0, 1000.0)
     mesh_lengths_a: tuple[float, ...] = (23.0, 29.0, 36.0)
     """Lengths of the q-mesh series, ascending; the value is extrapolated from them."""
+    max_mesh_points: int = Field(1400, ge=27)
+    """Where the densest mesh would have more points, as in small cells, the whole series is made
+    coarser: the time of a solution grows with the square of this number."""
     isotopes: bool = True
     direct_solution: bool = False
     """Also solve the linearised Boltzmann equation directly, on the densest mesh."""

@@ -6,9 +6,8 @@ import json
 import signal
 
 import psutil
-from toy_flow import diary
-
 from project_folder import family, kill_family, wait_until
+from toy_flow import diary
 
 BUDGET = 6
 SUBMIT = ("submit", "--target", "toy.yaml", "--name", "toy", "--wait")
@@ -106,22 +105,31 @@ def test_two_programs_side_by_side_share_the_work(project):
     assert "Traceback" not in project.logs()
 
 
-def test_ctrl_c_stops_cleanly_and_work_goes_on(project):
+def test_signals_stop_cleanly_and_work_goes_on(project):
     project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
-    program = project.start(*SUBMIT, "--workers", 2)
-    wait_until(lambda: sum(diary(project.folder).values()) >= 3, program)
-    members = family(program)
-    program.send_signal(signal.SIGINT)
-    out, err = project.finish(program, status=130)
-    assert out == ""
-    assert "screen work toy" in err
-    assert psutil.wait_procs(members, timeout=5)[1] == []
-    assert project.server() is None
-    with project.database() as database:
-        before = results(database)
+    before = {}
+    for command, number, status in (
+        (SUBMIT, signal.SIGINT, 130),
+        (("work", "toy"), signal.SIGTERM, 143),
+    ):
+        seen = len(starts(project))
+        program = project.start(*command, "--workers", 2)
+        wait_until(lambda seen=seen: len(starts(project)) >= seen + 2, program)
+        members = family(program)
+        program.send_signal(number)
+        out, err = project.finish(program, status)
+        assert out == ""
+        if number == signal.SIGINT:
+            assert "screen work toy" in err
+        assert psutil.wait_procs(members, timeout=5)[1] == []
+        assert project.server() is None
+        with project.database() as database:
+            assert before.items() <= results(database).items()
+            before = results(database)
     assert project.screen("work")[0] == ""
     with project.database() as database:
         check_finished(project, database, before)
+        # Being stopped is no failure of the candidate.
         assert {pick["attempts"] for pick in database.picks.find()} == {1}
 
 

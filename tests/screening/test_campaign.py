@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from campaign_fixtures import toy_content, toy_pool
+from campaign_fixtures import toy_pool
 
 from screening.campaign import Campaign, check_name_is_free, new_name, now
-from screening.config import CampaignConfig
-from screening.engine_catalog import engine_config
 from screening.errors import ScreenError
+from screening.features import FEATURES_VERSION
+from screening.process import this_process
 
 
 def add_pick(campaign, number, candidate_id, state, **fields):
@@ -60,7 +60,7 @@ def test_without_a_name_the_newest_is_opened(new_campaign, database):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(new_campaign, database):
-    with pytest.raises(ScreenError, match="no campaign yet.*screen submit"):
+    with pytest.raises(ScreenError, match=r"no campaign yet.*screen submit"):
         Campaign.open(database)
     with pytest.raises(ScreenError, match="campaign 'x': unknown; known: none"):
         Campaign.open(database, "x")
@@ -83,7 +83,7 @@ def test_unusable_names(database, name):
 
 def test_a_taken_name_is_refused_and_the_first_campaign_kept(new_campaign, database):
     new_campaign("mine", pool=2, budget=2)
-    with pytest.raises(ScreenError, match="campaign 'mine' exists already.*screen work mine"):
+    with pytest.raises(ScreenError, match=r"campaign 'mine' exists already.*screen work mine"):
         new_campaign("mine", pool=5, budget=9)
     campaign = Campaign.open(database, "mine")
     assert campaign.config.budget == 2
@@ -111,26 +111,44 @@ def test_a_name_made_of_a_path_is_usable(database, target):
     check_name_is_free(database, new_name(database, target))
 
 
-def test_interrupted_before_the_end_the_same_command_works_again(
-    toy, database, new_campaign, monkeypatch
-):
+def test_a_submit_that_was_killed_leaves_a_free_name(new_campaign, database, monkeypatch):
     class Killed(BaseException):
         pass
 
-    def die(document):
+    def die(*arguments):
         raise Killed
 
-    monkeypatch.setattr("screening.campaign.now", die)
-    with pytest.raises(TypeError):
-        new_campaign("mine")
-    monkeypatch.undo()
-    assert database.campaigns.count_documents({}) == 0
-    assert database.candidates.count_documents({}) == 8
-    config = CampaignConfig.model_validate(
-        toy_content() | {"objective": "lattice-thermal-conductivity"}
-    )
-    Campaign.create(database, "mine", config, engine_config("emt"), toy_pool(8))
-    assert database.candidates.count_documents({}) == 8
+    with monkeypatch.context() as patch:
+        patch.setattr("screening.campaign.Campaign.set_status", die)
+        with pytest.raises(Killed):
+            new_campaign("mine", pool=6)
+    assert database.candidates.count_documents({"campaigns": "mine"}) == 6
+    with pytest.raises(ScreenError, match="'mine': unknown; known: none"):
+        Campaign.open(database, "mine")
+    # Its process lives: it might still be at it.
+    with pytest.raises(ScreenError, match="'mine' exists already"):
+        new_campaign("mine", pool=4)
+    before, _, started = this_process().rpartition(":")
+    dead = f"{before}:{int(started) - 1}"
+    database.campaigns.update_one({}, {"$set": {"submitted_by": dead}})
+    campaign = new_campaign("mine", pool=4)
+    assert len(campaign.pool_features()) == 4
+    assert campaign.status == "active"
+
+
+def test_features_of_an_older_version_are_computed_again(new_campaign, database):
+    campaign = new_campaign(pool=2)
+    before = campaign.pool_features()
+    database.candidates.update_many({}, {"$set": {"features": [1.0], "features_version": 0}})
+    assert campaign.pool_features() == before
+    assert database.candidates.count_documents({"features_version": FEATURES_VERSION}) == 2
+
+
+def test_a_campaign_of_another_version_is_refused_in_words(new_campaign, database):
+    new_campaign("mine")
+    database.campaigns.update_one({}, {"$set": {"config.colour": "green"}})
+    with pytest.raises(ScreenError, match=r"'mine', stored by another version.*'colour'"):
+        Campaign.open(database, "mine")
 
 
 def test_progress_counts_and_finds_the_best(new_campaign):
@@ -141,14 +159,15 @@ def test_progress_counts_and_finds_the_best(new_campaign):
         add_pick(campaign, number, key, state, wall_s=float(number))
     for key, value in zip(ids, (5.0, 2.0, 3.0), strict=False):
         add_result(campaign, key, value)
-    add_result(campaign, ids[-1], 0.1)  # another campaign's: not this one's best
+    add_result(campaign, ids[-1], 0.1)  # another campaign's, of a crystal of this pool
+    add_result(campaign, "elsewhere", 0.01)
     progress = campaign.progress()
     assert (progress.budget, progress.pool, progress.picked) == (9, 12, 7)
     assert (progress.measured, progress.unstable, progress.failed) == (3, 1, 1)
     assert (progress.cancelled, progress.queued, progress.running) == (1, 1, 0)
     assert progress.done == 6
     assert progress.rounds == 4
-    assert (progress.best_value, progress.best_candidate) == (2.0, ids[1])
+    assert (progress.best_value, progress.best_candidate) == (0.1, ids[-1])
     assert progress.mean_candidate_s == pytest.approx(4.0)
     assert not progress.exhausted
 

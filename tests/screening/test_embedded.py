@@ -12,6 +12,7 @@ import pytest
 from pymongo import MongoClient
 
 from screening.errors import ScreenError
+from screening.process import name_of
 from screening.store import embedded
 from screening.store.embedded import embedded_server
 
@@ -21,7 +22,13 @@ pytestmark = pytest.mark.skipif(
 
 
 def server_of(folder) -> psutil.Process:
-    return psutil.Process(json.loads((folder / "server.json").read_text())["pid"])
+    """Return the folder's server."""
+    [process] = [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if str(folder / "database") in (each.info["cmdline"] or [])
+    ]
+    return process
 
 
 def test_it_is_shared_within_a_folder_and_stops_after_the_last(tmp_path):
@@ -100,7 +107,12 @@ def test_a_server_left_by_killed_programs_is_used_and_stopped_by_the_next(tmp_pa
 
 def test_a_number_of_a_process_that_is_somebody_elses_now_is_not_touched(tmp_path):
     bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    state = {"pid": bystander.pid, "uri": "mongodb://127.0.0.1:1/", "started": 1.0}
+    before, _, started = name_of(bystander.pid).rpartition(":")
+    state = {
+        "process": f"{before}:{int(started) - 1}",
+        "pid": bystander.pid,
+        "uri": "mongodb://127.0.0.1:1/",
+    }
     (tmp_path / "server.json").write_text(json.dumps(state))
     with embedded_server(tmp_path):
         assert server_of(tmp_path).pid != bystander.pid
@@ -116,14 +128,14 @@ def test_a_damaged_note_is_written_anew(tmp_path, text):
 
 def test_a_server_that_cannot_start_says_where_its_log_is(tmp_path):
     (tmp_path / "database").write_text("not a folder")
-    with pytest.raises(ScreenError, match="server.log"), embedded_server(tmp_path):
+    with pytest.raises(ScreenError, match=r"server\.log"), embedded_server(tmp_path):
         pass
     assert (tmp_path / "server.log").read_text()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ScreenError, match="cannot write to .*SCREEN_DIRECTORY") as caught:
+    with pytest.raises(ScreenError, match=r"cannot write to .*SCREEN_DIRECTORY") as caught:
         embedded_server(tmp_path / "file").__enter__()
     assert str(tmp_path / "file") in str(caught.value)
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import datetime
 import itertools
 import os
-import platform
 import subprocess
 import sys
 import threading
 
-import psutil
 import pytest
 from toy_flow import diary
 
 from screening import loop
 from screening.campaign import Campaign, now
-from screening.loop import advance, drop_queued, harvest, propose, recover, requeue
-from screening.process import this_process
+from screening.loop import advance, drop_queued, propose, recover, requeue
+from screening.process import name_of, this_process
 from screening.store.launchpad import delete_workflow
 
 
@@ -67,15 +65,11 @@ def run_job(campaign):
     return launch_rocket(campaign.database.launchpad, fworker, strm_lvl="ERROR")
 
 
-def name_of(process):
-    return f"{platform.node()}:{process.pid}:{psutil.Process(process.pid).create_time():.2f}"
-
-
 @pytest.fixture(scope="module")
 def dead_process():
     """Name of a process of this machine that has ended."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    name = name_of(process)
+    name = name_of(process.pid)
     process.communicate(b"\n")
     return name
 
@@ -84,7 +78,7 @@ def dead_process():
 def live_process():
     """Name of another process of this machine that is alive."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    yield name_of(process)
+    yield name_of(process.pid)
     process.communicate(b"\n")
 
 
@@ -296,8 +290,7 @@ def test_retry_runs_failed_candidates_again(new_campaign, work, tmp_path):
     assert states(campaign) == ["failed", "failed"]
     assert campaign.picks()[0]["error"].endswith("cannot be computed")
     assert "Traceback" in campaign.picks()[0]["traceback"]
-    first, second = picked(campaign)
-    assert requeue(campaign, first) == 1
+    assert requeue(campaign, picked(campaign)[0]) == 1
     work(campaign)
     assert states(campaign) == ["measured", "failed"]
     assert requeue(campaign) == 1

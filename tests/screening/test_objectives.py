@@ -58,5 +58,5 @@ def test_what_the_surrogate_can_use(value, outcome, usable):
 
 
 def test_an_unknown_objective_is_answered_with_the_known_ones():
-    with pytest.raises(ScreenError, match="objective 'taste': unknown; known: .*conductivity"):
+    with pytest.raises(ScreenError, match=r"objective 'taste': unknown; known: .*conductivity"):
         objective("taste", "minimize")

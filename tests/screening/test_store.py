@@ -13,6 +13,7 @@ from screening.settings import Settings
 from screening.store.database import Database, open_database
 
 SECRET = "sw0rdf1sh"
+NAMES = ("candidates", "picks", "results")
 
 
 def test_preparing_twice_changes_nothing(database):
@@ -21,9 +22,6 @@ def test_preparing_twice_changes_nothing(database):
     assert before == {
         name: database._client[database.name][name].index_information() for name in NAMES
     }
-
-
-NAMES = ("candidates", "picks", "results")
 
 
 def test_a_campaign_has_one_pick_of_each_number(database):
@@ -116,14 +114,6 @@ def test_large_job_outputs_go_to_gridfs(database):
 # ------------------------------------------------------------------------------------ imports
 
 
-def modules_after(code: str) -> set[str]:
-    show = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True
-    )
-    return set(ended.stdout.splitlines()[-1].split())
-
-
 def test_a_worker_reads_fireworks_settings_as_the_product_ships_them(server_uri, tmp_path):
     """FireWorks reads its file when imported: heartbeats of an hour would look like death."""
     code = f"""
@@ -132,8 +122,9 @@ os.environ.pop("FW_CONFIG_FILE", None)
 from pathlib import Path
 from screening.store.database import Database
 from screening import worker
+database = Database({server_uri!r}, "screen_test_nothing")
 try:
-    worker.work(Database({server_uri!r}, "screen_test_nothing"), "no-such-campaign", Path({str(tmp_path)!r}))
+    worker.work(database, "no-such-campaign", Path({str(tmp_path)!r}))
 except Exception as error:
     assert "no-such-campaign" in str(error), error
 from fireworks import fw_config

@@ -146,3 +146,14 @@ def test_magnesium_oxide_from_random_snapshots(dft_forces):
 @pytest.mark.slow
 def test_silicon_on_a_dense_mesh(silicon_pbe):
     assert kappa(silicon_pbe, 19) == pytest.approx(130.1, rel=0.02)
+
+
+@pytest.mark.slow
+def test_the_mesh_series_of_silicon_reaches_to_the_dense_mesh(silicon_pbe):
+    # 130.1 W/m/K is phono3py's own value on 19×19×19.
+    divisions = (7, 9, 11)
+    limit = transport.extrapolate(
+        [(n, n, n) for n in divisions], [kappa(silicon_pbe, n) for n in divisions]
+    )
+    assert abs(limit.kappa_w_per_m_k - 130.1) < limit.error_w_per_m_k
+    assert limit.error_w_per_m_k < 0.15 * limit.kappa_w_per_m_k
