@@ -51,8 +51,9 @@ def test_what_it_acknowledged_survives_sigkill(tmp_path):
             client.db.things.create_index("number", unique=True)
             for number in range(30):
                 client.db.things.insert_one({"number": number})
-        server_of(tmp_path).kill()
-        server_of(tmp_path).wait()
+        process = server_of(tmp_path)
+        process.kill()
+        process.wait()
         with embedded_server(tmp_path) as new, MongoClient(new) as client:
             assert new != uri
             numbers = sorted(each["number"] for each in client.db.things.find())

@@ -15,7 +15,11 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-from workflows.conductivity import ConductivityMaker, ThermalConductivityMaker
+from workflows.conductivity import (
+    ConductivityMaker,
+    ThermalConductivityMaker,
+    _mesh_series,
+)
 from workflows.documents import (
     PhononDocument,
     RelaxationDocument,
@@ -248,6 +252,20 @@ def test_chunks_give_the_same_kappa(size, finished_in_chunks):
 def test_lengths_that_round_alike_still_give_a_series(finished_in_chunks):
     meshes = [tuple(each.mesh) for each in finished_in_chunks[64].output().meshes]
     assert meshes == [(3, 3, 3), (5, 5, 5), (7, 7, 7)]
+
+
+@pytest.mark.parametrize("name", ["copper", "cuau", "cu3au"])
+@pytest.mark.parametrize("most_points", [27, 400, 1400])
+def test_mesh_series_ascends_within_its_bound(name, most_points, request):
+    model = request.getfixturevalue(name).phonon
+    recipe = TransportRecipe(max_mesh_points=most_points)
+    series = _mesh_series(model, recipe)
+    points = [int(np.prod(mesh)) for mesh in series]
+    assert len(series) == len(recipe.mesh_lengths_a)
+    assert points == sorted(set(points))
+    assert all(n % 2 and n >= 3 for mesh in series for n in mesh)
+    # Three meshes in a row have at least 3³, 5³ and 7³ points or so, whatever is asked for.
+    assert points[-1] <= max(most_points, 7**3)
 
 
 def test_short_lists_are_computed_inside_their_job(finished_in_chunks):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from phono3py.phonon3.dataset import get_displacements_and_forces_fc3
 
-from workflows.lattice_dynamics import third_order, transport
+from workflows.lattice_dynamics import transport
 from workflows.lattice_dynamics.recorded import recorded_model
 
 
@@ -112,9 +112,11 @@ def test_files_of_the_working_directory_are_not_read(dft_forces, tmp_path, monke
 
 
 @pytest.mark.parametrize("route", ["random-pairs", "finite-displacements"])
-def test_what_we_store_gives_the_same_kappa_again(route, copper, copper_pairs, copper_finite):
-    plan = copper_pairs if route == "random-pairs" else copper_finite
-    model = copper.model(plan, third_order.fit_third_order(plan))
+def test_what_we_store_gives_the_same_kappa_again(route, copper, request):
+    name = {"random-pairs": "pairs", "finite-displacements": "finite"}[route]
+    plan = request.getfixturevalue(f"copper_{name}")
+    fit = request.getfixturevalue("copper_fit" if name == "pairs" else "copper_finite_fit")
+    model = copper.model(plan, fit)
     stored = transport.phono3py_params(model)
     again = recorded_model(io.StringIO(stored))
     np.testing.assert_allclose(again.fc2, model.fc2, atol=1e-10)

@@ -165,6 +165,7 @@ def test_routes_agree_for_a_compound(cu3au, cu3au_pairs, cu3au_fit):
     )
 
 
+@pytest.mark.slow
 def test_seeds_agree(copper, copper_pairs, copper_fit):
     other = copper.plan(seed=5)
     assert kappa(copper, other, third_order.fit_third_order(other)) == pytest.approx(
@@ -195,7 +196,9 @@ def test_cutoff_shrinks_the_fit(copper, copper_pairs, copper_fit):
     )
 
 
-@pytest.mark.parametrize("route", ["random-pairs", "finite-displacements"])
+@pytest.mark.parametrize(
+    "route", ["random-pairs", pytest.param("finite-displacements", marks=pytest.mark.slow)]
+)
 def test_cutoff_beyond_the_supercell_changes_nothing(
     route, copper, copper_finite, copper_finite_fit
 ):
