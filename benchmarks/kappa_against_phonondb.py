@@ -90,35 +90,55 @@ def main() -> None:
     for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
     rows = selection(options.formulas)
-    with ProcessPoolExecutor(options.workers) as executor:
-        futures = [executor.submit(compute, row, options.engine) for row in rows]
-        done = [future.result() for future in futures]
-    print("| compound | space group | κ DFT (PhononDB) | κ | log10 ratio | force calls | wall |")
-    print("|---|---|---|---|---|---|---|")
-    ratios = []
-    for row in done:
-        if row["outcome"] == "measured":
-            ratio = math.log10(row["kappa_300k_w_per_m_k"] / row["reference_w_per_m_k"])
-            ratios.append((abs(ratio), row["formula"], row["space_group_number"]))
-            value = (
-                f"{row['kappa_300k_w_per_m_k']:.3g} ± {row['kappa_300k_error_w_per_m_k']:.2g} W/m/K"
-                f" | {ratio:+.2f}"
-            )
-        else:
-            value = f"{row['outcome']} ({row['min_frequency_thz']:.2f} THz) | –"
-        print(
-            f"| {row['formula']} | {row['space_group_number']} "
-            f"| {row['reference_w_per_m_k']:.3g} W/m/K | {value} "
-            f"| {row['force_calls']} | {row['wall_s']:.0f} s |"
-        )
     out = Path(__file__).parent / "results" / f"kappa_against_phonondb-{options.engine}.json"
     out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(done, indent=1))
+    done: list[dict[str, Any]] = []
+    print("| compound | space group | κ DFT (PhononDB) | κ | log10 ratio | force calls | wall |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    with ProcessPoolExecutor(options.workers) as executor:
+        futures = [executor.submit(compute, row, options.engine) for row in rows]
+        for future in futures:
+            try:
+                row = future.result()
+            except RuntimeError as error:
+                print(f"a flow failed: {error}", flush=True)
+                continue
+            done.append(row)
+            print(table_row(row), flush=True)
+            # Hours of computing must not hang on the last compound.
+            out.write_text(json.dumps(done, indent=1))
+    ratios = [
+        (abs(log_ratio(row)), row["formula"], row["space_group_number"])
+        for row in done
+        if row["outcome"] == "measured"
+    ]
+    if not ratios:
+        print("\nnone was measured")
+        return
     worst = max(ratios)
     print(
-        f"\n{len(ratios)} of {len(done)} measured; median |log10 ratio| "
+        f"\n{len(ratios)} of {len(rows)} measured; median |log10 ratio| "
         f"{statistics.median(each[0] for each in ratios):.3f}, worst {worst[0]:.2f} "
         f"({worst[1]}, {worst[2]}); rows in {out}"
+    )
+
+
+def log_ratio(row: dict[str, Any]) -> float:
+    """Return log10 of κ over its reference."""
+    return math.log10(row["kappa_300k_w_per_m_k"] / row["reference_w_per_m_k"])
+
+
+def table_row(row: dict[str, Any]) -> str:
+    """Return one line of the Markdown table."""
+    if row["outcome"] == "measured":
+        error = row["kappa_300k_error_w_per_m_k"]
+        value = f"{row['kappa_300k_w_per_m_k']:.3g} ± {error:.2g} W/m/K | {log_ratio(row):+.2f}"
+    else:
+        value = f"{row['outcome']} ({row['min_frequency_thz']:.2f} THz) | –"
+    return (
+        f"| {row['formula']} | {row['space_group_number']} "
+        f"| {row['reference_w_per_m_k']:.3g} W/m/K | {value} "
+        f"| {row['force_calls']} | {row['wall_s']:.0f} s |"
     )
 
 

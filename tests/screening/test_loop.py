@@ -165,6 +165,22 @@ def test_results_say_what_they_are_of(new_campaign, work):
     assert not [key for key in result if key.startswith("@")]
 
 
+def test_no_address_is_stored(new_campaign, server_uri):
+    """A connection string may hold a password; Fireworks and outputs are for many eyes."""
+    campaign = new_campaign(pool=2, budget=2, recipe={"steps": 2})
+    advance(campaign)
+    assert run_job(campaign)
+    start_job(campaign, this_process())
+    base = campaign.database._client[campaign.database.name]
+    names = base.list_collection_names()
+    assert {"fireworks", "launches", "workflows", "job_outputs", "picks"} <= set(names)
+    address = server_uri.removeprefix("mongodb://").rstrip("/")
+    for name in names:
+        for document in base[name].find():
+            assert address not in repr(document), name
+            assert "mongodb" not in repr(document).lower(), name
+
+
 # ------------------------------------------------------------------------------------ choosing
 
 
