@@ -116,8 +116,11 @@ def _withdraw_stuck(campaign: Campaign) -> None:
                 {"fw_id": {"$in": workflow["nodes"]}}, {"state": 1, "updated_on": 1}
             )
         )
-        if workflow["state"] in ("COMPLETED", "FIZZLED") or any(
-            job["state"] in ("READY", "RESERVED", "RUNNING") for job in jobs
+        found = {job["state"] for job in jobs}
+        if (
+            workflow["state"] == "COMPLETED"
+            or found & {"READY", "RESERVED", "RUNNING"}
+            or (workflow["state"] == "FIZZLED" and "FIZZLED" in found)
         ):
             continue
         workers = database.launchpad.launches.distinct(
@@ -205,6 +208,12 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], fw_ids: list[int]) 
         )
     ]
     complaint = _last_error(campaign, broken)
+    if complaint is None:
+        # A program was killed while it put a lost run back: no failure of the candidate.
+        for fw_id in broken:
+            launchpad.rerun_fw(fw_id)
+            _count_loss(campaign, pick["_id"])
+        return
     if pick["attempts"] >= campaign.config.max_attempts:
         _end(campaign, pick["_id"], "failed", **complaint)
         return
@@ -216,8 +225,11 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], fw_ids: list[int]) 
     )
 
 
-def _last_error(campaign: Campaign, fw_ids: list[int]) -> dict[str, str]:
-    """Return what the newest broken launch said: one line, and where it came from."""
+def _last_error(campaign: Campaign, fw_ids: list[int]) -> dict[str, str] | None:
+    """Return what the newest broken launch said: one line, and where it came from.
+
+    None when it was not the job that broke: FireWorks keeps what a job raised.
+    """
     launches = campaign.database.launchpad.launches
     launch = launches.find_one(
         {"fw_id": {"$in": fw_ids}, "state": "FIZZLED"}, sort=[("launch_id", -1)]
@@ -225,7 +237,7 @@ def _last_error(campaign: Campaign, fw_ids: list[int]) -> dict[str, str]:
     stored = ((launch or {}).get("action") or {}).get("stored_data") or {}
     stacktrace = str((stored.get("_exception") or {}).get("_stacktrace") or "").strip()
     if not stacktrace:
-        return {"error": "the job ended without an error message; see its log"}
+        return None
     return {"error": stacktrace.splitlines()[-1], "traceback": stacktrace[-4000:]}
 
 

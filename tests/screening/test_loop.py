@@ -636,6 +636,28 @@ def test_a_candidate_that_kills_its_workers_fails_in_the_end(new_campaign, dead_
     assert (states(campaign), workflows(campaign)) == (["queued"], 1)
 
 
+def test_killed_while_a_lost_run_is_put_back(new_campaign, work, dead_process, monkeypatch):
+    """The job is marked as broken then, though nothing is wrong with the candidate."""
+    campaign = new_campaign(pool=4, budget=1, batch_size=1, max_attempts=1)
+    advance(campaign)
+    start_job(campaign, dead_process)
+    killed_at(monkeypatch, campaign.database.launchpad, "rerun_fw")
+    with pytest.raises(Killed):
+        advance(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["FIZZLED"]
+    work(campaign)
+    [pick] = campaign.picks()
+    assert (pick["state"], pick["attempts"], pick["lost"]) == ("measured", 1, 1)
+
+
+def test_a_workflow_marked_as_broken_without_a_broken_job_goes_on(new_campaign, work):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1, max_attempts=1)
+    advance(campaign)
+    campaign.database.launchpad.workflows.update_many({}, {"$set": {"state": "FIZZLED"}})
+    work(campaign)
+    assert states(campaign) == ["measured"]
+
+
 def test_a_reservation_nobody_uses_is_released_after_a_minute(new_campaign, work):
     campaign = new_campaign(pool=4, budget=1, batch_size=1)
     advance(campaign)
