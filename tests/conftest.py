@@ -7,5 +7,8 @@ from importlib import resources
 
 # FireWorks reads it when it is imported first, whichever test does that.
 os.environ["FW_CONFIG_FILE"] = str(resources.files("configs") / "fireworks.yaml")
+# Small problems: threads that wait for each other double the time.  Read when numpy is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("RAYON_NUM_THREADS", "1")
 
 pytest_plugins = ["campaign_fixtures"]
