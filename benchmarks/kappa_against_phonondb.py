@@ -83,7 +83,7 @@ def compute(row: dict[str, Any], engine_name: str) -> dict[str, Any]:
 def main() -> None:
     """Compute, print, and keep the rows as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--engine", default="sevennet-0")
+    parser.add_argument("--engine", default="sevennet-l3i5")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--formulas", nargs="*")
     options = parser.parse_args()

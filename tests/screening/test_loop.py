@@ -717,6 +717,31 @@ def test_killed_within_the_update_of_a_workflow(
     assert (workflows(campaign), fireworks(campaign)) == (0, [])
 
 
+def test_killed_between_storing_a_new_job_and_the_end_of_its_parent(
+    new_campaign, work, monkeypatch
+):
+    """The new job is stored once more by a refresh; the first copy belongs to no workflow."""
+    campaign = new_campaign(pool=4, budget=1, batch_size=1, recipe={"steps": 2})
+    advance(campaign)
+    launchpad = campaign.database.launchpad
+    store = launchpad.fireworks.find_one_and_replace
+
+    def die(query, document, **options):
+        if document["state"] == "COMPLETED":
+            raise Killed
+        return store(query, document, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launchpad.fireworks, "find_one_and_replace", die)
+        with pytest.raises(Killed):
+            run_job(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["RUNNING", "READY"]
+    shorten_lock_wait(monkeypatch)
+    work(campaign)
+    assert states(campaign) == ["measured"]
+    assert (workflows(campaign), fireworks(campaign)) == (0, [])
+
+
 def test_a_worker_outlives_a_job_that_cannot_be_started(new_campaign, work, monkeypatch):
     campaign = new_campaign(pool=4, budget=1, batch_size=1)
     advance(campaign)
