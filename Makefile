@@ -27,10 +27,10 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	# uv knows where PyTorch keeps its CPU builds; where that place is out of reach, pip takes what
 	# the package index has.
 	$(BIN)/python -c 'import torch' 2>/dev/null || \
-		$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend=$(TORCH) torch==$(TORCH_VERSION) || \
+		$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --torch-backend=$(TORCH) torch==$(TORCH_VERSION) || \
 		$(BIN)/python -m pip install --quiet torch==$(TORCH_VERSION)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 run: install ## a real low-kappa campaign on a small budget, and its ranking

@@ -18,6 +18,8 @@ app = typer.Typer(
     name="screen",
     no_args_is_help=True,
     add_completion=False,
+    # Plain help: rich takes longer to import than everything else that help needs.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="High-throughput virtual screening: campaigns that choose what to compute next.",
