@@ -158,7 +158,7 @@ def harvest(campaign: Campaign) -> None:
             # Whatever became of the pick meanwhile, a finished calculation is kept.
             if pick is not None:
                 _store_result(campaign, pick, workflow["metadata"]["output_uuid"])
-            delete_workflow(launchpad, workflow["nodes"][0])
+            _delete(campaign, workflow["metadata"]["pick"])
         elif pick is not None and pick["state"] == "queued":
             _retry_or_fail(campaign, pick, workflow["nodes"])
 
@@ -252,6 +252,8 @@ def _delete(campaign: Campaign, pick_id: str) -> None:
     launchpad = campaign.database.launchpad
     for workflow in list(launchpad.workflows.find({"metadata.pick": pick_id}, {"nodes": 1})):
         delete_workflow(launchpad, workflow["nodes"][0])
+    # A worker killed while it stored a job leaves one that belongs to no workflow.
+    launchpad.fireworks.delete_many({"spec.pick": pick_id})
 
 
 def requeue(campaign: Campaign, candidate_id: str | None = None) -> int:
