@@ -22,7 +22,7 @@ from typing import Any
 EVERY = 8
 
 
-def selection(formulas: list[str] | None) -> list[dict[str, Any]]:
+def selection(formulas: list[str] | None, every: int) -> list[dict[str, Any]]:
     """Return the compounds to compute, as material id, formula, space group and reference."""
     from screening.sources import open_source
 
@@ -46,7 +46,7 @@ def selection(formulas: list[str] | None) -> list[dict[str, Any]]:
             (row for row in rows if row["space_group_number"] == number),
             key=lambda row: row["reference_w_per_m_k"],
         )
-        chosen += of_type[::EVERY]
+        chosen += of_type[::every]
     return chosen
 
 
@@ -86,11 +86,13 @@ def main() -> None:
     parser.add_argument("--engine", default="sevennet-l3i5")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--formulas", nargs="*")
+    parser.add_argument("--every", type=int, default=EVERY, help="which of each structure type")
     options = parser.parse_args()
     for variable in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
-    rows = selection(options.formulas)
-    out = Path(__file__).parent / "results" / f"kappa_against_phonondb-{options.engine}.json"
+    rows = selection(options.formulas, options.every)
+    name = options.engine if options.every == EVERY else f"{options.engine}-every-{options.every}"
+    out = Path(__file__).parent / "results" / f"kappa_against_phonondb-{name}.json"
     out.parent.mkdir(exist_ok=True)
     done: list[dict[str, Any]] = []
     print("| compound | space group | κ DFT (PhononDB) | κ | log10 ratio | force calls | wall |")

@@ -13,7 +13,7 @@ import numpy as np
 
 from screening.candidate import Candidate
 from screening.config import CampaignConfig, validated
-from screening.engine_catalog import EngineConfig
+from screening.engine_catalog import EngineConfig, parse_engine
 from screening.errors import ScreenError
 from screening.ingest import Pool, from_document, to_document
 from screening.objectives import Objective
@@ -32,6 +32,14 @@ ENDED = ("measured", "unstable", "failed", "cancelled")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
+@dataclass(frozen=True)
+class Level:
+    """One engine of a campaign: the first explores, the others confirm."""
+
+    engine: EngineConfig
+    recipe_hash: str
+
+
 class Campaign:
     """One campaign in the database.
 
@@ -48,8 +56,13 @@ class Campaign:
         self.name = str(document["_id"])
         what = f"campaign '{self.name}', stored by another version"
         self.config = validated(CampaignConfig, document["config"], what)
-        self.engine = validated(EngineConfig, document["engine"], what)
+        self.engine = parse_engine(document["engine"], what)
         self.recipe_hash = str(document["recipe_hash"])
+        self.levels = [Level(self.engine, self.recipe_hash)]
+        self.levels += [
+            Level(parse_engine(each["engine"], what), str(each["recipe_hash"]))
+            for each in document.get("confirming", [])
+        ]
         self.created_at: datetime.datetime = document["created_at"]
         self.ingested: dict[str, Any] = document["ingested"]
 
@@ -87,6 +100,7 @@ class Campaign:
         config: CampaignConfig,
         engine: EngineConfig,
         pool: Pool,
+        confirming: EngineConfig | None = None,
     ) -> Campaign:
         """Store a new campaign and its pool.
 
@@ -106,6 +120,8 @@ class Campaign:
             "config": config.model_dump(mode="json"),
             "engine": engine.model_dump(mode="json"),
             "recipe_hash": config.recipe_hash(engine.fingerprint()),
+            "confirming": [] if confirming is None else [_level_document(config, confirming)],
+            "promoted": False,
             "status": "submitting",
             "submitted_by": this_process(),
             "created_at": now(),
@@ -143,12 +159,56 @@ class Campaign:
 
     @property
     def result_key(self) -> dict[str, str]:
-        """The part of a result that must agree for this campaign to use it."""
+        """The part of a result that must agree for this campaign to learn from it."""
         return {"objective": self.objective.name, "recipe_hash": self.recipe_hash}
 
+    def level(self, engine_name: str) -> Level:
+        """Return the level of an engine's name."""
+        for level in self.levels:
+            if level.engine.name == engine_name:
+                return level
+        raise ScreenError(f"campaign '{self.name}' has no engine '{engine_name}'")
+
+    def add_level(self, engine: EngineConfig) -> Level:
+        """Add an engine that confirms, or return it where it is known already.
+
+        Raises
+        ------
+        ScreenError
+            When its fidelity is not above that of the engine that explores, or another engine
+            of the same name was used before.
+        """
+        check_confirming(self.engine, engine)
+        document = _level_document(self.config, engine)
+        for level in self.levels:
+            if level.engine.name == engine.name:
+                if level.recipe_hash != document["recipe_hash"]:
+                    raise ScreenError(
+                        f"engine '{engine.name}': its settings are not those that campaign "
+                        f"'{self.name}' used before; give the changed engine another name"
+                    )
+                return level
+        self.database.campaigns.update_one({"_id": self.name}, {"$push": {"confirming": document}})
+        added = Level(engine, document["recipe_hash"])
+        self.levels.append(added)
+        return added
+
     def picks(self) -> list[dict[str, Any]]:
-        """Return all picks, in the order they were made."""
-        return list(self.database.picks.find({"campaign": self.name}, sort=[("number", 1)]))
+        """Return the picks of the engine that explores, in the order they were made."""
+        query = {"campaign": self.name, "engine": self.engine.name}
+        return list(self.database.picks.find(query, sort=[("number", 1)]))
+
+    def confirmation_picks(self) -> list[dict[str, Any]]:
+        """Return what was sent on to better engines, in that order."""
+        query = {"campaign": self.name, "engine": {"$ne": self.engine.name}}
+        return list(self.database.picks.find(query, sort=[("claimed_at", 1), ("number", 1)]))
+
+    def awaits_promotion(self) -> bool:
+        """Return whether the best candidates are still to be sent on, as configured."""
+        if self.config.confirm is None:
+            return False
+        document = self.database.campaigns.find_one({"_id": self.name}, {"promoted": 1})
+        return document is not None and not document["promoted"]
 
     def candidate(self, candidate_id: str) -> Candidate:
         """Return a candidate of the pool."""
@@ -176,8 +236,15 @@ class Campaign:
             found[key] = document["features"]
         return found
 
-    def results(self) -> dict[str, dict[str, Any]]:
-        """Return results of this objective, engine and recipe, whoever computed them."""
+    def results(self, level: Level | None = None) -> dict[str, dict[str, Any]]:
+        """Return results of this objective, engine and recipe, whoever computed them.
+
+        Parameters
+        ----------
+        level
+            Engine asked about; None for the one that explores.
+        """
+        recipe_hash = (level or self.levels[0]).recipe_hash
         projection = {
             field: 1
             for field in (
@@ -190,7 +257,8 @@ class Campaign:
                 self.objective.error_field,
             )
         }
-        documents = self.database.results.find(self.result_key, projection)
+        query = {"objective": self.objective.name, "recipe_hash": recipe_hash}
+        documents = self.database.results.find(query, projection)
         return {each["candidate_id"]: each for each in documents}
 
     def progress(self) -> Progress:
@@ -210,7 +278,8 @@ class Campaign:
         best = None
         if values:
             best = (min if self.config.direction == "minimize" else max)(values)
-        in_flight = sum(state in IN_FLIGHT for state in states)
+        confirming = [pick["state"] for pick in self.confirmation_picks()]
+        in_flight = sum(state in IN_FLIGHT for state in [*states, *confirming])
         return Progress(
             budget=self.config.budget,
             pool=len(pool),
@@ -222,6 +291,8 @@ class Campaign:
             running=min(running, in_flight),
             queued=in_flight - min(running, in_flight),
             rounds=max((pick["round"] for pick in picks), default=0),
+            confirmed=sum(state in ENDED for state in confirming),
+            to_confirm=len(confirming),
             best_value=best[0] if best else None,
             best_candidate=best[1] if best else None,
             mean_candidate_s=_mean_wall_s(picks),
@@ -231,6 +302,13 @@ class Campaign:
 
     def is_exhausted(self, picks: list[dict[str, Any]] | None = None) -> bool:
         """Return whether nothing is in flight and nothing more may or can be picked."""
+        confirming = self.confirmation_picks()
+        if any(pick["state"] in IN_FLIGHT for pick in confirming) or self.awaits_promotion():
+            return False
+        return self.is_explored(picks)
+
+    def is_explored(self, picks: list[dict[str, Any]] | None = None) -> bool:
+        """Return whether the engine that explores has nothing more to do."""
         picks = self.picks() if picks is None else picks
         if any(pick["state"] in IN_FLIGHT for pick in picks):
             return False
@@ -261,6 +339,8 @@ class Progress:
     running: int
     queued: int
     rounds: int
+    confirmed: int
+    to_confirm: int
     best_value: float | None
     best_candidate: str | None
     mean_candidate_s: float | None
@@ -271,6 +351,22 @@ class Progress:
     def done(self) -> int:
         """Candidates that ended, in whatever way."""
         return self.measured + self.unstable + self.failed + self.cancelled
+
+
+def check_confirming(exploring: EngineConfig, confirming: EngineConfig) -> None:
+    """Raise `ScreenError` unless the second engine is better than the first."""
+    if confirming.fidelity <= exploring.fidelity:
+        raise ScreenError(
+            f"engine '{confirming.name}' (fidelity {confirming.fidelity}) cannot confirm results "
+            f"of '{exploring.name}' (fidelity {exploring.fidelity}); choose a better one"
+        )
+
+
+def _level_document(config: CampaignConfig, engine: EngineConfig) -> dict[str, Any]:
+    return {
+        "engine": engine.model_dump(mode="json"),
+        "recipe_hash": config.recipe_hash(engine.fingerprint()),
+    }
 
 
 def _store_pool(database: Database, name: str, pool: Pool) -> None:

@@ -122,6 +122,18 @@ def show(
 
 
 @app.command()
+def promote(
+    engine: Annotated[str, typer.Option(help="Engine of higher fidelity, or its YAML.")],
+    name: Name = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the best candidates.")] = 5,
+) -> None:
+    """Queue the best candidates again, with a better engine."""
+    from screening import commands
+
+    commands.promote(name, engine, top)
+
+
+@app.command()
 def retry(
     name: NameGiven,
     candidate: Annotated[Optional[str], typer.Argument(help="Only this candidate.")] = None,

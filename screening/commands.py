@@ -6,7 +6,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from screening import console
-from screening.campaign import Campaign, Status, check_name_is_free, new_name
+from screening.campaign import (
+    Campaign,
+    Status,
+    check_confirming,
+    check_name_is_free,
+    new_name,
+)
 from screening.config import CampaignConfig, load_campaign_config
 from screening.errors import ScreenError
 from screening.settings import Settings
@@ -37,6 +43,11 @@ def submit(
     config = load_campaign_config(target, overrides)
     engine = engine_config(config.engine)
     build_engine(engine)
+    confirming = None
+    if config.confirm is not None:
+        confirming = engine_config(config.confirm.engine)
+        check_confirming(engine, confirming)
+        build_engine(confirming)
     sources = [open_source(spec) for spec in config.sources]
     settings = Settings()
     with open_database(settings) as database:
@@ -55,7 +66,7 @@ def submit(
             return
         from screening.loop import advance
 
-        campaign = Campaign.create(database, name, config, engine, pool)
+        campaign = Campaign.create(database, name, config, engine, pool, confirming)
         advance(campaign)
         console.say(
             f"campaign '{name}': {min(config.budget, len(pool.candidates))} of "
@@ -116,6 +127,29 @@ def retry(name: str, candidate_id: str | None) -> None:
             raise ScreenError(f"{what} of campaign '{name}' has failed; nothing to retry")
         advance(campaign)
         console.say(f"{count} candidates queued again; next: screen work {campaign.name}")
+
+
+def promote(name: str | None, engine_name: str, top: int) -> None:
+    """Send the best candidates of a campaign on to a better engine."""
+    from screening.engine_catalog import build_engine, engine_config
+    from screening.loop import promote as queue
+
+    engine = engine_config(engine_name)
+    build_engine(engine)
+    with open_database(Settings()) as database:
+        campaign = Campaign.open(database, name)
+        _refuse_cancelled(campaign)
+        level = campaign.add_level(engine)
+        queued = queue(campaign, level, top)
+        if not queued:
+            raise ScreenError(
+                f"campaign '{campaign.name}': none of its best {top} candidates is measured and "
+                f"still to be done with '{engine.name}'"
+            )
+        console.say(
+            f"{len(queued)} candidates queued with {engine.name}: {', '.join(queued)}; "
+            f"next: screen work {campaign.name}"
+        )
 
 
 def set_status(name: str, wanted: Status) -> None:

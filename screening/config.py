@@ -18,6 +18,23 @@ from screening.samplers import SamplerConfig
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class ConfirmConfig(BaseModel):
+    """A second, better engine for the best of a campaign.
+
+    Parameters
+    ----------
+    engine
+        Shipped engine, or the path of an engine's YAML; its fidelity must be higher.
+    top
+        How many of the best candidates it computes, once the budget of the first is spent.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    engine: str
+    top: int = Field(gt=0)
+
+
 class CampaignConfig(BaseModel):
     """What a campaign does.
 
@@ -31,6 +48,8 @@ class CampaignConfig(BaseModel):
         Which number is optimised (a key of `screening.objectives.OBJECTIVES`), and which way.
     engine
         Shipped engine, or the path of an engine's YAML.
+    confirm
+        A better engine for the best candidates; None leaves it at one engine.
     recipe
         Scientific settings of the flow; checked against the objective's recipe model.
     sources
@@ -60,6 +79,7 @@ class CampaignConfig(BaseModel):
     objective: str
     direction: Direction = "minimize"
     engine: str
+    confirm: ConfirmConfig | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     sources: list[str] = Field(min_length=1)
     filters: FilterConfig = Field(default_factory=FilterConfig)

@@ -131,6 +131,8 @@ def _progress_line(campaign: Campaign, progress: Progress, elapsed_s: float | No
         f"{progress.queued} queued",
         f"budget {progress.budget}",
     ]
+    if progress.to_confirm:
+        parts.append(f"{progress.confirmed} of {progress.to_confirm} confirmed")
     if progress.best_value is not None:
         objective = campaign.objective
         parts.append(
@@ -180,6 +182,9 @@ def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
         "status": progress.status,
         "finished": progress.exhausted,
         "engine": campaign.engine.name,
+        "confirming_engines": [level.engine.name for level in campaign.levels[1:]],
+        "confirmed": progress.confirmed,
+        "to_confirm": progress.to_confirm,
         "pool": progress.pool,
         "budget": progress.budget,
         "rounds": progress.rounds,
@@ -199,7 +204,9 @@ def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
         return
     table = Table(title=f"{campaign.name}: {campaign.config.description}", show_header=False)
     for key, value in facts.items():
-        table.add_row(key.replace("_", " "), "–" if value is None else _short(value))
+        if isinstance(value, list):
+            value = ", ".join(value)
+        table.add_row(key.replace("_", " "), "–" if value in (None, "") else _short(value))
     _stdout().print(table)
 
 
@@ -239,6 +246,8 @@ def _ranking_table(campaign: Campaign, rows: list[RankedRow], total: int) -> Non
     table.add_column(f"{objective.label} / {objective.unit}", justify="right")
     table.add_column("predicted", justify="right")
     table.add_column("engine")
+    if any(row.exploration_value or row.expected_value for row in rows):
+        table.add_column("of the other engine", justify="right")
     styles = {"measured": "bold", "predicted": "dim", "unstable": "yellow", "failed": "red"}
     for row in rows:
         value = "" if row.value is None else f"{row.value:.3g}"
@@ -252,9 +261,16 @@ def _ranking_table(campaign: Campaign, rows: list[RankedRow], total: int) -> Non
             value,
             _prediction(row, logarithmic=objective.logarithmic),
             row.engine or "",
+            *([_other_engine(row)] if len(table.columns) > 7 else []),
             style=styles[row.outcome],
         )
     _stdout().print(table)
+
+
+def _other_engine(row: RankedRow) -> str:
+    if row.exploration_value is not None:
+        return f"explored {row.exploration_value:.3g}"
+    return "" if row.expected_value is None else f"expected {row.expected_value:.3g}"
 
 
 def _prediction(row: RankedRow, *, logarithmic: bool) -> str:

@@ -2,51 +2,143 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from screening import shipped
 from screening.config import validated
 from screening.errors import ScreenError
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, SETTINGS
 
 if TYPE_CHECKING:
-    from workflows.engines import AseEngine
+    from workflows.engines import Engine
 
 
 class EngineConfig(BaseModel):
-    """One engine's YAML.
+    """What every engine's YAML has.
 
     Parameters
     ----------
     kind
-        Row of `workflows.engines.ENGINE_KINDS`.
+        Row of `CONFIGS` here and of `workflows.engines.ENGINE_KINDS`.
     description, licence
         For people choosing.
-    calculator, arguments, elements, distributions, install_hint, inline_supercells
-        See `workflows.engines.AseEngine`.
+    fidelity
+        Of two results for one crystal, the one of the engine with the higher number is ranked:
+        0 toys, 10 to 19 potentials, 20 and more first principles.
+    elements
+        Chemical symbols it may be given; None for all it knows.
+    inline_supercells
+        See `workflows.engines.Engine`.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
-    kind: str = "ase"
+    kind: str
     description: str = ""
     licence: str = ""
+    fidelity: int = Field(0, ge=0)
+    elements: list[str] | None = None
+    inline_supercells: int = Field(64, ge=0)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what shapes this engine's numbers, versions left out."""
+        raise NotImplementedError
+
+    def engine_fields(self) -> dict[str, Any]:
+        """Return the keyword arguments of the engine's class."""
+        raise NotImplementedError
+
+    def supported_elements(self) -> frozenset[str] | None:
+        """Return the elements it knows; None for any."""
+        return None if self.elements is None else frozenset(self.elements)
+
+
+class AseEngineConfig(EngineConfig):
+    """An ASE calculator inside the worker's process; see `workflows.engines.AseEngine`."""
+
+    kind: Literal["ase"] = "ase"
     calculator: str
     arguments: dict[str, Any] = Field(default_factory=dict)
-    elements: list[str] | None = None
     distributions: list[str] = Field(default_factory=list)
     install_hint: str = ""
-    inline_supercells: int = Field(64, ge=0)
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what shapes this engine's numbers, versions left out."""
         return self.model_dump(mode="json", include={"kind", "calculator", "arguments"})
 
+    def engine_fields(self) -> dict[str, Any]:
+        """Return the keyword arguments of the engine's class."""
+        return self.model_dump(exclude={"kind", "description", "licence", "fidelity"})
+
+
+class DftEngineConfig(EngineConfig):
+    """A DFT program, one process a supercell; see `workflows.dft.engine.DftEngine`."""
+
+    kind: Literal["gpaw", "espresso", "vasp"]
+    inline_supercells: int = Field(0, ge=0)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    retries: list[dict[str, Any]] = Field(default_factory=list)
+    timeout_h: float = Field(24.0, gt=0)
+    force_floor_ev_per_a: float = Field(1e-3, gt=0)
+    stress_floor_gpa: float = Field(0.05, gt=0)
+
+    @model_validator(mode="after")
+    def _fill_in_settings(self) -> Self:
+        model = SETTINGS[self.kind]
+        for changes in self.retries:
+            model.model_validate({**self.settings, **changes})
+        # With all defaults: a later version's defaults must not change a stored campaign.
+        self.settings = model.model_validate(self.settings).model_dump(mode="json")
+        return self
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what shapes this engine's numbers, versions left out."""
+        shaping = {"kind", "settings", "force_floor_ev_per_a", "stress_floor_gpa"}
+        return self.model_dump(mode="json", include=shaping)
+
+    def engine_fields(self) -> dict[str, Any]:
+        """Return the keyword arguments of the engine's class."""
+        fields = self.model_dump(exclude={"kind", "description", "licence", "fidelity"})
+        return {**fields, "program": self.kind}
+
     def supported_elements(self) -> frozenset[str] | None:
-        """Return the elements it knows; None for any."""
-        return None if self.elements is None else frozenset(self.elements)
+        """Return the elements with a pseudopotential and a cut-off, as far as spin allows."""
+        from workflows.dft.programs import load_program
+        from workflows.engines import EngineError
+
+        try:
+            known = load_program(self.kind).known_elements(
+                SETTINGS[self.kind].model_validate(self.settings)
+            )
+        except EngineError as error:
+            raise ScreenError(f"engine '{self.name}': {error}") from None
+        if self.settings["spin"] == "off":
+            known -= set(MAGNETIC_MOMENT_MU_B)
+        return frozenset(known if self.elements is None else known & set(self.elements))
+
+
+CONFIGS: dict[str, type[EngineConfig]] = {
+    "ase": AseEngineConfig,
+    **dict.fromkeys(SETTINGS, DftEngineConfig),
+}
+
+
+def parse_engine(content: Mapping[str, Any], what: str) -> EngineConfig:
+    """Return an engine's configuration from the content of its YAML or its stored form.
+
+    Raises
+    ------
+    ScreenError
+        When its kind is unknown or a field is wrong.
+    """
+    kind = content.get("kind", "ase")
+    if kind not in CONFIGS:
+        raise ScreenError(f"{what}: kind '{kind}' unknown; known: {', '.join(sorted(CONFIGS))}")
+    return validated(CONFIGS[kind], dict(content), what)
 
 
 def engine_config(name_or_path: str) -> EngineConfig:
@@ -57,25 +149,21 @@ def engine_config(name_or_path: str) -> EngineConfig:
     ScreenError
         When the engine is unknown or its YAML is wrong.
     """
-    content = shipped.read("engines", name_or_path)
-    return validated(EngineConfig, content, f"engine '{name_or_path}'")
+    return parse_engine(shipped.read("engines", name_or_path), f"engine '{name_or_path}'")
 
 
-def build_engine(config: EngineConfig) -> AseEngine:
+def build_engine(config: EngineConfig) -> Engine:
     """Return the engine that flows use.
 
     Raises
     ------
     ScreenError
-        When its kind is unknown or its package is not installed.
+        When what it needs is not installed.
     """
+    from screening.objectives import load
     from workflows.engines import ENGINE_KINDS
 
-    if config.kind not in ENGINE_KINDS:
-        known = ", ".join(sorted(ENGINE_KINDS))
-        raise ScreenError(f"engine '{config.name}': kind '{config.kind}' unknown; known: {known}")
-    fields = config.model_dump(exclude={"kind", "description", "licence"})
-    engine = ENGINE_KINDS[config.kind](**fields)
+    engine: Engine = load(ENGINE_KINDS[config.kind])(**config.engine_fields())
     missing = engine.missing()
     if missing is not None:
         raise ScreenError(f"engine '{config.name}' cannot run: {missing}")

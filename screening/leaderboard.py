@@ -31,7 +31,8 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
         When the filter is refused here or by the database.
     """
     picks = {pick["candidate_id"]: pick for pick in campaign.picks()}
-    results = campaign.results()
+    explored = campaign.results()
+    results = best_results(campaign, explored)
     failed = {key for key, pick in picks.items() if pick["state"] == "failed"} - set(results)
     expected = predictions(campaign)
     shown = None if where is None else _matching(campaign, where, set(results))
@@ -42,11 +43,29 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
         if shown is not None and key not in shown:
             continue
         entries.append(
-            _entry(campaign, document, results.get(key), picks.get(key), key in failed)
+            _entry(
+                campaign,
+                document,
+                results.get(key),
+                picks.get(key),
+                expected.get(key),
+                explored.get(key),
+            )
             if key in results or key in failed
             else _predicted(campaign, document, expected.get(key))
         )
     return rank_candidates(entries, campaign.config.direction)
+
+
+def best_results(
+    campaign: Campaign, explored: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return for each candidate the result of the engine of highest fidelity that has one."""
+    best = {key: {**result, "level": campaign.levels[0]} for key, result in explored.items()}
+    for level in sorted(campaign.levels[1:], key=lambda level: level.engine.fidelity):
+        for key, result in campaign.results(level).items():
+            best[key] = {**result, "level": level}
+    return best
 
 
 def check_filter(where: Any) -> None:
@@ -69,7 +88,9 @@ def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) 
     check_filter(where)
     database = campaign.database
     try:
-        query = {"$and": [dict(campaign.result_key), where]}
+        hashes = [level.recipe_hash for level in campaign.levels]
+        mine = {"objective": campaign.objective.name, "recipe_hash": {"$in": hashes}}
+        query = {"$and": [mine, where]}
         measured = {
             each["candidate_id"] for each in database.results.find(query, {"candidate_id": 1})
         }
@@ -88,18 +109,35 @@ def _entry(
     document: dict[str, Any],
     result: dict[str, Any] | None,
     pick: dict[str, Any] | None,
-    failed: bool,
+    expected: tuple[float, float] | None,
+    explored: dict[str, Any] | None,
 ) -> Entry:
+    """Return the entry of a candidate that has a result or failed.
+
+    Parameters
+    ----------
+    expected
+        What the better engine is expected to find, on the model's scale.
+    explored
+        Result of the engine that explores.
+    """
     objective = campaign.objective
     predicted = (pick or {}).get("predicted_mean")
+    level = campaign.levels[0] if result is None else result["level"]
+    confirmed = level is not campaign.levels[0]
     return Entry(
         **_identity(document),
-        outcome="failed" if failed or result is None else result["outcome"],
+        outcome="failed" if result is None else result["outcome"],
         value=None if result is None else result.get(objective.value_field),
         value_error=None if result is None else result.get(objective.error_field),
         predicted_value=None if predicted is None else objective.from_model(predicted),
         predicted_std=(pick or {}).get("predicted_std"),
-        engine=campaign.engine.name if result is None else result.get("engine"),
+        engine=level.engine.name if result is None else result.get("engine"),
+        fidelity=level.engine.fidelity,
+        exploration_value=(explored or {}).get(objective.value_field) if confirmed else None,
+        expected_value=(
+            objective.from_model(expected[0]) if expected and result and not confirmed else None
+        ),
     )
 
 

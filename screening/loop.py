@@ -11,9 +11,10 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from screening.campaign import IN_FLIGHT, Campaign, now
+from screening.campaign import IN_FLIGHT, Campaign, Level, now
 from screening.candidate_flow import candidate_workflow
 from screening.errors import ScreenError
+from screening.leaderboard import ranking
 from screening.observations import feature_matrix, observed
 from screening.predictions import predictions
 from screening.process import is_alive_here, is_dead_here, this_process
@@ -40,9 +41,13 @@ def advance(campaign: Campaign) -> bool:
     try:
         recover(campaign)
         harvest(campaign)
-        if campaign.status == "active" and (propose(campaign) or campaign.is_exhausted()):
-            # Worked out here, where scikit-learn is loaded, so that `screen rank` need not.
-            predictions(campaign)
+        if campaign.status == "active":
+            chosen = propose(campaign)
+            if campaign.awaits_promotion() and campaign.is_explored():
+                promote_configured(campaign)
+            if chosen or campaign.is_exhausted():
+                # Worked out here, where scikit-learn is loaded, so that `screen rank` need not.
+                predictions(campaign)
     finally:
         _give_lease_back(campaign)
     return True
@@ -175,19 +180,22 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
     for key in ("@module", "@class", "@version"):
         document.pop(key, None)
     candidate = campaign.candidate(pick["candidate_id"])
+    level = campaign.level(pick["engine"])
     result = {
         **document,
-        **campaign.result_key,
+        "objective": campaign.objective.name,
+        "recipe_hash": level.recipe_hash,
         "candidate_id": candidate.candidate_id,
         "campaign": campaign.name,
-        "engine": campaign.engine.name,
+        "engine": level.engine.name,
+        "fidelity": level.engine.fidelity,
         "space_group_number": candidate.space_group_number,
         "elements": candidate.elements,
         "n_sites": candidate.n_sites,
         "output_uuid": output_uuid,
         "stored_at": now(),
     }
-    result_id = f"{candidate.candidate_id}/{campaign.objective.name}/{campaign.recipe_hash}"
+    result_id = f"{candidate.candidate_id}/{campaign.objective.name}/{level.recipe_hash}"
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
     _end(
         campaign,
@@ -340,6 +348,7 @@ def _claim(campaign: Campaign, choice: Choice, number: int, this_round: int) -> 
         "_id": f"{campaign.name}/{choice.candidate_id}",
         "campaign": campaign.name,
         "candidate_id": choice.candidate_id,
+        "engine": campaign.engine.name,
         "number": number,
         "round": this_round,
         "state": "claimed",
@@ -362,6 +371,63 @@ def _claim(campaign: Campaign, choice: Choice, number: int, this_round: int) -> 
     return True
 
 
+def promote_configured(campaign: Campaign) -> None:
+    """Send the best candidates on to the engine that the campaign's configuration names."""
+    confirm = campaign.config.confirm
+    if confirm is None or len(campaign.levels) < 2:
+        return
+    promote(campaign, campaign.levels[1], confirm.top)
+    campaign.database.campaigns.update_one({"_id": campaign.name}, {"$set": {"promoted": True}})
+
+
+def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
+    """Queue the best candidates for a better engine; return their ids.
+
+    The best `top` by the ranking are taken, whether measured by the engine that explores or
+    confirmed already; those that the better engine has done, has in work or cannot take are not
+    queued.
+    """
+    from pymongo.errors import DuplicateKeyError
+
+    done = set(campaign.results(level))
+    supported = level.engine.supported_elements()
+    number = sum(pick["engine"] == level.engine.name for pick in campaign.confirmation_picks())
+    queued: list[str] = []
+    best = [row for row in ranking(campaign) if row.outcome == "measured"][:top]
+    for row in best:
+        if row.candidate_id in done:
+            continue
+        elements = set(campaign.candidate(row.candidate_id).elements)
+        if supported is not None and not elements <= supported:
+            continue
+        pick = {
+            "_id": f"{campaign.name}/{row.candidate_id}/{level.engine.name}",
+            "campaign": campaign.name,
+            "candidate_id": row.candidate_id,
+            "engine": level.engine.name,
+            "number": number + len(queued) + 1,
+            "round": 0,
+            "state": "claimed",
+            "reason": f"promoted: rank {row.rank} with {row.engine}",
+            "predicted_mean": None,
+            "predicted_std": None,
+            "acquisition": None,
+            "probability_feasible": None,
+            "rank": row.rank,
+            "fitted_on": 0,
+            "attempts": 1,
+            "lost": 0,
+            "claimed_at": now(),
+        }
+        try:
+            campaign.database.picks.insert_one(pick)
+        except DuplicateKeyError:
+            continue
+        _submit(campaign, pick)
+        queued.append(row.candidate_id)
+    return queued
+
+
 def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:
     """Queue a claimed pick's workflow, unless an earlier try already did."""
     launchpad = campaign.database.launchpad
@@ -377,7 +443,7 @@ def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:
         workflow = candidate_workflow(
             candidate,
             campaign.config,
-            campaign.engine,
+            campaign.level(pick["engine"]).engine,
             {"campaign": campaign.name, "pick": pick["_id"]},
             priority=-pick["number"],
         )

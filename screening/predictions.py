@@ -1,4 +1,4 @@
-"""What the surrogate expects of every candidate without a result.
+"""What the surrogate expects of every candidate that the best engine has not computed.
 
 Refitted whenever the results have changed and kept in ``predictions``, one document a campaign,
 with a fingerprint of the data it was fitted on: a ranking that finds it fresh need not load
@@ -11,6 +11,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from screening.fidelity import Difference, corrected, difference
 from screening.observations import feature_matrix, observed
 
 if TYPE_CHECKING:
@@ -24,36 +25,48 @@ UNAUTHORIZED = 13
 def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
     """Return mean and standard deviation on the objective's model scale, by candidate id.
 
-    Empty while fewer than two candidates have a value.
+    For candidates without a result; once a better engine has confirmed enough of them, what that
+    engine would find, also for candidates that only the exploring engine has computed.  Empty
+    while fewer than two candidates have a value.
     """
     features = campaign.pool_features()
     observations = observed(campaign, features, campaign.picks())
+    seen = difference(campaign, features)
     known = {*observations.ids, *observations.infeasible_ids}
     wanted = [each for each in features if each not in known]
-    if len(observations.ids) < 2 or not wanted:
+    if len(observations.ids) < 2 or not (wanted or seen):
         return {}
-    fingerprint = _fingerprint(campaign, observations, wanted)
+    fingerprint = _fingerprint(campaign, observations, wanted, seen)
     kept = campaign.database.predictions.find_one({"_id": campaign.name})
     if kept is not None and kept["fingerprint"] == fingerprint:
         return dict(
             zip(kept["candidate_ids"], zip(kept["mean"], kept["std"], strict=True), strict=True)
         )
-    from screening.surrogate import fit_predict
+    expected: dict[str, tuple[float, float]] = {}
+    if wanted:
+        from screening.surrogate import fit_predict
 
-    mean, std = fit_predict(
-        campaign.config.sampler.surrogate,
-        observations.features,
-        observations.values,
-        observations.value_std,
-        feature_matrix(features, wanted),
-        campaign.config.seed,
-    )
-    means, stds = [float(each) for each in mean], [float(each) for each in std]
-    _keep(campaign, fingerprint, wanted, means, stds)
-    return dict(zip(wanted, zip(means, stds, strict=True), strict=True))
+        mean, std = fit_predict(
+            campaign.config.sampler.surrogate,
+            observations.features,
+            observations.values,
+            observations.value_std,
+            feature_matrix(features, wanted),
+            campaign.config.seed,
+        )
+        expected = {
+            key: (float(one), float(other))
+            for key, one, other in zip(wanted, mean, std, strict=True)
+        }
+    if seen is not None:
+        expected = corrected(campaign, features, seen, expected)
+    _keep(campaign, fingerprint, expected)
+    return expected
 
 
-def _fingerprint(campaign: Campaign, observations: Observations, wanted: list[str]) -> str:
+def _fingerprint(
+    campaign: Campaign, observations: Observations, wanted: list[str], seen: Difference | None
+) -> str:
     content = [
         campaign.config.sampler.surrogate.model_dump(),
         campaign.config.seed,
@@ -61,16 +74,20 @@ def _fingerprint(campaign: Campaign, observations: Observations, wanted: list[st
         observations.values.tolist(),
         [] if observations.value_std is None else observations.value_std.tolist(),
         wanted,
+        [] if seen is None else [seen.ids, seen.values.tolist(), sorted(seen.confirmed)],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _keep(
-    campaign: Campaign, fingerprint: str, ids: list[str], mean: list[float], std: list[float]
-) -> None:
+def _keep(campaign: Campaign, fingerprint: str, expected: dict[str, tuple[float, float]]) -> None:
     from pymongo.errors import OperationFailure
 
-    document = {"fingerprint": fingerprint, "candidate_ids": ids, "mean": mean, "std": std}
+    document = {
+        "fingerprint": fingerprint,
+        "candidate_ids": list(expected),
+        "mean": [mean for mean, _ in expected.values()],
+        "std": [std for _, std in expected.values()],
+    }
     try:
         campaign.database.predictions.replace_one({"_id": campaign.name}, document, upsert=True)
     except OperationFailure as error:

@@ -37,6 +37,12 @@ class Entry:
         Standard deviation of the prediction in the objective's model space.
     engine : str or None
         What computed the value.
+    exploration_value : float or None
+        What the engine that explores had found, where a better engine computed the value.
+    expected_value : float or None
+        What the better engine is expected to find, where only a cheaper one computed the value.
+    fidelity : int or None
+        Of the engine.
     """
 
     candidate_id: str
@@ -49,6 +55,9 @@ class Entry:
     predicted_value: float | None = None
     predicted_std: float | None = None
     engine: str | None = None
+    exploration_value: float | None = None
+    expected_value: float | None = None
+    fidelity: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +70,21 @@ class RankedRow(Entry):
 def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[RankedRow]:
     """Order candidates from best to worst.
 
-    Measured ones stand by their value and predicted ones among them by their prediction; after
+    Measured ones stand by their value and predicted ones among them by their prediction; where
+    some are measured with a better engine, the others stand by what it is expected to find, if
+    that is known.  After
     them come those without a prediction, the unstable and the failed. Ties go by candidate id.
     """
     sign = 1.0 if direction == "minimize" else -1.0
+    entries = list(entries)
+    highest = max(
+        (entry.fidelity or 0 for entry in entries if entry.outcome == "measured"), default=0
+    )
 
     def key(entry: Entry) -> tuple[int, float, str]:
         number = entry.value if entry.outcome == "measured" else entry.predicted_value
+        if entry.expected_value is not None and (entry.fidelity or 0) < highest:
+            number = entry.expected_value
         block = _BLOCKS[entry.outcome]
         if block > 0:
             return block, 0.0, entry.candidate_id
@@ -108,6 +125,9 @@ def as_records(
             f"predicted_{value_field}": row.predicted_value,
             std_field: row.predicted_std,
             "engine": row.engine,
+            "fidelity": row.fidelity,
+            f"exploration_{value_field}": row.exploration_value,
+            f"expected_{value_field}": row.expected_value,
         }
         for row in rows
     ]

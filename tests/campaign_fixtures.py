@@ -169,7 +169,8 @@ def new_campaign(toy, database):
     def create(name: str = "toy-1", pool: int = 8, **changes: Any) -> Campaign:
         config = CampaignConfig.model_validate(toy_content(**changes))
         engine = engine_config(config.engine)
-        return Campaign.create(database, name, config, engine, toy_pool(pool))
+        confirming = config.confirm and engine_config(config.confirm.engine)
+        return Campaign.create(database, name, config, engine, toy_pool(pool), confirming)
 
     return create
 

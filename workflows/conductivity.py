@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jobflow import Flow, Maker, Response, job
 
+from workflows.dielectric import DielectricMaker
 from workflows.documents import (
+    DielectricDocument,
     MeshConductivity,
     PhononDocument,
     RelaxationDocument,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from phono3py import Phono3py
     from pymatgen.core import Structure
 
-    from workflows.engines import AseEngine
+    from workflows.engines import Engine
     from workflows.lattice_dynamics.third_order import ThirdOrderPlan
 
 ROOM_TEMPERATURE_K = 300.0
@@ -48,7 +50,7 @@ class ConductivityMaker(Maker):
         Temperatures, q-meshes, scattering.
     """
 
-    engine: AseEngine
+    engine: Engine
     name: str = "conductivity"
     third_order: ThirdOrderRecipe = field(default_factory=ThirdOrderRecipe)
     transport: TransportRecipe = field(default_factory=TransportRecipe)
@@ -165,6 +167,7 @@ class ConductivityMaker(Maker):
             meshes=meshes,
             isotope_scattering=recipe.isotopes,
             nac=phonons.nac,
+            nac_source=phonons.nac_source,
             solver="rta",
             gruneisen_rms=gruneisen,
             third_order_route=self.third_order.route,
@@ -248,18 +251,34 @@ class ThermalConductivityMaker(Maker):
         Settings of all steps.
     """
 
-    engine: AseEngine
+    engine: Engine
     name: str = "thermal conductivity"
     recipe: ThermalConductivityRecipe = field(default_factory=ThermalConductivityRecipe)
 
-    def make(self, structure: Structure) -> Flow:
-        """Return the flow; its output is a `ThermalConductivityDocument`."""
+    def make(self, structure: Structure, dielectric: DielectricDocument | None = None) -> Flow:
+        """Return the flow; its output is a `ThermalConductivityDocument`.
+
+        Parameters
+        ----------
+        structure
+            Primitive cell.
+        dielectric
+            Known Born charges and ε∞; None lets the engine compute them where it can.
+        """
         relaxation_maker, phonon_maker, conductivity_maker = self._makers()
         relaxation = relaxation_maker.make(structure)
-        phonons = phonon_maker.make(relaxation.output.structure)
+        jobs = [relaxation]
+        tensors: Any = dielectric
+        if self.recipe.nac == "off":
+            tensors = None
+        elif tensors is None and self.engine.gives_dielectric and _has_dipoles(structure):
+            response = DielectricMaker(self.engine).make(relaxation.output.structure)
+            jobs.append(response)
+            tensors = response.output
+        phonons = phonon_maker.make(relaxation.output.structure, tensors)
         conductivity = conductivity_maker.make(relaxation.output, phonons.output)
         return Flow(
-            [relaxation, phonons, conductivity],
+            [*jobs, phonons, conductivity],
             output=conductivity.output,
             name=f"{self.name} {structure.reduced_formula}",
         )
@@ -279,6 +298,12 @@ class ThermalConductivityMaker(Maker):
                 self.engine, third_order=recipe.third_order, transport=recipe.transport
             ),
         )
+
+
+def _has_dipoles(structure: Structure) -> bool:
+    # In a crystal of one element with inversion symmetry between its atoms Born charges vanish;
+    # in the other elemental crystals they are tiny.
+    return len(structure.composition.elements) > 1
 
 
 def _mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int, int]]:

@@ -70,6 +70,32 @@ class RelaxationDocument(Document):
     provenance: Provenance
 
 
+class DielectricDocument(Document):
+    """Born effective charges and electronic dielectric tensor of a primitive cell.
+
+    Parameters
+    ----------
+    structure
+        Cell whose Cartesian frame and order of sites the tensors refer to.
+    born_charges_e
+        Shape (atoms, 3, 3), first index the polarisation, second the displacement; None where the
+        crystal has none, as a metal.
+    dielectric_tensor
+        ε∞, shape (3, 3).
+    source
+        Engine that computed them, or the database they came with.
+    reason
+        Why there are none.
+    """
+
+    structure: Structure
+    born_charges_e: list[list[list[float]]] | None = None
+    dielectric_tensor: list[list[float]] | None = None
+    source: str
+    reason: str = ""
+    wall_s: float = 0.0
+
+
 class SpectrumDocument(Document):
     """Curves of a phonon calculation, kept out of the result document because of their size."""
 
@@ -99,6 +125,8 @@ class PhononDocument(Document):
     displacement_distance_a: float
     nac: bool
     """Whether the non-analytical term correction (Born charges) was applied."""
+    nac_source: str | None = None
+    """Engine or database that the Born charges came from."""
     cost: StepCost
     provenance: Provenance
     spectrum: dict[str, Any] | SpectrumDocument
@@ -151,6 +179,9 @@ class ThermalConductivityDocument(Document):
     meshes: list[MeshConductivity] = Field(default_factory=list)
     isotope_scattering: bool | None = None
     nac: bool | None = None
+    """Whether the non-analytical term correction (Born charges) was applied."""
+    nac_source: str | None = None
+    """Engine or database that the Born charges came from."""
     solver: str | None = None
     gruneisen_rms: float | None = None
     """Root mean square of the mode Grüneisen parameters, weighted by heat capacity at 300 K."""

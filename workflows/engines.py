@@ -12,22 +12,22 @@ import importlib
 import importlib.util
 import json
 import platform
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from monty.json import MSONable
 
-from workflows.documents import Provenance, RelaxationDocument, StepCost
+from workflows.documents import Provenance
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
+    from workflows.documents import DielectricDocument, RelaxationDocument
     from workflows.recipes import RelaxationRecipe
 
 EV_PER_A3_IN_GPA = 160.21766208
@@ -49,10 +49,13 @@ class Engine(Protocol):
         Lists of at most this many supercells are computed inside the job that needs them.
         Longer lists become jobs of this size, so that a restart repeats at most one of them;
         0 gives every supercell its own job (DFT).
+    gives_dielectric
+        Whether `dielectric` can be asked for.
     """
 
     name: str
     inline_supercells: int
+    gives_dielectric: bool
 
     def refusal(self, elements: Iterable[str]) -> str | None:
         """Return why this engine cannot take these elements, or None."""
@@ -65,6 +68,9 @@ class Engine(Protocol):
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
+
+    def dielectric(self, structure: Structure) -> DielectricDocument:
+        """Return Born charges and ε∞ of a relaxed primitive cell, or why there are none."""
 
     def provenance(self) -> Provenance:
         """Return the engine's identity for the result document."""
@@ -99,6 +105,7 @@ class AseEngine(MSONable):
     distributions: list[str] = field(default_factory=lambda: ["ase"])
     install_hint: str = ""
     inline_supercells: int = 64
+    gives_dielectric: ClassVar[bool] = False
 
     def refusal(self, elements: Iterable[str]) -> str | None:
         """Return why this engine cannot take these elements, or None."""
@@ -124,45 +131,9 @@ class AseEngine(MSONable):
         EngineError
             When forces and stress are not below tolerance within `recipe.max_steps`.
         """
-        from ase.constraints import FixSymmetry
-        from ase.filters import FrechetCellFilter
-        from ase.optimize import BFGS
-        from pymatgen.io.ase import AseAtomsAdaptor
-        from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+        from workflows.relaxing import relax_with
 
-        started = time.perf_counter()
-        atoms = AseAtomsAdaptor.get_atoms(structure)
-        atoms.calc = self._calculator()
-        atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3))
-        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)  # type: ignore[arg-type]  # ASE takes filters
-        converged = optimizer.run(fmax=recipe.force_tolerance_ev_per_a, steps=recipe.max_steps)
-        max_force = float(np.abs(atoms.get_forces()).max())
-        max_stress_gpa = float(np.abs(atoms.get_stress()).max() * EV_PER_A3_IN_GPA)
-        if not converged:
-            raise EngineError(
-                f"{structure.reduced_formula}: not relaxed by '{self.name}' after "
-                f"{recipe.max_steps} steps "
-                f"(largest force {max_force:.2g} eV/Å, stress {max_stress_gpa:.2g} GPa); "
-                "raise max_steps or check the structure"
-            )
-        atoms.set_constraint()
-        relaxed = AseAtomsAdaptor.get_structure(atoms)
-        return RelaxationDocument(
-            structure=relaxed,
-            energy_ev_per_atom=float(atoms.get_potential_energy()) / len(atoms),
-            volume_a3_per_atom=relaxed.volume / len(relaxed),
-            initial_volume_a3_per_atom=structure.volume / len(structure),
-            max_force_ev_per_a=max_force,
-            max_stress_gpa=max_stress_gpa,
-            steps=int(optimizer.nsteps),
-            space_group_number=SpacegroupAnalyzer(relaxed, 1e-3).get_space_group_number(),
-            cost=StepCost(
-                step="relaxation",
-                force_calls=int(optimizer.nsteps) + 1,
-                wall_s=time.perf_counter() - started,
-            ),
-            provenance=self.provenance(),
-        )
+        return relax_with(self._calculator(), structure, recipe, self.provenance())
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
@@ -181,6 +152,10 @@ class AseEngine(MSONable):
             forces.append(force)
         return forces
 
+    def dielectric(self, structure: Structure) -> DielectricDocument:
+        """Raise `EngineError`: potentials know no electrons."""
+        raise EngineError(f"engine '{self.name}' gives no Born charges")
+
     def provenance(self) -> Provenance:
         """Return the engine's identity for the result document."""
         return Provenance(
@@ -197,7 +172,13 @@ class AseEngine(MSONable):
         return _load_calculator(self.calculator, json.dumps(self.arguments, sort_keys=True))
 
 
-ENGINE_KINDS: dict[str, type[AseEngine]] = {"ase": AseEngine}
+ENGINE_KINDS: dict[str, str] = {
+    "ase": "workflows.engines.AseEngine",
+    "gpaw": "workflows.dft.engine.DftEngine",
+    "espresso": "workflows.dft.engine.DftEngine",
+    "vasp": "workflows.dft.engine.DftEngine",
+}
+"""Kind in an engine's YAML → import path of its class."""
 
 
 @functools.lru_cache(maxsize=2)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from workflows.engines import AseEngine
+    from workflows.engines import Engine
 
 
 class DisplacementMaker(Protocol):
     """A Maker that knows, for any crystal, the displaced supercells it needs forces on."""
 
-    engine: AseEngine
+    engine: Engine
     name: str
 
     def supercells(self, structure: Structure) -> list[Structure]:

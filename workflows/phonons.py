@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Maker, Response, job
 
-from workflows.documents import PhononDocument, StepCost
+from workflows.documents import DielectricDocument, PhononDocument, StepCost
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import harmonic
 from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from phonopy import Phonopy
     from pymatgen.core import Structure
 
-    from workflows.engines import AseEngine
+    from workflows.engines import Engine
 
 
 @dataclass
@@ -33,13 +33,16 @@ class PhononMaker(Maker):
         Supercell, displacement, stability threshold.
     """
 
-    engine: AseEngine
+    engine: Engine
     name: str = "phonons"
     recipe: PhononRecipe = field(default_factory=PhononRecipe)
 
     @job(output_schema=PhononDocument, data=["spectrum", "phonopy_params"])
     def make(
-        self, structure: Structure, chunks: list[dict[str, Any]] | None = None
+        self,
+        structure: Structure,
+        dielectric: DielectricDocument | None = None,
+        chunks: list[dict[str, Any]] | None = None,
     ) -> PhononDocument | Response[PhononDocument]:
         """Compute forces, force constants, stability, density of states and bands.
 
@@ -47,6 +50,8 @@ class PhononMaker(Maker):
         ----------
         structure
             Relaxed crystal.
+        dielectric
+            Born charges and ε∞, for the non-analytical term correction.
         chunks
             Forces computed by other jobs; None computes them here, or queues those jobs.
         """
@@ -55,10 +60,14 @@ class PhononMaker(Maker):
         supercells = harmonic.harmonic_supercells(model)
         if chunks is None and len(supercells) > self.engine.inline_supercells:
             return queue_forces(
-                self, structure, len(supercells), lambda chunks: self.make(structure, chunks)
+                self,
+                structure,
+                len(supercells),
+                lambda chunks: self.make(structure, dielectric, chunks),
             )
         forces, elsewhere_s = joined(chunks) if chunks else (self.engine.forces(supercells), 0.0)
         drift = harmonic.set_harmonic_forces(model, forces)
+        harmonic.add_dielectric(model, dielectric)
         gate = harmonic.stability(model, self.recipe.stability_mesh_length_a)
         return PhononDocument(
             stable=gate.min_frequency_thz >= self.recipe.stability_threshold_thz,
@@ -71,6 +80,7 @@ class PhononMaker(Maker):
             supercell_atoms=len(model.supercell),
             displacement_distance_a=self.recipe.distance_a,
             nac=model.nac_params is not None,
+            nac_source=dielectric.source if dielectric and dielectric.born_charges_e else None,
             cost=StepCost(
                 step=self.name,
                 force_calls=len(supercells),

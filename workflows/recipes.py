@@ -98,6 +98,9 @@ class TransportRecipe(Recipe):
 class ThermalConductivityRecipe(Recipe):
     """Everything between a crystal and its lattice thermal conductivity."""
 
+    nac: Literal["auto", "off"] = "auto"
+    """Non-analytical term correction: ``auto`` applies it wherever Born charges are known, from
+    the source of the crystal or from an engine that computes them."""
     relaxation: RelaxationRecipe = RelaxationRecipe()
     phonons: PhononRecipe = PhononRecipe()
     third_order: ThirdOrderRecipe = ThirdOrderRecipe()

@@ -13,7 +13,7 @@ from workflows.recipes import RelaxationRecipe
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from workflows.engines import AseEngine
+    from workflows.engines import Engine
 
 
 @dataclass
@@ -28,7 +28,7 @@ class RelaxationMaker(Maker):
         Tolerances.
     """
 
-    engine: AseEngine
+    engine: Engine
     name: str = "relaxation"
     recipe: RelaxationRecipe = field(default_factory=RelaxationRecipe)
 

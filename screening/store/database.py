@@ -28,9 +28,10 @@ INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {
         ([("campaigns", 1)], False),
         ([("elements", 1)], False),
     ],
-    # The budget is kept by this uniqueness: a campaign has one pick of each number, 1 to budget.
+    # The budget is kept by this uniqueness: a campaign has one pick of each number, 1 to budget,
+    # for each of its engines.
     "picks": [
-        ([("campaign", 1), ("number", 1)], True),
+        ([("campaign", 1), ("engine", 1), ("number", 1)], True),
         ([("campaign", 1), ("state", 1)], False),
         ([("candidate_id", 1)], False),
     ],

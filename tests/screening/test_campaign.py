@@ -17,6 +17,7 @@ def add_pick(campaign, number, candidate_id, state, **fields):
             "_id": f"{campaign.name}/{candidate_id}",
             "campaign": campaign.name,
             "candidate_id": candidate_id,
+            "engine": campaign.engine.name,
             "number": number,
             "round": (number + 1) // 2,
             "state": state,

@@ -34,6 +34,7 @@ def add(campaign, candidate_id, outcome, value=None, pick_state=None, **pick):
             "_id": f"{campaign.name}/{candidate_id}",
             "campaign": campaign.name,
             "candidate_id": candidate_id,
+            "engine": campaign.engine.name,
             "number": number,
             "round": 1,
             "state": pick_state or outcome,

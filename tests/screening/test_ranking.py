@@ -55,6 +55,9 @@ def test_records_name_their_units():
         "predicted_kappa_300k_w_per_m_k": None,
         "predicted_log10_std": 0.2,
         "engine": "emt",
+        "fidelity": None,
+        "exploration_kappa_300k_w_per_m_k": None,
+        "expected_kappa_300k_w_per_m_k": None,
     }
     [record] = as_records(rows, *fields, log=False)
     assert record["predicted_kappa_300k_w_per_m_k_std"] == 0.2

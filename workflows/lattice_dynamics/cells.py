@@ -128,6 +128,26 @@ def _keeps_point_group(divisions: NDArray[np.int64], rotations: NDArray[np.int64
     return True
 
 
+def has_free_positions(cell: PhonopyAtoms) -> bool:
+    """Return whether atoms can move, or forces act on them, without breaking the symmetry."""
+    from phonopy.structure.symmetry import Symmetry
+
+    operations = Symmetry(cell, symprec=SYMPREC_A).symmetry_operations
+    rotations, translations = operations["rotations"], operations["translations"]
+    positions = cell.scaled_positions
+    # A field of arbitrary vectors keeps only its invariant part when averaged over the group.
+    field = np.random.default_rng(0).normal(size=positions.shape)
+    average = np.zeros_like(field)
+    for rotation, translation in zip(rotations, translations, strict=True):
+        moved = positions @ rotation.T + translation
+        apart = moved[:, np.newaxis] - positions
+        image = np.argmin(np.abs(apart - np.rint(apart)).sum(axis=-1), axis=1)
+        average[image] += field @ rotation.T
+    average /= len(rotations)
+    # The rigid shift of a polar crystal is no relaxation.
+    return bool(np.abs(average - average.mean(axis=0)).max() > 1e-6)
+
+
 def phonopy_cell(structure: Structure) -> PhonopyAtoms:
     """Return a pymatgen structure as phonopy's cell."""
     from phonopy.structure.atoms import PhonopyAtoms

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflows.lattice_dynamics.cells import SYMPREC_A, Centring, phonopy_cell, pymatgen_cell
+from workflows.lattice_dynamics.cells import (
+    SYMPREC_A,
+    Centring,
+    has_free_positions,
+    phonopy_cell,
+    pymatgen_cell,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,12 +37,19 @@ class ThirdOrderPlan:
         What was asked for.
     basis_size
         Unknowns of the symfc fit; None for finite displacements.
+    pairs
+        Number of random pairs; None for finite displacements.
+    undisplaced
+        Whether the perfect supercell is computed too, before all others: where symmetry lets
+        atoms move, forces that relaxation has left are even in u, as what is fitted, and must be
+        taken off.
     """
 
     model: Phono3py
     recipe: ThirdOrderRecipe
     basis_size: int | None = None
     pairs: int | None = None
+    undisplaced: bool = False
 
 
 def plan_third_order(
@@ -71,7 +84,7 @@ def plan_third_order(
         is_plusminus=True,
         random_seed=recipe.seed,
     )
-    return ThirdOrderPlan(model, recipe, basis_size, pairs)
+    return ThirdOrderPlan(model, recipe, basis_size, pairs, has_free_positions(model.primitive))
 
 
 def third_order_supercells(plan: ThirdOrderPlan) -> list[Structure]:
@@ -79,9 +92,9 @@ def third_order_supercells(plan: ThirdOrderPlan) -> list[Structure]:
 
     Pairs beyond a finite-displacement cut-off are not computed and left out.
     """
-    return [
-        pymatgen_cell(cell) for cell in plan.model.supercells_with_displacements if cell is not None
-    ]
+    displaced = [each for each in plan.model.supercells_with_displacements if each is not None]
+    cells = [plan.model.supercell, *displaced] if plan.undisplaced else displaced
+    return [pymatgen_cell(cell) for cell in cells]
 
 
 @dataclass(frozen=True)
@@ -106,6 +119,9 @@ class ThirdOrderForceConstants:
 def set_third_order_forces(plan: ThirdOrderPlan, forces: Sequence[NDArray[np.float64]]) -> None:
     """Attach `forces`, in the order of `third_order_supercells`, to the plan's model."""
     cells = plan.model.supercells_with_displacements
+    if plan.undisplaced:
+        residual, *displaced = forces
+        forces = [force - residual for force in displaced]
     given = iter(forces)
     zeros = np.zeros((len(plan.model.supercell), 3))
     # phono3py wants a row for every pair; one left out by the cut-off does not enter the fit.

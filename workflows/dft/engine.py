@@ -1,0 +1,200 @@
+"""DFT programs as engines: one process a calculation, retried with safer settings."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+from monty.json import MSONable
+
+from workflows.dft.execution import ProgramFailure, scratch_folder
+from workflows.dft.programs import Dielectric, Metal, Program, Purpose, SinglePoint, load_program
+from workflows.dft.settings import SETTINGS, DftSettings
+from workflows.documents import DielectricDocument, Provenance, RelaxationDocument
+from workflows.engines import EngineError, package_versions
+from workflows.relaxing import relax_with
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pymatgen.core import Structure
+
+    from workflows.recipes import RelaxationRecipe
+
+
+@dataclass
+class DftEngine(MSONable):
+    """A DFT program that runs as a process of its own, one process a supercell.
+
+    Parameters
+    ----------
+    name
+        Name of the engine.
+    program
+        Row of `workflows.dft.programs.PROGRAMS`.
+    settings
+        Fields of the program's model in `workflows.dft.settings`.
+    retries
+        Changes of the settings for a second, third, … attempt after a run that crashed or did
+        not converge.  Changes must be safer, not coarser: they are recorded but not ranked by.
+    timeout_h
+        Time limit of one calculation.
+    force_floor_ev_per_a, stress_floor_gpa
+        Noise of the program: relaxation asks for no smaller forces and stress.
+    elements
+        Chemical symbols to take; None takes all that have a pseudopotential.
+    inline_supercells
+        See `workflows.engines.Engine`.
+    """
+
+    name: str
+    program: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    retries: list[dict[str, Any]] = field(default_factory=list)
+    timeout_h: float = 24.0
+    force_floor_ev_per_a: float = 1e-3
+    stress_floor_gpa: float = 0.05
+    elements: list[str] | None = None
+    inline_supercells: int = 0
+    gives_dielectric: ClassVar[bool] = True
+
+    def refusal(self, elements: Iterable[str]) -> str | None:
+        """Return why this engine cannot take these elements, or None."""
+        known = self._program().known_elements(self._settings())
+        if self.elements is not None:
+            known &= set(self.elements)
+        unknown = set(elements) - known
+        if not unknown:
+            return None
+        listed = ", ".join(sorted(unknown))
+        return f"engine '{self.name}' has no pseudopotential with a cut-off for {listed}"
+
+    def missing(self) -> str | None:
+        """Return what must be installed before this engine can run, or None."""
+        return self._program().missing()
+
+    def relax(self, structure: Structure, recipe: RelaxationRecipe) -> RelaxationDocument:
+        """Relax cell and positions under the crystal's own symmetry.
+
+        Raises
+        ------
+        EngineError
+            When a calculation fails for good or the cell does not relax.
+        """
+        return relax_with(
+            _ProgramCalculator(self),
+            structure,
+            recipe,
+            self.provenance(),
+            force_floor_ev_per_a=self.force_floor_ev_per_a,
+            stress_floor_gpa=self.stress_floor_gpa,
+        )
+
+    def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
+        """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å.
+
+        Raises
+        ------
+        EngineError
+            When all attempts failed; the end of the program's output is its cause.
+        """
+        forces = []
+        for supercell in supercells:
+            force = self.single_point(supercell, "forces").forces_ev_per_a
+            if force.shape != (len(supercell), 3) or not np.isfinite(force).all():
+                raise EngineError(
+                    f"{supercell.reduced_formula}: '{self.name}' returned a force that is no number"
+                )
+            forces.append(force)
+        return forces
+
+    def single_point(self, structure: Structure, purpose: Purpose) -> SinglePoint:
+        """Return one self-consistent calculation, retried with safer settings."""
+
+        def run(settings: DftSettings, folder: Any, timeout_s: float) -> SinglePoint:
+            return self._program().single_point(structure, settings, purpose, folder, timeout_s)
+
+        point: SinglePoint = self._attempt(structure, run)
+        return point
+
+    def dielectric(self, structure: Structure) -> DielectricDocument:
+        """Return Born charges and ε∞ of a relaxed primitive cell, or why there are none."""
+        started = time.perf_counter()
+
+        def run(settings: DftSettings, folder: Any, timeout_s: float) -> Dielectric:
+            return self._program().dielectric(structure, settings, folder, timeout_s)
+
+        document = DielectricDocument(structure=structure, source=self.name)
+        try:
+            found: Dielectric = self._attempt(structure, run)
+        except Metal as metal:
+            document.reason = f"no gap: {metal}"
+        else:
+            document.born_charges_e = found.born_charges.tolist()
+            document.dielectric_tensor = found.dielectric_tensor.tolist()
+        document.wall_s = time.perf_counter() - started
+        return document
+
+    def provenance(self) -> Provenance:
+        """Return the engine's identity for the result document."""
+        return Provenance(
+            engine=self.name,
+            calculator=self.program,
+            arguments=self._settings().model_dump(mode="json"),
+            versions={
+                **package_versions(("ase", "phonopy", "phono3py", "symfc", "numpy")),
+                **self._program().versions(),
+            },
+            hostname=platform.node(),
+        )
+
+    def _attempt(self, structure: Structure, run: Any) -> Any:
+        failures: list[ProgramFailure] = []
+        for changes in ({}, *self.retries):
+            settings = self._settings(changes)
+            with scratch_folder() as folder:
+                try:
+                    return run(settings, folder, self.timeout_h * 3600)
+                except ProgramFailure as failure:
+                    failures.append(failure)
+        reasons = "; ".join(failure.reason for failure in failures)
+        # From the last failure, so that the end of its output stands in the stored traceback.
+        raise EngineError(
+            f"{structure.reduced_formula}: '{self.name}' failed {len(failures)} times: {reasons}"
+        ) from failures[-1]
+
+    def _settings(self, changes: dict[str, Any] | None = None) -> DftSettings:
+        return SETTINGS[self.program].model_validate({**self.settings, **(changes or {})})
+
+    def _program(self) -> Program:
+        return load_program(self.program)
+
+
+class _ProgramCalculator(Calculator):
+    """An engine's single points as an ASE calculator, for ASE's optimisers."""
+
+    implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012 - ASE's own attribute
+
+    def __init__(self, engine: DftEngine) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.engine = engine
+
+    def calculate(
+        self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
+    ) -> None:
+        """Run one single point."""
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        bare: Any = atoms.copy()
+        bare.set_constraint()
+        point = self.engine.single_point(AseAtomsAdaptor.get_structure(bare), "relaxation")
+        self.results = {
+            "energy": point.energy_ev,
+            "forces": point.forces_ev_per_a,
+            "stress": point.stress_ev_per_a3,
+        }

@@ -1,0 +1,270 @@
+"""Quantum ESPRESSO: pw.x for forces and stress, ph.x for Born charges and ε∞.
+
+P. Giannozzi et al., J. Phys.: Condens. Matter 29, 465901 (2017).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workflows.dft.execution import ProgramFailure, run_program, tail
+from workflows.dft.programs import Dielectric, Metal, Purpose, SinglePoint
+from workflows.dft.pseudopotentials import RYDBERG_EV, Pseudopotential, read_library
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, EspressoSettings, k_mesh
+from workflows.engines import EngineError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+DISTRIBUTIONS = ("ase",)
+COMMAND_VARIABLE = "SCREEN_ESPRESSO_COMMAND"
+"""Environment variable: what to put before pw.x and ph.x, as in ``mpirun -np 8``."""
+LIBRARY_VARIABLE = "SCREEN_PSEUDOPOTENTIALS"
+"""Environment variable: folder of UPF files."""
+
+
+def missing() -> str | None:
+    """Return what must be installed or set before pw.x can run, or None."""
+    absent = [program for program in ("pw.x", "ph.x") if shutil.which(program) is None]
+    if absent:
+        return (
+            f"{' and '.join(absent)} not on PATH; on Debian run: apt-get install quantum-espresso"
+        )
+    if LIBRARY_VARIABLE not in os.environ:
+        return f"set {LIBRARY_VARIABLE} to a folder of UPF files (PseudoDojo, SSSP, GBRV, …)"
+    return None
+
+
+def known_elements(settings: EspressoSettings) -> set[str]:
+    """Return the elements with a pseudopotential in the library and a stated cut-off."""
+    library = _library()
+    return {
+        element
+        for element, pseudo in library.items()
+        if settings.cutoff_ev is not None or pseudo.cutoff_ev is not None
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return nothing: pw.x states its version in its output only."""
+    return {}
+
+
+def single_point(
+    structure: Structure,
+    settings: EspressoSettings,
+    purpose: Purpose,
+    folder: Path,
+    timeout_s: float,
+) -> SinglePoint:
+    """Return energy, forces and, for relaxation, stress.
+
+    Raises
+    ------
+    ProgramFailure
+        When pw.x crashed, did not converge or was not done in time.
+    """
+    from ase.io import read
+
+    _run_pw(structure, settings, purpose, folder, timeout_s)
+    atoms: Any = read(folder / "pw.out", format="espresso-out")
+    moments = None
+    if settings.is_spin_polarised(structure):
+        moments = np.asarray(atoms.get_magnetic_moments(), dtype=float)
+    return SinglePoint(
+        energy_ev=float(atoms.get_potential_energy()),
+        forces_ev_per_a=np.asarray(atoms.get_forces(), dtype=float),
+        stress_ev_per_a3=np.asarray(atoms.get_stress()) if purpose == "relaxation" else None,
+        magnetic_moments_mu_b=moments,
+    )
+
+
+def dielectric(
+    structure: Structure, settings: EspressoSettings, folder: Path, timeout_s: float
+) -> Dielectric:
+    """Return Born charges and ε∞ by density-functional perturbation theory (ph.x at Γ).
+
+    Raises
+    ------
+    Metal
+        Where there is no gap.
+    """
+    insulating = settings.model_copy(update={"smearing_ev": 1e-4})
+    _run_pw(structure, insulating, "relaxation", folder, timeout_s, fixed_occupations=True)
+    (folder / "ph.in").write_text(
+        "Born charges and dielectric tensor\n&INPUTPH\n  prefix = 'pwscf'\n  outdir = './out'\n"
+        "  epsil = .true.\n  trans = .false.\n  zue = .false.\n  tr2_ph = 1.0d-16\n/\n0.0 0.0 0.0\n"
+    )
+    _run("ph.x", "ph.in", "ph.out", folder, timeout_s)
+    return parse_dielectric((folder / "ph.out").read_text(), len(structure))
+
+
+def parse_dielectric(output: str, atoms: int) -> Dielectric:
+    """Return Born charges and ε∞ from what ph.x printed.
+
+    Raises
+    ------
+    ProgramFailure
+        When they are not there.
+    """
+    number = r"\s*(-?\d+\.\d+)"
+    row = rf"\({number * 3}\s*\)"
+    tensor = re.search(
+        rf"Dielectric constant in cartesian axis\s*\n\s*\n\s*{row}\s*\n\s*{row}\s*\n\s*{row}",
+        output,
+    )
+    if tensor is None:
+        raise ProgramFailure("ph.x printed no dielectric tensor", output[-3000:])
+    row = rf"E[xyz]\s+\({number * 3}\s*\)"
+    charges = re.findall(rf"atom\s+\d+\s+\S+.*\s+{row}\s+{row}\s+{row}", output)
+    if len(charges) < atoms:
+        raise ProgramFailure("ph.x printed no effective charges", output[-3000:])
+    # ph.x lists them once without and, on request, once with the acoustic sum rule.
+    born = np.array(charges[:atoms], dtype=float).reshape(atoms, 3, 3)
+    return Dielectric(born, np.array(tensor.groups(), dtype=float).reshape(3, 3))
+
+
+def pw_input(
+    structure: Structure,
+    settings: EspressoSettings,
+    purpose: Purpose,
+    *,
+    fixed_occupations: bool = False,
+) -> str:
+    """Return the input of pw.x."""
+    import io
+
+    from ase.io.espresso import write_espresso_in
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    library = _library()
+    symbols = sorted({element.symbol for element in structure.composition.elements})
+    used = {each: library[each] for each in symbols}
+    cutoff, density_cutoff = _cutoffs_ev(used, settings, purpose)
+    relaxing = purpose == "relaxation"
+    spacing = settings.relaxation_k_spacing_per_a if relaxing else settings.k_spacing_per_a
+    mesh = k_mesh(structure, spacing)
+    system: dict[str, Any] = {
+        "ecutwfc": round(cutoff / RYDBERG_EV, 4),
+        "ecutrho": round(density_cutoff / RYDBERG_EV, 4),
+        "input_dft": settings.functional,
+    }
+    if fixed_occupations:
+        system["occupations"] = "fixed"
+    else:
+        system |= {
+            "occupations": "smearing",
+            "smearing": "fermi-dirac",
+            "degauss": settings.smearing_ev / RYDBERG_EV,
+        }
+    if settings.functional == "LDA":
+        system["input_dft"] = "sla+pz"
+    atoms = AseAtomsAdaptor.get_atoms(structure)
+    if settings.is_spin_polarised(structure):
+        system["nspin"] = 2
+        # write_espresso_in turns moments in μB into one species a moment, relative to z_valence.
+        atoms.set_initial_magnetic_moments(
+            [
+                MAGNETIC_MOMENT_MU_B.get(each, 0.0) / max(used[each].z_valence, 1.0)
+                for each in atoms.get_chemical_symbols()
+            ]
+        )
+    corrected = settings.hubbard_u(structure)
+    if corrected:
+        system["lda_plus_u"] = True
+        system |= {f"Hubbard_U({symbols.index(each) + 1})": u for each, u in corrected.items()}
+    text = io.StringIO()
+    write_espresso_in(
+        text,
+        atoms,
+        input_data={
+            "control": {
+                "calculation": "scf",
+                "tprnfor": True,
+                "tstress": relaxing,
+                "outdir": "./out",
+                "prefix": "pwscf",
+                "pseudo_dir": str(next(iter(used.values())).path.parent),
+                "disk_io": "low" if fixed_occupations else "none",
+            },
+            "system": system,
+            "electrons": {
+                "conv_thr": settings.energy_tolerance_ev * len(structure) / RYDBERG_EV * 1e-2,
+                "mixing_beta": settings.mixing_beta,
+                "diagonalization": settings.diagonalization,
+                "electron_maxstep": settings.max_scf_steps,
+            },
+        },
+        pseudopotentials={each: pseudo.path.name for each, pseudo in used.items()},
+        kpts=mesh.divisions,
+        koffset=mesh.shift,
+    )
+    return text.getvalue()
+
+
+def _run_pw(
+    structure: Structure,
+    settings: EspressoSettings,
+    purpose: Purpose,
+    folder: Path,
+    timeout_s: float,
+    *,
+    fixed_occupations: bool = False,
+) -> None:
+    text = pw_input(structure, settings, purpose, fixed_occupations=fixed_occupations)
+    (folder / "pw.in").write_text(text)
+    try:
+        _run("pw.x", "pw.in", "pw.out", folder, timeout_s)
+    except ProgramFailure as failure:
+        # With fixed occupations pw.x refuses what may be a metal.
+        if fixed_occupations and "fixed occupations" in failure.tail:
+            raise Metal("pw.x finds that occupations cannot be fixed") from None
+        raise
+    output = (folder / "pw.out").read_text(errors="replace")
+    if "convergence NOT achieved" in output:
+        raise ProgramFailure(
+            f"pw.x did not converge in {settings.max_scf_steps} steps", tail(folder / "pw.out")
+        )
+
+
+def _run(program: str, source: str, log: str, folder: Path, timeout_s: float) -> None:
+    prefix = shlex.split(os.environ.get(COMMAND_VARIABLE, ""))
+    command = [*prefix, program, "-in", source]
+    run_program(command, folder, timeout_s=timeout_s, log=log)
+    if "JOB DONE." not in (folder / log).read_text(errors="replace"):
+        raise ProgramFailure(f"{program} stopped before its end", tail(folder / log))
+
+
+def _cutoffs_ev(
+    used: dict[str, Pseudopotential], settings: EspressoSettings, purpose: Purpose
+) -> tuple[float, float]:
+    """Return the cut-offs of wave functions and density in eV."""
+    stated = [each.cutoff_ev for each in used.values()]
+    wave = settings.cutoff_ev
+    if wave is None:
+        if None in stated:
+            raise EngineError("a pseudopotential has no stated cut-off; set cutoff_ev")
+        wave = max(value for value in stated if value is not None)
+    ratio = settings.cutoff_ratio
+    if ratio is None:
+        ratio = 4.0 if all(each.norm_conserving for each in used.values()) else 8.0
+        for each in used.values():
+            if each.cutoff_ev and each.density_cutoff_ev:
+                ratio = max(ratio, each.density_cutoff_ev / each.cutoff_ev)
+    if purpose == "relaxation":
+        wave = settings.relaxation_cutoff_ev or 1.3 * wave
+    return wave, ratio * wave
+
+
+def _library() -> dict[str, Pseudopotential]:
+    folder = os.environ.get(LIBRARY_VARIABLE)
+    if folder is None:
+        raise EngineError(f"set {LIBRARY_VARIABLE} to a folder of UPF files")
+    return read_library(Path(folder).expanduser())

@@ -1,0 +1,208 @@
+"""GPAW: plane waves and PAW data sets that install as packages.
+
+J. J. Mortensen et al., J. Chem. Phys. 160, 092503 (2024).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workflows.dft.execution import ProgramFailure, run_program, tail
+from workflows.dft.programs import Dielectric, Metal, Purpose, SinglePoint
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, GpawSettings, KMesh, k_mesh
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+DISTRIBUTIONS = ("gpaw", "gpaw-data", "ase")
+COMMAND_VARIABLE = "SCREEN_GPAW_COMMAND"
+"""Environment variable: what starts Python with GPAW, as in ``mpiexec -n 8 gpaw python``."""
+
+F_SHELL = frozenset(
+    {"Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu"}
+)
+LEAST_GAP_EV = 0.05
+
+
+def missing() -> str | None:
+    """Return what must be installed before GPAW can run, or None."""
+    if COMMAND_VARIABLE in os.environ:
+        return None
+    absent = [name for name in ("gpaw", "gpaw_data") if importlib.util.find_spec(name) is None]
+    if not absent:
+        return None
+    return (
+        f"Python package {' and '.join(absent)} not installed; on Debian run: apt-get install "
+        "libopenmpi-dev libxc-dev libopenblas-dev gcc, then, in a clone of this project: "
+        "pip install '.[gpaw]'"
+    )
+
+
+def known_elements(settings: GpawSettings) -> set[str]:
+    """Return the elements with a PAW data set and a stated cut-off."""
+    return set(recommended_cutoffs_ev())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of GPAW and of its PAW data sets."""
+    found = {}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@functools.cache
+def recommended_cutoffs_ev() -> dict[str, float]:
+    """Return element → recommended cut-off in eV; elements without a data set are not there."""
+    table: dict[str, float] = json.loads(Path(__file__).with_name("gpaw_cutoffs.json").read_text())[
+        "cutoff_ev"
+    ]
+    return table
+
+
+def cutoff_ev(structure: Structure, settings: GpawSettings, purpose: Purpose) -> float:
+    """Return the plane-wave cut-off for a crystal."""
+    cutoff = settings.cutoff_ev
+    if cutoff is None:
+        table = recommended_cutoffs_ev()
+        highest = max(table[each.symbol] for each in structure.composition.elements)
+        cutoff = settings.cutoff_scale * highest
+    if purpose == "relaxation":
+        return settings.relaxation_cutoff_ev or 1.3 * cutoff
+    return cutoff
+
+
+def single_point(
+    structure: Structure,
+    settings: GpawSettings,
+    purpose: Purpose,
+    folder: Path,
+    timeout_s: float,
+) -> SinglePoint:
+    """Return energy, forces and, for relaxation, stress.
+
+    Raises
+    ------
+    ProgramFailure
+        When GPAW crashed, did not converge or was not done in time.
+    """
+    task = {
+        "kind": "single-point",
+        "stress": purpose == "relaxation",
+        **_cell(structure, settings),
+        "parameters": parameters(structure, settings, purpose),
+    }
+    result = _run(task, folder, timeout_s)
+    stress, moments = result.get("stress_ev_per_a3"), result.get("magnetic_moments_mu_b")
+    return SinglePoint(
+        energy_ev=result["energy_ev"],
+        forces_ev_per_a=np.array(result["forces_ev_per_a"]),
+        stress_ev_per_a3=None if stress is None else np.array(stress),
+        magnetic_moments_mu_b=None if moments is None else np.array(moments),
+    )
+
+
+def dielectric(
+    structure: Structure, settings: GpawSettings, folder: Path, timeout_s: float
+) -> Dielectric:
+    """Return Born charges from the Berry phase and ε∞ from linear response (RPA).
+
+    Raises
+    ------
+    Metal
+        Where there is no gap.
+    """
+    task = {
+        "kind": "dielectric",
+        **_cell(structure, settings),
+        "parameters": parameters(structure, settings, "relaxation"),
+        "least_gap_ev": LEAST_GAP_EV,
+        "empty_bands_per_occupied": 5,
+        "response_cutoff_ev": 60.0,
+    }
+    result = _run(task, folder, timeout_s)
+    if "born_charges" not in result:
+        raise Metal(f"band gap {result['gap_ev']:.2f} eV")
+    return Dielectric(np.array(result["born_charges"]), np.array(result["dielectric_tensor"]))
+
+
+def parameters(structure: Structure, settings: GpawSettings, purpose: Purpose) -> dict[str, Any]:
+    """Return the keyword arguments of ``gpaw.GPAW``."""
+    relaxing = purpose == "relaxation"
+    spacing = settings.relaxation_k_spacing_per_a if relaxing else settings.k_spacing_per_a
+    chosen: dict[str, Any] = {
+        "mode": {"name": "pw", "ecut": round(cutoff_ev(structure, settings, purpose), 3)},
+        "xc": settings.functional,
+        "kpts": k_points(k_mesh(structure, spacing)),
+        "occupations": {"name": "fermi-dirac", "width": settings.smearing_ev},
+        "convergence": {
+            "energy": settings.energy_tolerance_ev,
+            "density": settings.density_tolerance,
+            "forces": settings.force_tolerance_ev_per_a,
+        },
+        "maxiter": settings.max_scf_steps,
+        "spinpol": settings.is_spin_polarised(structure),
+    }
+    if settings.mixer_beta is not None:
+        chosen["mixer"] = {"backend": "pulay", "beta": settings.mixer_beta, "nmaxold": 8}
+    if settings.eigensolver is not None:
+        chosen["eigensolver"] = {"name": settings.eigensolver}
+    corrected = settings.hubbard_u(structure)
+    if corrected:
+        chosen["setups"] = {
+            each: f":{'f' if each in F_SHELL else 'd'},{u}" for each, u in corrected.items()
+        }
+    return chosen
+
+
+def k_points(mesh: KMesh) -> dict[str, Any]:
+    """Return a k-mesh in GPAW's words."""
+    if not mesh.shifted:
+        return {"size": mesh.divisions, "gamma": True}
+    if all(n % 2 == 0 for n in mesh.divisions):
+        return {"size": mesh.divisions, "gamma": False}
+    # Shifted along some of the axes only.
+    return {"points": mesh.points()}
+
+
+def _cell(structure: Structure, settings: GpawSettings) -> dict[str, Any]:
+    symbols = [site.specie.symbol for site in structure]
+    moments = None
+    if settings.is_spin_polarised(structure):
+        moments = [MAGNETIC_MOMENT_MU_B.get(each, 0.0) for each in symbols]
+    return {
+        "symbols": symbols,
+        "scaled_positions": structure.frac_coords.tolist(),
+        "cell_a": structure.lattice.matrix.tolist(),
+        "magnetic_moments_mu_b": moments,
+    }
+
+
+def _run(task: dict[str, Any], folder: Path, timeout_s: float) -> dict[str, Any]:
+    (folder / "task.json").write_text(json.dumps(task))
+    python = shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or [sys.executable]
+    try:
+        run_program(
+            [*python, "-m", "workflows.dft.gpaw_task", str(folder)], folder, timeout_s=timeout_s
+        )
+    except ProgramFailure as failure:
+        log = tail(folder / "gpaw.txt")
+        if "KohnShamConvergenceError" in failure.tail:
+            steps = task["parameters"]["maxiter"]
+            raise ProgramFailure(f"GPAW did not converge in {steps} steps", log) from None
+        raise ProgramFailure(failure.reason, f"{log}\n{failure.tail}") from None
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return result

@@ -1,0 +1,108 @@
+"""One GPAW calculation: ``python -m workflows.dft.gpaw_task FOLDER``.
+
+Reads ``task.json`` in the folder and writes ``result.json``.  A process of its own, so that a
+crash, a leak or an MPI launcher stays outside the worker, and GPAW's licence (GPL-3) with it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def single_point(task: dict[str, Any]) -> dict[str, Any]:
+    """Return energy, forces and what else the task asks for."""
+    atoms = _atoms(task)
+    atoms.calc = _calculator(task["parameters"])
+    result: dict[str, Any] = {
+        "energy_ev": float(atoms.get_potential_energy(force_consistent=False)),
+        "forces_ev_per_a": atoms.get_forces().tolist(),
+    }
+    if task["stress"]:
+        result["stress_ev_per_a3"] = atoms.get_stress().tolist()
+    if task["magnetic_moments_mu_b"] is not None:
+        result["magnetic_moments_mu_b"] = atoms.get_magnetic_moments().tolist()
+    return result
+
+
+def dielectric(task: dict[str, Any]) -> dict[str, Any]:
+    """Return Born charges (finite differences of the Berry phase) and ε∞ (linear response).
+
+    ε∞ is the macroscopic one in the random-phase approximation, with local fields.
+    """
+    from ase.dft.bandgap import bandgap
+    from gpaw.borncharges import born_charges_wf
+    from gpaw.response.df import DielectricFunction
+
+    atoms = _atoms(task)
+    atoms.calc = _calculator({**task["parameters"], "symmetry": "off"})
+    atoms.get_potential_energy()
+    gap_ev = float(bandgap(atoms.calc)[0])
+    if gap_ev < task["least_gap_ev"]:
+        return {"gap_ev": gap_ev}
+    occupied = int(np.ceil(atoms.calc.get_number_of_electrons() / 2))
+    bands = occupied * (1 + task["empty_bands_per_occupied"])
+    atoms.calc.diagonalize_full_hamiltonian(nbands=bands)
+    atoms.calc.write("ground.gpw", mode="all")
+    response = DielectricFunction(
+        "ground.gpw",
+        frequencies=[0.0],
+        hilbert=False,
+        eta=0.0,
+        ecut=task["response_cutoff_ev"],
+        nbands=bands,
+        txt="response.txt",
+    )
+    epsilon = [
+        float(np.real(response.get_macroscopic_dielectric_constant(direction=axis)[1]))
+        for axis in "xyz"
+    ]
+    born = born_charges_wf(
+        atoms, _calculator({**task["parameters"], "symmetry": "off"}), delta=0.01, cleanup=True
+    )
+    return {
+        "gap_ev": gap_ev,
+        "born_charges": np.asarray(born["Z_avv"]).tolist(),
+        "dielectric_tensor": np.diag(epsilon).tolist(),
+    }
+
+
+def _atoms(task: dict[str, Any]) -> Any:
+    from ase import Atoms
+
+    return Atoms(
+        task["symbols"],
+        scaled_positions=task["scaled_positions"],
+        cell=task["cell_a"],
+        pbc=True,
+        magmoms=task["magnetic_moments_mu_b"],
+    )
+
+
+def _calculator(parameters: dict[str, Any]) -> Any:
+    from gpaw import GPAW
+
+    return GPAW(**parameters, txt="gpaw.txt")
+
+
+def main() -> None:
+    """Run the task of the folder named on the command line."""
+    import os
+
+    folder = Path(sys.argv[1])
+    os.chdir(folder)
+    task = json.loads(Path("task.json").read_text())
+    kinds = {"single-point": single_point, "dielectric": dielectric}
+    result = kinds[task["kind"]](task)
+    from gpaw.mpi import world
+
+    if world.rank == 0:
+        Path("result.json").write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The plug-in table of DFT programs and what one has to do."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pymatgen.core import Structure
+
+
+Purpose = Literal["forces", "relaxation"]
+"""What a single point is for: which cut-off and k-points it gets, and whether stress."""
+
+
+@dataclass(frozen=True)
+class SinglePoint:
+    """One self-consistent calculation.
+
+    Parameters
+    ----------
+    energy_ev
+        Total energy of the cell.
+    forces_ev_per_a
+        Shape (atoms, 3).
+    stress_ev_per_a3
+        Shape (6,), in ASE's order xx, yy, zz, yz, xz, xy and sign; None where not asked for.
+    magnetic_moments_mu_b
+        Shape (atoms,), or None without spin.
+    """
+
+    energy_ev: float
+    forces_ev_per_a: NDArray[np.float64]
+    stress_ev_per_a3: NDArray[np.float64] | None = None
+    magnetic_moments_mu_b: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Dielectric:
+    """Born effective charges and electronic dielectric tensor.
+
+    Parameters
+    ----------
+    born_charges
+        Shape (atoms, 3, 3), in e: first index the polarisation, second the displacement.
+    dielectric_tensor
+        Shape (3, 3), ε∞.
+    """
+
+    born_charges: NDArray[np.float64]
+    dielectric_tensor: NDArray[np.float64]
+
+
+class Metal(Exception):  # noqa: N818 - a finding, not a failure
+    """A crystal without a gap has no Born charges."""
+
+
+class Program(Protocol):
+    """What a DFT program must do; each is a module with these functions."""
+
+    DISTRIBUTIONS: tuple[str, ...]
+    """Distributions whose versions are recorded."""
+
+    def missing(self) -> str | None:
+        """Return what must be installed or set before it can run, or None."""
+
+    def known_elements(self, settings: Any) -> set[str]:
+        """Return the elements with a pseudopotential and a stated cut-off."""
+
+    def versions(self) -> dict[str, str]:
+        """Return name and version of the program and its pseudopotentials."""
+
+    def single_point(
+        self,
+        structure: Structure,
+        settings: Any,
+        purpose: Purpose,
+        folder: Path,
+        timeout_s: float,
+    ) -> SinglePoint:
+        """Return energy and forces; a `ProgramFailure` says what went wrong."""
+
+    def dielectric(
+        self, structure: Structure, settings: Any, folder: Path, timeout_s: float
+    ) -> Dielectric:
+        """Return Born charges and ε∞; raise `Metal` where there is no gap."""
+
+
+PROGRAMS: dict[str, str] = {
+    "gpaw": "workflows.dft.gpaw",
+    "espresso": "workflows.dft.espresso",
+    "vasp": "workflows.dft.vasp",
+}
+"""Kind of engine → module that is its `Program`."""
+
+
+def load_program(name: str) -> Program:
+    """Return the program of that name."""
+    program: Any = importlib.import_module(PROGRAMS[name])
+    return program  # type: ignore[no-any-return]  # a module with a Program's functions

@@ -1,0 +1,212 @@
+"""Settings of the DFT programs, validated before anything is queued.
+
+Plain pydantic models without heavy imports, so that an engine's YAML is checked on a login node.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+MAGNETIC_MOMENT_MU_B: dict[str, float] = {
+    # Initial moments of the Materials Project's input sets.
+    **dict.fromkeys(("Cr", "Fe", "Mn", "Ni", "V", "Mo", "W"), 5.0),
+    "Co": 0.6,
+    **{"Ce": 5.0, "Pr": 5.0, "Nd": 5.0, "Pm": 5.0, "Sm": 5.0, "Eu": 10.0, "Gd": 7.0},
+    **{"Tb": 6.0, "Dy": 5.0, "Ho": 4.0, "Er": 3.0, "Tm": 2.0, "Yb": 1.0},
+}
+"""Elements that make a calculation spin-polarised where `spin` is ``auto``, and their start."""
+
+HUBBARD_ANIONS = frozenset({"O", "F"})
+"""Hubbard U is applied only to compounds of these, as the Materials Project does."""
+
+
+class DftSettings(BaseModel):
+    """What all programs share.
+
+    Parameters
+    ----------
+    functional
+        Exchange and correlation.
+    cutoff_ev
+        Plane-wave cut-off for forces on supercells.  None takes the largest of the elements'
+        recommended ones.
+    relaxation_cutoff_ev
+        Cut-off for relaxing the cell, where stress needs more; None takes 1.3 times the other.
+    k_spacing_per_a
+        Largest distance of k-points in supercells, 2π included (VASP's KSPACING); see `k_mesh`.
+    relaxation_k_spacing_per_a
+        The same for the relaxation of the primitive cell and for Born charges.
+    smearing_ev
+        Width of the Fermi-Dirac distribution.
+    energy_tolerance_ev
+        Self-consistency: change of the total energy per atom.
+    spin
+        ``auto`` is spin-polarised where an element of `MAGNETIC_MOMENT_MU_B` is present.
+    hubbard_u_ev
+        U on the d (or f) shell, by element, in compounds of O or F (rotationally invariant).
+    max_scf_steps
+        Self-consistency steps before a run counts as not converged.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    functional: Literal["PBE", "PBEsol", "LDA"] = "PBE"
+    cutoff_ev: float | None = Field(None, gt=0)
+    relaxation_cutoff_ev: float | None = Field(None, gt=0)
+    k_spacing_per_a: float = Field(0.35, gt=0)
+    relaxation_k_spacing_per_a: float = Field(0.22, gt=0)
+    smearing_ev: float = Field(0.02, gt=0)
+    energy_tolerance_ev: float = Field(1e-7, gt=0)
+    spin: Literal["auto", "on", "off"] = "auto"
+    hubbard_u_ev: dict[str, float] = Field(default_factory=dict)
+    max_scf_steps: int = Field(100, gt=0)
+
+    def is_spin_polarised(self, structure: Structure) -> bool:
+        """Return whether this crystal is computed with spin."""
+        if self.spin != "auto":
+            return self.spin == "on"
+        symbols = {element.symbol for element in structure.composition.elements}
+        return not symbols.isdisjoint(MAGNETIC_MOMENT_MU_B)
+
+    def hubbard_u(self, structure: Structure) -> dict[str, float]:
+        """Return U in eV of the elements of this crystal that get one."""
+        symbols = {element.symbol for element in structure.composition.elements}
+        if symbols.isdisjoint(HUBBARD_ANIONS):
+            return {}
+        return {each: u for each, u in self.hubbard_u_ev.items() if each in symbols and u}
+
+
+class GpawSettings(DftSettings):
+    """Settings of GPAW.
+
+    Parameters
+    ----------
+    cutoff_scale
+        Factor on the elements' recommended cut-offs, where `cutoff_ev` is None.
+    density_tolerance
+        Self-consistency: change of the density, in electrons per valence electron.
+    force_tolerance_ev_per_a
+        Self-consistency: change of the forces.
+    mixer_beta
+        Share of the new density; None leaves it to GPAW.
+    eigensolver
+        None leaves it to GPAW.
+    """
+
+    cutoff_scale: float = Field(1.0, gt=0)
+    density_tolerance: float = Field(1e-5, gt=0)
+    force_tolerance_ev_per_a: float = Field(1e-4, gt=0)
+    mixer_beta: float | None = Field(None, gt=0, le=1)
+    eigensolver: Literal["dav", "rmm-diis", "cg"] | None = None
+
+
+class EspressoSettings(DftSettings):
+    """Settings of Quantum ESPRESSO's pw.x and ph.x.
+
+    Parameters
+    ----------
+    cutoff_ratio
+        Cut-off of the density over that of the wave functions; None takes the library's own, or 4
+        for norm-conserving and 8 for other pseudopotentials.
+    mixing_beta
+        Share of the new density.
+    diagonalization
+        pw.x's eigensolver.
+    """
+
+    cutoff_ratio: float | None = Field(None, ge=4)
+    mixing_beta: float = Field(0.7, gt=0, le=1)
+    diagonalization: Literal["david", "cg"] = "david"
+
+
+class VaspSettings(DftSettings):
+    """Settings of VASP, on top of atomate2's input sets.
+
+    Parameters
+    ----------
+    incar
+        Further INCAR tags; they win.
+    potcar
+        POTCAR symbol by element, where it is not the input set's own.
+    potcar_functional
+        pymatgen's name of the potential library.
+    """
+
+    incar: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    potcar: dict[str, str] = Field(default_factory=dict)
+    potcar_functional: str = "PBE_54"
+
+    @model_validator(mode="after")
+    def _check_precision(self) -> Self:
+        if self.incar.get("ADDGRID") or str(self.incar.get("LREAL", "F"))[:1].upper() not in "F.":
+            raise ValueError(
+                "incar: ADDGRID and real-space projectors (LREAL) blur third-order forces"
+            )
+        return self
+
+
+SETTINGS: dict[str, type[DftSettings]] = {
+    "gpaw": GpawSettings,
+    "espresso": EspressoSettings,
+    "vasp": VaspSettings,
+}
+
+
+@dataclass(frozen=True)
+class KMesh:
+    """A k-mesh.
+
+    Parameters
+    ----------
+    divisions
+        Along the three reciprocal axes.
+    shifted
+        Whether it is shifted by half a division along every axis with an even number of them
+        (Monkhorst and Pack's mesh); otherwise it is centred on Γ.
+    """
+
+    divisions: tuple[int, int, int]
+    shifted: bool
+
+    @property
+    def shift(self) -> tuple[int, int, int]:
+        """1 where shifted by half a division, as pw.x writes it."""
+        a, b, c = (int(self.shifted and n % 2 == 0) for n in self.divisions)
+        return a, b, c
+
+    def points(self) -> list[list[float]]:
+        """Return the points in units of the reciprocal axes, shape (points, 3)."""
+        axes = [
+            [(2 * i + shift) / (2 * n) for i in range(n)]
+            for n, shift in zip(self.divisions, self.shift, strict=True)
+        ]
+        return [[x - round(x) for x in point] for point in itertools.product(*axes)]
+
+
+def k_mesh(structure: Structure, spacing_per_a: float) -> KMesh:
+    """Return the k-mesh whose points are at most so far apart.
+
+    In cells with right angles even meshes are shifted off Γ: time reversal then halves them, while
+    all points of a Γ-centred 2×2×2 mesh are their own partners.  In other cells a shift could
+    break the symmetry of the crystal.
+
+    Parameters
+    ----------
+    spacing_per_a
+        In 1/Å, 2π included.
+    """
+    # 1e-3: one mesh for a cell that round-off makes a hair smaller.
+    a, b, c = (
+        max(1, math.ceil(length / spacing_per_a - 1e-3))
+        for length in structure.lattice.reciprocal_lattice.abc
+    )
+    right_angles = all(abs(angle - 90) < 1e-3 for angle in structure.lattice.angles)
+    return KMesh((a, b, c), shifted=right_angles and any(n % 2 == 0 for n in (a, b, c)))

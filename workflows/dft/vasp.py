@@ -1,0 +1,245 @@
+"""VASP, through atomate2's input sets and custodian.
+
+Inputs come from the input-set generators of atomate2's Makers, with settings fit for third-order
+forces on top; custodian runs VASP and mends what it knows how to mend.  Commands are atomate2's
+own settings (``ATOMATE2_VASP_CMD``, ``~/.atomate2.yaml``), potentials are pymatgen's
+(``PMG_VASP_PSP_DIR``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workflows.dft.execution import ProgramFailure, tail
+from workflows.dft.programs import Dielectric, Metal, Purpose, SinglePoint
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, VaspSettings, k_mesh
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+    from pymatgen.io.vasp.sets import VaspInputSet
+
+DISTRIBUTIONS = ("atomate2", "custodian", "pymatgen")
+GPA_IN_EV_PER_A3 = 1 / 160.21766208
+FUNCTIONAL_TAGS = {"PBE": "PE", "PBEsol": "PS", "LDA": "CA"}
+LEAST_GAP_EV = 0.05
+
+
+def missing() -> str | None:
+    """Return what must be installed or set before VASP can run, or None."""
+    from atomate2 import SETTINGS as ATOMATE2
+    from pymatgen.core import SETTINGS as PYMATGEN
+
+    program = shlex.split(os.path.expandvars(ATOMATE2.VASP_CMD))
+    if not program or shutil.which(program[0]) is None:
+        name = program[0] if program else ""
+        return f"'{name}' is not on PATH; set ATOMATE2_VASP_CMD to the command that runs VASP"
+    if not PYMATGEN.get("PMG_VASP_PSP_DIR"):
+        return "set PMG_VASP_PSP_DIR to the folder of POTCAR files, as pymatgen's docs describe"
+    return None
+
+
+def known_elements(settings: VaspSettings) -> set[str]:
+    """Return the elements that atomate2's input set, or the user, has a POTCAR symbol for."""
+    from atomate2.vasp.sets.base import VaspInputGenerator
+
+    return {*VaspInputGenerator().config_dict["POTCAR"], *settings.potcar}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that write VASP's input."""
+    from workflows.engines import package_versions
+
+    return package_versions(DISTRIBUTIONS)
+
+
+def single_point(
+    structure: Structure,
+    settings: VaspSettings,
+    purpose: Purpose,
+    folder: Path,
+    timeout_s: float,
+) -> SinglePoint:
+    """Return energy, forces and stress.
+
+    Raises
+    ------
+    ProgramFailure
+        When custodian gave up, VASP did not converge or was not done in time.
+    """
+    from atomate2.vasp.jobs.core import StaticMaker
+
+    maker = StaticMaker(input_set_generator=static_generator(structure, settings, purpose))
+    run = _run(maker, structure, folder, timeout_s)
+    step = run.ionic_steps[-1]
+    stress = -np.array(step["stress"], dtype=float) / 10 * GPA_IN_EV_PER_A3
+    return SinglePoint(
+        energy_ev=float(run.final_energy),
+        forces_ev_per_a=_in_order(np.array(step["forces"], dtype=float), structure, run),
+        stress_ev_per_a3=np.array(
+            [stress[0, 0], stress[1, 1], stress[2, 2], stress[1, 2], stress[0, 2], stress[0, 1]]
+        ),
+    )
+
+
+def dielectric(
+    structure: Structure, settings: VaspSettings, folder: Path, timeout_s: float
+) -> Dielectric:
+    """Return Born charges and ε∞ by density-functional perturbation theory (LEPSILON).
+
+    Raises
+    ------
+    Metal
+        Where there is no gap.
+    """
+    from atomate2.vasp.jobs.core import DielectricMaker
+    from pymatgen.io.vasp import Outcar
+
+    maker = DielectricMaker(input_set_generator=dielectric_generator(structure, settings))
+    run = _run(maker, structure, folder, timeout_s)
+    gap_ev = float(run.eigenvalue_band_properties[0])
+    if gap_ev < LEAST_GAP_EV:
+        raise Metal(f"band gap {gap_ev:.2f} eV")
+    outcar = Outcar(folder / "OUTCAR")
+    outcar.read_lepsilon()
+    born = np.array(outcar.born, dtype=float)
+    # VASP's rows are the direction of the field; a row of ours is the polarisation: the same.
+    return Dielectric(_in_order(born, structure, run), np.array(run.epsilon_static, dtype=float))
+
+
+def static_generator(structure: Structure, settings: VaspSettings, purpose: Purpose) -> Any:
+    """Return the input-set generator of one single point."""
+    from atomate2.vasp.sets.core import StaticSetGenerator
+
+    return StaticSetGenerator(**_changes(structure, settings, purpose))
+
+
+def dielectric_generator(structure: Structure, settings: VaspSettings) -> Any:
+    """Return the input-set generator of the linear-response calculation."""
+    from atomate2.vasp.sets.core import StaticSetGenerator
+
+    changes = _changes(structure, settings, "relaxation")
+    # Linear response cannot be split over bands.
+    changes["user_incar_settings"] |= {"NCORE": None, "NPAR": None}
+    return StaticSetGenerator(lepsilon=True, auto_ispin=False, **changes)
+
+
+def input_set(generator: Any, structure: Structure, *, potcar_spec: bool = False) -> VaspInputSet:
+    """Return INCAR, KPOINTS, POSCAR and POTCAR (or its symbols only) of a calculation."""
+    return generator.get_input_set(structure, potcar_spec=potcar_spec)  # type: ignore[no-any-return]
+
+
+def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> dict[str, Any]:
+    """Return our settings in the terms of atomate2's input-set generators."""
+    from pymatgen.io.vasp import Kpoints
+
+    relaxing = purpose == "relaxation"
+    cutoff = settings.cutoff_ev
+    if relaxing:
+        cutoff = settings.relaxation_cutoff_ev or (None if cutoff is None else 1.3 * cutoff)
+    spacing = settings.relaxation_k_spacing_per_a if relaxing else settings.k_spacing_per_a
+    mesh = k_mesh(structure, spacing)
+    # Of a Γ-centred mesh VASP's shift is in divisions.
+    x, y, z = (each / 2 for each in mesh.shift)
+    polarised = settings.is_spin_polarised(structure)
+    corrected = settings.hubbard_u(structure)
+    incar: dict[str, Any] = {
+        # PREC=Accurate and one cut-off give all supercells of a crystal one FFT grid.
+        "PREC": "Accurate",
+        "ADDGRID": False,
+        "LREAL": False,
+        "LASPH": True,
+        "ALGO": "Normal",
+        "EDIFF": settings.energy_tolerance_ev,
+        "NELM": settings.max_scf_steps,
+        "ISMEAR": 0,
+        "SIGMA": settings.smearing_ev,
+        "GGA": FUNCTIONAL_TAGS[settings.functional],
+        "ISPIN": 2 if polarised else 1,
+        "KSPACING": None,
+        "LWAVE": False,
+        "LCHARG": False,
+        "LAECHG": False,
+        "LELF": False,
+        "LVTOT": False,
+        "LORBIT": None,
+        "LMIXTAU": None,
+        "ENAUG": None,
+        "NPAR": None,
+        "LDAU": bool(corrected),
+    }
+    if cutoff is not None:
+        incar["ENCUT"] = cutoff
+    if corrected:
+        incar |= {
+            "LDAUTYPE": 2,
+            "LDAUU": corrected,
+            "LDAUJ": dict.fromkeys(corrected, 0),
+            "LDAUL": {each: _shell(each) for each in corrected},
+        }
+    if polarised:
+        incar["MAGMOM"] = {
+            each.symbol: MAGNETIC_MOMENT_MU_B.get(each.symbol, 0.6)
+            for each in structure.composition.elements
+        }
+    else:
+        incar["MAGMOM"] = None
+    return {
+        "user_incar_settings": {**incar, **settings.incar},
+        "user_kpoints_settings": Kpoints.gamma_automatic(mesh.divisions, (x, y, z)),
+        "user_potcar_settings": settings.potcar,
+        "user_potcar_functional": settings.potcar_functional,
+        "auto_ismear": False,
+        "auto_lreal": False,
+    }
+
+
+def _shell(symbol: str) -> int:
+    from workflows.dft.gpaw import F_SHELL
+
+    return 3 if symbol in F_SHELL else 2
+
+
+def _run(maker: Any, structure: Structure, folder: Path, timeout_s: float) -> Any:
+    """Write the input of an atomate2 Maker, run it under custodian, read vasprun.xml."""
+    from atomate2.vasp.run import run_vasp
+    from custodian.custodian import CustodianError
+    from pymatgen.io.vasp import Vasprun
+
+    input_set(maker.input_set_generator, structure).write_input(str(folder))
+    try:
+        with contextlib.chdir(folder):
+            run_vasp(**maker.run_vasp_kwargs, wall_time=int(timeout_s))
+    except (CustodianError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ProgramFailure(f"custodian gave VASP up: {reason}", _last_words(folder)) from error
+    try:
+        run = Vasprun(folder / "vasprun.xml", parse_dos=False, parse_potcar_file=False)
+    except Exception as error:  # a truncated file raises whatever the XML parser likes
+        raise ProgramFailure(
+            f"vasprun.xml cannot be read ({type(error).__name__})", _last_words(folder)
+        ) from error
+    if not run.converged_electronic:
+        raise ProgramFailure("VASP's self-consistency did not converge", _last_words(folder))
+    return run
+
+
+def _last_words(folder: Path) -> str:
+    return "\n".join(filter(None, (tail(folder / name) for name in ("OSZICAR", "vasp.out"))))
+
+
+def _in_order(values: np.ndarray, structure: Structure, run: Any) -> np.ndarray:
+    """Return per-atom values in the structure's order: POSCAR groups atoms by element."""
+    written = run.final_structure
+    if [site.specie.symbol for site in written] == [site.specie.symbol for site in structure]:
+        return values
+    order = np.argsort([site.specie.X for site in structure], kind="stable")
+    ordered = np.empty_like(values)
+    ordered[order] = values
+    return ordered

@@ -1,0 +1,34 @@
+"""Born charges and dielectric tensor of a relaxed crystal, from engines that know electrons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobflow import Maker, job
+
+from workflows.documents import DielectricDocument
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from workflows.engines import Engine
+
+
+@dataclass
+class DielectricMaker(Maker):
+    """Maker of one job: Born charges and ε∞.
+
+    Parameters
+    ----------
+    engine
+        What computes them; its `gives_dielectric` must be true.
+    """
+
+    engine: Engine
+    name: str = "dielectric"
+
+    @job(output_schema=DielectricDocument)
+    def make(self, structure: Structure) -> DielectricDocument:
+        """Compute the tensors of the primitive cell, in its own frame and order of sites."""
+        return self.engine.dielectric(structure)
