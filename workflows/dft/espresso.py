@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,18 +72,37 @@ def single_point(
     ProgramFailure
         When pw.x crashed, did not converge or was not done in time.
     """
+    _run_pw(structure, settings, purpose, folder, timeout_s)
+    point = read_single_point(folder / "pw.out")
+    return point if purpose == "relaxation" else replace(point, stress_ev_per_a3=None)
+
+
+def read_single_point(output: Path) -> SinglePoint:
+    """Return energy, forces and, where printed, stress and moments of an output of pw.x.
+
+    Raises
+    ------
+    ProgramFailure
+        When it is damaged or self-consistency was not reached.
+    """
     from ase.io import read
 
-    _run_pw(structure, settings, purpose, folder, timeout_s)
-    atoms: Any = read(folder / "pw.out", format="espresso-out")
-    moments = None
-    if settings.is_spin_polarised(structure):
-        moments = np.asarray(atoms.get_magnetic_moments(), dtype=float)
+    text = output.read_text(errors="replace")
+    if "convergence NOT achieved" in text:
+        raise ProgramFailure("pw.x did not reach self-consistency", tail(output))
+    try:
+        atoms: Any = read(output, format="espresso-out")
+        forces = np.asarray(atoms.get_forces(), dtype=float)
+    except Exception as error:  # a damaged file raises whatever the parser meets first
+        raise ProgramFailure(
+            f"the output of pw.x cannot be read ({type(error).__name__})", tail(output)
+        ) from error
+    results = atoms.calc.results
     return SinglePoint(
         energy_ev=float(atoms.get_potential_energy()),
-        forces_ev_per_a=np.asarray(atoms.get_forces(), dtype=float),
-        stress_ev_per_a3=np.asarray(atoms.get_stress()) if purpose == "relaxation" else None,
-        magnetic_moments_mu_b=moments,
+        forces_ev_per_a=forces,
+        stress_ev_per_a3=results.get("stress"),
+        magnetic_moments_mu_b=results.get("magmoms"),
     )
 
 
@@ -227,11 +247,6 @@ def _run_pw(
         if fixed_occupations and "fixed occupations" in failure.tail:
             raise Metal("pw.x finds that occupations cannot be fixed") from None
         raise
-    output = (folder / "pw.out").read_text(errors="replace")
-    if "convergence NOT achieved" in output:
-        raise ProgramFailure(
-            f"pw.x did not converge in {settings.max_scf_steps} steps", tail(folder / "pw.out")
-        )
 
 
 def _run(program: str, source: str, log: str, folder: Path, timeout_s: float) -> None:

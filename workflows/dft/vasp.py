@@ -76,8 +76,26 @@ def single_point(
     from atomate2.vasp.jobs.core import StaticMaker
 
     maker = StaticMaker(input_set_generator=static_generator(structure, settings, purpose))
-    run = _run(maker, structure, folder, timeout_s)
+    _run(maker, structure, folder, timeout_s)
+    return read_single_point(structure, folder)
+
+
+def read_single_point(structure: Structure, folder: Path) -> SinglePoint:
+    """Return energy, forces and stress of the vasprun.xml in a folder.
+
+    Parameters
+    ----------
+    structure
+        The crystal as it was given; forces come in its order of sites.
+
+    Raises
+    ------
+    ProgramFailure
+        When the file is damaged or self-consistency was not reached.
+    """
+    run = _read(folder)
     step = run.ionic_steps[-1]
+    # VASP's sign is the opposite of ASE's, and its unit the kbar.
     stress = -np.array(step["stress"], dtype=float) / 10 * GPA_IN_EV_PER_A3
     return SinglePoint(
         energy_ev=float(run.final_energy),
@@ -102,7 +120,8 @@ def dielectric(
     from pymatgen.io.vasp import Outcar
 
     maker = DielectricMaker(input_set_generator=dielectric_generator(structure, settings))
-    run = _run(maker, structure, folder, timeout_s)
+    _run(maker, structure, folder, timeout_s)
+    run = _read(folder)
     gap_ev = float(run.eigenvalue_band_properties[0])
     if gap_ev < LEAST_GAP_EV:
         raise Metal(f"band gap {gap_ev:.2f} eV")
@@ -206,19 +225,27 @@ def _shell(symbol: str) -> int:
     return 3 if symbol in F_SHELL else 2
 
 
-def _run(maker: Any, structure: Structure, folder: Path, timeout_s: float) -> Any:
-    """Write the input of an atomate2 Maker, run it under custodian, read vasprun.xml."""
+def _run(maker: Any, structure: Structure, folder: Path, timeout_s: float) -> None:
+    """Write the input of an atomate2 Maker and run it under custodian."""
     from atomate2.vasp.run import run_vasp
     from custodian.custodian import CustodianError
-    from pymatgen.io.vasp import Vasprun
 
     input_set(maker.input_set_generator, structure).write_input(str(folder))
     try:
         with contextlib.chdir(folder):
-            run_vasp(**maker.run_vasp_kwargs, wall_time=int(timeout_s))
+            run_vasp(
+                **maker.run_vasp_kwargs,
+                wall_time=int(timeout_s),
+                custodian_kwargs={"polling_time_step": 1},
+            )
     except (CustodianError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ProgramFailure(f"custodian gave VASP up: {reason}", _last_words(folder)) from error
+
+
+def _read(folder: Path) -> Any:
+    from pymatgen.io.vasp import Vasprun
+
     try:
         run = Vasprun(folder / "vasprun.xml", parse_dos=False, parse_potcar_file=False)
     except Exception as error:  # a truncated file raises whatever the XML parser likes
