@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -116,16 +117,23 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
     """
     content = shipped.read("targets", target)
     content.setdefault("target", target)
-    content.update({key: value for key, value in overrides.items() if value is not None})
-    config = validated(CampaignConfig, content, f"target '{target}'")
+    given = {key: value for key, value in overrides.items() if value is not None}
+    config = validated(CampaignConfig, {**content, **given}, f"target '{target}'", options=given)
     recipe_model = load(config.resolved_objective().recipe)
     recipe = validated(recipe_model, config.recipe, f"target '{target}', recipe")
     # With all defaults filled in: a later version's defaults must not change a stored campaign.
     return config.model_copy(update={"recipe": recipe.model_dump(mode="json")})
 
 
-def validated(model: type[Model], content: dict[str, Any], what: str) -> Model:
+def validated(
+    model: type[Model], content: dict[str, Any], what: str, options: Collection[str] = ()
+) -> Model:
     """Return `content` as `model`.
+
+    Parameters
+    ----------
+    options
+        Fields that the command line gave, to be named as its options.
 
     Raises
     ------
@@ -135,24 +143,36 @@ def validated(model: type[Model], content: dict[str, Any], what: str) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ScreenError(f"{what}: {_explain(error, model)}") from None
+        raise ScreenError(_explain(error, model, what, options)) from None
 
 
-def _explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return the first complaint of pydantic as one sentence a user can act on."""
-    first = error.errors(include_url=False)[0]
+def _explain(
+    error: ValidationError, model: type[BaseModel], what: str, options: Collection[str]
+) -> str:
+    """Return one complaint of pydantic as one sentence a user can act on."""
+    # A misspelt field is also a missing one; the misspelling is what the user can see.
+    complaints = error.errors(include_url=False)
+    first = min(complaints, key=lambda each: each["type"] != "extra_forbidden")
     path = [str(part) for part in first["loc"]]
-    name = ".".join(path)
+    if path and path[0] in options:
+        subject = f"--{path[0].replace('_', '-')}"
+    else:
+        subject = f"{what}: field '{'.'.join(path)}'" if path else what
     if first["type"] == "extra_forbidden":
         known = _fields_beside(model, path)
         close = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
-        return f"field '{name}' is unknown; {hint}"
+        return f"{subject} is unknown; {hint}"
     if first["type"] == "missing":
-        return f"field '{name}' is missing"
+        return f"{subject} is missing"
     message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return f"field '{name}': {message}, not {first['input']!r}" if name else message
+    if message.startswith("Input should "):
+        message = f" must {message.removeprefix('Input should ')}"
+    else:
+        message = f": {message[:1].lower()}{message[1:]}"
+    value = first["input"]
+    said = not path or (isinstance(value, str) and repr(value) in message)
+    return f"{subject}{message}" + ("" if said else f", not {value!r}")
 
 
 def _fields_beside(model: type[BaseModel], path: list[str]) -> list[str]:

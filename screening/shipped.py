@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import yaml
 
 from screening.errors import ScreenError
+
+SUFFIXES = (".yaml", ".yml")
 
 
 def names(kind: str) -> list[str]:
@@ -34,11 +37,16 @@ def read(kind: str, name_or_path: str) -> dict[str, Any]:
         text = (resources.files("configs") / kind / f"{name_or_path}.yaml").read_text("utf-8")
     else:
         path = Path(name_or_path)
-        if path.suffix not in {".yaml", ".yml"} or not path.is_file():
-            raise ScreenError(
-                f"{kind.removesuffix('s')} '{name_or_path}': unknown; known: {', '.join(known)}, "
-                "or a YAML file"
+        if path.suffix not in SUFFIXES:
+            meant = next(filter(os.path.isfile, (f"{path}{each}" for each in SUFFIXES)), None)
+            hint = (
+                f"did you mean '{meant}'?"
+                if meant
+                else f"known: {', '.join(known)}, or a YAML file"
             )
+            raise ScreenError(f"{kind.removesuffix('s')} '{name_or_path}': unknown; {hint}")
+        if not path.is_file():
+            raise ScreenError(f"file '{name_or_path}' not found")
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):

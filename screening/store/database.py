@@ -185,6 +185,9 @@ def _connect(uri: str, name: str) -> Database:
     from pymongo.errors import ConfigurationError, InvalidURI
 
     try:
+        # Without a scheme the driver takes it for a host, and waits for it.
+        if not uri.startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError
         return Database(uri, name)
     except (ConfigurationError, InvalidURI, ValueError):
         # The driver's message may quote the string, and with it the password.

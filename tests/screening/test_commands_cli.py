@@ -63,9 +63,9 @@ def one_sentence(answer, *parts: str) -> None:
     [
         (["--target", "no-such"], ["target 'no-such'", "unknown", "low-kappa"]),
         (["--target", "low-kappa", "--engine", "vasppp"], ["engine 'vasppp'", "known: emt"]),
-        (["--target", "low-kappa", "--budget", 0], ["'budget'", "greater than 0"]),
-        (["--target", "low-kappa", "--batch-size", -1], ["'batch_size'"]),
-        (["--target", "low-kappa", "--seed", -1], ["'seed'"]),
+        (["--target", "low-kappa", "--budget", 0], ["--budget must be greater than 0"]),
+        (["--target", "low-kappa", "--batch-size", -1], ["--batch-size"]),
+        (["--target", "low-kappa", "--seed", -1], ["--seed"]),
         (
             ["--target", "low-kappa", "--engine", "emt", "--source", "nowhere"],
             ["source 'nowhere'", "phonondb-103"],

@@ -67,12 +67,15 @@ def test_the_command_line_beats_the_file_where_it_says_something(write):
     [
         ({"budgett": 3}, ["budgett", "unknown", "did you mean 'budget'?"]),
         ({"wholly_else": 3}, ["wholly_else", "unknown", "known:", "batch_size"]),
-        ({"budget": 0}, ["'budget'", "greater than 0", "not 0"]),
+        ({"budget": 0}, ["field 'budget' must be greater than 0, not 0"]),
         ({"budget": "many"}, ["'budget'", "many"]),
         ({"batch_size": -1}, ["'batch_size'", "-1"]),
         ({"seed": -1}, ["'seed'"]),
         ({"sources": []}, ["'sources'"]),
-        ({"direction": "sideways"}, ["'direction'", "minimize", "sideways"]),
+        (
+            {"direction": "sideways"},
+            ["field 'direction' must be 'minimize' or 'maximize', not 'sideways'"],
+        ),
         ({"sampler": {"kindd": "random"}}, ["'sampler.kindd'", "did you mean 'kind'?"]),
         ({"sampler": {"kind": "clever"}}, ["'sampler.kind'", "greedy", "clever"]),
         ({"filters": {"max_site": 3}}, ["'filters.max_site'", "did you mean 'max_sites'?"]),
@@ -98,10 +101,31 @@ def test_a_wrong_field_is_named_with_the_remedy(write, changes, said):
         assert part in message
 
 
+def test_what_a_message_says_itself_is_not_repeated(write):
+    message = complaint(write(KAPPA | {"filters": {"include_elements": ["Xx"]}}))
+    assert message.endswith("'filters.include_elements.0': 'Xx' is not the symbol of an element")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"budget": 0}, "--budget must be greater than 0, not 0"),
+        ({"batch_size": -1}, "--batch-size must be greater than 0, not -1"),
+    ],
+)
+def test_a_wrong_option_is_named_as_such(write, overrides, said):
+    assert complaint(write(KAPPA), **overrides) == said
+
+
 @pytest.mark.parametrize("field", ["objective", "engine", "sources", "budget", "batch_size"])
 def test_a_missing_field_is_named(write, field):
     content = {key: value for key, value in KAPPA.items() if key != field}
     assert complaint(write(content)).endswith(f"field '{field}' is missing")
+
+
+def test_a_misspelt_field_is_named_before_what_it_leaves_missing(write):
+    content = {"budgett" if key == "budget" else key: value for key, value in KAPPA.items()}
+    assert complaint(write(content)).endswith("'budgett' is unknown; did you mean 'budget'?")
 
 
 def test_an_unknown_target_is_answered_with_the_known_ones():
@@ -110,9 +134,16 @@ def test_an_unknown_target_is_answered_with_the_known_ones():
     assert "low-kappa" in message
 
 
-def test_a_folder_is_no_target(tmp_path):
+@pytest.mark.parametrize("name", ["nope.yaml", "nope.yml", "folder.yaml"])
+def test_a_path_without_a_file_is_said_to_be_missing(tmp_path, name):
     (tmp_path / "folder.yaml").mkdir()
-    assert "unknown" in complaint(str(tmp_path / "folder.yaml"))
+    path = str(tmp_path / name)
+    assert complaint(path) == f"file '{path}' not found"
+
+
+def test_a_file_named_without_its_ending_is_suggested(write):
+    stem = write(KAPPA).removesuffix(".yaml")
+    assert complaint(stem) == f"target '{stem}': unknown; did you mean '{stem}.yaml'?"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +179,7 @@ def test_a_yaml_tag_runs_no_code(write, tmp_path):
 
 
 def test_an_unknown_engine_is_answered_with_the_known_ones():
-    with pytest.raises(ScreenError, match="engine 'emtt': unknown; known: emt, sevennet-0"):
+    with pytest.raises(ScreenError, match=r"engine 'emtt': unknown; known: emt, .*sevennet-0"):
         engine_config("emtt")
 
 
@@ -163,7 +194,7 @@ def test_an_engine_of_ones_own(write):
     ("changes", "said"),
     [
         ({"calculatr": "x"}, "field 'calculatr' is unknown; did you mean 'calculator'?"),
-        ({"kind": "magic"}, "engine 'mine': kind 'magic' unknown; known: ase"),
+        ({"kind": "magic"}, "kind 'magic' unknown; known: ase, "),
         (
             {"calculator": "not_there.Calculator", "install_hint": "run: pip install not-there"},
             "engine 'mine' cannot run: Python package 'not_there' is not installed; "

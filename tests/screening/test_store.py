@@ -66,6 +66,7 @@ def test_opening_starts_and_stops_the_embedded_server(tmp_path, monkeypatch):
         f"mongodb://us@er:{SECRET}@host/",
         f"mongodb://user:{SECRET}%zz@host/",
         f"http://user:{SECRET}@host/",
+        f"{SECRET}:27017",
         "",
     ],
 )
