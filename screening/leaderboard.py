@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreenError
@@ -81,6 +82,38 @@ def check_filter(where: Any) -> None:
             check_filter(value)
 
 
+def missing_fields(campaign: Campaign, where: dict[str, Any]) -> dict[str, str | None]:
+    """Return the fields of a filter that no candidate and no result has, with the nearest known."""
+    places = (
+        (campaign.database.candidates, {"campaigns": campaign.name}),
+        (campaign.database.results, _results_of(campaign)),
+    )
+    known = [key for place, mine in places for key in place.find_one(mine) or {}]
+    return {
+        field: next(iter(difflib.get_close_matches(field, known, n=1)), None)
+        for field in _fields(where)
+        if not any(
+            place.find_one({"$and": [mine, {field: {"$exists": True}}]}, {"_id": 1})
+            for place, mine in places
+        )
+    }
+
+
+def _fields(where: dict[str, Any]) -> list[str]:
+    found = []
+    for key, value in where.items():
+        if not key.startswith("$"):
+            found.append(key)
+        elif isinstance(value, list):
+            found += [field for each in value if isinstance(each, dict) for field in _fields(each)]
+    return found
+
+
+def _results_of(campaign: Campaign) -> dict[str, Any]:
+    hashes = [level.recipe_hash for level in campaign.levels]
+    return {"objective": campaign.objective.name, "recipe_hash": {"$in": hashes}}
+
+
 def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) -> set[str]:
     from bson.errors import BSONError
     from pymongo.errors import OperationFailure
@@ -88,9 +121,7 @@ def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) 
     check_filter(where)
     database = campaign.database
     try:
-        hashes = [level.recipe_hash for level in campaign.levels]
-        mine = {"objective": campaign.objective.name, "recipe_hash": {"$in": hashes}}
-        query = {"$and": [mine, where]}
+        query = {"$and": [_results_of(campaign), where]}
         measured = {
             each["candidate_id"] for each in database.results.find(query, {"candidate_id": 1})
         }

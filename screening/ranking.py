@@ -10,8 +10,8 @@ from typing import Any, Literal
 Outcome = Literal["measured", "predicted", "unstable", "failed"]
 Direction = Literal["minimize", "maximize"]
 
-_BLOCKS: dict[Outcome, int] = {"measured": 0, "predicted": 0, "unstable": 2, "failed": 3}
-_UNPREDICTED = 1
+_BLOCKS: dict[Outcome, int] = {"measured": 0, "predicted": 0, "unstable": 1, "failed": 2}
+_UNPREDICTED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +72,8 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
 
     Measured ones stand by their value and predicted ones among them by their prediction; where
     some are measured with a better engine, the others stand by what it is expected to find, if
-    that is known.  After
-    them come those without a prediction, the unstable and the failed. Ties go by candidate id.
+    that is known.  After them come the unstable, the failed and those of which nothing is known.
+    Ties go by candidate id.
     """
     sign = 1.0 if direction == "minimize" else -1.0
     entries = list(entries)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from screening.errors import ScreenError
-from screening.leaderboard import check_filter, ranking
+from screening.leaderboard import check_filter, missing_fields, ranking
 from screening.ranking import as_records
 
 KEYS = {
@@ -176,6 +176,23 @@ def test_filters_on_fields_of_results(campaign, where, outcomes):
     assert {each: [r["outcome"] for r in rows].count(each) for each in outcomes} == outcomes
     assert len(rows) == sum(outcomes.values())
     assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+@pytest.mark.parametrize(
+    ("where", "missing"),
+    [
+        ({}, {}),
+        ({"n_sites": 1, "gruneisen_rms": {"$exists": False}, "outcome": "x"}, {}),
+        ({"origins.material_id": "toy-Cu"}, {}),
+        ({"spacegroup": 225}, {"spacegroup": "space_group_number"}),
+        (
+            {"$or": [{"gruneisen": 1}, {"$and": [{"formula": 1, "zzz": 2}]}]},
+            {"gruneisen": "gruneisen_rms", "zzz": None},
+        ),
+    ],
+)
+def test_fields_of_a_filter_that_nothing_has_are_found(campaign, where, missing):
+    assert missing_fields(campaign, where) == missing
 
 
 def test_filters_on_fields_of_crystals(campaign):

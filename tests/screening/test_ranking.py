@@ -33,7 +33,7 @@ def test_order(direction, first):
     for entries in (ENTRIES, ENTRIES[::-1]):
         rows = rank_candidates(entries, direction)
         order = [row.candidate_id for row in rows]
-        assert order == [*first, "no-model-yet", "unstable", "failed"]
+        assert order == [*first, "unstable", "failed", "no-model-yet"]
         assert [row.rank for row in rows] == [1, 2, 3, 4, 5, 6, 7]
 
 
