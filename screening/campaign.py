@@ -129,7 +129,14 @@ class Campaign:
                 "taken": len(pool.candidates),
                 "duplicates": pool.duplicates,
                 "refused": len(pool.refused),
-                "refusals": [vars(entry) for entry in pool.refused[:1000]],
+                "refusals": [
+                    {
+                        "location": entry.location,
+                        "material_id": entry.material_id,
+                        "reason": entry.reason,
+                    }
+                    for entry in pool.refused[:1000]
+                ],
             },
         }
         try:
@@ -283,6 +290,7 @@ class Campaign:
         return Progress(
             budget=self.config.budget,
             pool=len(pool),
+            known_before=len(pool & results.keys() - {pick["candidate_id"] for pick in picks}),
             picked=len(picks),
             measured=states.count("measured"),
             unstable=states.count("unstable"),
@@ -327,10 +335,14 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a campaign is: counts of candidates, best value, pace."""
+    """How far a campaign is: counts of candidates, best value, pace.
+
+    `known_before` candidates need no pick: another campaign has computed them.
+    """
 
     budget: int
     pool: int
+    known_before: int
     picked: int
     measured: int
     unstable: int

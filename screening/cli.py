@@ -50,6 +50,26 @@ WorkersOption = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"matscreen {version('matscreen')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def submit(
     target: Annotated[str, typer.Option(help="Shipped target, or a campaign YAML.")],
@@ -112,7 +132,7 @@ def rank(
 
 @app.command()
 def show(
-    candidate: Annotated[str, typer.Argument(help="candidate_id or material_id.")],
+    candidate: Annotated[str, typer.Argument(help="candidate_id, material_id or formula.")],
     format: FormatOption = Format.table,
 ) -> None:
     """Show all that is known about one candidate, and why it was picked."""
@@ -136,7 +156,7 @@ def promote(
 @app.command()
 def retry(
     name: NameGiven,
-    candidate: Annotated[Optional[str], typer.Argument(help="Only this candidate.")] = None,
+    candidate: Annotated[Optional[str], typer.Argument(help="Only this one.")] = None,
 ) -> None:
     """Queue failed candidates again."""
     from screening import commands

@@ -15,6 +15,7 @@ from screening.campaign import (
 )
 from screening.config import CampaignConfig, load_campaign_config
 from screening.errors import ScreenError
+from screening.objectives import objective
 from screening.settings import Settings
 from screening.store.database import Database, open_database
 
@@ -56,24 +57,24 @@ def submit(
         check_name_is_free(database, name)
         with console.counting("reading crystals") as count:
             pool = ingest(sources, config.filters, engine, database, on_entry=count)
-        console.pool(pool)
+        console.pool(pool, engine.name, kept=not dry_run)
         if not pool.candidates:
-            raise ScreenError(
-                f"no candidate is left of {len(pool.refused)} entries; see the reasons above"
-            )
+            read = console.counted(len(pool.refused), "entry", "entries")
+            raise ScreenError(f"no candidate is left of {read}; see the reasons above")
+        unknown = _not_computed_yet(database, config, engine, pool)
+        plan = _plan(config, engine, len(pool.candidates), len(unknown))
         if dry_run:
-            _estimate(pool, config, engine)
+            console.say(plan)
+            _estimate(pool, unknown, config, engine)
             return
         from screening.loop import advance
 
         campaign = Campaign.create(database, name, config, engine, pool, confirming)
         advance(campaign)
-        console.say(
-            f"campaign '{name}': {min(config.budget, len(pool.candidates))} of "
-            f"{len(pool.candidates)} candidates will be computed with {engine.name}, "
-            f"{config.batch_size} at a time"
-        )
-        if wait:
+        console.say(f"campaign '{name}': {plan}")
+        if campaign.is_exhausted():
+            console.say(f"next: screen rank {name}")
+        elif wait:
             _work(campaign, settings, workers)
         else:
             console.say(f"next: screen work {name}")
@@ -82,51 +83,60 @@ def submit(
 def work(name: str | None, workers: int | None) -> None:
     """Work a campaign's queue to its end."""
     settings = Settings()
-    with open_database(settings) as database:
+    with open_database(settings, must_exist=True) as database:
         _work(Campaign.open(database, name), settings, workers)
 
 
 def status(name: str | None, *, as_json: bool) -> None:
     """Print how far a campaign is."""
-    with open_database(Settings()) as database:
+    with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         console.status(campaign, campaign.progress(), as_json=as_json)
 
 
 def rank(name: str | None, top: int | None, where: dict[str, Any] | None, format: str) -> None:
     """Print the ranking."""
-    from screening.leaderboard import check_filter, ranking
+    from screening.leaderboard import check_filter, missing_fields, ranking
 
     check_filter(where)
-    with open_database(Settings()) as database:
+    with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         rows = ranking(campaign, where)
+        for field, nearest in missing_fields(campaign, where or {}).items():
+            hint = f"; did you mean '{nearest}'?" if nearest else ""
+            console.say(f"--where: no candidate and no result has a field '{field}'{hint}")
         console.ranking(campaign, rows[:top], len(rows), format)
 
 
 def show(key: str, *, as_json: bool) -> None:
     """Print all that is known about one candidate."""
-    with open_database(Settings()) as database:
+    with open_database(Settings(), must_exist=True) as database:
         document = _find_candidate(database, key)
         key = document["_id"]
         picks = list(database.picks.find({"candidate_id": key}, sort=[("claimed_at", 1)]))
         results = list(database.results.find({"candidate_id": key}))
-        console.candidate(document, picks, results, as_json=as_json)
+        results.sort(key=lambda result: -int(result.get("fidelity") or 0))
+        by_whom = {"_id": {"$in": [pick["campaign"] for pick in picks]}}
+        objectives = {
+            each["_id"]: objective(each["config"]["objective"], each["config"]["direction"])
+            for each in database.campaigns.find(by_whom, {"config": 1})
+        }
+        console.candidate(document, picks, results, objectives, as_json=as_json)
 
 
-def retry(name: str, candidate_id: str | None) -> None:
+def retry(name: str, key: str | None) -> None:
     """Queue failed candidates again."""
     from screening.loop import advance, requeue
 
-    with open_database(Settings()) as database:
+    with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         _refuse_cancelled(campaign)
-        count = requeue(campaign, candidate_id)
+        count = requeue(campaign, None if key is None else _failed_candidate(campaign, key))
         if not count:
-            what = f"candidate '{candidate_id}'" if candidate_id else "no candidate"
-            raise ScreenError(f"{what} of campaign '{name}' has failed; nothing to retry")
+            raise ScreenError(f"no candidate of campaign '{name}' has failed; nothing to retry")
         advance(campaign)
-        console.say(f"{count} candidates queued again; next: screen work {campaign.name}")
+        queued = console.counted(count, "candidate")
+        console.say(f"{queued} queued again; next: screen work {campaign.name}")
 
 
 def promote(name: str | None, engine_name: str, top: int) -> None:
@@ -136,7 +146,7 @@ def promote(name: str | None, engine_name: str, top: int) -> None:
 
     engine = engine_config(engine_name)
     build_engine(engine)
-    with open_database(Settings()) as database:
+    with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         _refuse_cancelled(campaign)
         level = campaign.add_level(engine)
@@ -147,14 +157,14 @@ def promote(name: str | None, engine_name: str, top: int) -> None:
                 f"still to be done with '{engine.name}'"
             )
         console.say(
-            f"{len(queued)} candidates queued with {engine.name}: {', '.join(queued)}; "
-            f"next: screen work {campaign.name}"
+            f"{console.counted(len(queued), 'candidate')} queued with {engine.name}: "
+            f"{', '.join(queued)}; next: screen work {campaign.name}"
         )
 
 
 def set_status(name: str, wanted: Status) -> None:
     """Pause, resume or cancel a campaign."""
-    with open_database(Settings()) as database:
+    with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         if wanted != "cancelled":
             _refuse_cancelled(campaign)
@@ -162,8 +172,8 @@ def set_status(name: str, wanted: Status) -> None:
         if wanted == "cancelled":
             from screening.loop import drop_queued
 
-            dropped = drop_queued(campaign)
-            console.say(f"campaign '{name}' is cancelled; {dropped} queued candidates dropped")
+            dropped = console.counted(drop_queued(campaign), "queued candidate")
+            console.say(f"campaign '{name}' is cancelled; {dropped} dropped")
             return
         following = f"; next: screen work {name}" if wanted == "active" else ""
         console.say(f"campaign '{name}' is {wanted}{following}")
@@ -189,31 +199,75 @@ def _work(campaign: Campaign, settings: Settings, workers: int | None) -> None:
     except KeyboardInterrupt:
         console.say(f"\nstopped; nothing is lost; go on with: screen work {campaign.name}")
         sys.exit(130)
-    console.finished(campaign)
+    progress = campaign.progress()
+    console.finished(campaign, progress)
+    if progress.exhausted and progress.failed and progress.failed == progress.picked:
+        console.say("not one candidate gave a result: all failed")
+        sys.exit(1)
 
 
-def _estimate(pool: Pool, config: CampaignConfig, engine: EngineConfig) -> None:
+def _not_computed_yet(
+    database: Database, config: CampaignConfig, engine: EngineConfig, pool: Pool
+) -> list[str]:
+    """Return the candidates that no earlier campaign has computed the same way, sorted."""
+    same = {"objective": config.objective, "recipe_hash": config.recipe_hash(engine.fingerprint())}
+    return sorted(pool.candidates.keys() - set(database.results.distinct("candidate_id", same)))
+
+
+def _plan(config: CampaignConfig, engine: EngineConfig, total: int, unknown: int) -> str:
+    """Say what a campaign will compute."""
+    known, of_which = "", console.counted(total, "candidate")
+    if unknown < total:
+        known = f"{total - unknown} of {of_which} with a result from earlier campaigns; "
+        of_which = f"the other {unknown}"
+    if not unknown:
+        return f"{known}nothing is left to compute"
+    return (
+        f"{known}{min(config.budget, unknown)} of {of_which} will be computed with {engine.name}, "
+        f"{config.batch_size} at a time (budget {config.budget})"
+    )
+
+
+def _estimate(pool: Pool, ids: list[str], config: CampaignConfig, engine: EngineConfig) -> None:
+    if not ids:
+        console.say("nothing was submitted")
+        return
     from screening.candidate_flow import estimate_force_calls
 
     # Spread over the pool, so that small and large crystals both count.
-    ids = sorted(pool.candidates)
     step = max(1, len(ids) // ESTIMATED_CANDIDATES)
     sample = ids[::step][:ESTIMATED_CANDIDATES]
     calls = [estimate_force_calls(pool.candidates[each], config, engine) for each in sample]
     computed = min(config.budget, len(ids))
     mean = sum(calls) / len(calls)
+    candidates = console.counted(computed, "candidate")
     console.say(
         f"estimated force calls: {mean:.0f} a candidate ({min(calls)} to {max(calls)} in a sample "
-        f"of {len(calls)}), {mean * computed:.0f} for {computed} candidates; nothing was submitted"
+        f"of {len(calls)}), {mean * computed:.0f} for {candidates}; nothing was submitted"
     )
 
 
-def _find_candidate(database: Database, key: str) -> dict[str, Any]:
-    matches = list(
-        database.candidates.find(
-            {"$or": [{"_id": key}, {"origins.material_id": key}, {"formula": key}]}
-        ).limit(20)
-    )
+def _failed_candidate(campaign: Campaign, key: str) -> str:
+    """Return the id of a failed candidate of a campaign."""
+    found: str = _find_candidate(campaign.database, key, {"campaigns": campaign.name})["_id"]
+    query = {"campaign": campaign.name, "candidate_id": found}
+    states = [pick["state"] for pick in campaign.database.picks.find(query)]
+    if not states:
+        raise ScreenError(f"candidate '{found}' was not picked in campaign '{campaign.name}'")
+    if "failed" not in states:
+        raise ScreenError(
+            f"candidate '{found}' has not failed in campaign '{campaign.name}' "
+            f"(state: {', '.join(states)})"
+        )
+    return found
+
+
+def _find_candidate(
+    database: Database, key: str, among: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the one candidate of that id, material_id or formula."""
+    names = {"$or": [{"_id": key}, {"origins.material_id": key}, {"formula": key}]}
+    matches = list(database.candidates.find({**names, **(among or {})}).limit(20))
     if not matches:
         raise ScreenError(f"candidate '{key}': unknown; `screen rank` lists the candidate_ids")
     if len(matches) > 1:

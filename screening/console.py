@@ -8,12 +8,13 @@ import datetime
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from screening.objectives import OBJECTIVES, Objective
 from screening.ranking import RankedRow, as_records
 
 if TYPE_CHECKING:
@@ -23,11 +24,17 @@ if TYPE_CHECKING:
     from screening.ingest import Pool
 
 SHOWN_REFUSALS = 20
+SHOWN_ELEMENTS = 10
 
 
 def say(message: str) -> None:
     """Print a message for a person, to stderr."""
     _stderr().print(message, highlight=False, markup=False, soft_wrap=True)
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def print_json(value: Any) -> None:
@@ -50,20 +57,38 @@ def counting(what: str) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-def pool(found: Pool) -> None:
-    """Say what ingesting took and refused, and why."""
-    merged = f", {found.duplicates} of them merged as duplicates" if found.duplicates else ""
-    taken = len(found.candidates)
-    say(f"{taken + found.duplicates} entries taken{merged}, {len(found.refused)} refused")
-    counts = found.refusal_counts()
-    if len(found.refused) <= SHOWN_REFUSALS:
+def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
+    """Say what ingesting took and refused, and why.
+
+    Parameters
+    ----------
+    kept
+        Whether the campaign will keep the reasons.
+    """
+    taken, refused = len(found.candidates), len(found.refused)
+    read = taken + found.duplicates + refused
+    say(
+        f"{counted(read, 'entry', 'entries')} read, {counted(taken, 'candidate')}, "
+        f"{counted(found.duplicates, 'duplicate')}, {refused} refused"
+    )
+    if refused <= SHOWN_REFUSALS:
         for entry in found.refused:
             say(f"  refused {entry.location or entry.material_id}: {entry.reason}")
         return
+    elements = [entry.unsupported for entry in found.refused if entry.unsupported]
+    if elements:
+        names = sorted(set().union(*elements))
+        more = ", …" if len(names) > SHOWN_ELEMENTS else ""
+        say(
+            f"  {len(elements)} contain elements that engine '{engine_name}' does not support "
+            f"({', '.join(names[:SHOWN_ELEMENTS])}{more})"
+        )
+    counts = found.refusal_counts()
     for reason, count in counts.most_common(SHOWN_REFUSALS):
         say(f"  refused {count} ×: {reason}")
     if len(counts) > SHOWN_REFUSALS:
-        say(f"  and {len(counts) - SHOWN_REFUSALS} more reasons, kept with the campaign")
+        where = ", kept with the campaign" if kept else ""
+        say(f"  and {counted(len(counts) - SHOWN_REFUSALS, 'more reason')}{where}")
 
 
 # ------------------------------------------------------------------------------------ progress
@@ -150,15 +175,14 @@ def _time_left_s(progress: Progress, elapsed_s: float | None) -> float | None:
     if elapsed_s is None or not progress.done or progress.exhausted:
         return None
     parallel = max(1, progress.running)
-    to_do = min(progress.budget, progress.pool) - progress.done
+    to_do = min(progress.budget, progress.pool - progress.known_before) - progress.done
     if progress.mean_candidate_s is None or to_do <= 0:
         return None
     return progress.mean_candidate_s * to_do / parallel
 
 
-def finished(campaign: Campaign) -> None:
+def finished(campaign: Campaign, progress: Progress) -> None:
     """Say how a campaign ended and what to type next."""
-    progress = campaign.progress()
     if progress.status != "active":
         say(f"campaign '{campaign.name}' is {progress.status}")
         return
@@ -186,6 +210,7 @@ def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
         "confirmed": progress.confirmed,
         "to_confirm": progress.to_confirm,
         "pool": progress.pool,
+        "known_before": progress.known_before,
         "budget": progress.budget,
         "rounds": progress.rounds,
         "picked": progress.picked,
@@ -203,11 +228,40 @@ def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
         print_json(facts)
         return
     table = Table(title=f"{campaign.name}: {campaign.config.description}", show_header=False)
-    for key, value in facts.items():
-        if isinstance(value, list):
-            value = ", ".join(value)
-        table.add_row(key.replace("_", " "), "–" if value in (None, "") else _short(value))
+    for label, value in _status_rows(campaign, progress).items():
+        table.add_row(label, str(value))
     _stdout().print(table)
+
+
+def _status_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
+    objective = campaign.objective
+    ended = progress.exhausted and progress.status == "active"
+    best, pace = progress.best_value, progress.mean_candidate_s
+    rows: dict[str, Any] = {
+        "target": campaign.config.target,
+        "status": "finished" if ended else progress.status,
+        "engine": ", then ".join(level.engine.name for level in campaign.levels),
+        "pool": counted(progress.pool, "candidate"),
+        "known before": progress.known_before,
+        "budget": progress.budget,
+        "rounds": progress.rounds,
+        "picked": progress.picked,
+        "measured": progress.measured,
+        "unstable": progress.unstable,
+        "failed": progress.failed,
+        "cancelled": progress.cancelled,
+        "running": progress.running,
+        "queued": progress.queued,
+    }
+    if progress.to_confirm:
+        rows["confirmed"] = f"{progress.confirmed} of {progress.to_confirm}"
+    rows[f"best {objective.label}"] = (
+        "–" if best is None else f"{best:.3g} {objective.unit} ({progress.best_candidate})"
+    )
+    rows["mean time a candidate"] = (
+        "–" if pace is None else f"{pace:.1f} s" if pace < 60 else _duration(pace)
+    )
+    return rows
 
 
 # ------------------------------------------------------------------------------------- ranking
@@ -229,7 +283,16 @@ def ranking(campaign: Campaign, rows: list[RankedRow], total: int, format: str) 
 
 
 def _ranking_table(campaign: Campaign, rows: list[RankedRow], total: int) -> None:
+    out = _stdout()
+    table = _ranked(campaign, rows, total, with_material=True)
+    if out.measure(table, options=out.options.update(width=1000)).maximum > out.width:
+        table = _ranked(campaign, rows, total, with_material=False)
+    out.print(table)
+
+
+def _ranked(campaign: Campaign, rows: list[RankedRow], total: int, *, with_material: bool) -> Table:
     objective = campaign.objective
+    two_engines = any(row.exploration_value or row.expected_value for row in rows)
     table = Table(
         title=f"{campaign.name}: {campaign.config.description}",
         caption=(
@@ -240,31 +303,32 @@ def _ranking_table(campaign: Campaign, rows: list[RankedRow], total: int) -> Non
         ),
     )
     table.add_column("rank", justify="right")
-    table.add_column("candidate")
-    table.add_column("material")
+    # The id is what other commands ask for: a narrow terminal must not cut it.
+    longest = max((len(row.candidate_id) for row in rows), default=0)
+    table.add_column("candidate", no_wrap=True, min_width=longest)
+    if with_material:
+        table.add_column("material")
     table.add_column("outcome")
     table.add_column(f"{objective.label} / {objective.unit}", justify="right")
     table.add_column("predicted", justify="right")
     table.add_column("engine")
-    if any(row.exploration_value or row.expected_value for row in rows):
+    if two_engines:
         table.add_column("of the other engine", justify="right")
     styles = {"measured": "bold", "predicted": "dim", "unstable": "yellow", "failed": "red"}
     for row in rows:
-        value = "" if row.value is None else f"{row.value:.3g}"
-        if row.value is not None and row.value_error is not None:
-            value += f" ± {row.value_error:.2g}"
+        nothing = row.outcome == "predicted" and row.predicted_value is None
         table.add_row(
-            str(row.rank),
+            "" if nothing else str(row.rank),
             row.candidate_id,
-            row.material_id,
-            row.outcome,
-            value,
-            _prediction(row, logarithmic=objective.logarithmic),
+            *([row.material_id] if with_material else []),
+            "not computed" if nothing else row.outcome,
+            _with_error(row.value, row.value_error),
+            _prediction(row.predicted_value, row.predicted_std, objective),
             row.engine or "",
-            *([_other_engine(row)] if len(table.columns) > 7 else []),
+            *([_other_engine(row)] if two_engines else []),
             style=styles[row.outcome],
         )
-    _stdout().print(table)
+    return table
 
 
 def _other_engine(row: RankedRow) -> str:
@@ -273,14 +337,23 @@ def _other_engine(row: RankedRow) -> str:
     return "" if row.expected_value is None else f"expected {row.expected_value:.3g}"
 
 
-def _prediction(row: RankedRow, *, logarithmic: bool) -> str:
-    if row.predicted_value is None:
+def _with_error(value: float | None, error: float | None) -> str:
+    if value is None:
         return ""
-    if row.predicted_std is None:
-        return f"{row.predicted_value:.3g}"
-    if logarithmic:
-        return f"{row.predicted_value:.3g} ×/÷ {10**row.predicted_std:.2g}"
-    return f"{row.predicted_value:.3g} ± {row.predicted_std:.2g}"
+    if error is None:
+        return f"{value:.3g}"
+    return f"{value:.3g} ± {f'{error:#.2g}'.rstrip('.')}"
+
+
+def _prediction(
+    value: float | None, std: float | None, objective: Objective, unit: str = ""
+) -> str:
+    if value is None:
+        return ""
+    number = f"{value:.3g} {unit}".rstrip()
+    if std is None:
+        return number
+    return f"{number} ×/÷ {10**std:.2g}" if objective.logarithmic else f"{number} ± {std:.2g}"
 
 
 # ----------------------------------------------------------------------------------- candidate
@@ -290,10 +363,17 @@ def candidate(
     document: dict[str, Any],
     picks: list[dict[str, Any]],
     results: list[dict[str, Any]],
+    objectives: Mapping[str, Objective],
     *,
     as_json: bool,
 ) -> None:
-    """Print one candidate: the crystal, why it was picked, what was found."""
+    """Print one candidate: the crystal, what was found, why it was picked.
+
+    Parameters
+    ----------
+    objectives
+        Of the campaigns that picked it, by name.
+    """
     if as_json:
         print_json({"candidate": document, "picks": picks, "results": results})
         return
@@ -304,19 +384,43 @@ def candidate(
         f"{document['space_group_number']}, {document['n_sites']} atoms; from {origins}",
         highlight=False,
     )
+    for result in results:
+        out.print(_finding(result), highlight=False, markup=False, soft_wrap=True)
     for pick in picks:
-        out.print(_pick_table(pick))
+        out.print(_pick_table(pick, objectives.get(pick["campaign"])))
     for result in results:
         out.print(_result_table(result))
+    for pick in picks:
+        if pick["state"] == "failed" and "traceback" in pick:
+            out.print(f"why it failed in {pick['campaign']}:", highlight=False, markup=False)
+            out.print(pick["traceback"], highlight=False, markup=False, soft_wrap=True)
     if not results:
         say("no result yet")
 
 
-def _pick_table(pick: dict[str, Any]) -> Table:
+def _finding(result: dict[str, Any]) -> str:
+    objective = OBJECTIVES.get(result["objective"])
+    value = None if objective is None else result.get(objective.value_field)
+    if objective is None or value is None:
+        return f"{result['outcome']}, {result['engine']}: {result.get('reason') or 'no value'}"
+    number = _with_error(value, result.get(objective.error_field))
+    return f"{objective.label} = {number} {objective.unit}, {result['engine']}"
+
+
+def _pick_table(pick: dict[str, Any], objective: Objective | None) -> Table:
     table = Table(title=f"picked by {pick['campaign']}", show_header=False, title_justify="left")
-    hidden = {"_id", "campaign", "candidate_id", "result_id", "traceback"}
+    hidden = {"_id", "campaign", "candidate_id", "result_id", "traceback", "predicted_std"}
     for key, value in pick.items():
-        if key not in hidden and value is not None:
+        if key in hidden or value is None:
+            continue
+        if key == "predicted_mean":
+            if objective is not None:
+                mean, std = objective.from_model(value), pick["predicted_std"]
+                table.add_row("predicted", _prediction(mean, std, objective, objective.unit))
+        elif key == "rank":
+            by = "acquisition" if pick["acquisition"] is not None else "value"
+            table.add_row(f"rank by {by}", _short(value))
+        else:
             table.add_row(key.replace("_", " "), _short(value))
     return table
 
@@ -325,9 +429,13 @@ def _result_table(result: dict[str, Any]) -> Table:
     table = Table(
         title=f"{result['objective']}, {result['engine']}", show_header=False, title_justify="left"
     )
+    hidden = {"_id", "candidate_id", "output_uuid", "recipe_hash", "schema_version"}
     for key, value in result.items():
-        if isinstance(value, int | float | str | bool) and key not in {"_id", "candidate_id"}:
+        if isinstance(value, int | float | str | bool) and key not in hidden:
             table.add_row(key, _short(value))
+    no_fit_error = result.get("kappa_300k_fit_error_w_per_m_k") is None
+    if no_fit_error and result.get("third_order_route") == "random-pairs":
+        table.add_row("fit error", "not known (too few pairs)")
     for mesh in result.get("meshes", []):
         size = "×".join(map(str, mesh["mesh"]))
         table.add_row(f"kappa on {size}", f"{mesh['kappa_300k_w_per_m_k']:.4g} W/m/K")

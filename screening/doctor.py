@@ -103,8 +103,10 @@ def _database() -> str:
     settings = Settings()
     with open_database(settings) as database:
         count = database.campaigns.count_documents({})
-    kind = "embedded server" if settings.mongodb_uri is None else "SCREEN_MONGODB_URI"
-    return f"{kind} answers; database '{settings.database}' holds {count} campaigns"
+    embedded = f"embedded server in {settings.directory.absolute()}"
+    kind = embedded if settings.mongodb_uri is None else "SCREEN_MONGODB_URI"
+    holds = console.counted(count, "campaign")
+    return f"{kind} answers; database '{settings.database}' holds {holds}"
 
 
 def _attempt(name: str, check: Callable[[], str]) -> Check:

@@ -48,20 +48,8 @@ class FilterConfig(BaseModel, extra="forbid"):
     space_groups: list[SpaceGroupNumber] | None = None
 
 
-def refusal(
-    candidate: Candidate,
-    config: FilterConfig,
-    supported_elements: frozenset[str] | None,
-    engine_name: str,
-) -> str | None:
+def refusal(candidate: Candidate, config: FilterConfig) -> str | None:
     """Say why a candidate stays out of the campaign.
-
-    Parameters
-    ----------
-    supported_elements : frozenset of str or None
-        What the engine can compute; None stands for every element.
-    engine_name : str
-        For the message.
 
     Returns
     -------
@@ -80,8 +68,6 @@ def refusal(
         return f"it contains {_listed(bad)}, among exclude_elements"
     if config.space_groups is not None and candidate.space_group_number not in config.space_groups:
         return f"its space group {candidate.space_group_number} is not among space_groups"
-    if supported_elements is not None and (unknown := elements - supported_elements):
-        return f"it contains {_listed(unknown)}, which engine '{engine_name}' does not support"
     return None
 
 

@@ -25,6 +25,8 @@ class Refused:
     location: str
     material_id: str
     reason: str
+    unsupported: tuple[str, ...] = ()
+    """Elements that the engine cannot compute, where these are the reason."""
 
 
 @dataclass
@@ -46,8 +48,8 @@ class Pool:
     duplicates: int = 0
 
     def refusal_counts(self) -> Counter[str]:
-        """Return how often each reason was given."""
-        return Counter(entry.reason for entry in self.refused)
+        """Return how often each reason was given, the engine's left out."""
+        return Counter(entry.reason for entry in self.refused if not entry.unsupported)
 
 
 def ingest(
@@ -68,16 +70,27 @@ def ingest(
     """
     pool = Pool()
     groups: dict[tuple[str, int], list[Candidate]] = {}
+    supported = engine.supported_elements()
     for source in sources:
         for record in source.records():
             on_entry()
+            unknown: list[str] = []
             try:
                 candidate = _candidate(record, source.spec)
-                reason = refusal(candidate, filters, engine.supported_elements(), engine.name)
+                reason = refusal(candidate, filters)
+                if reason is None and supported is not None:
+                    unknown = sorted(set(candidate.elements) - supported)
+                if unknown:
+                    reason = (
+                        f"it contains {', '.join(unknown)}, which engine '{engine.name}' does not "
+                        "support"
+                    )
                 if reason is not None:
                     raise Refusal(reason)
             except Refusal as refused:
-                pool.refused.append(Refused(record.location, record.material_id, str(refused)))
+                pool.refused.append(
+                    Refused(record.location, record.material_id, str(refused), tuple(unknown))
+                )
                 continue
             key = (candidate.formula, candidate.space_group_number)
             if key not in groups:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreenError
-from screening.store.embedded import embedded_server
+from screening.store.embedded import embedded_server, has_database
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
@@ -162,8 +162,13 @@ class Database:
 
 
 @contextlib.contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
+def open_database(settings: Settings, *, must_exist: bool = False) -> Iterator[Database]:
     """Connect to the database the settings name, or start the embedded one for the while.
+
+    Parameters
+    ----------
+    must_exist
+        Refuse to make a new embedded database.
 
     Raises
     ------
@@ -172,7 +177,13 @@ def open_database(settings: Settings) -> Iterator[Database]:
     """
     with contextlib.ExitStack() as stack:
         if settings.mongodb_uri is None:
-            uri = stack.enter_context(embedded_server(settings.directory.absolute()))
+            directory = settings.directory.absolute()
+            if must_exist and not has_database(directory):
+                raise ScreenError(
+                    f"no campaign in {directory}; run it in the folder where you submitted, or set "
+                    "SCREEN_DIRECTORY or SCREEN_MONGODB_URI"
+                )
+            uri = stack.enter_context(embedded_server(directory))
         else:
             uri = settings.mongodb_uri.get_secret_value()
         database = _connect(uri, settings.database)

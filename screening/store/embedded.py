@@ -32,6 +32,11 @@ def is_installed() -> bool:
     return importlib.util.find_spec("secantus") is not None
 
 
+def has_database(directory: Path) -> bool:
+    """Return whether a server has ever been started in the folder."""
+    return (directory / "database").exists()
+
+
 @contextlib.contextmanager
 def embedded_server(directory: Path) -> Iterator[str]:
     """Give the URI of the folder's server, started when nobody else has started it.

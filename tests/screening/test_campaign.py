@@ -166,6 +166,7 @@ def test_progress_counts_and_finds_the_best(new_campaign):
     assert (progress.budget, progress.pool, progress.picked) == (9, 12, 7)
     assert (progress.measured, progress.unstable, progress.failed) == (3, 1, 1)
     assert (progress.cancelled, progress.queued, progress.running) == (1, 1, 0)
+    assert progress.known_before == 1
     assert progress.done == 6
     assert progress.rounds == 4
     assert (progress.best_value, progress.best_candidate) == (0.1, ids[-1])

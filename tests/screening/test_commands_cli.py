@@ -168,7 +168,7 @@ def test_a_folder_of_nothing_usable_is_refused(screen, database, target, tmp_pat
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.cif").write_text("data_a\n_cell_length_a 3\n")
     answer = screen("submit", "--target", target(sources=[str(tmp_path / "bad")]))
-    one_sentence(answer, "no candidate is left of 1 entries")
+    one_sentence(answer, "no candidate is left of 1 entry;")
     assert "a.cif" in answer.err
     assert documents(database) == 0
 
@@ -183,6 +183,8 @@ def test_a_name_that_is_taken(screen, database, target):
 def test_a_dry_run_writes_nothing(screen, database, target):
     answer = screen("submit", "--target", target(), "--dry-run")
     assert (answer.status, answer.out) == (0, "")
+    assert "6 entries read, 6 candidates, 0 duplicates, 0 refused" in answer.err
+    assert "4 of 6 candidates will be computed with emt, 2 at a time (budget 4)" in answer.err
     assert "nothing was submitted" in answer.err
     assert documents(database) == 0
 
@@ -222,9 +224,12 @@ def test_the_life_of_a_campaign(screen, database, target, work, tmp_path):
     assert progress["finished"]
     assert (progress["measured"], progress["failed"], progress["picked"]) == (5, 1, 6)
 
-    one_sentence(screen("retry", "mine", "Cu-nothing"), "'Cu-nothing'", "nothing to retry")
-    answer = screen("retry", "mine")
+    one_sentence(screen("retry", "mine", "Cu-nothing"), "'Cu-nothing': unknown")
+    not_failed = "has not failed in campaign 'mine' (state: measured)"
+    one_sentence(screen("retry", "mine", "Cu"), "candidate 'Cu-225-", not_failed)
+    answer = screen("retry", "mine", "Au")
     assert (answer.status, answer.out) == (0, "")
+    assert "1 candidate queued again" in answer.err
     work(campaign)
     one_sentence(screen("retry", "mine"), "nothing to retry")
     progress = status(screen)
@@ -269,7 +274,101 @@ def status(screen):
     return json.loads(answer.out)
 
 
+@pytest.mark.parametrize(
+    ("budget", "plan"),
+    [
+        (2, "2 of 6 candidates with a result from earlier campaigns; 4 of the other 4 will be"),
+        (6, "6 of 6 candidates with a result from earlier campaigns; nothing is left to compute"),
+    ],
+)
+def test_what_earlier_campaigns_computed_is_not_computed_again(
+    screen, database, target, work, budget, plan
+):
+    from screening.campaign import Campaign
+
+    screen("submit", "--target", target(), "--name", "first", "--budget", budget)
+    work(Campaign.open(database, "first"))
+    assert plan in screen("submit", "--target", target(), "--dry-run").err
+    answer = screen("submit", "--target", target(), "--name", "second")
+    assert (answer.status, answer.out) == (0, "")
+    assert f"campaign 'second': {plan}" in answer.err
+    assert f"next: screen {'work' if budget < CRYSTALS else 'rank'} second" in answer.err
+    assert status(screen)["known_before"] == budget
+    assert json.loads(screen("status", "first", "--format", "json").out)["known_before"] == 0
+
+
+def test_a_campaign_that_gave_nothing_ends_with_status_1(screen, database, new_campaign, work):
+    recipe = {"failing": ["Al", "Cu"]}
+    campaign = new_campaign("mine", pool=2, budget=2, max_attempts=1, recipe=recipe)
+    work(campaign)
+    answer = screen("work", "mine", "--workers", 1)
+    assert (answer.status, answer.out) == (1, "")
+    assert "all failed" in answer.err
+    shown = screen("show", "Cu").out
+    assert "why it failed in mine:" in shown
+    assert "Traceback" in shown
+    assert "RuntimeError: Cu cannot be computed" in shown
+
+
 # --------------------------------------------------------------------------------- questions
+
+
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["rank"], ["show", "Cu"], ["work"], ["pause", "mine"]]
+)
+def test_where_nothing_was_submitted_no_database_is_made(screen, monkeypatch, tmp_path, arguments):
+    monkeypatch.delenv("SCREEN_MONGODB_URI")
+    one_sentence(
+        screen(*arguments), f"no campaign in {tmp_path / '.screen'}; run it in", "SCREEN_DIRECTORY"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version(screen):
+    assert screen("--version").out == "matscreen 0.1.0\n"
+
+
+def test_status_for_people(screen, new_campaign, work):
+    campaign = new_campaign("mine", budget=1)
+    assert "best toy" in screen("status").out
+    work(campaign)
+    shown = screen("status").out
+    assert "finished" in shown
+    assert f"Å³ ({campaign.progress().best_candidate})" in shown
+    assert "8 candidates" in shown
+
+
+def test_a_candidate_of_which_nothing_is_known_has_no_rank_for_people(screen, new_campaign):
+    new_campaign("mine", pool=2)
+    assert screen("rank").out.count("not computed") == 2
+    assert [row["outcome"] for row in json.loads(screen("rank", "--format", "json").out)] == [
+        "predicted",
+        "predicted",
+    ]
+
+
+def test_a_picked_candidate_is_explained(screen, database, new_campaign, work):
+    work(new_campaign("mine", pool=2, budget=2))
+    database.results.update_many(
+        {},
+        {"$set": {"third_order_route": "random-pairs", "recipe_hash": "abc", "schema_version": 1}},
+    )
+    explained = {"predicted_mean": 0.69, "predicted_std": 0.36, "acquisition": 0.5, "rank": 3}
+    database.picks.update_many({}, {"$set": explained})
+    shown = screen("show", "Cu").out
+    value = database.results.find_one({"formula": "Cu"})["kappa_300k_w_per_m_k"]
+    assert shown.splitlines()[1] == f"toy = {value:.3g} ± 0.10 Å³, emt"
+    for part in ("4.9 Å³ ×/÷ 2.3", "rank by acquisition", "not known (too few pairs)"):
+        assert part in shown
+    for part in ("output_uuid", "recipe_hash", "schema_version", "predicted mean"):
+        assert part not in shown
+
+
+def test_a_filter_on_a_field_that_nothing_has_is_pointed_out(screen, new_campaign):
+    new_campaign("mine")
+    answer = screen("rank", "--where", '{"spacegroup": 225}', "--format", "json")
+    assert (answer.status, json.loads(answer.out)) == (0, [])
+    assert "field 'spacegroup'; did you mean 'space_group_number'?" in answer.err
 
 
 @pytest.mark.parametrize("command", ["status", "rank", "work"])
@@ -288,6 +387,11 @@ def test_an_unknown_campaign_is_answered_with_the_known_ones(screen, new_campaig
 def test_an_unknown_candidate(screen, new_campaign):
     new_campaign("mine")
     one_sentence(screen("show", "NaCl"), "candidate 'NaCl'", "unknown", "screen rank")
+
+
+def test_a_candidate_that_was_not_picked_cannot_be_retried(screen, new_campaign):
+    new_campaign("mine")
+    one_sentence(screen("retry", "mine", "Cu"), "was not picked in campaign 'mine'")
 
 
 def test_a_formula_of_two_crystals_is_answered_with_their_ids(screen, new_campaign, database):

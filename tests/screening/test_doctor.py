@@ -31,6 +31,12 @@ def test_a_machine_in_order(screen):
     assert all(check["ok"] for check in found.values() if check["essential"])
 
 
+def test_it_says_where_the_embedded_database_is(screen, monkeypatch, tmp_path):
+    monkeypatch.delenv("SCREEN_MONGODB_URI")
+    found = checks(screen("doctor", "--format", "json"))["database"]["found"]
+    assert f"embedded server in {tmp_path / '.screen'} answers" in found
+
+
 def test_for_people_it_is_a_line_a_check(screen):
     answer = screen("doctor")
     assert answer.status == 0

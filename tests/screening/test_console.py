@@ -1,0 +1,46 @@
+"""What people see where it depends on the terminal or on how much there is."""
+
+from __future__ import annotations
+
+import pytest
+from campaign_fixtures import toy_pool
+from rich.console import Console
+
+from screening import console
+from screening.ingest import Refused
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (21, "21 entries")]
+)
+def test_numbers_have_their_plural(count, said):
+    assert console.counted(count, "entry", "entries") == said
+
+
+def test_many_refusals_are_summed_up(capsys):
+    pool = toy_pool(1)
+    symbols = ["Br", "Cd", "Cl", "F", "I", "K", "Li", "Na", "O", "Rb", "S"]
+    pool.refused = [Refused("", "", f"it contains {each}", (each,)) for each in symbols * 3]
+    pool.refused += [Refused("", "", f"reason {number}") for number in range(22)]
+    pool.duplicates = 1
+    console.pool(pool, "emt", kept=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "57 entries read, 1 candidate, 1 duplicate, 55 refused"
+    assert lines[1] == (
+        "  33 contain elements that engine 'emt' does not support "
+        "(Br, Cd, Cl, F, I, K, Li, Na, O, Rb, …)"
+    )
+    assert lines[-1] == "  and 2 more reasons, kept with the campaign"
+    console.pool(pool, "emt", kept=False)
+    assert capsys.readouterr().err.splitlines()[-1] == "  and 2 more reasons"
+
+
+@pytest.mark.parametrize(("width", "material"), [(80, False), (160, True)])
+def test_a_narrow_ranking_keeps_the_ids(screen, new_campaign, work, monkeypatch, width, material):
+    campaign = new_campaign("mine", pool=10, budget=3)
+    work(campaign)
+    monkeypatch.setattr(console, "_stdout", lambda: Console(width=width))
+    shown = screen("rank").out
+    assert all(key in shown for key in campaign.pool_features())
+    assert ("toy-Cu" in shown) is material
+    assert max(map(len, shown.splitlines())) <= width
