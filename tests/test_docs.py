@@ -477,7 +477,7 @@ def _check_fields(db: Any) -> None:
 
 def _run_the_cheap_commands(campaign: Any, screen: Any) -> None:
     """Run the commands of the pages that only read, or only change a status."""
-    substitutes = {"AgBr": campaign.picks()[0]["candidate_id"]}
+    substitutes = {"KCl": campaign.picks()[0]["candidate_id"]}
     ran = set()
     for _, words in screen_lines():
         if words[0] in {"status", "rank", "show", "doctor", "pause", "resume"}:
