@@ -227,10 +227,14 @@ def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    table = Table(title=f"{campaign.name}: {campaign.config.description}", show_header=False)
+    table = Table(title=_title(campaign), show_header=False)
     for label, value in _status_rows(campaign, progress).items():
         table.add_row(label, str(value))
     _stdout().print(table)
+
+
+def _title(campaign: Campaign) -> str:
+    return ": ".join(filter(None, (campaign.name, campaign.config.description)))
 
 
 def _status_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
@@ -294,7 +298,7 @@ def _ranked(campaign: Campaign, rows: list[RankedRow], total: int, *, with_mater
     objective = campaign.objective
     two_engines = any(row.exploration_value or row.expected_value for row in rows)
     table = Table(
-        title=f"{campaign.name}: {campaign.config.description}",
+        title=_title(campaign),
         caption=(
             f"{len(rows)} of {total} candidates; bold: measured, value ± its error bar; dim: "
             "predicted by the surrogate, with a factor of one standard deviation"
@@ -381,7 +385,7 @@ def candidate(
     origins = ", ".join(f"{each['material_id']} ({each['source']})" for each in document["origins"])
     out.print(
         f"[bold]{document['_id']}[/bold]: {document['formula']}, space group "
-        f"{document['space_group_number']}, {document['n_sites']} atoms; from {origins}",
+        f"{document['space_group_number']}, {counted(document['n_sites'], 'atom')}; from {origins}",
         highlight=False,
     )
     for result in results:
@@ -431,7 +435,7 @@ def _result_table(result: dict[str, Any]) -> Table:
     )
     hidden = {"_id", "candidate_id", "output_uuid", "recipe_hash", "schema_version"}
     for key, value in result.items():
-        if isinstance(value, int | float | str | bool) and key not in hidden:
+        if isinstance(value, int | float | str | bool) and value != "" and key not in hidden:
             table.add_row(key, _short(value))
     no_fit_error = result.get("kappa_300k_fit_error_w_per_m_k") is None
     if no_fit_error and result.get("third_order_route") == "random-pairs":
@@ -440,9 +444,8 @@ def _result_table(result: dict[str, Any]) -> Table:
         size = "×".join(map(str, mesh["mesh"]))
         table.add_row(f"kappa on {size}", f"{mesh['kappa_300k_w_per_m_k']:.4g} W/m/K")
     for cost in result.get("costs", []):
-        table.add_row(
-            f"cost of {cost['step']}", f"{cost['force_calls']} force calls, {cost['wall_s']:.1f} s"
-        )
+        calls = counted(cost["force_calls"], "force call")
+        table.add_row(f"cost of {cost['step']}", f"{calls}, {cost['wall_s']:.1f} s")
     return table
 
 
