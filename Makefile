@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 # cpu: PyTorch without CUDA (hundreds of MB instead of several GB). For a GPU: make TORCH=auto …
 TORCH ?= cpu
 TORCH_VERSION := 2.13.0
+GPAW := gpaw==26.7.0 gpaw-data==1.2.1
 BUDGET ?= 10
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-slow lint format lock benchmark-kappa clean
+.PHONY: help install gpaw run test test-slow lint format lock benchmark-kappa clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -32,6 +33,12 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --editable .
 	@touch $@
+
+gpaw: install ## GPAW for real first-principles forces (needs MPI, libxc, BLAS, a C compiler)
+	@command -v mpicc >/dev/null && command -v gcc >/dev/null || { echo "MPI or a compiler is missing; on \
+	Debian: apt-get install libopenmpi-dev libxc-dev libopenblas-dev gcc"; exit 2; }
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+		--constraint requirements.lock $(GPAW)
 
 run: install ## a real low-kappa campaign on a small budget, and its ranking
 	$(BIN)/screen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --batch-size 2 --name $(RUN) --wait

@@ -4,21 +4,22 @@
 
 For every element that `gpaw-data` has a PBE data set for: two atoms in a body-centred cubic cell
 with bonds of 1.1 times twice the covalent radius, the second one off its site by 6 % of the bond.
-The cut-off is the lowest of a series from which on every force is within 1 % (of the largest force)
-of that at 1,000 eV.  `--write` puts the table where the engine reads it.
+The cut-off is the lower of the first two in a series at which every force is within 3 % (of the
+largest force) of that at 900 eV.  `--write` puts the table where the engine reads it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-SERIES_EV = (300, 350, 400, 500, 600, 800)
-REFERENCE_EV = 1000
-TOLERANCE = 0.01
+SERIES_EV = (300, 350, 400, 450, 500, 600, 700)
+REFERENCE_EV = 900
+TOLERANCE = 0.03
 RESULTS = Path(__file__).parent / "results" / "gpaw_cutoffs.json"
 TABLE = Path(__file__).parents[1] / "workflows" / "dft" / "gpaw_cutoffs.json"
 
@@ -55,7 +56,8 @@ def forces(symbol: str, cutoff_ev: float) -> Any:
     atoms.calc = GPAW(
         mode={"name": "pw", "ecut": cutoff_ev},
         xc="PBE",
-        kpts={"size": (2, 2, 2), "gamma": True},
+        # The basis set is tested, not the Brillouin zone.  (At one point GPAW 26.7 fails for He.)
+        kpts=[(0.25, 0.25, 0.25), (-0.25, -0.25, -0.25)],
         occupations={"name": "fermi-dirac", "width": 0.2},
         convergence={"density": 1e-4, "forces": 2e-3},
         maxiter=200,
@@ -71,24 +73,36 @@ def measure(symbol: str) -> dict[str, Any]:
     started = time.perf_counter()
     reference = forces(symbol, REFERENCE_EV)
     scale = float(np.abs(reference).max())
-    errors = {}
-    # From the top: below the first cut-off that is clearly not enough nothing needs computing.
-    for cutoff in reversed(SERIES_EV):
+    errors: dict[str, float] = {}
+    for cutoff in SERIES_EV:
         error = float(np.abs(forces(symbol, cutoff) - reference).max()) / scale
-        errors[cutoff] = round(error, 5)
-        if error > 3 * TOLERANCE:
+        errors[str(cutoff)] = round(error, 5)
+        if good_cutoff_ev(errors) is not None:
             break
-    good = REFERENCE_EV
-    for cutoff in reversed(SERIES_EV):
-        if cutoff not in errors or errors[cutoff] > TOLERANCE:
-            break
-        good = cutoff
     return {
-        "cutoff_ev": good,
         "largest_force_ev_per_a": scale,
         "relative_error": errors,
         "seconds": round(time.perf_counter() - started, 1),
     }
+
+
+def good_cutoff_ev(errors: dict[str, float]) -> int | None:
+    """Return the lower of the first two cut-offs in a row that are good; None without such two.
+
+    One alone may be good by chance.
+    """
+    series = [(int(cutoff), error <= TOLERANCE) for cutoff, error in errors.items()]
+    if len(series) == len(SERIES_EV):
+        series.append((REFERENCE_EV, True))
+    for (cutoff, good), (_, next_good) in itertools.pairwise(series):
+        if good and next_good:
+            return cutoff
+    return None
+
+
+def cutoff_of(row: dict[str, Any]) -> int | None:
+    """Return the cut-off of a measured element; None where its calculations failed."""
+    return None if "error" in row else good_cutoff_ev(row["relative_error"]) or REFERENCE_EV
 
 
 def main() -> None:
@@ -109,9 +123,10 @@ def main() -> None:
                 rows[symbol] = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
-        print(symbol, rows[symbol].get("cutoff_ev", rows[symbol].get("error")), flush=True)
+        print(symbol, cutoff_of(rows[symbol]) or rows[symbol]["error"], flush=True)
     if arguments.write:
-        table = {symbol: row["cutoff_ev"] for symbol, row in rows.items() if "cutoff_ev" in row}
+        found = {symbol: cutoff_of(row) for symbol, row in rows.items()}
+        table = {symbol: cutoff for symbol, cutoff in found.items() if cutoff is not None}
         content = {
             "source": "python benchmarks/gpaw_cutoffs.py --write",
             "versions": {name: version(name) for name in ("gpaw", "gpaw-data")},

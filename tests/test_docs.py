@@ -187,8 +187,12 @@ def test_the_readme_states_what_make_run_does():
 
 def test_exported_variables_are_settings():
     from screening.settings import Settings
+    from workflows.dft import espresso, gpaw
 
     known = {f"SCREEN_{name.upper()}" for name in Settings.model_fields}
+    known |= {gpaw.COMMAND_VARIABLE, espresso.COMMAND_VARIABLE, espresso.LIBRARY_VARIABLE}
+    # atomate2's and pymatgen's own.
+    known |= {"ATOMATE2_VASP_CMD", "PMG_VASP_PSP_DIR"}
     for page, line in command_lines():
         if match := re.match(r"export (\w+)=", line):
             assert match[1] in known | {"SCREEN_TEST_MONGODB_URI"}, f"{page}: {line}"
@@ -229,6 +233,24 @@ def test_tables_state_the_defaults_of_the_model(page, model):
             (literal,) = names_in(stated)
             plain = list(default) if isinstance(default, tuple) else default
             assert yaml.safe_load(literal) == plain, f"{name}: {literal}, in the code {default!r}"
+
+
+@pytest.mark.parametrize(("page", "model"), _marked("more"))
+def test_tables_state_what_a_model_adds_to_its_base(page, model):
+    rows = rows_after(page, f"<!-- more of {model} -->")
+    fields = imported(model).model_fields
+    (base,) = imported(model).__bases__
+    own = {
+        name
+        for name, field in fields.items()
+        if name not in base.model_fields or base.model_fields[name].default != field.default
+    }
+    assert set(column(rows)) == own
+    for name_cell, stated, *_ in rows:
+        (name,) = names_in(name_cell)
+        (literal,) = names_in(stated)
+        default = fields[name].get_default(call_default_factory=True)
+        assert yaml.safe_load(literal) == default or float(literal) == default
 
 
 def test_every_recipe_has_its_table():

@@ -37,8 +37,8 @@ class Project:
         kept.pop("FW_CONFIG_FILE", None)
         self.environment = kept | {"PYTHONPATH": TOY_PATH}
 
-    def write(self, name: str, **content: Any) -> None:
-        (self.folder / name).write_text(yaml.safe_dump(content))
+    def write(self, file: str, /, **content: Any) -> None:
+        (self.folder / file).write_text(yaml.safe_dump(content))
 
     def write_toy(self, **changes: Any) -> None:
         """Write ``toy.yaml`` and its crystals; the toy keeps its diary in the folder."""

@@ -13,8 +13,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from monty.json import MSONable
 
 from workflows.dft.execution import ProgramFailure, scratch_folder
-from workflows.dft.programs import Dielectric, Metal, Program, Purpose, SinglePoint, load_program
-from workflows.dft.settings import SETTINGS, DftSettings
+from workflows.dft.programs import Dielectric, Metal, Program, SinglePoint, load_program
+from workflows.dft.settings import SETTINGS, DftSettings, Purpose
 from workflows.documents import DielectricDocument, Provenance, RelaxationDocument
 from workflows.engines import EngineError, package_versions
 from workflows.relaxing import relax_with

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
-from workflows.dft.programs import Dielectric, Metal, Purpose, SinglePoint
+from workflows.dft.programs import Dielectric, Metal, SinglePoint
 from workflows.dft.pseudopotentials import RYDBERG_EV, Pseudopotential, read_library
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, EspressoSettings, k_mesh
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, EspressoSettings, Purpose, k_mesh
 from workflows.engines import EngineError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def dielectric(
         Where there is no gap.
     """
     insulating = settings.model_copy(update={"smearing_ev": 1e-4})
-    _run_pw(structure, insulating, "relaxation", folder, timeout_s, fixed_occupations=True)
+    _run_pw(structure, insulating, "dielectric", folder, timeout_s, fixed_occupations=True)
     (folder / "ph.in").write_text(
         "Born charges and dielectric tensor\n&INPUTPH\n  prefix = 'pwscf'\n  outdir = './out'\n"
         "  epsil = .true.\n  trans = .false.\n  zue = .false.\n  tr2_ph = 1.0d-16\n/\n0.0 0.0 0.0\n"
@@ -168,9 +168,7 @@ def pw_input(
     symbols = sorted({element.symbol for element in structure.composition.elements})
     used = {each: library[each] for each in symbols}
     cutoff, density_cutoff = _cutoffs_ev(used, settings, purpose)
-    relaxing = purpose == "relaxation"
-    spacing = settings.relaxation_k_spacing_per_a if relaxing else settings.k_spacing_per_a
-    mesh = k_mesh(structure, spacing)
+    mesh = k_mesh(structure, settings.k_spacing(purpose))
     system: dict[str, Any] = {
         "ecutwfc": round(cutoff / RYDBERG_EV, 4),
         "ecutrho": round(density_cutoff / RYDBERG_EV, 4),
@@ -208,7 +206,7 @@ def pw_input(
             "control": {
                 "calculation": "scf",
                 "tprnfor": True,
-                "tstress": relaxing,
+                "tstress": purpose == "relaxation",
                 "outdir": "./out",
                 "prefix": "pwscf",
                 "pseudo_dir": str(next(iter(used.values())).path.parent),

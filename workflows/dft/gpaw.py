@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
-from workflows.dft.programs import Dielectric, Metal, Purpose, SinglePoint
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, GpawSettings, KMesh, k_mesh
+from workflows.dft.programs import Dielectric, Metal, SinglePoint
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, GpawSettings, KMesh, Purpose, k_mesh
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -128,7 +128,7 @@ def dielectric(
     task = {
         "kind": "dielectric",
         **_cell(structure, settings),
-        "parameters": parameters(structure, settings, "relaxation"),
+        "parameters": parameters(structure, settings, "dielectric"),
         "least_gap_ev": LEAST_GAP_EV,
         "empty_bands_per_occupied": 5,
         "response_cutoff_ev": 60.0,
@@ -141,12 +141,10 @@ def dielectric(
 
 def parameters(structure: Structure, settings: GpawSettings, purpose: Purpose) -> dict[str, Any]:
     """Return the keyword arguments of ``gpaw.GPAW``."""
-    relaxing = purpose == "relaxation"
-    spacing = settings.relaxation_k_spacing_per_a if relaxing else settings.k_spacing_per_a
     chosen: dict[str, Any] = {
         "mode": {"name": "pw", "ecut": round(cutoff_ev(structure, settings, purpose), 3)},
         "xc": settings.functional,
-        "kpts": k_points(k_mesh(structure, spacing)),
+        "kpts": k_points(k_mesh(structure, settings.k_spacing(purpose))),
         "occupations": {"name": "fermi-dirac", "width": settings.smearing_ev},
         "convergence": {
             "energy": settings.energy_tolerance_ev,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-
-Purpose = Literal["forces", "relaxation"]
-"""What a single point is for: which cut-off and k-points it gets, and whether stress."""
+    from workflows.dft.settings import Purpose
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+Purpose = Literal["forces", "relaxation", "dielectric"]
+"""What a calculation is for: which cut-off and k-points it gets, and whether stress."""
+
 MAGNETIC_MOMENT_MU_B: dict[str, float] = {
     # Initial moments of the Materials Project's input sets.
     **dict.fromkeys(("Cr", "Fe", "Mn", "Ni", "V", "Mo", "W"), 5.0),
@@ -43,7 +46,9 @@ class DftSettings(BaseModel):
     k_spacing_per_a
         Largest distance of k-points in supercells, 2π included (VASP's KSPACING); see `k_mesh`.
     relaxation_k_spacing_per_a
-        The same for the relaxation of the primitive cell and for Born charges.
+        The same for the relaxation of the primitive cell.
+    dielectric_k_spacing_per_a
+        The same for Born charges and ε∞.
     smearing_ev
         Width of the Fermi-Dirac distribution.
     energy_tolerance_ev
@@ -62,12 +67,21 @@ class DftSettings(BaseModel):
     cutoff_ev: float | None = Field(None, gt=0)
     relaxation_cutoff_ev: float | None = Field(None, gt=0)
     k_spacing_per_a: float = Field(0.35, gt=0)
-    relaxation_k_spacing_per_a: float = Field(0.22, gt=0)
+    relaxation_k_spacing_per_a: float = Field(0.25, gt=0)
+    dielectric_k_spacing_per_a: float = Field(0.3, gt=0)
     smearing_ev: float = Field(0.02, gt=0)
     energy_tolerance_ev: float = Field(1e-7, gt=0)
     spin: Literal["auto", "on", "off"] = "auto"
     hubbard_u_ev: dict[str, float] = Field(default_factory=dict)
     max_scf_steps: int = Field(100, gt=0)
+
+    def k_spacing(self, purpose: Purpose) -> float:
+        """Return the largest distance of k-points, in 1/Å."""
+        return {
+            "forces": self.k_spacing_per_a,
+            "relaxation": self.relaxation_k_spacing_per_a,
+            "dielectric": self.dielectric_k_spacing_per_a,
+        }[purpose]
 
     def is_spin_polarised(self, structure: Structure) -> bool:
         """Return whether this crystal is computed with spin."""
@@ -87,6 +101,8 @@ class DftSettings(BaseModel):
 class GpawSettings(DftSettings):
     """Settings of GPAW.
 
+    Born charges take thirteen calculations without symmetry: hence the coarser k-points.
+
     Parameters
     ----------
     cutoff_scale
@@ -101,6 +117,7 @@ class GpawSettings(DftSettings):
         None leaves it to GPAW.
     """
 
+    dielectric_k_spacing_per_a: float = Field(0.45, gt=0)
     cutoff_scale: float = Field(1.0, gt=0)
     density_tolerance: float = Field(1e-5, gt=0)
     force_tolerance_ev_per_a: float = Field(1e-4, gt=0)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflows.dft.execution import ProgramFailure, tail
-from workflows.dft.programs import Dielectric, Metal, Purpose, SinglePoint
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, VaspSettings, k_mesh
+from workflows.dft.programs import Dielectric, Metal, SinglePoint
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, Purpose, VaspSettings, k_mesh
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -143,7 +143,7 @@ def dielectric_generator(structure: Structure, settings: VaspSettings) -> Any:
     """Return the input-set generator of the linear-response calculation."""
     from atomate2.vasp.sets.core import StaticSetGenerator
 
-    changes = _changes(structure, settings, "relaxation")
+    changes = _changes(structure, settings, "dielectric")
     # Linear response cannot be split over bands.
     changes["user_incar_settings"] |= {"NCORE": None, "NPAR": None}
     return StaticSetGenerator(lepsilon=True, auto_ispin=False, **changes)
@@ -162,8 +162,7 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
     cutoff = settings.cutoff_ev
     if relaxing:
         cutoff = settings.relaxation_cutoff_ev or (None if cutoff is None else 1.3 * cutoff)
-    spacing = settings.relaxation_k_spacing_per_a if relaxing else settings.k_spacing_per_a
-    mesh = k_mesh(structure, spacing)
+    mesh = k_mesh(structure, settings.k_spacing(purpose))
     # Of a Γ-centred mesh VASP's shift is in divisions.
     x, y, z = (each / 2 for each in mesh.shift)
     polarised = settings.is_spin_polarised(structure)

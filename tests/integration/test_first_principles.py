@@ -1,0 +1,126 @@
+"""Real DFT: GPAW and Quantum ESPRESSO on cells of two atoms, and a campaign of them.
+
+Skipped where the program is not installed (`make gpaw`; `apt-get install quantum-espresso
+quantum-espresso-data`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from workflows.dft.engine import DftEngine
+from workflows.recipes import RelaxationRecipe
+
+EXAMPLES = Path("/usr/share/doc/quantum-espresso/examples/EPW/gan/pp")
+
+
+def rocksalt(cation, anion, a):
+    return Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(a), [cation, anion], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    ).get_primitive_structure()
+
+
+def zincblende(cation, anion, a):
+    return Structure.from_spacegroup(
+        "F-43m", Lattice.cubic(a), [cation, anion], [[0, 0, 0], [0.25, 0.25, 0.25]]
+    ).get_primitive_structure()
+
+
+def displaced(structure, shift):
+    moved = structure.copy()
+    moved.translate_sites([1], shift, frac_coords=False)
+    return moved
+
+
+def check_forces_are_the_slope_of_the_energy(engine, structure, tolerance_ev_per_a):
+    direction = np.array([0.6, -0.3, 0.74])
+    step = 0.02
+    middle = engine.single_point(displaced(structure, 0.15 * direction), "forces")
+    ends = [
+        engine.single_point(displaced(structure, (0.15 + sign * step) * direction), "forces")
+        for sign in (-1, 1)
+    ]
+    slope = (ends[1].energy_ev - ends[0].energy_ev) / (2 * step)
+    along = float(middle.forces_ev_per_a[1] @ direction)
+    assert along == pytest.approx(-slope, abs=tolerance_ev_per_a)
+    assert np.abs(middle.forces_ev_per_a.sum(axis=0)).max() < tolerance_ev_per_a
+
+
+@pytest.fixture
+def gpaw_engine():
+    pytest.importorskip("gpaw")
+    settings = {
+        "cutoff_ev": 300,
+        "relaxation_cutoff_ev": 400,
+        "k_spacing_per_a": 0.6,
+        "relaxation_k_spacing_per_a": 0.5,
+    }
+    return DftEngine("gpaw", "gpaw", settings, timeout_h=0.2)
+
+
+@pytest.fixture
+def espresso_engine(tmp_path, monkeypatch):
+    if shutil.which("pw.x") is None or not EXAMPLES.exists():
+        pytest.skip("Quantum ESPRESSO or Debian's examples are not installed")
+    for path in EXAMPLES.glob("*.upf.gz"):
+        (tmp_path / path.name.removesuffix(".gz")).write_bytes(gzip.decompress(path.read_bytes()))
+    monkeypatch.setenv("SCREEN_PSEUDOPOTENTIALS", str(tmp_path))
+    settings = {
+        "functional": "LDA",
+        "cutoff_ev": 700,
+        "relaxation_cutoff_ev": 700,
+        "k_spacing_per_a": 0.7,
+        "relaxation_k_spacing_per_a": 0.7,
+        "dielectric_k_spacing_per_a": 0.6,
+    }
+    return DftEngine("espresso", "espresso", settings, timeout_h=0.2)
+
+
+def test_gpaw_relaxes_silicon(gpaw_engine):
+    silicon = Structure.from_spacegroup("Fd-3m", Lattice.cubic(5.40), ["Si"], [[0, 0, 0]])
+    document = gpaw_engine.relax(silicon.get_primitive_structure(), RelaxationRecipe())
+    # PBE: 5.469 Å (P. Haas, F. Tran and P. Blaha, Phys. Rev. B 79, 085104 (2009)).
+    lattice_constant = (4 * document.structure.volume) ** (1 / 3)
+    assert lattice_constant == pytest.approx(5.469, rel=0.005)
+    assert document.space_group_number == 227
+    assert document.max_stress_gpa <= 0.05
+    assert document.provenance.versions["gpaw"]
+
+
+@pytest.mark.slow
+def test_gpaw_forces_are_the_slope_of_the_energy(gpaw_engine):
+    check_forces_are_the_slope_of_the_energy(gpaw_engine, rocksalt("Na", "Cl", 5.7), 0.01)
+
+
+def test_gpaw_that_cannot_converge_says_so(gpaw_engine):
+    gpaw_engine.settings["max_scf_steps"] = 2
+    with pytest.raises(Exception, match="GPAW did not converge in 2 steps"):
+        gpaw_engine.forces([rocksalt("Na", "Cl", 5.7)])
+
+
+@pytest.mark.slow
+def test_espresso_forces_are_the_slope_of_the_energy(espresso_engine):
+    check_forces_are_the_slope_of_the_energy(espresso_engine, zincblende("Ga", "N", 4.5), 0.02)
+
+
+@pytest.mark.slow
+def test_espresso_born_charges(espresso_engine):
+    document = espresso_engine.dielectric(zincblende("Ga", "N", 4.5))
+    charges = dict(
+        zip(
+            [site.specie.symbol for site in document.structure],
+            np.array(document.born_charges_e),
+            strict=True,
+        )
+    )
+    # Zincblende GaN, LDA: Z* = 2.65 (K. Karch, J.-M. Wagner and F. Bechstedt, Phys. Rev. B 57,
+    # 7043 (1998)).
+    assert charges["Ga"][0, 0] == pytest.approx(2.65, abs=0.3)
+    assert np.abs(charges["Ga"] + charges["N"]).max() < 0.4
+    assert 4.5 < document.dielectric_tensor[0][0] < 8

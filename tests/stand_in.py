@@ -1,0 +1,43 @@
+"""Stands in for Python with GPAW: `stand_in.py -m workflows.dft.gpaw_task FOLDER`.
+
+Forces are those of ASE's effective-medium theory.  It writes one line a calculation into the file
+STAND_IN_DIARY, and misbehaves as STAND_IN_FAULT says: ``crash``, ``unconverged``, ``hang``, each
+while the task's mixer_beta is not set, that is in the first attempt.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from ase import Atoms
+from ase.calculators.emt import EMT
+
+folder = Path(sys.argv[-1])
+task = json.loads((folder / "task.json").read_text())
+fault = os.environ.get("STAND_IN_FAULT", "")
+digest = hashlib.sha256(json.dumps([task["scaled_positions"], task["cell_a"]]).encode())
+with open(os.environ["STAND_IN_DIARY"], "a") as diary:
+    diary.write(f"{digest.hexdigest()[:12]} {len(task['symbols'])} {os.getpid()}\n")
+if "mixer" not in task["parameters"]:
+    if fault == "crash":
+        (folder / "gpaw.txt").write_text("iter: 1\nthe last words of a program\n")
+        os.abort()
+    if fault == "unconverged":
+        raise RuntimeError("gpaw.KohnShamConvergenceError: did not converge")
+    if fault == "hang":
+        time.sleep(600)
+time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0")))
+atoms = Atoms(
+    task["symbols"], scaled_positions=task["scaled_positions"], cell=task["cell_a"], pbc=True
+)
+atoms.calc = EMT()
+result = {
+    "energy_ev": atoms.get_potential_energy(),
+    "forces_ev_per_a": atoms.get_forces().tolist(),
+}
+if task["stress"]:
+    result["stress_ev_per_a3"] = atoms.get_stress().tolist()
+(folder / "result.json").write_text(json.dumps(result))

@@ -1,0 +1,179 @@
+"""A DFT engine with a stand-in for its program: attempts, failures, scratch, relaxation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from ase.calculators.emt import EMT
+from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from workflows.dft.engine import DftEngine
+from workflows.dft.execution import ProgramFailure, run_program, scratch_folder
+from workflows.engines import Engine, EngineError
+from workflows.recipes import RelaxationRecipe
+
+STAND_IN = Path(__file__).parents[2] / "stand_in.py"
+
+
+@pytest.fixture
+def diary(tmp_path, monkeypatch):
+    """Put the stand-in in GPAW's place; return the file it keeps."""
+    path = tmp_path / "diary"
+    path.touch()
+    monkeypatch.setenv("SCREEN_GPAW_COMMAND", f"{sys.executable} {STAND_IN}")
+    monkeypatch.setenv("STAND_IN_DIARY", str(path))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    return path
+
+
+@pytest.fixture
+def engine():
+    return DftEngine(
+        "stand-in",
+        "gpaw",
+        {"cutoff_ev": 300},
+        retries=[{"mixer_beta": 0.05}],
+        timeout_h=60 / 3600,
+        force_floor_ev_per_a=1e-4,
+        stress_floor_gpa=0.01,
+    )
+
+
+@pytest.fixture
+def copper():
+    return Structure.from_spacegroup("Fm-3m", Lattice.cubic(3.7), ["Cu"], [[0, 0, 0]])
+
+
+def shaken(structure):
+    moved = structure.copy()
+    moved.perturb(0.05)
+    return moved
+
+
+def runs(diary) -> int:
+    return len(diary.read_text().splitlines())
+
+
+def test_it_is_an_engine(engine):
+    assert isinstance(engine, Engine)
+    assert engine.inline_supercells == 0
+
+
+def test_each_supercell_is_a_run_of_the_program(engine, copper, diary):
+    supercells = [shaken(copper) for _ in range(3)]
+    forces = engine.forces(supercells)
+    assert runs(diary) == 3
+    for supercell, force in zip(supercells, forces, strict=True):
+        atoms = AseAtomsAdaptor.get_atoms(supercell)
+        atoms.calc = EMT()
+        assert np.allclose(force, atoms.get_forces())
+
+
+def test_relaxation(engine, copper, diary):
+    document = engine.relax(copper.get_primitive_structure(), RelaxationRecipe())
+    # EMT's copper has a lattice constant of 3.59 Å.
+    assert document.structure.volume == pytest.approx(3.59**3 / 4, rel=0.01)
+    assert document.max_stress_gpa <= 0.01
+    assert runs(diary) == document.cost.force_calls
+    assert document.provenance.calculator == "gpaw"
+    assert document.provenance.arguments["cutoff_ev"] == 300
+
+
+@pytest.mark.parametrize("fault", ["crash", "unconverged"])
+def test_a_failed_run_is_tried_again_with_safer_settings(engine, copper, diary, monkeypatch, fault):
+    monkeypatch.setenv("STAND_IN_FAULT", fault)
+    assert len(engine.forces([shaken(copper)])) == 1
+    assert runs(diary) == 2
+
+
+def test_after_the_last_attempt_the_reasons_and_the_last_words_are_told(
+    engine, copper, diary, monkeypatch
+):
+    monkeypatch.setenv("STAND_IN_FAULT", "crash")
+    engine.retries = [{"max_scf_steps": 200}]
+    with pytest.raises(EngineError, match=r"Cu: 'stand-in' failed 2 times: .*signal") as error:
+        engine.forces([shaken(copper)])
+    assert "the last words of a program" in str(error.value.__cause__)
+    assert runs(diary) == 2
+
+
+def test_a_run_that_does_not_converge_is_named_so(engine, copper, diary, monkeypatch):
+    monkeypatch.setenv("STAND_IN_FAULT", "unconverged")
+    engine.retries = []
+    with pytest.raises(EngineError, match="GPAW did not converge in 100 steps"):
+        engine.forces([shaken(copper)])
+
+
+def test_a_run_that_hangs_is_ended(engine, copper, diary, monkeypatch):
+    monkeypatch.setenv("STAND_IN_FAULT", "hang")
+    engine.timeout_h, engine.retries = 4 / 3600, []
+    with pytest.raises(EngineError, match="was not done after"):
+        engine.forces([shaken(copper)])
+    pid = int(diary.read_text().split()[2])
+    assert not psutil.pid_exists(pid)
+
+
+def test_no_scratch_is_left(engine, copper, diary, monkeypatch, tmp_path):
+    engine.forces([shaken(copper)])
+    monkeypatch.setenv("STAND_IN_FAULT", "crash")
+    engine.retries = []
+    with pytest.raises(EngineError):
+        engine.forces([shaken(copper)])
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_scratch_of_a_killed_process_is_removed(diary, tmp_path):
+    code = (
+        "import os, tempfile; from workflows.dft.execution import scratch_folder\n"
+        f"tempfile.tempdir = {str(tmp_path / 'scratch')!r}\n"
+        "with scratch_folder() as folder: (folder / 'wave').touch(); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": "."})
+    assert len(list((tmp_path / "scratch").iterdir())) == 1
+    with scratch_folder() as folder:
+        assert list((tmp_path / "scratch").iterdir()) == [folder]
+
+
+def test_a_program_ends_with_the_process_that_started_it(tmp_path):
+    code = (
+        "from pathlib import Path; from workflows.dft.execution import run_program\n"
+        f"run_program(['sleep', '300'], Path({str(tmp_path)!r}), timeout_s=300)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": "."})
+    deadline = time.monotonic() + 60
+    children: list[psutil.Process] = []
+    while not children and time.monotonic() < deadline:
+        time.sleep(0.05)
+        children = [
+            each for each in psutil.Process(parent.pid).children() if each.name() == "sleep"
+        ]
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert children
+    assert not alive
+
+
+def test_a_program_that_is_not_there(tmp_path):
+    with pytest.raises(ProgramFailure, match="'no-such-program' cannot be started: No such file"):
+        run_program(["no-such-program"], tmp_path, timeout_s=1)
+
+
+def test_elements_without_a_pseudopotential_are_refused(engine):
+    assert engine.refusal(["Si", "Cl"]) is None
+    assert "no pseudopotential with a cut-off for Pu, U" in engine.refusal(["Si", "U", "Pu"])
+
+
+def test_it_survives_being_stored(engine):
+    assert DftEngine.from_dict(engine.as_dict()) == engine
