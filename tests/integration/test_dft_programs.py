@@ -111,6 +111,6 @@ def test_explored_with_one_engine_confirmed_with_another(dft_project):
     out, _ = project.screen("rank", "metals")
     assert "explored" in out
     _, err = project.screen("promote", "--engine", "slow-dft.yaml", "--top", 2, "metals")
-    assert "1 candidates queued with slow-dft" in err
+    assert "1 candidate queued with slow-dft" in err
     _, err = project.screen("promote", "--engine", "emt", "metals", status=2)
     assert "cannot confirm" in err
