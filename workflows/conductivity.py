@@ -118,7 +118,7 @@ class ConductivityMaker(Maker):
         recipe = self.transport
         series = [
             transport.conductivity(model, mesh, recipe.temperatures_k, isotopes=recipe.isotopes)
-            for mesh in _mesh_series(model, recipe)
+            for mesh in mesh_series(model, recipe)
         ]
         densest = series[-1]
         meshes = [
@@ -306,7 +306,7 @@ def _has_dipoles(structure: Structure) -> bool:
     return len(structure.composition.elements) > 1
 
 
-def _mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int, int]]:
+def mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int, int]]:
     """Return one mesh a length, ascending, all divisions odd.
 
     Even and odd meshes approach the limit on different curves, which a mixed series would take

@@ -18,7 +18,7 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from workflows.conductivity import (
     ConductivityMaker,
     ThermalConductivityMaker,
-    _mesh_series,
+    mesh_series,
 )
 from workflows.documents import (
     PhononDocument,
@@ -259,7 +259,7 @@ def test_lengths_that_round_alike_still_give_a_series(finished_in_chunks):
 def test_mesh_series_ascends_within_its_bound(name, most_points, request):
     model = request.getfixturevalue(name).phonon
     recipe = TransportRecipe(max_mesh_points=most_points)
-    series = _mesh_series(model, recipe)
+    series = mesh_series(model, recipe)
     points = [int(np.prod(mesh)) for mesh in series]
     assert len(series) == len(recipe.mesh_lengths_a)
     assert points == sorted(set(points))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from workflows.conductivity import _mesh_series
+from workflows.conductivity import mesh_series
 from workflows.lattice_dynamics.cells import SYMPREC_A, conventional_cell, phonopy_cell
 from workflows.lattice_dynamics.harmonic import symmetric_mesh
 from workflows.recipes import TransportRecipe
@@ -65,7 +65,7 @@ def test_phono3py_takes_the_mesh_of_every_centring(model, parity):
 
 def test_a_series_always_has_as_many_meshes_as_lengths(model):
     for lengths in ((23.0, 29.0, 36.0), (3.0, 4.0, 5.0), (20.0, 20.5, 21.0)):
-        series = _mesh_series(model, TransportRecipe(mesh_lengths_a=lengths))
+        series = mesh_series(model, TransportRecipe(mesh_lengths_a=lengths))
         sizes = [np.prod(mesh) for mesh in series]
         assert len(series) == 3
         assert sizes == sorted(set(sizes))
@@ -76,4 +76,4 @@ def test_a_series_always_has_as_many_meshes_as_lengths(model):
 
 def test_small_cells_get_no_denser_mesh_than_allowed(model):
     recipe = TransportRecipe(mesh_lengths_a=(60.0, 80.0, 100.0), max_mesh_points=1000)
-    assert np.prod(_mesh_series(model, recipe)[-1]) <= 1000
+    assert np.prod(mesh_series(model, recipe)[-1]) <= 1000
