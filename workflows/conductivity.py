@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jobflow import Flow, Maker, Response, job
+from jobflow import Flow, Job, Maker, Response, job
 
 from workflows.dielectric import DielectricMaker
 from workflows.documents import (
@@ -23,7 +23,12 @@ from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import harmonic, third_order, transport
 from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
 from workflows.phonons import PhononMaker
-from workflows.recipes import ThermalConductivityRecipe, ThirdOrderRecipe, TransportRecipe
+from workflows.recipes import (
+    PhononRecipe,
+    ThermalConductivityRecipe,
+    ThirdOrderRecipe,
+    TransportRecipe,
+)
 from workflows.relaxation import RelaxationMaker
 
 if TYPE_CHECKING:
@@ -239,6 +244,31 @@ class ConductivityMaker(Maker):
         }
 
 
+@job(
+    output_schema=ThermalConductivityDocument,
+    data=["spectrum", "transport", "phono3py_params"],
+)
+def with_supercell_check(
+    document: ThermalConductivityDocument, larger: ThermalConductivityDocument
+) -> ThermalConductivityDocument:
+    """Return the document with κ from larger supercells, and the cost of both, in it."""
+    costs = [*document.costs]
+    # The relaxation is shared.
+    costs += [
+        cost.model_copy(update={"step": f"{cost.step}, larger supercell"})
+        for cost in larger.costs
+        if cost.step != "relaxation"
+    ]
+    return document.model_copy(
+        update={
+            "kappa_300k_larger_supercell_w_per_m_k": larger.kappa_300k_w_per_m_k,
+            "costs": costs,
+            "force_calls": sum(cost.force_calls for cost in costs),
+            "wall_s": sum(cost.wall_s for cost in costs),
+        }
+    )
+
+
 @dataclass
 class ThermalConductivityMaker(Maker):
     """Maker of the whole flow for one crystal.
@@ -267,7 +297,7 @@ class ThermalConductivityMaker(Maker):
         """
         relaxation_maker, phonon_maker, conductivity_maker = self._makers()
         relaxation = relaxation_maker.make(structure)
-        jobs = [relaxation]
+        jobs: list[Flow | Job] = [relaxation]
         tensors: Any = dielectric
         if self.recipe.nac == "off":
             tensors = None
@@ -277,8 +307,18 @@ class ThermalConductivityMaker(Maker):
             tensors = response.output
         phonons = phonon_maker.make(relaxation.output.structure, tensors)
         conductivity = conductivity_maker.make(relaxation.output, phonons.output)
+        jobs += [phonons, conductivity]
+        if self.recipe.supercell_check:
+            larger = _with_larger_supercells(self.recipe, structure)
+            _, phonon_maker, conductivity_maker = replace(self, recipe=larger)._makers()
+            phonon_maker.name = "phonons, larger supercell"
+            conductivity_maker.name = "conductivity, larger supercell"
+            phonons = phonon_maker.make(relaxation.output.structure, tensors)
+            other = conductivity_maker.make(relaxation.output, phonons.output)
+            conductivity = with_supercell_check(conductivity.output, other.output)
+            jobs += [phonons, other, conductivity]
         return Flow(
-            [*jobs, phonons, conductivity],
+            jobs,
             output=conductivity.output,
             name=f"{self.name} {structure.reduced_formula}",
         )
@@ -298,6 +338,26 @@ class ThermalConductivityMaker(Maker):
                 self.engine, third_order=recipe.third_order, transport=recipe.transport
             ),
         )
+
+
+def _with_larger_supercells(
+    recipe: ThermalConductivityRecipe, structure: Structure
+) -> ThermalConductivityRecipe:
+    """Return the recipe with the next larger supercells of a crystal, however many atoms."""
+    cell, _ = conventional_cell(structure)
+
+    def larger(part: PhononRecipe | ThirdOrderRecipe) -> dict[str, Any]:
+        matrix = supercell_matrix(cell, part.min_length_a, part.max_atoms)
+        edges_a = np.diag(matrix) * cell.lattice.abc
+        # A little beyond the shortest edge: at least that one gets a multiple more.
+        return {"min_length_a": float(1.05 * edges_a.min()), "max_atoms": 10_000}
+
+    return recipe.model_copy(
+        update={
+            "phonons": recipe.phonons.model_copy(update=larger(recipe.phonons)),
+            "third_order": recipe.third_order.model_copy(update=larger(recipe.third_order)),
+        }
+    )
 
 
 def _has_dipoles(structure: Structure) -> bool:

@@ -169,6 +169,8 @@ class ThermalConductivityDocument(Document):
     kappa_300k_error_w_per_m_k: float | None = None
     kappa_300k_mesh_error_w_per_m_k: float | None = None
     kappa_300k_fit_error_w_per_m_k: float | None = None
+    kappa_300k_larger_supercell_w_per_m_k: float | None = None
+    """The same from larger supercells, on request: how much κ moves with their size."""
     kappa_300k_direct_w_per_m_k: float | None = None
     """Direct solution of the linearised Boltzmann equation on the densest mesh, on request."""
     kappa_300k_coherence_w_per_m_k: float | None = None

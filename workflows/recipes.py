@@ -98,6 +98,9 @@ class TransportRecipe(Recipe):
 class ThermalConductivityRecipe(Recipe):
     """Everything between a crystal and its lattice thermal conductivity."""
 
+    supercell_check: bool = False
+    """Compute κ also from the next larger supercells, and say how much it moves; costs several
+    times as much again."""
     nac: Literal["auto", "off"] = "auto"
     """Non-analytical term correction: ``auto`` applies it wherever Born charges are known, from
     the source of the crystal or from an engine that computes them."""

@@ -21,6 +21,7 @@ from workflows.conductivity import (
     mesh_series,
 )
 from workflows.documents import (
+    DielectricDocument,
     PhononDocument,
     RelaxationDocument,
     SpectrumDocument,
@@ -398,3 +399,50 @@ def test_forces_that_are_no_numbers_are_refused(emt, fcc_copper, monkeypatch):
     monkeypatch.setattr(EMT, "get_forces", lambda self, atoms: np.full((4, 3), np.nan))
     with pytest.raises(EngineError, match="Cu: 'emt' returned a force that is no number"):
         emt.forces([fcc_copper])
+
+
+def test_a_supercell_check_says_how_much_kappa_moves(emt, fcc_copper, tmp_path, document):
+    recipe = RECIPE.model_copy(
+        update={
+            "supercell_check": True,
+            # A cut-off that both supercells hold, so that few forces are needed.
+            "third_order": RECIPE.third_order.model_copy(update={"cutoff_a": 3.4}),
+            "transport": RECIPE.transport.model_copy(update={"direct_solution": False}),
+        }
+    )
+    checked = run(emt, fcc_copper, tmp_path, recipe).output()
+    larger = checked.kappa_300k_larger_supercell_w_per_m_k
+    assert larger != checked.kappa_300k_w_per_m_k
+    assert larger == pytest.approx(checked.kappa_300k_w_per_m_k, rel=0.3)
+    assert any(cost.step.endswith("larger supercell") for cost in checked.costs)
+    assert checked.force_calls == sum(cost.force_calls for cost in checked.costs)
+    assert document.kappa_300k_larger_supercell_w_per_m_k is None
+
+
+def test_known_born_charges_reach_the_document(emt, ordered_cuau, tmp_path):
+    structure = ordered_cuau.get_primitive_structure()
+    charges = [
+        ((1 if site.specie.symbol == "Cu" else -1) * np.eye(3)).tolist() for site in structure
+    ]
+    dielectric = DielectricDocument(
+        structure=structure,
+        born_charges_e=charges,
+        dielectric_tensor=(9 * np.eye(3)).tolist(),
+        source="a database",
+    )
+    recipe = ThermalConductivityRecipe(
+        phonons=RECIPE.phonons.model_copy(update={"min_length_a": 5.0}),
+        third_order=ThirdOrderRecipe(min_length_a=5.0),
+        transport=TransportRecipe(temperatures_k=(300.0,), mesh_lengths_a=(3.0, 3.1, 3.2)),
+    )
+    values = {}
+    for nac in ("auto", "off"):
+        maker = ThermalConductivityMaker(emt, recipe=recipe.model_copy(update={"nac": nac}))
+        folder = tmp_path / nac
+        folder.mkdir()
+        values[nac] = Finished(maker.make(structure, dielectric), folder).output()
+    assert (values["auto"].nac, values["auto"].nac_source) == (True, "a database")
+    assert (values["off"].nac, values["off"].nac_source) == (False, None)
+    assert values["auto"].max_frequency_thz > values["off"].max_frequency_thz
+    kept = values["auto"].phono3py_params
+    assert "born_effective_charge" in kept

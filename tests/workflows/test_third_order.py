@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
+from workflows.engines import AseEngine
 from workflows.lattice_dynamics import third_order, transport
+from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.recipes import ThirdOrderRecipe
 
 MESH = (5, 5, 5)
@@ -206,3 +209,49 @@ def test_cutoff_beyond_the_supercell_changes_nothing(
     assert kappa(copper, wide, third_order.fit_third_order(wide)) == pytest.approx(
         kappa(copper, copper_finite, copper_finite_fit), rel=0.02
     )
+
+
+def test_forces_that_relaxation_left_do_not_matter():
+    """In wurtzite symmetry lets atoms move along c: what acts on them there is even in u."""
+    wurtzite = Structure.from_spacegroup(
+        "P6_3mc",
+        Lattice.hexagonal(3.2, 5.2),
+        ["Zn", "O"],
+        [[1 / 3, 2 / 3, 0.0], [1 / 3, 2 / 3, 0.38]],
+    )
+    cell, centring = conventional_cell(wurtzite)
+    engine = AseEngine("lj", "ase.calculators.lj.LennardJones", {"sigma": 1.7, "rc": 4.0})
+    fitted = []
+    for residual_ev_per_a in (0.0, 0.01):
+        plan = third_order.plan_third_order(
+            cell, centring, np.diag([2, 2, 1]), ThirdOrderRecipe(cutoff_a=2.2)
+        )
+        assert plan.undisplaced
+        supercells = third_order.third_order_supercells(plan)
+        assert len(supercells) == 2 * plan.pairs + 1
+        signs = np.array([1.0 if site.specie.symbol == "Zn" else -1.0 for site in supercells[0]])
+        left = residual_ev_per_a * signs[:, None] * np.array([0.0, 0.0, 1.0])
+        third_order.set_third_order_forces(
+            plan, [force + left for force in engine.forces(supercells)]
+        )
+        fitted.append(third_order.fit_third_order(plan).third_order)
+    assert np.abs(fitted[0]).max() > 1
+    assert np.allclose(fitted[0], fitted[1], atol=1e-8)
+
+
+def test_only_crystals_with_free_positions_take_the_perfect_supercell_along(copper_pairs):
+    assert not copper_pairs.undisplaced
+
+
+def test_nothing_interacts_beyond_the_cutoff(copper):
+    plan = copper.plan(cutoff_a=3.0)
+    fitted = third_order.fit_third_order(plan)
+    supercell = plan.model.supercell
+    lattice = Lattice(supercell.cell)
+    distances = lattice.get_all_distances(supercell.scaled_positions, supercell.scaled_positions)
+    first = distances[plan.model.primitive.p2s_map]
+    # Of three atoms the two farthest apart decide.
+    farthest = np.maximum(np.maximum(first[:, :, None], first[:, None, :]), distances[None, :, :])
+    size = np.abs(fitted.third_order).max(axis=(-1, -2, -3))
+    assert size[farthest > 3.0].max() == 0
+    assert size[farthest < 3.0].max() > 1

@@ -85,14 +85,33 @@ class DftEngine(MSONable):
         EngineError
             When a calculation fails for good or the cell does not relax.
         """
-        return relax_with(
+        started_from = structure
+        program = self._program()
+        steps = 0
+        if hasattr(program, "relax"):
+            # What the program does itself in one run is not asked of it step by step; ASE only
+            # checks the outcome, and goes on from there where it is not good enough.
+            tolerance = max(recipe.force_tolerance_ev_per_a, self.force_floor_ev_per_a)
+
+            def run(settings: DftSettings, folder: Any, timeout_s: float) -> tuple[Structure, int]:
+                found: tuple[Structure, int] = program.relax(
+                    structure, settings, folder, timeout_s, force_tolerance_ev_per_a=tolerance
+                )
+                return found
+
+            started_from, steps = self._attempt(structure, run)
+        document = relax_with(
             _ProgramCalculator(self),
-            structure,
+            started_from,
             recipe,
             self.provenance(),
             force_floor_ev_per_a=self.force_floor_ev_per_a,
             stress_floor_gpa=self.stress_floor_gpa,
         )
+        document.initial_volume_a3_per_atom = structure.volume / len(structure)
+        document.steps += steps
+        document.cost.force_calls += steps
+        return document
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å.

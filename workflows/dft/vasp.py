@@ -80,6 +80,57 @@ def single_point(
     return read_single_point(structure, folder)
 
 
+def relax(
+    structure: Structure,
+    settings: VaspSettings,
+    folder: Path,
+    timeout_s: float,
+    *,
+    force_tolerance_ev_per_a: float,
+) -> tuple[Structure, int]:
+    """Return the cell that VASP itself has relaxed, and how many ionic steps it took.
+
+    Twice: the plane waves of the first run are those of the cell that it started from.
+
+    Raises
+    ------
+    ProgramFailure
+        When custodian gave up, or VASP did not reach the tolerance or was not done in time.
+    """
+    from atomate2.vasp.jobs.core import TightRelaxMaker
+
+    steps = 0
+    for number in (1, 2):
+        inner = folder / f"relaxation-{number}"
+        inner.mkdir()
+        generator = relaxation_generator(structure, settings, force_tolerance_ev_per_a)
+        _run(TightRelaxMaker(input_set_generator=generator), structure, inner, timeout_s)
+        run = _read(inner)
+        if not run.converged_ionic:
+            raise ProgramFailure("VASP's relaxation did not converge", _last_words(inner))
+        written = run.final_structure
+        order = _order(structure, run)
+        structure = written.from_sites([written[index] for index in order])
+        steps += len(run.ionic_steps)
+    return structure, steps
+
+
+def relaxation_generator(
+    structure: Structure, settings: VaspSettings, force_tolerance_ev_per_a: float
+) -> Any:
+    """Return the input-set generator of a relaxation of cell and positions."""
+    from atomate2.vasp.sets.core import TightRelaxSetGenerator
+
+    changes = _changes(structure, settings, "relaxation")
+    changes["user_incar_settings"] |= {
+        "ISIF": 3,
+        "IBRION": 2,
+        "NSW": 99,
+        "EDIFFG": -force_tolerance_ev_per_a,
+    } | settings.incar
+    return TightRelaxSetGenerator(**changes)
+
+
 def read_single_point(structure: Structure, folder: Path) -> SinglePoint:
     """Return energy, forces and stress of the vasprun.xml in a folder.
 
@@ -262,10 +313,14 @@ def _last_words(folder: Path) -> str:
 
 def _in_order(values: np.ndarray, structure: Structure, run: Any) -> np.ndarray:
     """Return per-atom values in the structure's order: POSCAR groups atoms by element."""
-    written = run.final_structure
-    if [site.specie.symbol for site in written] == [site.specie.symbol for site in structure]:
-        return values
-    order = np.argsort([site.specie.X for site in structure], kind="stable")
-    ordered = np.empty_like(values)
-    ordered[order] = values
-    return ordered
+    return np.asarray(values[_order(structure, run)])
+
+
+def _order(structure: Structure, run: Any) -> list[int]:
+    """Return for each site of `structure` its number in what VASP was given."""
+    symbols = [site.specie.symbol for site in structure]
+    if [site.specie.symbol for site in run.final_structure] == symbols:
+        return list(range(len(symbols)))
+    # pymatgen sorts by electronegativity and keeps the order of equals.
+    written = np.argsort([site.specie.X for site in structure], kind="stable")
+    return [int(place) for place in np.argsort(written, kind="stable")]

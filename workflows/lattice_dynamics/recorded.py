@@ -123,7 +123,7 @@ def _fit_snapshots(model: Phono3py, cutoff_a: float | None, name: str) -> ThirdO
         )
     model.produce_fc3(
         fc_calculator="symfc",
-        fc_calculator_options=None if cutoff_a is None else f"|cutoff={cutoff_a}",
+        fc_calculator_options=None if cutoff_a is None else f"cutoff={cutoff_a}",
     )
     return ThirdOrderForceConstants(
         np.array(model.fc2), np.array(model.fc3), model.fc3_nonzero_indices

@@ -162,7 +162,7 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
     subset = model.dataset
     try:
         model.dataset = {"displacements": displacements, "forces": forces}
-        options = None if plan.recipe.cutoff_a is None else f"|cutoff={plan.recipe.cutoff_a}"
+        options = None if plan.recipe.cutoff_a is None else f"cutoff={plan.recipe.cutoff_a}"
         model.produce_fc3(fc_calculator="symfc", fc_calculator_options=options)
     finally:
         model.dataset = subset

@@ -69,6 +69,15 @@ def test_spin_and_hubbard_u(iron_oxide):
     assert 2 in incar["LDAUL"]
 
 
+def test_relaxation_of_cell_and_positions(sodium_chloride):
+    generator = vasp.relaxation_generator(sodium_chloride, SETTINGS, 1e-3)
+    incar = vasp.input_set(generator, sodium_chloride, potcar_spec=True).incar
+    assert (incar["ISIF"], incar["IBRION"], incar["EDIFFG"]) == (3, 2, -1e-3)
+    assert incar["NSW"] > 0
+    assert incar["ENCUT"] == pytest.approx(1.3 * 450)
+    assert (incar["PREC"], incar["ADDGRID"]) == ("Accurate", False)
+
+
 def test_users_tags_win(sodium_chloride):
     settings = SETTINGS.model_copy(update={"incar": {"NCORE": 4, "ALGO": "All"}})
     incar = written(sodium_chloride, settings).incar
