@@ -49,6 +49,9 @@ class Candidate(BaseModel):
         pymatgen ``Structure.as_dict`` of the standardised primitive cell.
     origins : list of Origin
         Every place the crystal was found in, first one first.
+    dielectric : dict, optional
+        Born charges and ε∞ of a primitive cell, where an origin states them: ``structure``,
+        ``born_charges_e``, ``dielectric_tensor``, ``source``.
     features : list of float, optional
         Numbers the surrogate sees, as computed by version `features_version` of
         `screening.features`.
@@ -61,6 +64,7 @@ class Candidate(BaseModel):
     elements: list[str]
     structure: dict[str, Any]
     origins: list[Origin]
+    dielectric: dict[str, Any] | None = None
     features: list[float] | None = None
     features_version: int | None = None
 
@@ -134,15 +138,17 @@ def same_crystal(a: Candidate, b: Candidate) -> bool:
 def merge(existing: Candidate, incoming: Candidate) -> Candidate:
     """Join the origins of two candidates that are the same crystal.
 
-    Everything else stays as in `existing`. An origin known already is updated with the incoming
-    properties, so importing a source twice changes nothing.
+    Born charges are those that were there first. Everything else stays as in `existing`. An origin
+    known already is updated with the incoming properties, so importing a source twice changes
+    nothing.
     """
     origins = {(origin.source, origin.material_id): origin for origin in existing.origins}
     for origin in incoming.origins:
         key = (origin.source, origin.material_id)
         known = origins[key].properties if key in origins else {}
         origins[key] = origin.model_copy(update={"properties": {**known, **origin.properties}})
-    return existing.model_copy(update={"origins": list(origins.values())})
+    dielectric = existing.dielectric or incoming.dielectric
+    return existing.model_copy(update={"origins": list(origins.values()), "dielectric": dielectric})
 
 
 def _refuse_unusable(structure: Structure) -> None:

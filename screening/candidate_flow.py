@@ -5,6 +5,7 @@ The only place where `screening` builds Makers.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from screening.engine_catalog import build_engine
@@ -36,9 +37,23 @@ def candidate_workflow(
         Jobs with a higher number run first.
     """
     from jobflow.managers.fireworks import flow_to_workflow
+    from pymatgen.core import Structure
+
+    from workflows.documents import DielectricDocument
 
     maker = _maker(config.resolved_objective(), config, engine)
-    flow = maker.make(candidate.pymatgen_structure())
+    known = {}
+    if (
+        candidate.dielectric is not None
+        and "dielectric" in inspect.signature(maker.make).parameters
+    ):
+        known["dielectric"] = DielectricDocument.model_validate(
+            {
+                **candidate.dielectric,
+                "structure": Structure.from_dict(candidate.dielectric["structure"]),
+            }
+        )
+    flow = maker.make(candidate.pymatgen_structure(), **known)
     flow.update_metadata(tags, dynamic=True)
     flow.update_config({"manager_config": {"_priority": priority}}, dynamic=True)
     # store=None: the worker's own settings name the store, so that no address or password is

@@ -222,9 +222,11 @@ def _plan(config: CampaignConfig, engine: EngineConfig, total: int, unknown: int
         of_which = f"the other {unknown}"
     if not unknown:
         return f"{known}nothing is left to compute"
+    confirm = config.confirm
+    confirmed = f" and the best {confirm.top} with {confirm.engine}" if confirm else ""
     return (
-        f"{known}{min(config.budget, unknown)} of {of_which} will be computed with {engine.name}, "
-        f"{config.batch_size} at a time (budget {config.budget})"
+        f"{known}{min(config.budget, unknown)} of {of_which} will be computed with "
+        f"{engine.name}{confirmed}, {config.batch_size} at a time (budget {config.budget})"
     )
 
 

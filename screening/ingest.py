@@ -103,7 +103,10 @@ def _candidate(record: SourceRecord, spec: str) -> Candidate:
     if record.structure is None:
         raise Refusal(record.error or "it holds no structure")
     origin = Origin(source=spec, material_id=record.material_id, properties=record.properties)
-    return candidate_from_structure(record.structure, origin)
+    candidate = candidate_from_structure(record.structure, origin)
+    if record.dielectric is None:
+        return candidate
+    return candidate.model_copy(update={"dielectric": {**record.dielectric, "source": spec}})
 
 
 def _stored(database: Database, formula: str, space_group_number: int) -> list[Candidate]:

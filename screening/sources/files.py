@@ -8,11 +8,13 @@ import re
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screening.sources.dielectric import known_dielectric
 from screening.sources.record import (
     Scalar,
     SourceError,
@@ -77,7 +79,8 @@ class FileSource:
 def jsonl_records(lines: Iterable[str], location: str) -> Iterator[SourceRecord]:
     """One record a line: ``material_id`` and either ``cif`` or ``structure`` (pymatgen dictionary).
 
-    Other scalar keys become properties.
+    ``born_charges_e`` (one 3×3 tensor a site) and ``dielectric_tensor`` (ε∞) are taken together;
+    other scalar keys become properties.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -95,7 +98,16 @@ def _json_record(line: str, place: str) -> SourceRecord:
     name = str(entry.pop("material_id", place))
     cif, description = entry.pop("cif", None), entry.pop("structure", None)
     parse = partial(_parse_dict, description) if cif is None else partial(_parse_cif, str(cif))
-    return _record(name, place, parse, scalar_properties(entry))
+    record = _record(name, place, parse, scalar_properties(entry))
+    if record.structure is None or not {"born_charges_e", "dielectric_tensor"} <= entry.keys():
+        return record
+    try:
+        tensors = known_dielectric(
+            record.structure, entry["born_charges_e"], entry["dielectric_tensor"]
+        )
+    except (TypeError, ValueError) as error:
+        return replace(record, structure=None, error=str(error))
+    return replace(record, dielectric=tensors)
 
 
 def _read_jsonl(path: Path, name: str) -> Iterator[SourceRecord]:

@@ -37,6 +37,8 @@ class SourceRecord:
         File and place in it, for messages.
     properties : dict
         Extra scalar facts the source states about the entry.
+    dielectric : dict or None
+        Born charges and ε∞, as `screening.sources.dielectric.known_dielectric` returns them.
     """
 
     material_id: str
@@ -44,6 +46,7 @@ class SourceRecord:
     error: str | None
     location: str
     properties: dict[str, Scalar] = field(default_factory=dict)
+    dielectric: dict[str, Any] | None = None
 
 
 class Source(Protocol):

@@ -124,3 +124,51 @@ def test_espresso_born_charges(espresso_engine):
     assert charges["Ga"][0, 0] == pytest.approx(2.65, abs=0.3)
     assert np.abs(charges["Ga"] + charges["N"]).max() < 0.4
     assert 4.5 < document.dielectric_tensor[0][0] < 8
+
+
+@pytest.mark.slow
+def test_a_dft_campaign_drives_itself_to_a_ranking(project, monkeypatch):
+    """Four halides and hydrides in cells of eight atoms: real DFT, settings far from converged."""
+    pytest.importorskip("gpaw")
+    crystals = project.folder / "crystals"
+    crystals.mkdir()
+    halides = [("Li", "H", 4.0), ("Na", "Cl", 5.7), ("Li", "Cl", 5.15), ("K", "Cl", 6.38)]
+    for cation, anion, edge in halides:
+        rocksalt(cation, anion, edge).to(str(crystals / f"{cation}{anion}.cif"))
+    project.write(
+        "tiny-dft.yaml",
+        name="tiny-dft",
+        kind="gpaw",
+        fidelity=20,
+        settings={"k_spacing_per_a": 0.9, "relaxation_k_spacing_per_a": 0.6},
+    )
+    project.write(
+        "halides.yaml",
+        objective="lattice-thermal-conductivity",
+        engine="tiny-dft.yaml",
+        sources=["crystals"],
+        budget=3,
+        batch_size=1,
+        sampler={"kind": "expected-improvement", "initial": 2},
+        recipe={
+            "nac": "off",
+            "phonons": {"min_length_a": 4, "max_atoms": 8, "stability_threshold_thz": -3},
+            "third_order": {"min_length_a": 4, "max_atoms": 8},
+            "transport": {"mesh_lengths_a": [9, 13, 17]},
+        },
+    )
+    monkeypatch.setattr("project_folder.TIMEOUT_S", 1800.0)
+    project.screen("submit", "--target", "halides.yaml", "--name", "halides", "--wait")
+    rows = project.json("rank", "halides")
+    computed = [row for row in rows if row["outcome"] != "predicted"]
+    assert len(computed) == 3
+    assert all(row["engine"] == "tiny-dft" for row in computed)
+    measured = [row for row in computed if row["outcome"] == "measured"]
+    assert len(measured) >= 2
+    assert all(0.01 < row["kappa_300k_w_per_m_k"] < 1000 for row in measured)
+    with project.database() as database:
+        reasons = [pick["reason"] for pick in database.picks.find(sort=[("number", 1)])]
+        assert reasons == ["space-filling", "space-filling", "expected-improvement"]
+        result = database.results.find_one({"outcome": "measured"})
+        assert result["provenance"]["versions"]["gpaw"]
+        assert result["nac"] is False

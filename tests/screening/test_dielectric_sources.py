@@ -1,0 +1,87 @@
+"""Born charges that a source states, from the file to the flow."""
+
+import json
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from screening.candidate_flow import candidate_workflow
+from screening.config import CampaignConfig
+from screening.engine_catalog import engine_config
+from screening.filters import FilterConfig
+from screening.ingest import ingest
+from screening.sources import open_source
+
+EPSILON = (2.5 * np.eye(3)).tolist()
+
+
+@pytest.fixture
+def sodium_chloride():
+    return Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.7), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+
+
+def charges(structure):
+    return [
+        ((1 if site.specie.symbol in ("Na", "Cu") else -1) * 1.1 * np.eye(3)).tolist()
+        for site in structure
+    ]
+
+
+def write(path, structure, **changes):
+    entry = {
+        "material_id": "one",
+        "structure": structure.as_dict(),
+        "born_charges_e": charges(structure),
+        "dielectric_tensor": EPSILON,
+        **changes,
+    }
+    path.write_text(json.dumps(entry) + "\n")
+    return str(path)
+
+
+def test_charges_come_with_their_primitive_cell(tmp_path, sodium_chloride):
+    [record] = open_source(write(tmp_path / "a.jsonl", sodium_chloride)).records()
+    cell = Structure.from_dict(record.dielectric["structure"])
+    assert len(cell) == 2
+    for site, charge in zip(cell, record.dielectric["born_charges_e"], strict=True):
+        assert np.allclose(charge, (1.1 if site.specie.symbol == "Na" else -1.1) * np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("born_charges_e", [[1.0]], "born_charges_e must be 8 tensors"),
+        ("dielectric_tensor", 2.5, "dielectric_tensor must be 3×3"),
+    ],
+)
+def test_tensors_of_another_shape_are_refused(tmp_path, sodium_chloride, field, value, reason):
+    [record] = open_source(write(tmp_path / "a.jsonl", sodium_chloride, **{field: value})).records()
+    assert record.structure is None
+    assert reason in record.error
+
+
+def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
+    alloy = Structure.from_spacegroup(
+        "Pm-3m", Lattice.cubic(3.0), ["Cu", "Au"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    spec = write(tmp_path / "a.jsonl", alloy)
+    pool = ingest([open_source(spec)], FilterConfig(), engine_config("emt"), database)
+    [candidate] = pool.candidates.values()
+    assert candidate.dielectric["source"] == spec
+    config = CampaignConfig(
+        target="t",
+        objective="lattice-thermal-conductivity",
+        engine="emt",
+        sources=[spec],
+        budget=1,
+        batch_size=1,
+    )
+    tags = {"campaign": "c", "pick": "c/x"}
+    workflow = candidate_workflow(candidate, config, engine_config("emt"), tags, 0)
+    assert "born_charges_e" in json.dumps(workflow.to_dict(), default=str)
+    bare = candidate.model_copy(update={"dielectric": None})
+    workflow = candidate_workflow(bare, config, engine_config("emt"), tags, 0)
+    assert "born_charges_e" not in json.dumps(workflow.to_dict(), default=str)
