@@ -88,8 +88,11 @@ class Cached:
     def _file(self, structure: Any, purpose: str, suffix: str) -> Path:
         import numpy as np
 
+        settings = self.engine.provenance().arguments
+        # Those of other steps change nothing here.
+        kept = {k: v for k, v in settings.items() if k != "dielectric_k_spacing_per_a"}
         content = [
-            self.engine.provenance().arguments,
+            settings if purpose == "dielectric" else kept,
             purpose,
             [site.specie.symbol for site in structure],
             np.round(structure.lattice.matrix, 8).tolist(),

@@ -59,12 +59,16 @@ class Campaign:
         self.engine = parse_engine(document["engine"], what)
         self.recipe_hash = str(document["recipe_hash"])
         self.levels = [Level(self.engine, self.recipe_hash)]
-        self.levels += [
+        self.levels += self._confirming(document)
+        self.created_at: datetime.datetime = document["created_at"]
+        self.ingested: dict[str, Any] = document["ingested"]
+
+    def _confirming(self, document: Mapping[str, Any]) -> list[Level]:
+        what = f"campaign '{self.name}', stored by another version"
+        return [
             Level(parse_engine(each["engine"], what), str(each["recipe_hash"]))
             for each in document.get("confirming", [])
         ]
-        self.created_at: datetime.datetime = document["created_at"]
-        self.ingested: dict[str, Any] = document["ingested"]
 
     # ------------------------------------------------------------------ opening and creating
 
@@ -170,10 +174,14 @@ class Campaign:
         return {"objective": self.objective.name, "recipe_hash": self.recipe_hash}
 
     def level(self, engine_name: str) -> Level:
-        """Return the level of an engine's name."""
-        for level in self.levels:
-            if level.engine.name == engine_name:
-                return level
+        """Return the level of an engine's name, also one added since the campaign was opened."""
+        known = {level.engine.name: level for level in self.levels}
+        if engine_name not in known:
+            document = self.database.campaigns.find_one({"_id": self.name}) or {}
+            self.levels[1:] = self._confirming(document)
+            known = {level.engine.name: level for level in self.levels}
+        if engine_name in known:
+            return known[engine_name]
         raise ScreenError(f"campaign '{self.name}' has no engine '{engine_name}'")
 
     def add_level(self, engine: EngineConfig) -> Level:
@@ -299,7 +307,7 @@ class Campaign:
             running=min(running, in_flight),
             queued=in_flight - min(running, in_flight),
             rounds=max((pick["round"] for pick in picks), default=0),
-            confirmed=sum(state in ENDED for state in confirming),
+            confirmed=sum(state in ("measured", "unstable") for state in confirming),
             to_confirm=len(confirming),
             best_value=best[0] if best else None,
             best_candidate=best[1] if best else None,

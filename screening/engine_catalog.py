@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from screening import shipped
 from screening.config import validated
 from screening.errors import ScreenError
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, SETTINGS
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, SAFE_TO_CHANGE, SETTINGS
 
 if TYPE_CHECKING:
     from workflows.engines import Engine
@@ -90,6 +90,11 @@ class DftEngineConfig(EngineConfig):
     def _fill_in_settings(self) -> Self:
         model = SETTINGS[self.kind]
         for changes in self.retries:
+            if wrong := sorted(changes.keys() - SAFE_TO_CHANGE):
+                raise ValueError(
+                    f"retries: {wrong[0]} would change the result of one supercell among many; "
+                    f"a retry may change {', '.join(sorted(SAFE_TO_CHANGE))}"
+                )
             model.model_validate({**self.settings, **changes})
         # With all defaults: a later version's defaults must not change a stored campaign.
         self.settings = model.model_validate(self.settings).model_dump(mode="json")
@@ -97,8 +102,12 @@ class DftEngineConfig(EngineConfig):
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what shapes this engine's numbers, versions left out."""
+        from workflows.dft.programs import load_program
+
         shaping = {"kind", "settings", "force_floor_ev_per_a", "stress_floor_gpa"}
-        return self.model_dump(mode="json", include=shaping)
+        settings = SETTINGS[self.kind].model_validate(self.settings)
+        potentials = load_program(self.kind).fingerprint(settings)
+        return {**self.model_dump(mode="json", include=shaping), "potentials": potentials}
 
     def engine_fields(self) -> dict[str, Any]:
         """Return the keyword arguments of the engine's class."""

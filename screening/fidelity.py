@@ -62,23 +62,26 @@ def difference(campaign: Campaign, pool: Mapping[str, Any]) -> Difference | None
         for key, result in campaign.results().items()
         if key in pool and objective.is_usable(result)
     }
-    better: dict[str, tuple[float, float]] = {}
     confirmed: set[str] = set()
-    for level in sorted(campaign.levels[1:], key=lambda level: level.engine.fidelity):
-        for key, result in campaign.results(level).items():
-            confirmed.add(key)
-            if key in pool and objective.is_usable(result):
-                better[key] = _on_model_scale(objective, result)
-    ids = sorted(cheap.keys() & better.keys())
-    if len(ids) < MIN_PAIRS:
-        return None
-    return Difference(
-        ids=ids,
-        values=np.array([better[each][0] - cheap[each][0] for each in ids]),
-        std=np.array([np.hypot(better[each][1], cheap[each][1]) for each in ids]),
-        cheap=cheap,
-        confirmed=frozenset(confirmed),
-    )
+    for level in campaign.levels[1:]:
+        confirmed.update(campaign.results(level))
+    # One engine at a time: two better ones differ from each other too.
+    for level in sorted(campaign.levels[1:], key=lambda each: -each.engine.fidelity):
+        better = {
+            key: _on_model_scale(objective, result)
+            for key, result in campaign.results(level).items()
+            if key in pool and objective.is_usable(result)
+        }
+        ids = sorted(cheap.keys() & better.keys())
+        if len(ids) >= MIN_PAIRS:
+            return Difference(
+                ids=ids,
+                values=np.array([better[each][0] - cheap[each][0] for each in ids]),
+                std=np.array([np.hypot(better[each][1], cheap[each][1]) for each in ids]),
+                cheap=cheap,
+                confirmed=frozenset(confirmed),
+            )
+    return None
 
 
 def corrected(

@@ -9,6 +9,7 @@ next `advance` finishes.
 from __future__ import annotations
 
 import datetime
+import itertools
 from typing import Any
 
 from screening.campaign import IN_FLIGHT, Campaign, Level, now
@@ -383,29 +384,30 @@ def promote_configured(campaign: Campaign) -> None:
 def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
     """Queue the best candidates for a better engine; return their ids.
 
-    The best `top` by the ranking are taken, whether measured by the engine that explores or
-    confirmed already; those that the better engine has done, has in work or cannot take are not
-    queued.
+    Of those that the better engine can take, the best `top` by the ranking count, whether
+    measured by the engine that explores or confirmed already; what is done or in work is not
+    queued again.
     """
-    from pymongo.errors import DuplicateKeyError
-
     done = set(campaign.results(level))
     supported = level.engine.supported_elements()
     number = sum(pick["engine"] == level.engine.name for pick in campaign.confirmation_picks())
     queued: list[str] = []
-    best = [row for row in ranking(campaign) if row.outcome == "measured"][:top]
+
+    def takes(candidate_id: str) -> bool:
+        elements = set(campaign.candidate(candidate_id).elements)
+        return supported is None or elements <= supported
+
+    measured = (row for row in ranking(campaign) if row.outcome == "measured")
+    best = itertools.islice((row for row in measured if takes(row.candidate_id)), top)
     for row in best:
         if row.candidate_id in done:
-            continue
-        elements = set(campaign.candidate(row.candidate_id).elements)
-        if supported is not None and not elements <= supported:
             continue
         pick = {
             "_id": f"{campaign.name}/{row.candidate_id}/{level.engine.name}",
             "campaign": campaign.name,
             "candidate_id": row.candidate_id,
             "engine": level.engine.name,
-            "number": number + len(queued) + 1,
+            "number": number + 1,
             "round": 0,
             "state": "claimed",
             "reason": f"promoted: rank {row.rank} with {row.engine}",
@@ -419,13 +421,27 @@ def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
             "lost": 0,
             "claimed_at": now(),
         }
-        try:
-            campaign.database.picks.insert_one(pick)
-        except DuplicateKeyError:
+        if campaign.database.picks.find_one({"_id": pick["_id"]}, {"_id": 1}) is not None:
             continue
+        number = _insert(campaign, pick)
         _submit(campaign, pick)
         queued.append(row.candidate_id)
     return queued
+
+
+def _insert(campaign: Campaign, pick: dict[str, Any]) -> int:
+    """Store a confirmation under the first free number from its own on; return that number."""
+    from pymongo.errors import DuplicateKeyError
+
+    while True:
+        try:
+            campaign.database.picks.insert_one(pick)
+        except DuplicateKeyError:
+            if campaign.database.picks.find_one({"_id": pick["_id"]}, {"_id": 1}) is not None:
+                return int(pick["number"])
+            pick["number"] += 1
+        else:
+            return int(pick["number"])
 
 
 def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:

@@ -255,7 +255,7 @@ def with_supercell_check(
     costs = [*document.costs]
     # The relaxation is shared.
     costs += [
-        cost.model_copy(update={"step": f"{cost.step}, larger supercell"})
+        cost.model_copy(update={"step": f"{cost.step.split(',')[0]}, larger supercell"})
         for cost in larger.costs
         if cost.step != "relaxation"
     ]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from screening.settings import Settings
 
+OBSOLETE_INDEXES = {"picks": ["campaign_1_number_1"]}
+"""Indexes of earlier versions that would be in the way."""
+
 INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {
     "candidates": [
         ([("formula", 1), ("space_group_number", 1)], False),
@@ -116,6 +119,8 @@ class Database:
         """Create the indexes that are missing."""
         for collection, indexes in INDEXES.items():
             existing = self._client[self.name][collection].index_information()
+            for name in existing.keys() & set(OBSOLETE_INDEXES.get(collection, [])):
+                self._client[self.name][collection].drop_index(name)
             known = [list(map(tuple, index["key"])) for index in existing.values()]
             for keys, unique in indexes:
                 if keys not in known:

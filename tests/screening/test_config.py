@@ -239,3 +239,9 @@ def test_the_fingerprint_sees_what_shapes_a_number():
 def test_a_stored_configuration_is_read_back_as_it_was(toy):
     config = CampaignConfig.model_validate(toy_content(recipe={"steps": 2}, seed=3))
     assert CampaignConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_retries_may_not_change_what_is_computed(write):
+    path = write("name: mine\nkind: gpaw\nretries: [{smearing_ev: 0.1}]\n")
+    with pytest.raises(ScreenError, match="smearing_ev would change the result of one supercell"):
+        engine_config(path)

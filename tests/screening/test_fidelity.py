@@ -161,3 +161,28 @@ def test_rows_of_the_cheaper_engine_stand_by_what_the_better_one_would_find(
     assert set(order) == set(ids)
     # Not 1.0 before 10.0: the cheaper engine is known to be a factor of ten too low.
     assert np.allclose(np.log10(values), math.log10(10.0), atol=0.1)
+
+
+def test_a_worker_that_was_there_before_learns_of_the_new_engine(new_campaign, work, better_engine):
+    campaign = new_campaign(pool=6, budget=3, batch_size=3)
+    work(campaign)
+    earlier = Campaign.open(campaign.database, campaign.name)
+    level = campaign.add_level(engine_config(better_engine))
+    promote(campaign, level, 1)
+    assert earlier.level("better").recipe_hash == level.recipe_hash
+
+
+def test_what_the_better_engine_cannot_take_makes_room_for_the_next(
+    new_campaign, work, better_engine, tmp_path
+):
+    campaign = new_campaign(pool=6, budget=6, batch_size=6)
+    work(campaign)
+    measured = [row for row in ranking(campaign) if row.outcome == "measured"]
+    best = set(campaign.candidate(measured[0].candidate_id).elements)
+    path = tmp_path / "picky.yaml"
+    kept = [each for each in ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt") if each not in best]
+    text = Path(better_engine).read_text().replace("better", "picky")
+    path.write_text(text.replace("[Al, Cu, Ag, Au, Ni, Pd, Pt]", f"[{', '.join(kept)}]"))
+    queued = promote(campaign, campaign.add_level(engine_config(str(path))), 2)
+    assert len(queued) == 2
+    assert measured[0].candidate_id not in queued

@@ -152,6 +152,9 @@ class DftEngine(MSONable):
             found: Dielectric = self._attempt(structure, run)
         except Metal as metal:
             document.reason = f"no gap: {metal}"
+        except EngineError as error:
+            # A correction that cannot be had must not cost the number it would correct.
+            document.reason = str(error)
         else:
             document.born_charges_e = found.born_charges.tolist()
             document.dielectric_tensor = found.dielectric_tensor.tolist()

@@ -5,6 +5,7 @@ P. Giannozzi et al., J. Phys.: Condens. Matter 29, 465901 (2017).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -29,6 +30,7 @@ COMMAND_VARIABLE = "SCREEN_ESPRESSO_COMMAND"
 """Environment variable: what to put before pw.x and ph.x, as in ``mpirun -np 8``."""
 LIBRARY_VARIABLE = "SCREEN_PSEUDOPOTENTIALS"
 """Environment variable: folder of UPF files."""
+LEAST_GAP_EV = 0.05
 
 
 def missing() -> str | None:
@@ -53,9 +55,20 @@ def known_elements(settings: EspressoSettings) -> set[str]:
     }
 
 
+def fingerprint(settings: EspressoSettings) -> str:
+    """Return a hash of the pseudopotential library: names, contents and stated cut-offs."""
+    library = _library()
+    digest = hashlib.sha256()
+    for element in sorted(library):
+        pseudo = library[element]
+        digest.update(f"{element} {pseudo.cutoff_ev} {pseudo.density_cutoff_ev} ".encode())
+        digest.update(pseudo.path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def versions() -> dict[str, str]:
-    """Return nothing: pw.x states its version in its output only."""
-    return {}
+    """Return the fingerprint of the library; pw.x states its own version in its output only."""
+    return {"pseudopotentials": fingerprint(EspressoSettings())}
 
 
 def single_point(
@@ -75,6 +88,26 @@ def single_point(
     _run_pw(structure, settings, purpose, folder, timeout_s)
     point = read_single_point(folder / "pw.out")
     return point if purpose == "relaxation" else replace(point, stress_ev_per_a3=None)
+
+
+def _refuse_metal(
+    structure: Structure, settings: EspressoSettings, folder: Path, timeout_s: float
+) -> None:
+    """Raise `Metal` unless a calculation with smearing and empty bands finds a gap."""
+    if settings.is_spin_polarised(structure):
+        raise Metal("Born charges of magnetic crystals are not computed with pw.x")
+    _run_pw(structure, settings, "dielectric", folder, timeout_s)
+    output = (folder / "pw.out").read_text(errors="replace")
+    count = re.search(r"number of electrons\s*=\s*([\d.]+)", output)
+    blocks = re.findall(r"bands \(ev\):\s*\n\s*\n(.*?)\n\s*\n", output, re.DOTALL)
+    bands = [[float(value) for value in re.findall(r"-?\d+\.\d+", each)] for each in blocks]
+    occupied = round(float(count.group(1)) / 2) if count else 0
+    if not bands or any(len(each) <= occupied for each in bands):
+        raise ProgramFailure("pw.x printed no empty bands to find the gap with", output[-3000:])
+    top = max(each[occupied - 1] for each in bands)
+    gap_ev = min(each[occupied] for each in bands) - top
+    if round(float(count.group(1))) % 2 or gap_ev < LEAST_GAP_EV:  # type: ignore[union-attr]
+        raise Metal(f"band gap {max(gap_ev, 0.0):.2f} eV")
 
 
 def read_single_point(output: Path) -> SinglePoint:
@@ -116,8 +149,8 @@ def dielectric(
     Metal
         Where there is no gap.
     """
-    insulating = settings.model_copy(update={"smearing_ev": 1e-4})
-    _run_pw(structure, insulating, "dielectric", folder, timeout_s, fixed_occupations=True)
+    _refuse_metal(structure, settings, folder, timeout_s)
+    _run_pw(structure, settings, "dielectric", folder, timeout_s, fixed_occupations=True)
     (folder / "ph.in").write_text(
         "Born charges and dielectric tensor\n&INPUTPH\n  prefix = 'pwscf'\n  outdir = './out'\n"
         "  epsil = .true.\n  trans = .false.\n  zue = .false.\n  tr2_ph = 1.0d-16\n/\n0.0 0.0 0.0\n"
@@ -197,7 +230,9 @@ def pw_input(
     corrected = settings.hubbard_u(structure)
     if corrected:
         system["lda_plus_u"] = True
-        system |= {f"Hubbard_U({symbols.index(each) + 1})": u for each, u in corrected.items()}
+        # pw.x numbers species as ASE lists them: by first appearance.
+        order = list(dict.fromkeys(atoms.get_chemical_symbols()))
+        system |= {f"Hubbard_U({order.index(each) + 1})": u for each, u in corrected.items()}
     text = io.StringIO()
     write_espresso_in(
         text,
@@ -206,6 +241,8 @@ def pw_input(
             "control": {
                 "calculation": "scf",
                 "tprnfor": True,
+                # Band energies, also of long lists of k-points.
+                "verbosity": "high" if purpose == "dielectric" else "low",
                 "tstress": purpose == "relaxation",
                 "outdir": "./out",
                 "prefix": "pwscf",
@@ -214,7 +251,7 @@ def pw_input(
             },
             "system": system,
             "electrons": {
-                "conv_thr": settings.energy_tolerance_ev * len(structure) / RYDBERG_EV * 1e-2,
+                "conv_thr": settings.energy_tolerance_ev * len(structure) / RYDBERG_EV,
                 "mixing_beta": settings.mixing_beta,
                 "diagonalization": settings.diagonalization,
                 "electron_maxstep": settings.max_scf_steps,
@@ -238,13 +275,7 @@ def _run_pw(
 ) -> None:
     text = pw_input(structure, settings, purpose, fixed_occupations=fixed_occupations)
     (folder / "pw.in").write_text(text)
-    try:
-        _run("pw.x", "pw.in", "pw.out", folder, timeout_s)
-    except ProgramFailure as failure:
-        # With fixed occupations pw.x refuses what may be a metal.
-        if fixed_occupations and "fixed occupations" in failure.tail:
-            raise Metal("pw.x finds that occupations cannot be fixed") from None
-        raise
+    _run("pw.x", "pw.in", "pw.out", folder, timeout_s)
 
 
 def _run(program: str, source: str, log: str, folder: Path, timeout_s: float) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -19,7 +19,11 @@ import psutil
 from workflows.engines import EngineError
 
 TAIL_CHARACTERS = 3000
+GRACE_S = 5.0
+_LIBC = ctypes.CDLL(None)
 PREFIX = "matscreen-"
+SEPARATOR = "+"
+"""Between host, process and the rest of a folder's name; not found in host names."""
 
 
 class ProgramFailure(EngineError):  # noqa: N818 - reads as what it is
@@ -47,11 +51,11 @@ def scratch_folder() -> Iterator[Path]:
     """
     base = Path(tempfile.gettempdir())
     host = platform.node()
-    for left in base.glob(f"{PREFIX}{host}-*"):
-        pid = left.name.removeprefix(f"{PREFIX}{host}-").partition("-")[0]
+    for left in base.glob(f"{PREFIX}{host}{SEPARATOR}*"):
+        pid = left.name.split(SEPARATOR)[1]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{host}-{os.getpid()}-", dir=base)
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{host}{SEPARATOR}{os.getpid()}{SEPARATOR}", dir=base)
     try:
         yield Path(folder)
     finally:
@@ -85,13 +89,17 @@ def run_program(
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=_end_with(os.getpid()) if sys.platform == "linux" else None,
             )
         except OSError as error:
             raise ProgramFailure(f"'{command[0]}' cannot be started: {error.strerror}") from error
         try:
             status = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
+            # Asked first, so that a program can take its own children with it.
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
             _kill(process)
             raise ProgramFailure(
                 f"{name} was not done after {timeout_s / 3600:.3g} h", tail(folder / log)
@@ -118,7 +126,13 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> Callable[[], None]:
     # A worker that is killed must not leave a calculation behind that nobody waits for.
     pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+    def ask_for_signal() -> None:
+        _LIBC.prctl(pr_set_pdeathsig, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask_for_signal

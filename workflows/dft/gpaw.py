@@ -6,6 +6,7 @@ J. J. Mortensen et al., J. Chem. Phys. 160, 092503 (2024).
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import json
 import os
@@ -51,6 +52,14 @@ def missing() -> str | None:
 def known_elements(settings: GpawSettings) -> set[str]:
     """Return the elements with a PAW data set and a stated cut-off."""
     return set(recommended_cutoffs_ev())
+
+
+def fingerprint(settings: GpawSettings) -> str:
+    """Return a hash of the table of cut-offs, where the settings state none."""
+    if settings.cutoff_ev is not None:
+        return ""
+    content = json.dumps(recommended_cutoffs_ev(), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def versions() -> dict[str, str]:

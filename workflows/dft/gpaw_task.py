@@ -57,17 +57,23 @@ def dielectric(task: dict[str, Any]) -> dict[str, Any]:
         nbands=bands,
         txt="response.txt",
     )
-    epsilon = [
-        float(np.real(response.get_macroscopic_dielectric_constant(direction=axis)[1]))
-        for axis in "xyz"
-    ]
+
+    def along(*direction: float) -> float:
+        unit = np.array(direction) / np.linalg.norm(direction)
+        return float(np.real(response.get_macroscopic_dielectric_constant(direction=unit)[1]))
+
+    epsilon = np.diag([along(1, 0, 0), along(0, 1, 0), along(0, 0, 1)])
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        diagonal = np.zeros(3)
+        diagonal[[i, j]] = 1
+        epsilon[i, j] = epsilon[j, i] = along(*diagonal) - (epsilon[i, i] + epsilon[j, j]) / 2
     born = born_charges_wf(
         atoms, _calculator({**task["parameters"], "symmetry": "off"}), delta=0.01, cleanup=True
     )
     return {
         "gap_ev": gap_ev,
         "born_charges": np.asarray(born["Z_avv"]).tolist(),
-        "dielectric_tensor": np.diag(epsilon).tolist(),
+        "dielectric_tensor": epsilon.tolist(),
     }
 
 

@@ -69,6 +69,9 @@ class Program(Protocol):
     def known_elements(self, settings: Any) -> set[str]:
         """Return the elements with a pseudopotential and a stated cut-off."""
 
+    def fingerprint(self, settings: Any) -> str:
+        """Return what identifies the potentials and cut-offs that the settings leave open."""
+
     def versions(self) -> dict[str, str]:
         """Return name and version of the program and its pseudopotentials."""
 

@@ -31,6 +31,12 @@ HUBBARD_ANIONS = frozenset({"O", "F"})
 """Hubbard U is applied only to compounds of these, as the Materials Project does."""
 
 
+SAFE_TO_CHANGE = frozenset(
+    {"max_scf_steps", "mixer_beta", "eigensolver", "mixing_beta", "diagonalization", "incar"}
+)
+"""Settings that a retry may change: how self-consistency is reached, not what it is."""
+
+
 class DftSettings(BaseModel):
     """What all programs share.
 
@@ -52,7 +58,8 @@ class DftSettings(BaseModel):
     smearing_ev
         Width of the Fermi-Dirac distribution.
     energy_tolerance_ev
-        Self-consistency: change of the total energy per atom.
+        Self-consistency: change of the total energy, as each program counts it: an atom (pw.x), a
+        valence electron (GPAW), the cell (VASP).
     spin
         ``auto`` is spin-polarised where an element of `MAGNETIC_MOMENT_MU_B` is present.
     hubbard_u_ev
@@ -101,7 +108,7 @@ class DftSettings(BaseModel):
 class GpawSettings(DftSettings):
     """Settings of GPAW.
 
-    Born charges take thirteen calculations without symmetry: hence the coarser k-points.
+    Born charges of N atoms take 6 N + 1 calculations without symmetry: hence the coarser k-points.
 
     Parameters
     ----------

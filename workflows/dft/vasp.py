@@ -8,16 +8,16 @@ own settings (``ATOMATE2_VASP_CMD``, ``~/.atomate2.yaml``), potentials are pymat
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflows.dft.execution import ProgramFailure, tail
+from workflows.dft.execution import ProgramFailure, run_program, tail
 from workflows.dft.programs import Dielectric, Metal, SinglePoint
 from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, Purpose, VaspSettings, k_mesh
 
@@ -50,6 +50,11 @@ def known_elements(settings: VaspSettings) -> set[str]:
     from atomate2.vasp.sets.base import VaspInputGenerator
 
     return {*VaspInputGenerator().config_dict["POTCAR"], *settings.potcar}
+
+
+def fingerprint(settings: VaspSettings) -> str:
+    """Return nothing: the settings name the POTCAR library, and its files are licensed."""
+    return ""
 
 
 def versions() -> dict[str, str]:
@@ -227,7 +232,7 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
         "ALGO": "Normal",
         "EDIFF": settings.energy_tolerance_ev,
         "NELM": settings.max_scf_steps,
-        "ISMEAR": 0,
+        "ISMEAR": -1,
         "SIGMA": settings.smearing_ev,
         "GGA": FUNCTIONAL_TAGS[settings.functional],
         "ISPIN": 2 if polarised else 1,
@@ -277,20 +282,15 @@ def _shell(symbol: str) -> int:
 
 def _run(maker: Any, structure: Structure, folder: Path, timeout_s: float) -> None:
     """Write the input of an atomate2 Maker and run it under custodian."""
-    from atomate2.vasp.run import run_vasp
-    from custodian.custodian import CustodianError
-
     input_set(maker.input_set_generator, structure).write_input(str(folder))
+    # In a process of its own: custodian keeps what it learned between runs, and VASP must end
+    # with its worker or at the time limit.
+    command = [sys.executable, "-m", "workflows.dft.vasp_task"]
     try:
-        with contextlib.chdir(folder):
-            run_vasp(
-                **maker.run_vasp_kwargs,
-                wall_time=int(timeout_s),
-                custodian_kwargs={"polling_time_step": 1},
-            )
-    except (CustodianError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ProgramFailure(f"custodian gave VASP up: {reason}", _last_words(folder)) from error
+        run_program(command, folder, timeout_s=timeout_s, log="custodian.txt")
+    except ProgramFailure as failure:
+        words = f"{_last_words(folder)}\n{failure.tail}"
+        raise ProgramFailure(f"custodian gave VASP up: {failure.reason}", words) from None
 
 
 def _read(folder: Path) -> Any:
@@ -318,9 +318,12 @@ def _in_order(values: np.ndarray, structure: Structure, run: Any) -> np.ndarray:
 
 def _order(structure: Structure, run: Any) -> list[int]:
     """Return for each site of `structure` its number in what VASP was given."""
-    symbols = [site.specie.symbol for site in structure]
-    if [site.specie.symbol for site in run.final_structure] == symbols:
-        return list(range(len(symbols)))
-    # pymatgen sorts by electronegativity and keeps the order of equals.
-    written = np.argsort([site.specie.X for site in structure], kind="stable")
-    return [int(place) for place in np.argsort(written, kind="stable")]
+    # As pymatgen sorts when it writes a POSCAR: by electronegativity, then by symbol.
+    written = sorted(range(len(structure)), key=lambda index: structure[index])
+    found = [site.specie.symbol for site in run.final_structure]
+    if found == [site.specie.symbol for site in structure]:
+        return list(range(len(structure)))
+    if found != [structure[index].specie.symbol for index in written]:
+        raise ProgramFailure("VASP's atoms are not in the order of the POSCAR that was written")
+    places = {index: place for place, index in enumerate(written)}
+    return [places[index] for index in range(len(structure))]

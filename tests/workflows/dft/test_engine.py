@@ -175,5 +175,15 @@ def test_elements_without_a_pseudopotential_are_refused(engine):
     assert "no pseudopotential with a cut-off for Pu, U" in engine.refusal(["Si", "U", "Pu"])
 
 
+def test_born_charges_that_fail_cost_no_more_than_the_correction(
+    engine, copper, diary, monkeypatch
+):
+    monkeypatch.setenv("STAND_IN_FAULT", "crash")
+    engine.retries = []
+    document = engine.dielectric(copper)
+    assert document.born_charges_e is None
+    assert "failed 1 times" in document.reason
+
+
 def test_it_survives_being_stored(engine):
     assert DftEngine.from_dict(engine.as_dict()) == engine

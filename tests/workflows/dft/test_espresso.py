@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from workflows.dft import espresso
 from workflows.dft.execution import ProgramFailure
@@ -132,6 +133,19 @@ def test_ultrasoft_densities_get_more(library, sodium_chloride):
     assert "ecutrho          = 320" in espresso.pw_input(
         sodium_chloride, EspressoSettings(), "forces"
     )
+
+
+def test_hubbard_u_is_on_the_species_that_pw_numbers_so(library):
+    for element in ("Ti", "O"):
+        write_pseudo(library, element)
+    rutile = Structure.from_spacegroup(
+        "P4_2/mnm", Lattice.tetragonal(4.6, 2.96), ["Ti", "O"], [[0, 0, 0], [0.305, 0.305, 0]]
+    )
+    settings = EspressoSettings(hubbard_u_ev={"Ti": 3.0})
+    text = espresso.pw_input(rutile, settings, "forces")
+    species = text.split("ATOMIC_SPECIES\n")[1].splitlines()
+    place = next(n for n, line in enumerate(species, start=1) if line.startswith("Ti"))
+    assert f"hubbard_u({place})" in text.lower()
 
 
 def test_born_charges_from_ph():
