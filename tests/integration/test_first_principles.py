@@ -82,6 +82,7 @@ def espresso_engine(tmp_path, monkeypatch):
     return DftEngine("espresso", "espresso", settings, timeout_h=0.2)
 
 
+@pytest.mark.slow
 def test_gpaw_relaxes_silicon(gpaw_engine):
     silicon = Structure.from_spacegroup("Fd-3m", Lattice.cubic(5.40), ["Si"], [[0, 0, 0]])
     document = gpaw_engine.relax(silicon.get_primitive_structure(), RelaxationRecipe())
