@@ -1,14 +1,42 @@
-"""VASP's input through atomate2's input sets.  VASP itself was not run."""
+"""VASP's input through atomate2's input sets, and custodian with a stand-in for VASP.
+
+VASP itself was not run.
+"""
 
 from __future__ import annotations
 
+import lzma
+import os
+import tarfile
+
 import numpy as np
+import psutil
 import pytest
+from phono3py.interface.phono3py_yaml import Phono3pyYaml
 
 from workflows.dft import vasp
+from workflows.dft.engine import DftEngine
 from workflows.dft.settings import VaspSettings
+from workflows.engines import EngineError
+from workflows.lattice_dynamics.cells import pymatgen_cell
 
 SETTINGS = VaspSettings(cutoff_ev=450, k_spacing_per_a=0.6, relaxation_k_spacing_per_a=0.3)
+
+
+# Enough for pymatgen to take it for a POTCAR; no potential of VASP's.
+POTCAR = """  PAW_PBE Si 05Jan2001
+   4.00000000000000
+ parameters from PSCTR are:
+   VRHFIN =Si: s2p2
+   LEXCH  = PE
+   TITEL  = PAW_PBE Si 05Jan2001
+   POMASS =   28.085; ZVAL   =    4.000    mass and valenz
+   ENMAX  =  245.345; ENMIN  =  184.009 eV
+ END of PSCTR-controll parameters
+ local part
+  0.10000000E+01  0.20000000E+01  0.30000000E+01
+ End of Dataset
+"""
 
 
 def written(structure, settings, purpose="forces"):
@@ -110,3 +138,79 @@ def test_forces_come_back_in_the_order_that_was_given(sodium_chloride):
 
 def test_what_is_missing_comes_with_its_remedy():
     assert "ATOMATE2_VASP_CMD" in vasp.missing()
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Put a script in VASP's place; return a function that writes it."""
+    potentials = tmp_path / "potentials" / "POT_GGA_PAW_PBE_54" / "Si"
+    potentials.mkdir(parents=True)
+    (potentials / "POTCAR").write_text(POTCAR)
+    program = tmp_path / "vasp_std"
+    monkeypatch.setenv("ATOMATE2_VASP_CMD", str(program))
+    monkeypatch.setenv("ATOMATE2_VASP_GAMMA_CMD", str(program))
+    monkeypatch.setenv("PMG_VASP_PSP_DIR", str(tmp_path / "potentials"))
+    # pymatgen has read its settings by now, for this process.
+    monkeypatch.setitem(vasp_settings(), "PMG_VASP_PSP_DIR", str(tmp_path / "potentials"))
+
+    def write(script: str) -> None:
+        program.write_text(f"#!/bin/sh\necho $$ >> {tmp_path / 'pids'}\n{script}\n")
+        program.chmod(0o755)
+
+    return write
+
+
+def vasp_settings():
+    from pymatgen.core import SETTINGS as PYMATGEN
+
+    return PYMATGEN
+
+
+@pytest.fixture
+def silicon(dft_forces, tmp_path):
+    """The supercell of phono3py's example, and the recorded output of a displaced one."""
+    archive = dft_forces / "Si-PBE" / "vasprun_xmls.tar.lzma"
+    with lzma.open(archive) as stream, tarfile.open(fileobj=stream) as tar:
+        tar.extract("vasprun_xmls/disp-00001/vasprun.xml", tmp_path, filter="data")
+    record = Phono3pyYaml().read(dft_forces / "Si-PBE" / "phono3py_disp.yaml")
+    cell = pymatgen_cell(record.unitcell) * (2, 2, 2)
+    return cell, tmp_path / "vasprun_xmls" / "disp-00001" / "vasprun.xml"
+
+
+def test_a_run_under_custodian(stand_in, silicon):
+    cell, recorded = silicon
+    stand_in(
+        "test -s INCAR -a -s KPOINTS -a -s POTCAR || exit 1\n"
+        f"cp {recorded} vasprun.xml; cp POSCAR CONTCAR; touch OUTCAR OSZICAR"
+    )
+    [forces] = DftEngine("vasp", "vasp", {"cutoff_ev": 300.0}, timeout_h=0.05).forces([cell])
+    assert forces.shape == (64, 3)
+    assert np.abs(forces).max() == pytest.approx(0.387, abs=0.001)
+
+
+def test_a_vasp_that_leaves_nothing_is_a_failure_with_its_last_words(stand_in, silicon):
+    stand_in("echo 'VERY BAD NEWS! internal error'; exit 1")
+    engine = DftEngine("vasp", "vasp", {"cutoff_ev": 300.0}, timeout_h=0.05)
+    with pytest.raises(EngineError, match="custodian gave VASP up") as error:
+        engine.forces([silicon[0]])
+    assert "VERY BAD NEWS" in str(error.value.__cause__)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.slow
+def test_at_the_time_limit_vasp_ends_too(stand_in, silicon, tmp_path):
+    stand_in("sleep 300")
+    # Long enough to import atomate2 on a busy machine.
+    engine = DftEngine("vasp", "vasp", {"cutoff_ev": 300.0}, timeout_h=60 / 3600)
+    with pytest.raises(EngineError, match="was not done after"):
+        engine.forces([silicon[0]])
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert pids
+    assert not any(is_running(pid) for pid in pids)
+    assert os.getpid() not in pids
