@@ -43,7 +43,7 @@ class Cached:
         self.calls: dict[str, list[float]] = {"relaxation": [], "forces": [], "dielectric": []}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def point(self, structure: Any, purpose: str) -> Any:
+    def single_point(self, structure: Any, purpose: str) -> Any:
         """Return one single point, computed or read."""
         import numpy as np
 
@@ -70,7 +70,7 @@ class Cached:
     def forces(self, supercells: list[Any]) -> list[Any]:
         """Return the forces on supercells, `workers` at a time."""
         with ThreadPoolExecutor(self.workers) as pool:
-            found = list(pool.map(lambda each: self.point(each, "forces"), supercells))
+            found = list(pool.map(lambda each: self.single_point(each, "forces"), supercells))
         return [each.forces_ev_per_a for each in found]
 
     def dielectric(self, structure: Any) -> Any:
@@ -117,12 +117,8 @@ def compute(formula: str, engine_name: str, cutoff_a: float, cache: Path, worker
     cached = Cached(engine, cache, workers)
     start = crystal(formula) or phonondb_structure(formula, 225)
 
-    class Through:
-        def single_point(self, structure: Any, purpose: str) -> Any:
-            return cached.point(structure, purpose)
-
     relaxation = relax_with(
-        _ProgramCalculator(Through()),
+        _ProgramCalculator(cached),
         start,
         RelaxationRecipe(),
         engine.provenance(),

@@ -54,9 +54,8 @@ class Campaign:
     def __init__(self, database: Database, document: Mapping[str, Any]) -> None:
         self.database = database
         self.name = str(document["_id"])
-        what = f"campaign '{self.name}', stored by another version"
-        self.config = validated(CampaignConfig, document["config"], what)
-        self.engine = parse_engine(document["engine"], what)
+        self.config = validated(CampaignConfig, document["config"], self._stored)
+        self.engine = parse_engine(document["engine"], self._stored)
         self.recipe_hash = str(document["recipe_hash"])
         self.levels = [Level(self.engine, self.recipe_hash)]
         self.levels += self._confirming(document)
@@ -64,11 +63,14 @@ class Campaign:
         self.ingested: dict[str, Any] = document["ingested"]
 
     def _confirming(self, document: Mapping[str, Any]) -> list[Level]:
-        what = f"campaign '{self.name}', stored by another version"
         return [
-            Level(parse_engine(each["engine"], what), str(each["recipe_hash"]))
+            Level(parse_engine(each["engine"], self._stored), str(each["recipe_hash"]))
             for each in document.get("confirming", [])
         ]
+
+    @property
+    def _stored(self) -> str:
+        return f"campaign '{self.name}', stored by another version"
 
     # ------------------------------------------------------------------ opening and creating
 
@@ -171,17 +173,20 @@ class Campaign:
     @property
     def result_key(self) -> dict[str, str]:
         """The part of a result that must agree for this campaign to learn from it."""
-        return {"objective": self.objective.name, "recipe_hash": self.recipe_hash}
+        return self.result_key_of(self.levels[0])
+
+    def result_key_of(self, level: Level) -> dict[str, str]:
+        """Return the part of a result that names what one of the engines computed."""
+        return {"objective": self.objective.name, "recipe_hash": level.recipe_hash}
 
     def level(self, engine_name: str) -> Level:
         """Return the level of an engine's name, also one added since the campaign was opened."""
-        known = {level.engine.name: level for level in self.levels}
-        if engine_name not in known:
+        if all(level.engine.name != engine_name for level in self.levels):
             document = self.database.campaigns.find_one({"_id": self.name}) or {}
             self.levels[1:] = self._confirming(document)
-            known = {level.engine.name: level for level in self.levels}
-        if engine_name in known:
-            return known[engine_name]
+        for level in self.levels:
+            if level.engine.name == engine_name:
+                return level
         raise ScreenError(f"campaign '{self.name}' has no engine '{engine_name}'")
 
     def add_level(self, engine: EngineConfig) -> Level:
@@ -259,7 +264,6 @@ class Campaign:
         level
             Engine asked about; None for the one that explores.
         """
-        recipe_hash = (level or self.levels[0]).recipe_hash
         projection = {
             field: 1
             for field in (
@@ -272,7 +276,7 @@ class Campaign:
                 self.objective.error_field,
             )
         }
-        query = {"objective": self.objective.name, "recipe_hash": recipe_hash}
+        query = self.result_key_of(level or self.levels[0])
         documents = self.database.results.find(query, projection)
         return {each["candidate_id"]: each for each in documents}
 

@@ -197,6 +197,13 @@ def finished(campaign: Campaign, progress: Progress) -> None:
 # -------------------------------------------------------------------------------------- status
 
 
+STATUS_COUNTS = (
+    *("known_before", "budget", "rounds", "picked", "measured", "unstable"),
+    *("failed", "cancelled", "running", "queued"),
+)
+"""Fields of `Progress` that a status lists, in this order."""
+
+
 def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
     """Print a campaign's progress."""
     objective = campaign.objective
@@ -210,16 +217,7 @@ def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
         "confirmed": progress.confirmed,
         "to_confirm": progress.to_confirm,
         "pool": progress.pool,
-        "known_before": progress.known_before,
-        "budget": progress.budget,
-        "rounds": progress.rounds,
-        "picked": progress.picked,
-        "measured": progress.measured,
-        "unstable": progress.unstable,
-        "failed": progress.failed,
-        "cancelled": progress.cancelled,
-        "running": progress.running,
-        "queued": progress.queued,
+        **{name: getattr(progress, name) for name in STATUS_COUNTS},
         f"best_{objective.value_field}": progress.best_value,
         "best_candidate_id": progress.best_candidate,
         "mean_candidate_s": progress.mean_candidate_s,
@@ -246,16 +244,7 @@ def _status_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
         "status": "finished" if ended else progress.status,
         "engine": ", then ".join(level.engine.name for level in campaign.levels),
         "pool": counted(progress.pool, "candidate"),
-        "known before": progress.known_before,
-        "budget": progress.budget,
-        "rounds": progress.rounds,
-        "picked": progress.picked,
-        "measured": progress.measured,
-        "unstable": progress.unstable,
-        "failed": progress.failed,
-        "cancelled": progress.cancelled,
-        "running": progress.running,
-        "queued": progress.queued,
+        **{name.replace("_", " "): getattr(progress, name) for name in STATUS_COUNTS},
     }
     if progress.to_confirm:
         rows["confirmed"] = f"{progress.confirmed} of {progress.to_confirm}"

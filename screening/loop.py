@@ -184,8 +184,7 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
     level = campaign.level(pick["engine"])
     result = {
         **document,
-        "objective": campaign.objective.name,
-        "recipe_hash": level.recipe_hash,
+        **campaign.result_key_of(level),
         "candidate_id": candidate.candidate_id,
         "campaign": campaign.name,
         "engine": level.engine.name,
@@ -345,11 +344,24 @@ def _claim(campaign: Campaign, choice: Choice, number: int, this_round: int) -> 
     """Claim one candidate under one number of the budget, and queue it."""
     from pymongo.errors import DuplicateKeyError
 
-    pick = {
-        "_id": f"{campaign.name}/{choice.candidate_id}",
+    pick = _new_pick(campaign, campaign.engine.name, choice, number, this_round)
+    pick["_id"] = f"{campaign.name}/{choice.candidate_id}"
+    try:
+        campaign.database.picks.insert_one(pick)
+    except DuplicateKeyError:
+        return False
+    _submit(campaign, pick)
+    return True
+
+
+def _new_pick(
+    campaign: Campaign, engine_name: str, choice: Choice, number: int, this_round: int
+) -> dict[str, Any]:
+    """Return the document of a pick that was not submitted yet, its ``_id`` left out."""
+    return {
         "campaign": campaign.name,
         "candidate_id": choice.candidate_id,
-        "engine": campaign.engine.name,
+        "engine": engine_name,
         "number": number,
         "round": this_round,
         "state": "claimed",
@@ -364,12 +376,6 @@ def _claim(campaign: Campaign, choice: Choice, number: int, this_round: int) -> 
         "lost": 0,
         "claimed_at": now(),
     }
-    try:
-        campaign.database.picks.insert_one(pick)
-    except DuplicateKeyError:
-        return False
-    _submit(campaign, pick)
-    return True
 
 
 def promote_configured(campaign: Campaign) -> None:
@@ -402,35 +408,19 @@ def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
     for row in best:
         if row.candidate_id in done:
             continue
-        pick = {
-            "_id": f"{campaign.name}/{row.candidate_id}/{level.engine.name}",
-            "campaign": campaign.name,
-            "candidate_id": row.candidate_id,
-            "engine": level.engine.name,
-            "number": number + 1,
-            "round": 0,
-            "state": "claimed",
-            "reason": f"promoted: rank {row.rank} with {row.engine}",
-            "predicted_mean": None,
-            "predicted_std": None,
-            "acquisition": None,
-            "probability_feasible": None,
-            "rank": row.rank,
-            "fitted_on": 0,
-            "attempts": 1,
-            "lost": 0,
-            "claimed_at": now(),
-        }
-        if campaign.database.picks.find_one({"_id": pick["_id"]}, {"_id": 1}) is not None:
-            continue
-        number = _insert(campaign, pick)
-        _submit(campaign, pick)
-        queued.append(row.candidate_id)
+        reason = f"promoted: rank {row.rank} with {row.engine}"
+        choice = Choice(row.candidate_id, reason, rank=row.rank)
+        pick = _new_pick(campaign, level.engine.name, choice, number + 1, 0)
+        pick["_id"] = f"{campaign.name}/{row.candidate_id}/{level.engine.name}"
+        if _insert(campaign, pick):
+            number = pick["number"]
+            _submit(campaign, pick)
+            queued.append(row.candidate_id)
     return queued
 
 
-def _insert(campaign: Campaign, pick: dict[str, Any]) -> int:
-    """Store a confirmation under the first free number from its own on; return that number."""
+def _insert(campaign: Campaign, pick: dict[str, Any]) -> bool:
+    """Store a confirmation under the first free number from its own on; False if it is there."""
     from pymongo.errors import DuplicateKeyError
 
     while True:
@@ -438,10 +428,10 @@ def _insert(campaign: Campaign, pick: dict[str, Any]) -> int:
             campaign.database.picks.insert_one(pick)
         except DuplicateKeyError:
             if campaign.database.picks.find_one({"_id": pick["_id"]}, {"_id": 1}) is not None:
-                return int(pick["number"])
+                return False
             pick["number"] += 1
         else:
-            return int(pick["number"])
+            return True
 
 
 def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:

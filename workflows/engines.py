@@ -24,7 +24,7 @@ from workflows.documents import Provenance
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from pymatgen.core import Structure
 
     from workflows.documents import DielectricDocument, RelaxationDocument
@@ -144,12 +144,7 @@ class AseEngine(MSONable):
         for supercell in supercells:
             atoms = AseAtomsAdaptor.get_atoms(supercell)
             atoms.calc = calculator
-            force = np.asarray(atoms.get_forces(), dtype=np.float64)
-            if not np.isfinite(force).all():
-                raise EngineError(
-                    f"{supercell.reduced_formula}: '{self.name}' returned a force that is no number"
-                )
-            forces.append(force)
+            forces.append(checked_force(self.name, supercell, atoms.get_forces()))
         return forces
 
     def dielectric(self, structure: Structure) -> DielectricDocument:
@@ -193,6 +188,22 @@ def _load_calculator(path: str, arguments_json: str) -> Calculator:
         ) from error
     calculator: Calculator = factory(**json.loads(arguments_json))
     return calculator
+
+
+def checked_force(engine_name: str, supercell: Structure, force: ArrayLike) -> NDArray[np.float64]:
+    """Return the forces on a supercell, shape (atoms, 3).
+
+    Raises
+    ------
+    EngineError
+        When they are of another shape or hold what is no number.
+    """
+    checked = np.asarray(force, dtype=np.float64)
+    if checked.shape != (len(supercell), 3) or not np.isfinite(checked).all():
+        raise EngineError(
+            f"{supercell.reduced_formula}: '{engine_name}' returned a force that is no number"
+        )
+    return checked
 
 
 def package_versions(distributions: Iterable[str]) -> dict[str, str]:

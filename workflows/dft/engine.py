@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from monty.json import MSONable
 
 from workflows.dft.execution import ProgramFailure, scratch_folder
-from workflows.dft.programs import Dielectric, Metal, Program, SinglePoint, load_program
+from workflows.dft.programs import Metal, Program, SinglePoint, load_program
 from workflows.dft.settings import SETTINGS, DftSettings, Purpose
 from workflows.documents import DielectricDocument, Provenance, RelaxationDocument
-from workflows.engines import EngineError, package_versions
+from workflows.engines import EngineError, checked_force, package_versions
 from workflows.relaxing import relax_with
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
     from workflows.recipes import RelaxationRecipe
+
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -40,7 +45,7 @@ class DftEngine(MSONable):
         Fields of the program's model in `workflows.dft.settings`.
     retries
         Changes of the settings for a second, third, … attempt after a run that crashed or did
-        not converge.  Changes must be safer, not coarser: they are recorded but not ranked by.
+        not converge; see `workflows.dft.settings.SAFE_TO_CHANGE`.
     timeout_h
         Time limit of one calculation.
     force_floor_ev_per_a, stress_floor_gpa
@@ -92,14 +97,10 @@ class DftEngine(MSONable):
             # What the program does itself in one run is not asked of it step by step; ASE only
             # checks the outcome, and goes on from there where it is not good enough.
             tolerance = max(recipe.force_tolerance_ev_per_a, self.force_floor_ev_per_a)
-
-            def run(settings: DftSettings, folder: Any, timeout_s: float) -> tuple[Structure, int]:
-                found: tuple[Structure, int] = program.relax(
-                    structure, settings, folder, timeout_s, force_tolerance_ev_per_a=tolerance
-                )
-                return found
-
-            started_from, steps = self._attempt(structure, run)
+            started_from, steps = self._attempt(
+                structure,
+                lambda *run: program.relax(structure, *run, force_tolerance_ev_per_a=tolerance),
+            )
         document = relax_with(
             _ProgramCalculator(self),
             started_from,
@@ -121,35 +122,29 @@ class DftEngine(MSONable):
         EngineError
             When all attempts failed; the end of the program's output is its cause.
         """
-        forces = []
-        for supercell in supercells:
-            force = self.single_point(supercell, "forces").forces_ev_per_a
-            if force.shape != (len(supercell), 3) or not np.isfinite(force).all():
-                raise EngineError(
-                    f"{supercell.reduced_formula}: '{self.name}' returned a force that is no number"
-                )
-            forces.append(force)
-        return forces
+        return [
+            checked_force(self.name, each, self.single_point(each, "forces").forces_ev_per_a)
+            for each in supercells
+        ]
 
     def single_point(self, structure: Structure, purpose: Purpose) -> SinglePoint:
         """Return one self-consistent calculation, retried with safer settings."""
 
-        def run(settings: DftSettings, folder: Any, timeout_s: float) -> SinglePoint:
-            return self._program().single_point(structure, settings, purpose, folder, timeout_s)
-
-        point: SinglePoint = self._attempt(structure, run)
-        return point
+        return self._attempt(
+            structure,
+            lambda settings, folder, timeout_s: self._program().single_point(
+                structure, settings, purpose, folder, timeout_s
+            ),
+        )
 
     def dielectric(self, structure: Structure) -> DielectricDocument:
         """Return Born charges and ε∞ of a relaxed primitive cell, or why there are none."""
         started = time.perf_counter()
-
-        def run(settings: DftSettings, folder: Any, timeout_s: float) -> Dielectric:
-            return self._program().dielectric(structure, settings, folder, timeout_s)
-
         document = DielectricDocument(structure=structure, source=self.name)
         try:
-            found: Dielectric = self._attempt(structure, run)
+            found = self._attempt(
+                structure, lambda *run: self._program().dielectric(structure, *run)
+            )
         except Metal as metal:
             document.reason = f"no gap: {metal}"
         except EngineError as error:
@@ -174,7 +169,9 @@ class DftEngine(MSONable):
             hostname=platform.node(),
         )
 
-    def _attempt(self, structure: Structure, run: Any) -> Any:
+    def _attempt(
+        self, structure: Structure, run: Callable[[DftSettings, Path, float], Result]
+    ) -> Result:
         failures: list[ProgramFailure] = []
         for changes in ({}, *self.retries):
             settings = self._settings(changes)

@@ -5,7 +5,6 @@ P. Giannozzi et al., J. Phys.: Condens. Matter 29, 465901 (2017).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shlex
@@ -18,19 +17,29 @@ import numpy as np
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
 from workflows.dft.programs import Dielectric, Metal, SinglePoint
-from workflows.dft.pseudopotentials import RYDBERG_EV, Pseudopotential, read_library
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, EspressoSettings, Purpose, k_mesh
+from workflows.dft.pseudopotentials import (
+    RYDBERG_EV,
+    Pseudopotential,
+    library_fingerprint,
+    read_library,
+)
+from workflows.dft.settings import (
+    LEAST_GAP_EV,
+    MAGNETIC_MOMENT_MU_B,
+    RELAXATION_CUTOFF_FACTOR,
+    EspressoSettings,
+    Purpose,
+    k_mesh,
+)
 from workflows.engines import EngineError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-DISTRIBUTIONS = ("ase",)
 COMMAND_VARIABLE = "SCREEN_ESPRESSO_COMMAND"
 """Environment variable: what to put before pw.x and ph.x, as in ``mpirun -np 8``."""
 LIBRARY_VARIABLE = "SCREEN_PSEUDOPOTENTIALS"
 """Environment variable: folder of UPF files."""
-LEAST_GAP_EV = 0.05
 
 
 def missing() -> str | None:
@@ -57,18 +66,12 @@ def known_elements(settings: EspressoSettings) -> set[str]:
 
 def fingerprint(settings: EspressoSettings) -> str:
     """Return a hash of the pseudopotential library: names, contents and stated cut-offs."""
-    library = _library()
-    digest = hashlib.sha256()
-    for element in sorted(library):
-        pseudo = library[element]
-        digest.update(f"{element} {pseudo.cutoff_ev} {pseudo.density_cutoff_ev} ".encode())
-        digest.update(pseudo.path.read_bytes())
-    return digest.hexdigest()[:12]
+    return library_fingerprint(_folder())
 
 
 def versions() -> dict[str, str]:
     """Return the fingerprint of the library; pw.x states its own version in its output only."""
-    return {"pseudopotentials": fingerprint(EspressoSettings())}
+    return {"pseudopotentials": library_fingerprint(_folder())}
 
 
 def single_point(
@@ -303,12 +306,16 @@ def _cutoffs_ev(
             if each.cutoff_ev and each.density_cutoff_ev:
                 ratio = max(ratio, each.density_cutoff_ev / each.cutoff_ev)
     if purpose == "relaxation":
-        wave = settings.relaxation_cutoff_ev or 1.3 * wave
+        wave = settings.relaxation_cutoff_ev or RELAXATION_CUTOFF_FACTOR * wave
     return wave, ratio * wave
 
 
 def _library() -> dict[str, Pseudopotential]:
+    return read_library(_folder())
+
+
+def _folder() -> Path:
     folder = os.environ.get(LIBRARY_VARIABLE)
     if folder is None:
         raise EngineError(f"set {LIBRARY_VARIABLE} to a folder of UPF files")
-    return read_library(Path(folder).expanduser())
+    return Path(folder).expanduser()

@@ -67,7 +67,6 @@ def run_program(
     folder: Path,
     *,
     timeout_s: float,
-    stdin: Path | None = None,
     log: str = "output.txt",
 ) -> None:
     """Run a command in `folder`, output and errors into `log`.
@@ -78,14 +77,12 @@ def run_program(
         When it cannot be started, ends with another status than 0, or runs out of time.
     """
     name = Path(command[0]).name
-    with contextlib.ExitStack() as stack:
-        output = stack.enter_context(open(folder / log, "ab"))
-        source = subprocess.DEVNULL if stdin is None else stack.enter_context(open(stdin, "rb"))
+    with open(folder / log, "ab") as output:
         try:
             process = subprocess.Popen(
                 list(command),
                 cwd=folder,
-                stdin=source,
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

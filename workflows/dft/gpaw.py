@@ -12,7 +12,6 @@ import json
 import os
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +19,23 @@ import numpy as np
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
 from workflows.dft.programs import Dielectric, Metal, SinglePoint
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, GpawSettings, KMesh, Purpose, k_mesh
+from workflows.dft.settings import (
+    F_SHELL,
+    LEAST_GAP_EV,
+    MAGNETIC_MOMENT_MU_B,
+    RELAXATION_CUTOFF_FACTOR,
+    GpawSettings,
+    KMesh,
+    Purpose,
+    k_mesh,
+)
+from workflows.engines import package_versions
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-DISTRIBUTIONS = ("gpaw", "gpaw-data", "ase")
 COMMAND_VARIABLE = "SCREEN_GPAW_COMMAND"
 """Environment variable: what starts Python with GPAW, as in ``mpiexec -n 8 gpaw python``."""
-
-F_SHELL = frozenset(
-    {"Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu"}
-)
-LEAST_GAP_EV = 0.05
 
 
 def missing() -> str | None:
@@ -64,13 +67,7 @@ def fingerprint(settings: GpawSettings) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of GPAW and of its PAW data sets."""
-    found = {}
-    for name in DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return package_versions(("gpaw", "gpaw-data", "ase"))
 
 
 @functools.cache
@@ -90,7 +87,7 @@ def cutoff_ev(structure: Structure, settings: GpawSettings, purpose: Purpose) ->
         highest = max(table[each.symbol] for each in structure.composition.elements)
         cutoff = settings.cutoff_scale * highest
     if purpose == "relaxation":
-        return settings.relaxation_cutoff_ev or 1.3 * cutoff
+        return settings.relaxation_cutoff_ev or RELAXATION_CUTOFF_FACTOR * cutoff
     return cutoff
 
 

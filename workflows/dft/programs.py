@@ -60,9 +60,6 @@ class Metal(Exception):  # noqa: N818 - a finding, not a failure
 class Program(Protocol):
     """What a DFT program must do; each is a module with these functions."""
 
-    DISTRIBUTIONS: tuple[str, ...]
-    """Distributions whose versions are recorded."""
-
     def missing(self) -> str | None:
         """Return what must be installed or set before it can run, or None."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -75,6 +76,18 @@ def read_library(folder: Path) -> dict[str, Pseudopotential]:
     if not found:
         raise EngineError(f"pseudopotential folder '{folder}' has no UPF file")
     return found
+
+
+@functools.lru_cache(maxsize=8)
+def library_fingerprint(folder: Path) -> str:
+    """Return a hash of a library: elements, stated cut-offs, contents of the files."""
+    library = read_library(folder)
+    digest = hashlib.sha256()
+    for element in sorted(library):
+        pseudo = library[element]
+        digest.update(f"{element} {pseudo.cutoff_ev} {pseudo.density_cutoff_ev} ".encode())
+        digest.update(pseudo.path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _table(folder: Path) -> dict[str, dict[str, str]]:

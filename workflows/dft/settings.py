@@ -27,6 +27,17 @@ MAGNETIC_MOMENT_MU_B: dict[str, float] = {
 }
 """Elements that make a calculation spin-polarised where `spin` is ``auto``, and their start."""
 
+F_SHELL = frozenset(
+    {"Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu"}
+)
+"""Elements whose Hubbard U is on the f shell; that of all others is on the d shell."""
+
+LEAST_GAP_EV = 0.05
+"""A crystal with a smaller gap counts as a metal: it has no Born charges."""
+
+RELAXATION_CUTOFF_FACTOR = 1.3
+"""Cut-off for relaxing a cell over that for forces, where the settings state none."""
+
 HUBBARD_ANIONS = frozenset({"O", "F"})
 """Hubbard U is applied only to compounds of these, as the Materials Project does."""
 

@@ -19,16 +19,22 @@ import numpy as np
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
 from workflows.dft.programs import Dielectric, Metal, SinglePoint
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, Purpose, VaspSettings, k_mesh
+from workflows.dft.settings import (
+    F_SHELL,
+    LEAST_GAP_EV,
+    MAGNETIC_MOMENT_MU_B,
+    RELAXATION_CUTOFF_FACTOR,
+    Purpose,
+    VaspSettings,
+    k_mesh,
+)
+from workflows.engines import EV_PER_A3_IN_GPA, package_versions
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
     from pymatgen.io.vasp.sets import VaspInputSet
 
-DISTRIBUTIONS = ("atomate2", "custodian", "pymatgen")
-GPA_IN_EV_PER_A3 = 1 / 160.21766208
 FUNCTIONAL_TAGS = {"PBE": "PE", "PBEsol": "PS", "LDA": "CA"}
-LEAST_GAP_EV = 0.05
 
 
 def missing() -> str | None:
@@ -59,9 +65,7 @@ def fingerprint(settings: VaspSettings) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that write VASP's input."""
-    from workflows.engines import package_versions
-
-    return package_versions(DISTRIBUTIONS)
+    return package_versions(("atomate2", "custodian", "pymatgen"))
 
 
 def single_point(
@@ -152,7 +156,7 @@ def read_single_point(structure: Structure, folder: Path) -> SinglePoint:
     run = _read(folder)
     step = run.ionic_steps[-1]
     # VASP's sign is the opposite of ASE's, and its unit the kbar.
-    stress = -np.array(step["stress"], dtype=float) / 10 * GPA_IN_EV_PER_A3
+    stress = -np.array(step["stress"], dtype=float) / 10 / EV_PER_A3_IN_GPA
     return SinglePoint(
         energy_ev=float(run.final_energy),
         forces_ev_per_a=_in_order(np.array(step["forces"], dtype=float), structure, run),
@@ -217,7 +221,9 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
     relaxing = purpose == "relaxation"
     cutoff = settings.cutoff_ev
     if relaxing:
-        cutoff = settings.relaxation_cutoff_ev or (None if cutoff is None else 1.3 * cutoff)
+        cutoff = settings.relaxation_cutoff_ev or (
+            None if cutoff is None else RELAXATION_CUTOFF_FACTOR * cutoff
+        )
     mesh = k_mesh(structure, settings.k_spacing(purpose))
     # Of a Γ-centred mesh VASP's shift is in divisions.
     x, y, z = (each / 2 for each in mesh.shift)
@@ -255,7 +261,7 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
             "LDAUTYPE": 2,
             "LDAUU": corrected,
             "LDAUJ": dict.fromkeys(corrected, 0),
-            "LDAUL": {each: _shell(each) for each in corrected},
+            "LDAUL": {each: 3 if each in F_SHELL else 2 for each in corrected},
         }
     if polarised:
         incar["MAGMOM"] = {
@@ -272,12 +278,6 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
         "auto_ismear": False,
         "auto_lreal": False,
     }
-
-
-def _shell(symbol: str) -> int:
-    from workflows.dft.gpaw import F_SHELL
-
-    return 3 if symbol in F_SHELL else 2
 
 
 def _run(maker: Any, structure: Structure, folder: Path, timeout_s: float) -> None:
