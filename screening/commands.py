@@ -37,18 +37,18 @@ def submit(
     dry_run: bool,
 ) -> None:
     """Check everything, read the sources, then store the campaign and queue its first batch."""
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.engine_catalog import require_engine, engine_config
     from screening.ingest import ingest
     from screening.sources import open_source
 
     config = load_campaign_config(target, overrides)
     engine = engine_config(config.engine)
-    build_engine(engine)
+    require_engine(engine)
     confirming = None
     if config.confirm is not None:
         confirming = engine_config(config.confirm.engine)
         check_confirming(engine, confirming)
-        build_engine(confirming)
+        require_engine(confirming)
     sources = [open_source(spec) for spec in config.sources]
     settings = Settings()
     with open_database(settings) as database:
@@ -141,11 +141,11 @@ def retry(name: str, key: str | None) -> None:
 
 def promote(name: str | None, engine_name: str, top: int) -> None:
     """Send the best candidates of a campaign on to a better engine."""
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.engine_catalog import require_engine, engine_config
     from screening.loop import promote as queue
 
     engine = engine_config(engine_name)
-    build_engine(engine)
+    require_engine(engine)
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         _refuse_cancelled(campaign)

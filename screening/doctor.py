@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from screening import console, shipped
-from screening.engine_catalog import build_engine, engine_config
+from screening.engine_catalog import require_engine, engine_config
 from screening.errors import ScreenError
 from screening.settings import Settings
 from screening.store.database import open_database
@@ -93,7 +93,7 @@ def _package(name: str) -> Check:
 def _engine(name: str) -> Check:
     config = engine_config(name)
     try:
-        build_engine(config)
+        require_engine(config)
     except ScreenError as error:
         return Check(f"engine {name}", False, str(error), essential=False)
     return Check(f"engine {name}", True, config.description, essential=False)

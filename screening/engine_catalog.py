@@ -162,18 +162,16 @@ def engine_config(name_or_path: str) -> EngineConfig:
 
 
 def build_engine(config: EngineConfig) -> Engine:
-    """Return the engine that flows use.
-
-    Raises
-    ------
-    ScreenError
-        When what it needs is not installed.
-    """
+    """Return the engine that flows use, which may need what this machine does not have."""
     from screening.objectives import load
     from workflows.engines import ENGINE_KINDS
 
     engine: Engine = load(ENGINE_KINDS[config.kind])(**config.engine_fields())
-    missing = engine.missing()
+    return engine
+
+
+def require_engine(config: EngineConfig) -> None:
+    """Raise `ScreenError` when what an engine needs is not installed on this machine."""
+    missing = build_engine(config).missing()
     if missing is not None:
         raise ScreenError(f"engine '{config.name}' cannot run: {missing}")
-    return engine

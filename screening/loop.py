@@ -450,7 +450,7 @@ def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:
             candidate,
             campaign.config,
             campaign.level(pick["engine"]).engine,
-            {"campaign": campaign.name, "pick": pick["_id"]},
+            {"campaign": campaign.name, "pick": pick["_id"], "engine": pick["engine"]},
             priority=-pick["number"],
         )
         launchpad.add_wf(workflow)

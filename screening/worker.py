@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screening.campaign import Campaign
+from screening.engine_catalog import require_engine
+from screening.errors import ScreenError
 from screening.loop import advance
 from screening.process import this_process
 from screening.settings import Settings
@@ -48,7 +50,10 @@ def work(database: Database, name: str, folder: Path) -> None:
     # Fireworks carry no store (no password in them): jobs take the worker's.
     SETTINGS.JOB_STORE = database.job_store
     campaign = Campaign.open(database, name)
-    fworker = FWorker(this_process(), query={"spec.campaign": name})
+    elsewhere = engines_not_here(campaign)
+    fworker = FWorker(
+        this_process(), query={"spec.campaign": name, "spec.engine": {"$nin": elsewhere}}
+    )
     idle_s = IDLE_S[0]
     while campaign.status == "active":
         advance(campaign)
@@ -63,6 +68,26 @@ def work(database: Database, name: str, folder: Path) -> None:
         idle_s = min(2 * idle_s, IDLE_S[1])
     # A paused or cancelled campaign still gets the result of the job that just ended.
     advance(campaign)
+
+
+def engines_not_here(campaign: Campaign) -> list[str]:
+    """Return the campaign's engines that cannot run on this machine, whose jobs are left alone.
+
+    Raises
+    ------
+    ScreenError
+        When none of them can run.
+    """
+    reasons: dict[str, str] = {}
+    for level in campaign.levels:
+        try:
+            require_engine(level.engine)
+        except ScreenError as error:
+            reasons[level.engine.name] = str(error)
+            print(f"{error}; its jobs are left to other machines")
+    if len(reasons) == len(campaign.levels):
+        raise ScreenError("; ".join(reasons.values()))
+    return sorted(reasons)
 
 
 def _run_job(launchpad: LaunchPad, fworker: FWorker) -> bool:

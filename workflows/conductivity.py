@@ -173,6 +173,7 @@ class ConductivityMaker(Maker):
             isotope_scattering=recipe.isotopes,
             nac=phonons.nac,
             nac_source=phonons.nac_source,
+            nac_reason=phonons.nac_reason or None,
             solver="rta",
             gruneisen_rms=gruneisen,
             third_order_route=self.third_order.route,
@@ -229,7 +230,8 @@ class ConductivityMaker(Maker):
     def _common(
         self, relaxation: RelaxationDocument, phonons: PhononDocument, *costs: StepCost
     ) -> dict[str, Any]:
-        steps = [relaxation.cost, phonons.cost, *costs]
+        response = [phonons.dielectric_cost] if phonons.dielectric_cost else []
+        steps = [relaxation.cost, *response, phonons.cost, *costs]
         return {
             "formula": relaxation.structure.reduced_formula,
             "structure": relaxation.structure,
@@ -253,11 +255,11 @@ def with_supercell_check(
 ) -> ThermalConductivityDocument:
     """Return the document with κ from larger supercells, and the cost of both, in it."""
     costs = [*document.costs]
-    # The relaxation is shared.
+    # Relaxation and Born charges are shared.
     costs += [
         cost.model_copy(update={"step": f"{cost.step.split(',')[0]}, larger supercell"})
         for cost in larger.costs
-        if cost.step != "relaxation"
+        if cost.step not in ("relaxation", "dielectric")
     ]
     return document.model_copy(
         update={
@@ -299,9 +301,11 @@ class ThermalConductivityMaker(Maker):
         relaxation = relaxation_maker.make(structure)
         jobs: list[Flow | Job] = [relaxation]
         tensors: Any = dielectric
-        if self.recipe.nac == "off":
-            tensors = None
-        elif tensors is None and self.engine.gives_dielectric and _has_dipoles(structure):
+        if reason := self._without_nac(structure, dielectric):
+            tensors = DielectricDocument(
+                structure=structure, source=self.engine.name, reason=reason
+            )
+        elif tensors is None:
             response = DielectricMaker(self.engine).make(relaxation.output.structure)
             jobs.append(response)
             tensors = response.output
@@ -328,6 +332,22 @@ class ThermalConductivityMaker(Maker):
         _, phonon_maker, conductivity_maker = self._makers()
         displaced = len(phonon_maker.supercells(structure))
         return 20 + displaced + len(conductivity_maker.supercells(structure))
+
+    def _without_nac(
+        self, structure: Structure, dielectric: DielectricDocument | None
+    ) -> str | None:
+        """Return why the non-analytical term is left out; None where Born charges are to be had."""
+        if self.recipe.nac == "off":
+            return "the recipe says nac: off"
+        if dielectric is not None:
+            return None
+        if len(structure.composition.elements) == 1:
+            # With inversion symmetry between its atoms Born charges vanish; in the other crystals
+            # of one element they are tiny.
+            return "a crystal of one element"
+        if not self.engine.gives_dielectric:
+            return f"engine '{self.engine.name}' gives no Born charges, and the source states none"
+        return None
 
     def _makers(self) -> tuple[RelaxationMaker, PhononMaker, ConductivityMaker]:
         recipe = self.recipe
@@ -358,12 +378,6 @@ def _with_larger_supercells(
             "third_order": recipe.third_order.model_copy(update=larger(recipe.third_order)),
         }
     )
-
-
-def _has_dipoles(structure: Structure) -> bool:
-    # In a crystal of one element with inversion symmetry between its atoms Born charges vanish;
-    # in the other elemental crystals they are tiny.
-    return len(structure.composition.elements) > 1
 
 
 def mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int, int]]:

@@ -127,6 +127,10 @@ class PhononDocument(Document):
     """Whether the non-analytical term correction (Born charges) was applied."""
     nac_source: str | None = None
     """Engine or database that the Born charges came from."""
+    nac_reason: str = ""
+    """Why the correction was not applied."""
+    dielectric_cost: StepCost | None = None
+    """What computing the Born charges cost, where they were not known."""
     cost: StepCost
     provenance: Provenance
     spectrum: dict[str, Any] | SpectrumDocument
@@ -184,6 +188,8 @@ class ThermalConductivityDocument(Document):
     """Whether the non-analytical term correction (Born charges) was applied."""
     nac_source: str | None = None
     """Engine or database that the Born charges came from."""
+    nac_reason: str | None = None
+    """Why the correction was not applied."""
     solver: str | None = None
     gruneisen_rms: float | None = None
     """Root mean square of the mode Grüneisen parameters, weighted by heat capacity at 300 K."""

@@ -79,8 +79,7 @@ class PhononMaker(Maker):
             supercell_matrix=model.supercell_matrix.tolist(),
             supercell_atoms=len(model.supercell),
             displacement_distance_a=self.recipe.distance_a,
-            nac=model.nac_params is not None,
-            nac_source=dielectric.source if dielectric and dielectric.born_charges_e else None,
+            **_nac(dielectric),
             cost=StepCost(
                 step=self.name,
                 force_calls=len(supercells),
@@ -100,3 +99,17 @@ class PhononMaker(Maker):
     def supercells(self, structure: Structure) -> list[Structure]:
         """Return the displaced supercells, the same ones in the same order every time."""
         return harmonic.harmonic_supercells(self.model(structure))
+
+
+def _nac(dielectric: DielectricDocument | None) -> dict[str, Any]:
+    """Return what a document says of the non-analytical term correction."""
+    if dielectric is None:
+        return {"nac": False, "nac_reason": "no Born charges were given"}
+    found: dict[str, Any] = {"nac": dielectric.born_charges_e is not None}
+    found["nac_source"] = dielectric.source if found["nac"] else None
+    found["nac_reason"] = dielectric.reason
+    if dielectric.wall_s:
+        found["dielectric_cost"] = StepCost(
+            step="dielectric", force_calls=0, wall_s=dielectric.wall_s
+        )
+    return found

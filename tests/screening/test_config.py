@@ -8,7 +8,7 @@ from campaign_fixtures import toy_content
 
 from screening import shipped
 from screening.config import CampaignConfig, load_campaign_config
-from screening.engine_catalog import build_engine, engine_config
+from screening.engine_catalog import build_engine, engine_config, require_engine
 from screening.errors import ScreenError
 
 KAPPA = {
@@ -205,7 +205,7 @@ def test_an_engine_of_ones_own(write):
 def test_a_wrong_engine_is_explained(write, changes, said):
     path = write({"name": "mine", "calculator": "ase.calculators.emt.EMT"} | changes)
     with pytest.raises(ScreenError) as caught:
-        build_engine(engine_config(path))
+        require_engine(engine_config(path))
     assert said in str(caught.value)
 
 

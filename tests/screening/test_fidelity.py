@@ -12,6 +12,7 @@ from screening.errors import ScreenError
 from screening.fidelity import MIN_PAIRS, corrected, difference
 from screening.leaderboard import ranking
 from screening.loop import advance, promote
+from screening.worker import engines_not_here
 
 
 @pytest.fixture
@@ -65,6 +66,29 @@ def test_promoted_candidates_are_computed_again_and_ranked_by_the_better_engine(
     # The budget is the exploring engine's, and its picks are what the sampler knows.
     assert len(reopened.picks()) == 4
     assert [pick["state"] for pick in reopened.confirmation_picks()] == ["measured"] * 2
+
+
+def test_jobs_of_an_engine_that_is_not_here_are_left_to_other_machines(
+    new_campaign, work, better_engine, tmp_path
+):
+    campaign = new_campaign(pool=6, budget=2, batch_size=2)
+    work(campaign)
+    absent = tmp_path / "absent.yaml"
+    absent.write_text(
+        Path(better_engine).read_text().replace("ase.calculators.emt.EMT", "not_there.Calculator")
+    )
+    level = campaign.add_level(engine_config(str(absent)))
+    (promoted,) = promote(campaign, level, 1)
+    reopened = Campaign.open(campaign.database, campaign.name)
+    assert engines_not_here(reopened) == ["better"]
+    (workflow,) = campaign.database.launchpad.fireworks.find({"spec.campaign": campaign.name})
+    assert workflow["spec"]["engine"] == "better"
+    query = {"spec.campaign": campaign.name, "spec.engine": {"$nin": ["better"]}}
+    assert campaign.database.launchpad.fireworks.find_one(query) is None
+    reopened.levels = reopened.levels[1:]
+    with pytest.raises(ScreenError, match="'better' cannot run: Python package 'not_there'"):
+        engines_not_here(reopened)
+    assert [pick["candidate_id"] for pick in campaign.confirmation_picks()] == [promoted]
 
 
 def test_promoting_twice_computes_nothing_twice(new_campaign, work, better_engine):

@@ -443,6 +443,8 @@ def test_known_born_charges_reach_the_document(emt, ordered_cuau, tmp_path):
         values[nac] = Finished(maker.make(structure, dielectric), folder).output()
     assert (values["auto"].nac, values["auto"].nac_source) == (True, "a database")
     assert (values["off"].nac, values["off"].nac_source) == (False, None)
+    assert values["auto"].nac_reason is None
+    assert values["off"].nac_reason == "the recipe says nac: off"
     assert values["auto"].max_frequency_thz > values["off"].max_frequency_thz
     kept = values["auto"].phono3py_params
     assert "born_effective_charge" in kept
