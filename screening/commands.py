@@ -37,7 +37,7 @@ def submit(
     dry_run: bool,
 ) -> None:
     """Check everything, read the sources, then store the campaign and queue its first batch."""
-    from screening.engine_catalog import require_engine, engine_config
+    from screening.engine_catalog import engine_config, require_engine
     from screening.ingest import ingest
     from screening.sources import open_source
 
@@ -141,7 +141,7 @@ def retry(name: str, key: str | None) -> None:
 
 def promote(name: str | None, engine_name: str, top: int) -> None:
     """Send the best candidates of a campaign on to a better engine."""
-    from screening.engine_catalog import require_engine, engine_config
+    from screening.engine_catalog import engine_config, require_engine
     from screening.loop import promote as queue
 
     engine = engine_config(engine_name)

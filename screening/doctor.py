@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from screening import console, shipped
-from screening.engine_catalog import require_engine, engine_config
+from screening.engine_catalog import engine_config, require_engine
 from screening.errors import ScreenError
 from screening.settings import Settings
 from screening.store.database import open_database

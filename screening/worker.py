@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screening.campaign import Campaign
+from screening.console import say
 from screening.engine_catalog import require_engine
 from screening.errors import ScreenError
 from screening.loop import advance
@@ -84,7 +85,7 @@ def engines_not_here(campaign: Campaign) -> list[str]:
             require_engine(level.engine)
         except ScreenError as error:
             reasons[level.engine.name] = str(error)
-            print(f"{error}; its jobs are left to other machines")
+            say(f"{error}; its jobs are left to other machines")
     if len(reasons) == len(campaign.levels):
         raise ScreenError("; ".join(reasons.values()))
     return sorted(reasons)
