@@ -13,6 +13,7 @@ import numpy as np
 
 from screening.candidate import Candidate
 from screening.config import CampaignConfig, validated
+from screening.constraints import violations
 from screening.engine_catalog import EngineConfig, parse_engine
 from screening.errors import ScreenError
 from screening.ingest import Pool, from_document, to_document
@@ -259,33 +260,51 @@ class Campaign:
     def results(self, level: Level | None = None) -> dict[str, dict[str, Any]]:
         """Return results of this objective, engine and recipe, whoever computed them.
 
+        Outcome and reason are this campaign's: a result that breaks one of its constraints is
+        ``infeasible``.
+
         Parameters
         ----------
         level
             Engine asked about; None for the one that explores.
         """
-        projection = {
-            field: 1
-            for field in (
-                "candidate_id",
-                "outcome",
-                "reason",
-                "campaign",
-                "engine",
-                self.objective.value_field,
-                self.objective.error_field,
-            )
+        objective = self.objective
+        fields = {
+            *("candidate_id", "outcome", "reason", "campaign", "engine", objective.value_field),
+            *self.config.constraints,
+            *(each.field for each in objective.beside),
         }
+        if objective.error_field is not None:
+            fields.add(objective.error_field)
+        if self.config.also is not None:
+            fields.add(self.config.also.field)
+        projection = dict.fromkeys(sorted(fields), 1)
         query = self.result_key_of(level or self.levels[0])
         documents = self.database.results.find(query, projection)
-        return {each["candidate_id"]: each for each in documents}
+        return {each["candidate_id"]: self._judged(each) for each in documents}
+
+    def _judged(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return a result as this campaign sees it: infeasible where it breaks a constraint."""
+        broken = violations(result, self.config.constraints)
+        also = self.config.also
+        if also is not None and result.get(also.field) is None:
+            broken.append(f"{also.field} is not known")
+        if result["outcome"] != "measured" or not broken:
+            return result
+        return {**result, "outcome": "infeasible", "reason": "; ".join(broken)}
 
     def progress(self) -> Progress:
         """Return how far the campaign is."""
         picks = self.picks()
-        states = [pick["state"] for pick in picks]
-        running = self.database.launchpad_running(self.name)
         results = self.results()
+        infeasible = {key for key, each in results.items() if each["outcome"] == "infeasible"}
+        states = [
+            "infeasible"
+            if pick["state"] == "measured" and pick["candidate_id"] in infeasible
+            else pick["state"]
+            for pick in picks
+        ]
+        running = self.database.launchpad_running(self.name)
         objective = self.objective
         members = self.database.candidates.find({"campaigns": self.name}, {"_id": 1})
         pool = {each["_id"] for each in members}
@@ -305,6 +324,7 @@ class Campaign:
             known_before=len(pool & results.keys() - {pick["candidate_id"] for pick in picks}),
             picked=len(picks),
             measured=states.count("measured"),
+            infeasible=states.count("infeasible"),
             unstable=states.count("unstable"),
             failed=states.count("failed"),
             cancelled=states.count("cancelled"),
@@ -357,6 +377,7 @@ class Progress:
     known_before: int
     picked: int
     measured: int
+    infeasible: int
     unstable: int
     failed: int
     cancelled: int
@@ -374,7 +395,7 @@ class Progress:
     @property
     def done(self) -> int:
         """Candidates that ended, in whatever way."""
-        return self.measured + self.unstable + self.failed + self.cancelled
+        return self.measured + self.infeasible + self.unstable + self.failed + self.cancelled
 
 
 def check_confirming(exploring: EngineConfig, confirming: EngineConfig) -> None:

@@ -49,9 +49,9 @@ class Candidate(BaseModel):
         pymatgen ``Structure.as_dict`` of the standardised primitive cell.
     origins : list of Origin
         Every place the crystal was found in, first one first.
-    dielectric : dict, optional
-        Born charges and ε∞ of a primitive cell, where an origin states them: ``structure``,
-        ``born_charges_e``, ``dielectric_tensor``, ``source``.
+    inputs : dict
+        What an origin knows that a flow can use, by the name of the Maker's argument: Born charges
+        (``dielectric``), the charged crystal of an electrode (``charged``), its ``working_ion``.
     features : list of float, optional
         Numbers the surrogate sees, as computed by version `features_version` of
         `screening.features`.
@@ -64,7 +64,7 @@ class Candidate(BaseModel):
     elements: list[str]
     structure: dict[str, Any]
     origins: list[Origin]
-    dielectric: dict[str, Any] | None = None
+    inputs: dict[str, Any] = {}
     features: list[float] | None = None
     features_version: int | None = None
 
@@ -138,7 +138,7 @@ def same_crystal(a: Candidate, b: Candidate) -> bool:
 def merge(existing: Candidate, incoming: Candidate) -> Candidate:
     """Join the origins of two candidates that are the same crystal.
 
-    Born charges are those that were there first. Everything else stays as in `existing`. An origin
+    Of each input that there was first is kept. Everything else stays as in `existing`. An origin
     known already is updated with the incoming properties, so importing a source twice changes
     nothing.
     """
@@ -147,8 +147,8 @@ def merge(existing: Candidate, incoming: Candidate) -> Candidate:
         key = (origin.source, origin.material_id)
         known = origins[key].properties if key in origins else {}
         origins[key] = origin.model_copy(update={"properties": {**known, **origin.properties}})
-    dielectric = existing.dielectric or incoming.dielectric
-    return existing.model_copy(update={"origins": list(origins.values()), "dielectric": dielectric})
+    inputs = {**incoming.inputs, **existing.inputs}
+    return existing.model_copy(update={"origins": list(origins.values()), "inputs": inputs})
 
 
 def _refuse_unusable(structure: Structure) -> None:

@@ -6,6 +6,7 @@ The only place where `screening` builds Makers.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from screening.engine_catalog import build_engine
@@ -37,23 +38,9 @@ def candidate_workflow(
         Jobs with a higher number run first.
     """
     from jobflow.managers.fireworks import flow_to_workflow
-    from pymatgen.core import Structure
-
-    from workflows.documents import DielectricDocument
 
     maker = _maker(config.resolved_objective(), config, engine)
-    known = {}
-    if (
-        candidate.dielectric is not None
-        and "dielectric" in inspect.signature(maker.make).parameters
-    ):
-        known["dielectric"] = DielectricDocument.model_validate(
-            {
-                **candidate.dielectric,
-                "structure": Structure.from_dict(candidate.dielectric["structure"]),
-            }
-        )
-    flow = maker.make(candidate.pymatgen_structure(), **known)
+    flow = maker.make(candidate.pymatgen_structure(), **_inputs(candidate, maker))
     flow.update_metadata(tags, dynamic=True)
     flow.update_config({"manager_config": {"_priority": priority}}, dynamic=True)
     # store=None: the worker's own settings name the store, so that no address or password is
@@ -67,6 +54,48 @@ def estimate_force_calls(candidate: Candidate, config: CampaignConfig, engine: E
     """Return about how many force calls one candidate will take."""
     maker = _maker(config.resolved_objective(), config, engine)
     return int(maker.estimate_force_calls(candidate.pymatgen_structure()))
+
+
+def refusal(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) -> str | None:
+    """Return why the objective's flow cannot take a candidate, or None."""
+    maker = _maker(config.resolved_objective(), config, engine)
+    if not hasattr(maker, "refusal"):
+        return None
+    reason: str | None = maker.refusal(candidate.pymatgen_structure(), **_inputs(candidate, maker))
+    return reason
+
+
+def _inputs(candidate: Candidate, maker: Any) -> dict[str, Any]:
+    """Return what the candidate's source knows and this Maker takes, as the Maker takes it."""
+    taken = inspect.signature(maker.make).parameters
+    return {
+        name: INPUTS[name](value)
+        for name, value in candidate.inputs.items()
+        if name in taken and name in INPUTS
+    }
+
+
+def _dielectric(content: dict[str, Any]) -> Any:
+    from workflows.documents import DielectricDocument
+
+    return DielectricDocument.model_validate(
+        {**content, "structure": _structure(content["structure"])}
+    )
+
+
+def _structure(content: dict[str, Any]) -> Any:
+    from pymatgen.core import Structure
+
+    return Structure.from_dict(content)
+
+
+INPUTS: dict[str, Callable[[Any], Any]] = {
+    "dielectric": _dielectric,
+    "charged": _structure,
+    "working_ion": str,
+    "remaining_fraction": float,
+}
+"""Inputs that sources may state, and what makes the Maker's argument of each."""
 
 
 def _maker(objective: Objective, config: CampaignConfig, engine: EngineConfig) -> Any:

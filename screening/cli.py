@@ -75,7 +75,9 @@ def submit(
     target: Annotated[str, typer.Option(help="Shipped target, or a campaign YAML.")],
     source: Annotated[
         Optional[list[str]],
-        typer.Option(help="phonondb-103, a structure file or a folder; may be repeated."),
+        typer.Option(
+            help="phonondb-103, electrode-pairs, substitutions:YAML, a file or a folder; repeatable."
+        ),
     ] = None,
     engine: Annotated[Optional[str], typer.Option(help="Engine name, or an engine YAML.")] = None,
     budget: Annotated[Optional[int], typer.Option(help="Candidates to compute.")] = None,
@@ -122,12 +124,15 @@ def rank(
     name: Name = None,
     top: Annotated[Optional[int], typer.Option(min=1, help="Only the best so many.")] = None,
     where: Annotated[Optional[str], typer.Option(help="MongoDB filter, as JSON.")] = None,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="Of two objectives, only what nothing beats in both.")
+    ] = False,
     format: Annotated[RankFormat, typer.Option("--format", help="Output.")] = RankFormat.table,
 ) -> None:
     """Rank candidates: measured and predicted side by side."""
     from screening import commands
 
-    commands.rank(name, top, _json_filter(where), format.value)
+    commands.rank(name, top, _json_filter(where), format.value, pareto=pareto)
 
 
 @app.command()

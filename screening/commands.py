@@ -37,6 +37,7 @@ def submit(
     dry_run: bool,
 ) -> None:
     """Check everything, read the sources, then store the campaign and queue its first batch."""
+    from screening.candidate_flow import refusal
     from screening.engine_catalog import engine_config, require_engine
     from screening.ingest import ingest
     from screening.sources import open_source
@@ -56,7 +57,14 @@ def submit(
         name = name or new_name(database, config.target)
         check_name_is_free(database, name)
         with console.counting("reading crystals") as count:
-            pool = ingest(sources, config.filters, engine, database, on_entry=count)
+            pool = ingest(
+                sources,
+                config.filters,
+                engine,
+                database,
+                on_entry=count,
+                unfit=lambda candidate: refusal(candidate, config, engine),
+            )
         console.pool(pool, engine.name, kept=not dry_run)
         if not pool.candidates:
             read = console.counted(len(pool.refused), "entry", "entries")
@@ -94,14 +102,28 @@ def status(name: str | None, *, as_json: bool) -> None:
         console.status(campaign, campaign.progress(), as_json=as_json)
 
 
-def rank(name: str | None, top: int | None, where: dict[str, Any] | None, format: str) -> None:
-    """Print the ranking."""
+def rank(
+    name: str | None,
+    top: int | None,
+    where: dict[str, Any] | None,
+    format: str,
+    *,
+    pareto: bool = False,
+) -> None:
+    """Print the ranking, or only the Pareto front of two objectives."""
     from screening.leaderboard import check_filter, missing_fields, ranking
 
     check_filter(where)
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         rows = ranking(campaign, where)
+        if pareto and campaign.config.also is None:
+            raise ScreenError(
+                f"--pareto: campaign '{campaign.name}' has one objective; a second one is named "
+                "in its YAML under 'also'"
+            )
+        if pareto:
+            rows = [row for row in rows if row.on_front]
         for field, nearest in missing_fields(campaign, where or {}).items():
             hint = f"; did you mean '{nearest}'?" if nearest else ""
             console.say(f"--where: no candidate and no result has a field '{field}'{hint}")

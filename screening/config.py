@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from screening import shipped
+from screening.constraints import Bound
 from screening.errors import ScreenError
 from screening.filters import FilterConfig
 from screening.objectives import Direction, Objective, load, objective
+from screening.pareto import SecondObjective
 from screening.samplers import SamplerConfig
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -47,6 +49,10 @@ class CampaignConfig(BaseModel):
         One sentence for people.
     objective, direction
         Which number is optimised (a key of `screening.objectives.OBJECTIVES`), and which way.
+    also
+        A second number to make good at the same time; None leaves it at one.
+    constraints
+        What a result must fulfil, by field of its document; one that does not is infeasible.
     engine
         Shipped engine, or the path of an engine's YAML.
     confirm
@@ -79,6 +85,8 @@ class CampaignConfig(BaseModel):
     description: str = ""
     objective: str
     direction: Direction = "minimize"
+    also: SecondObjective | None = None
+    constraints: dict[str, Bound] = Field(default_factory=dict)
     engine: str
     confirm: ConfirmConfig | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
@@ -121,8 +129,24 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
     config = validated(CampaignConfig, {**content, **given}, f"target '{target}'", options=given)
     recipe_model = load(config.resolved_objective().recipe)
     recipe = validated(recipe_model, config.recipe, f"target '{target}', recipe")
+    _check_fields(config, f"target '{target}'")
     # With all defaults filled in: a later version's defaults must not change a stored campaign.
     return config.model_copy(update={"recipe": recipe.model_dump(mode="json")})
+
+
+def _check_fields(config: CampaignConfig, what: str) -> None:
+    """Raise `ScreenError` where a constraint or the second objective names no field of a result."""
+    known = load(config.resolved_objective().document).model_fields
+    named = [("constraints", field) for field in config.constraints]
+    if config.also is not None:
+        named.append(("also", config.also.field))
+    for part, field in named:
+        if field not in known:
+            close = difflib.get_close_matches(field, known, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
+            raise ScreenError(
+                f"{what}: {part}: results of '{config.objective}' have no field '{field}'; {hint}"
+            )
 
 
 def validated(

@@ -198,7 +198,8 @@ def finished(campaign: Campaign, progress: Progress) -> None:
 
 
 STATUS_COUNTS = (
-    *("known_before", "budget", "rounds", "picked", "measured", "unstable"),
+    *("known_before", "budget", "rounds", "picked", "measured"),
+    *("infeasible", "unstable"),
     *("failed", "cancelled", "running", "queued"),
 )
 """Fields of `Progress` that a status lists, in this order."""
@@ -292,7 +293,8 @@ def _ranked(campaign: Campaign, rows: list[RankedRow], total: int, *, with_mater
             f"{len(rows)} of {total} candidates; bold: measured, value ± its error bar; dim: "
             "predicted by the surrogate, with a factor of one standard deviation"
             if objective.logarithmic
-            else f"{len(rows)} of {total} candidates; bold: measured; dim: predicted"
+            else f"{len(rows)} of {total} candidates; bold: measured; dim: predicted by the "
+            "surrogate, ± one standard deviation"
         ),
     )
     table.add_column("rank", justify="right")
@@ -302,12 +304,26 @@ def _ranked(campaign: Campaign, rows: list[RankedRow], total: int, *, with_mater
     if with_material:
         table.add_column("material")
     table.add_column("outcome")
-    table.add_column(f"{objective.label} / {objective.unit}", justify="right")
+    table.add_column(objective.heading, justify="right")
     table.add_column("predicted", justify="right")
+    shown = {each.field: each.heading for each in objective.beside}
+    also = campaign.config.also
+    if also is not None:
+        shown.setdefault(also.field, also.field.replace("_", " "))
+    for heading in shown.values():
+        table.add_column(heading, justify="right")
+    if also is not None:
+        table.add_column("front")
     table.add_column("engine")
     if two_engines:
         table.add_column("of the other engine", justify="right")
-    styles = {"measured": "bold", "predicted": "dim", "unstable": "yellow", "failed": "red"}
+    styles = {
+        "measured": "bold",
+        "predicted": "dim",
+        "infeasible": "yellow",
+        "unstable": "yellow",
+        "failed": "red",
+    }
     for row in rows:
         nothing = row.outcome == "predicted" and row.predicted_value is None
         table.add_row(
@@ -317,11 +333,17 @@ def _ranked(campaign: Campaign, rows: list[RankedRow], total: int, *, with_mater
             "not computed" if nothing else row.outcome,
             _with_error(row.value, row.value_error),
             _prediction(row.predicted_value, row.predicted_std, objective),
+            *(_plainly(row.beside.get(field)) for field in shown),
+            *([] if also is None else ["yes" if row.on_front else ""]),
             row.engine or "",
             *([_other_engine(row)] if two_engines else []),
             style=styles[row.outcome],
         )
     return table
+
+
+def _plainly(value: Any) -> str:
+    return "" if value is None else _short(round(value, 3) if isinstance(value, float) else value)
 
 
 def _other_engine(row: RankedRow) -> str:
@@ -396,8 +418,8 @@ def _finding(result: dict[str, Any]) -> str:
     value = None if objective is None else result.get(objective.value_field)
     if objective is None or value is None:
         return f"{result['outcome']}, {result['engine']}: {result.get('reason') or 'no value'}"
-    number = _with_error(value, result.get(objective.error_field))
-    return f"{objective.label} = {number} {objective.unit}, {result['engine']}"
+    number = _with_error(value, objective.error_of(result))
+    return f"{objective.label} = {number} {objective.unit}".rstrip() + f", {result['engine']}"
 
 
 def _pick_table(pick: dict[str, Any], objective: Objective | None) -> Table:

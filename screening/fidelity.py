@@ -125,6 +125,4 @@ def corrected(
 
 def _on_model_scale(objective: Objective, result: Mapping[str, Any]) -> tuple[float, float]:
     value = float(result[objective.value_field])
-    return objective.to_model(value), objective.std_to_model(
-        value, result.get(objective.error_field)
-    )
+    return objective.to_model(value), objective.std_to_model(value, objective.error_of(result))

@@ -58,11 +58,14 @@ def ingest(
     engine: EngineConfig,
     database: Database,
     on_entry: Callable[[], None] = lambda: None,
+    unfit: Callable[[Candidate], str | None] = lambda candidate: None,
 ) -> Pool:
     """Read every source to its end; writes nothing.
 
     Parameters
     ----------
+    unfit
+        Says why the objective's flow cannot take a candidate; None takes it.
     database
         Asked for crystals of the same formula, which an entry may be one of.
     on_entry
@@ -85,6 +88,7 @@ def ingest(
                         f"it contains {', '.join(unknown)}, which engine '{engine.name}' does not "
                         "support"
                     )
+                reason = reason or unfit(candidate)
                 if reason is not None:
                     raise Refusal(reason)
             except Refusal as refused:
@@ -104,9 +108,7 @@ def _candidate(record: SourceRecord, spec: str) -> Candidate:
         raise Refusal(record.error or "it holds no structure")
     origin = Origin(source=spec, material_id=record.material_id, properties=record.properties)
     candidate = candidate_from_structure(record.structure, origin)
-    if record.dielectric is None:
-        return candidate
-    return candidate.model_copy(update={"dielectric": {**record.dielectric, "source": spec}})
+    return candidate.model_copy(update={"inputs": record.inputs})
 
 
 def _stored(database: Database, formula: str, space_group_number: int) -> list[Candidate]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreenError
+from screening.pareto import front
 from screening.predictions import predictions
 from screening.ranking import Entry, RankedRow, rank_candidates
 
@@ -55,7 +57,24 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
             if key in results or key in failed
             else _predicted(campaign, document, expected.get(key))
         )
-    return rank_candidates(entries, campaign.config.direction)
+    return rank_candidates(_with_front(campaign, entries), campaign.config.direction)
+
+
+def _with_front(campaign: Campaign, entries: list[Entry]) -> list[Entry]:
+    """Say of each entry whether it is on the Pareto front, where there are two objectives."""
+    also = campaign.config.also
+    if also is None:
+        return entries
+    points = {}
+    for entry in entries:
+        second = entry.beside.get(also.field)
+        if entry.outcome == "measured" and entry.value is not None and second is not None:
+            points[entry.candidate_id] = (
+                campaign.objective.to_model(entry.value),
+                also.to_model(float(second)),
+            )
+    best = front(points)
+    return [replace(entry, on_front=entry.candidate_id in best) for entry in entries]
 
 
 def best_results(
@@ -160,11 +179,13 @@ def _entry(
         **_identity(document),
         outcome="failed" if result is None else result["outcome"],
         value=None if result is None else result.get(objective.value_field),
-        value_error=None if result is None else result.get(objective.error_field),
+        value_error=None if result is None else objective.error_of(result),
         predicted_value=None if predicted is None else objective.from_model(predicted),
         predicted_std=(pick or {}).get("predicted_std"),
         engine=level.engine.name if result is None else result.get("engine"),
         fidelity=level.engine.fidelity,
+        reason="" if result is None else str(result.get("reason") or ""),
+        beside=_beside(campaign, result),
         exploration_value=(explored or {}).get(objective.value_field) if confirmed else None,
         expected_value=(
             objective.from_model(expected[0]) if expected and result and not confirmed else None
@@ -181,7 +202,17 @@ def _predicted(
         outcome="predicted",
         predicted_value=None if mean is None else campaign.objective.from_model(mean),
         predicted_std=std,
+        beside=_beside(campaign, None),
     )
+
+
+def _beside(campaign: Campaign, result: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the further fields that a ranking shows: the objective's, then the second one."""
+    fields = [each.field for each in campaign.objective.beside]
+    also = campaign.config.also
+    if also is not None and also.field not in fields:
+        fields.append(also.field)
+    return {each: None if result is None else result.get(each) for each in fields}
 
 
 def _identity(document: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from dataclasses import replace
 from typing import Any
 
 from screening.campaign import IN_FLIGHT, Campaign, Level, now
 from screening.candidate_flow import candidate_workflow
 from screening.errors import ScreenError
 from screening.leaderboard import ranking
-from screening.observations import feature_matrix, observed
+from screening.observations import feature_matrix, for_search, observed
 from screening.predictions import predictions
 from screening.process import is_alive_here, is_dead_here, this_process
 from screening.samplers import Choice, build_sampler
@@ -323,15 +324,19 @@ def propose(campaign: Campaign) -> list[Choice]:
     available = [each for each in features if each not in known]
     if not available:
         return []
+    # Seeded by how far the campaign is: the same data give the same picks, in any process.
+    seed = campaign.config.seed + len(picks)
     sampler = build_sampler(campaign.config.sampler)
     choices = sampler.propose(
-        observations,
+        for_search(campaign, observations, seed),
         available,
         feature_matrix(features, available),
         wanted,
-        # Seeded by how far the campaign is: the same data give the same picks, in any process.
-        campaign.config.seed + len(picks),
+        seed,
     )
+    if campaign.config.also is not None:
+        # Predictions of the two objectives made one are on no scale that a table could show.
+        choices = [replace(each, predicted_mean=None, predicted_std=None) for each in choices]
     this_round = 1 + max((pick["round"] for pick in picks), default=0)
     for number, choice in enumerate(choices, start=len(picks) + 1):
         # Building and storing a flow takes a while; a lease that ran out belongs to another.

@@ -18,6 +18,20 @@ Direction = Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """A field of the result document, as tables show it."""
+
+    field: str
+    label: str
+    unit: str
+
+    @property
+    def heading(self) -> str:
+        """The label, with the unit where there is one."""
+        return f"{self.label} / {self.unit}" if self.unit else self.label
+
+
+@dataclass(frozen=True)
 class Objective:
     """What is optimised.
 
@@ -30,10 +44,15 @@ class Objective:
         flow, whose output document has `value_field` and `error_field`.
     recipe
         Import path of the pydantic model of that Maker's settings.
+    document
+        Import path of the pydantic model of its output.
     value_field, error_field
-        Fields of the result document: the value to rank by and its error bar.
+        Fields of the result document: the value to rank by and its error bar; None where it has
+        none.
     label, unit
         For tables.
+    beside
+        Further fields that a ranking shows.
     logarithmic
         Whether the surrogate sees log10 of the value: right for positive values that span
         decades.
@@ -44,12 +63,23 @@ class Objective:
     name: str
     maker: str
     recipe: str
+    document: str
     value_field: str
-    error_field: str
+    error_field: str | None
     label: str
     unit: str
     logarithmic: bool
+    beside: tuple[Quantity, ...] = ()
     direction: Direction = "minimize"
+
+    @property
+    def heading(self) -> str:
+        """Label and unit of the value, for a column."""
+        return Quantity(self.value_field, self.label, self.unit).heading
+
+    def error_of(self, result: Mapping[str, Any]) -> float | None:
+        """Return the error bar that a result states."""
+        return None if self.error_field is None else result.get(self.error_field)
 
     def to_model(self, value: float) -> float:
         """Return the value on the surrogate's scale, where lower is better."""
@@ -82,11 +112,27 @@ OBJECTIVES: dict[str, Objective] = {
             name="lattice-thermal-conductivity",
             maker="workflows.conductivity.ThermalConductivityMaker",
             recipe="workflows.recipes.ThermalConductivityRecipe",
+            document="workflows.documents.ThermalConductivityDocument",
             value_field="kappa_300k_w_per_m_k",
             error_field="kappa_300k_error_w_per_m_k",
             label="κ(300 K)",
             unit="W/m/K",
             logarithmic=True,
+        ),
+        Objective(
+            name="electrode-volume-change",
+            maker="workflows.insertion.InsertionMaker",
+            recipe="workflows.recipes.InsertionRecipe",
+            document="workflows.documents.InsertionDocument",
+            value_field="delta_volume_fraction",
+            error_field=None,
+            label="ΔV/V",
+            unit="",
+            logarithmic=False,
+            beside=(
+                Quantity("average_voltage_v", "voltage", "V"),
+                Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
+            ),
         ),
     )
 }

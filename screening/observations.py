@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from screening.campaign import IN_FLIGHT, Campaign
+from screening.pareto import scalarised
 from screening.samplers import Observations
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def observed(
     pending = [pick["candidate_id"] for pick in picks if pick["state"] in IN_FLIGHT]
     pending = [each for each in pending if each in features and each not in results]
     values = [float(results[each][objective.value_field]) for each in usable]
-    errors = [results[each].get(objective.error_field) for each in usable]
+    errors = [objective.error_of(results[each]) for each in usable]
     return Observations(
         ids=usable,
         features=feature_matrix(features, usable),
@@ -39,6 +41,17 @@ def observed(
         pending_ids=pending,
         pending_features=feature_matrix(features, pending),
     )
+
+
+def for_search(campaign: Campaign, observations: Observations, seed: int) -> Observations:
+    """Return what a sampler is to see: with two objectives, their values made one."""
+    also = campaign.config.also
+    if also is None or not observations.ids:
+        return observations
+    results = campaign.results()
+    second = np.array([also.to_model(float(results[key][also.field])) for key in observations.ids])
+    values = scalarised(observations.values, second, seed)
+    return replace(observations, values=values, value_std=None)
 
 
 def feature_matrix(features: Mapping[str, list[float]], ids: list[str]) -> NDArray[np.float64]:

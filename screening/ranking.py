@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Outcome = Literal["measured", "predicted", "unstable", "failed"]
+Outcome = Literal["measured", "predicted", "infeasible", "unstable", "failed"]
 Direction = Literal["minimize", "maximize"]
 
-_BLOCKS: dict[Outcome, int] = {"measured": 0, "predicted": 0, "unstable": 1, "failed": 2}
-_UNPREDICTED = 3
+_BLOCKS: dict[Outcome, int] = {
+    "measured": 0,
+    "predicted": 0,
+    "infeasible": 1,
+    "unstable": 2,
+    "failed": 3,
+}
+_UNPREDICTED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +32,8 @@ class Entry:
     formula : str
     space_group_number : int
     outcome : str
-        "measured", "predicted" (not evaluated yet), "unstable" or "failed".
+        "measured", "predicted" (not evaluated yet), "infeasible" (breaks a constraint of the
+        campaign), "unstable" or "failed".
     value : float or None
         Result, in the unit of the objective.
     value_error : float or None
@@ -43,6 +50,12 @@ class Entry:
         What the better engine is expected to find, where only a cheaper one computed the value.
     fidelity : int or None
         Of the engine.
+    reason : str
+        Why it is infeasible or unstable.
+    beside : dict
+        Further fields of the result.
+    on_front : bool or None
+        With two objectives, whether no other measured candidate beats it in both.
     """
 
     candidate_id: str
@@ -58,6 +71,9 @@ class Entry:
     exploration_value: float | None = None
     expected_value: float | None = None
     fidelity: int | None = None
+    reason: str = ""
+    beside: dict[str, float | str | bool | None] = field(default_factory=dict)
+    on_front: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +113,7 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
 
 
 def as_records(
-    rows: Iterable[RankedRow], value_field: str, error_field: str, log: bool
+    rows: Iterable[RankedRow], value_field: str, error_field: str | None, log: bool
 ) -> list[dict[str, Any]]:
     """Turn rows into flat records whose names carry the unit.
 
@@ -106,7 +122,7 @@ def as_records(
     rows : iterable of RankedRow
     value_field, error_field : str
         Names of the value and of its standard error, for instance ``kappa_300k_w_per_m_k`` and
-        ``kappa_300k_error_w_per_m_k``.
+        ``kappa_300k_error_w_per_m_k``; None leaves the error out.
     log : bool
         Whether the objective's model space is the decimal logarithm of the value; it names the
         standard deviation of the prediction.
@@ -121,13 +137,16 @@ def as_records(
             "space_group_number": row.space_group_number,
             "outcome": row.outcome,
             value_field: row.value,
-            error_field: row.value_error,
+            **({} if error_field is None else {error_field: row.value_error}),
+            **row.beside,
             f"predicted_{value_field}": row.predicted_value,
             std_field: row.predicted_std,
             "engine": row.engine,
             "fidelity": row.fidelity,
             f"exploration_{value_field}": row.exploration_value,
             f"expected_{value_field}": row.expected_value,
+            "reason": row.reason,
+            **({} if row.on_front is None else {"on_front": row.on_front}),
         }
         for row in rows
     ]

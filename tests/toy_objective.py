@@ -6,6 +6,7 @@ TOY = Objective(
     name="toy",
     maker="toy_flow.ToyMaker",
     recipe="toy_flow.ToyRecipe",
+    document="workflows.documents.ThermalConductivityDocument",
     value_field="kappa_300k_w_per_m_k",
     error_field="kappa_300k_error_w_per_m_k",
     label="toy",

@@ -393,7 +393,9 @@ def mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int
         return max(a, 3), max(b, 3), max(c, 3)
 
     scale = 1.0
-    while np.prod(mesh(scale * recipe.mesh_lengths_a[-1])) > recipe.max_mesh_points:
+    # The time of a solution goes with points² × branches³; max_mesh_points is for two atoms.
+    points = recipe.max_mesh_points * max(1.0, (2 / len(model.primitive)) ** 1.5)
+    while np.prod(mesh(scale * recipe.mesh_lengths_a[-1])) > points:
         scale *= 0.98
     meshes: list[tuple[int, int, int]] = []
     for length in recipe.mesh_lengths_a:

@@ -210,3 +210,77 @@ class ThermalConductivityDocument(Document):
     transport: dict[str, Any] | TransportDocument | None = None
     phono3py_params: dict[str, Any] | str | None = None
     """phono3py's own parameter file (YAML) with all displacements and forces, or its blob."""
+
+
+class ElectrodeState(Document):
+    """One composition on the way from charged to discharged, quantities for a formula unit of host."""
+
+    formula: str
+    working_ions: float
+    """Working ions for a formula unit of the host."""
+    energy_ev: float
+    volume_a3: float
+    structure: Structure
+    relaxation_steps: int
+
+
+class VoltageStep(Document):
+    """Voltage between two compositions that are neighbours on the path."""
+
+    working_ions_charged: float
+    working_ions_discharged: float
+    voltage_v: float
+
+
+class InsertionDocument(Document):
+    """What an insertion electrode does when its working ion leaves.
+
+    `delta_volume_fraction` is the value to rank by: max(V)/min(V) − 1 over the compositions on the
+    path, V the volume of a formula unit of the host (the Materials Project's ``max_delta_volume``).
+    Quantities of one step are of the whole path, from charged to discharged.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    outcome: Outcome
+    reason: str = ""
+    formula: str
+    """Of the discharged crystal."""
+    charged_formula: str
+    host_formula: str
+    working_ion: str
+    structure: Structure
+    """Discharged, relaxed."""
+    charged_structure: Structure
+    delta_volume_fraction: float
+    signed_delta_volume_fraction: float
+    """V(charged)/V(discharged) − 1: negative where the host shrinks when the ion leaves."""
+    strain_a_fraction: float | None = None
+    strain_b_fraction: float | None = None
+    strain_c_fraction: float | None = None
+    """Changes of the cell edges on charging; null where the two cells do not correspond."""
+    max_principal_strain_fraction: float | None = None
+    """Largest principal strain in magnitude, with its sign."""
+    average_voltage_v: float
+    """Against the metal of the working ion."""
+    voltages: list[VoltageStep]
+    gravimetric_capacity_mah_per_g: float
+    volumetric_capacity_mah_per_cm3: float
+    specific_energy_wh_per_kg: float
+    topotactic: bool
+    """Whether the framework survived."""
+    topotactic_reason: str = ""
+    host_rms_displacement_fraction: float | None = None
+    """Displacement of the host's atoms over the cube root of the volume of an atom."""
+    host_dimensionality: int
+    """Of the charged host: 3 a framework, 2 layers that only van der Waals forces hold, less chains
+    or molecules."""
+    dispersion_missing: bool
+    """Whether the charged host is less than a framework, and the engine knows no dispersion."""
+    path: list[ElectrodeState]
+    """Compositions, charged first."""
+    metal_energy_ev_per_atom: float
+    volume_a3_per_atom: float
+    force_calls: int
+    wall_s: float
+    costs: list[StepCost]
+    provenance: Provenance

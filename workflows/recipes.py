@@ -28,11 +28,13 @@ class Recipe(BaseModel):
 
 
 class RelaxationRecipe(Recipe):
-    """Relaxation of cell and positions under the crystal's own symmetry."""
+    """Relaxation of cell and positions."""
 
     force_tolerance_ev_per_a: float = Field(1e-4, gt=0)
     """Largest force on an atom, and on the cell in the optimiser's units; phonons need it tight."""
     max_steps: int = Field(500, gt=0)
+    keep_symmetry: bool = True
+    """Whether the crystal keeps the space group it starts with."""
 
 
 class PhononRecipe(Recipe):
@@ -78,7 +80,8 @@ class TransportRecipe(Recipe):
     """Lengths of the q-mesh series, ascending; the value is extrapolated from them."""
     max_mesh_points: int = Field(1400, ge=27)
     """Where the densest mesh would have more points, as in small cells, the whole series is made
-    coarser: the time of a solution grows with the square of this number."""
+    coarser: the time of a solution grows with the square of this number.  Cells of one atom, with
+    half the branches, get 2.8 times as many."""
     isotopes: bool = True
     direct_solution: bool = False
     """Also solve the linearised Boltzmann equation directly, on the densest mesh."""
@@ -108,3 +111,25 @@ class ThermalConductivityRecipe(Recipe):
     phonons: PhononRecipe = PhononRecipe()
     third_order: ThirdOrderRecipe = ThirdOrderRecipe()
     transport: TransportRecipe = TransportRecipe()
+
+
+class InsertionRecipe(Recipe):
+    """An insertion electrode: which ion leaves, how far, and in how many steps."""
+
+    working_ion: str | None = None
+    """Symbol of the ion that leaves; null takes what the source names, or the first of Li, Na, K, Rb,
+    Mg, Ca, Zn, Al, Y that the crystal holds."""
+    remaining_fraction: float = Field(0.0, ge=0, lt=1)
+    """Working ions left in the charged crystal, as a fraction of those in the discharged one; not
+    used where the source gives the charged crystal."""
+    intermediate_steps: int = Field(0, ge=0, le=7)
+    """Compositions between charged and discharged that are computed too."""
+    max_orderings: int = Field(2, gt=0, le=20)
+    """Symmetry-distinct orderings of lowest electrostatic energy relaxed for each of them."""
+    relaxation: RelaxationRecipe = RelaxationRecipe(force_tolerance_ev_per_a=0.02)
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> InsertionRecipe:
+        if self.remaining_fraction and self.intermediate_steps:
+            raise ValueError("intermediate_steps needs remaining_fraction 0")
+        return self

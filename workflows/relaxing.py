@@ -26,7 +26,7 @@ def relax_with(
     force_floor_ev_per_a: float = 0.0,
     stress_floor_gpa: float = 0.0,
 ) -> RelaxationDocument:
-    """Relax cell and positions under the crystal's own symmetry.
+    """Relax cell and positions, under the crystal's own symmetry unless the recipe frees it.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def relax_with(
     started = time.perf_counter()
     atoms = AseAtomsAdaptor.get_atoms(structure)
     atoms.calc = calculator
-    atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3))
+    if recipe.keep_symmetry:
+        atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3))
     optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)  # type: ignore[arg-type]  # ASE takes filters
 
     def largest() -> tuple[float, float]:

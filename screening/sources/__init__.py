@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from screening.sources.bundled import open_phonondb
+from screening.sources.bundled import bundled
 from screening.sources.files import FILE_KINDS, FileSource
 from screening.sources.record import Source, SourceError, SourceRecord
+from screening.sources.substitutions import open_substitutions
 
 __all__ = ["SOURCES", "Source", "SourceError", "SourceRecord", "open_source"]
 
 #: Name before the colon of a spec, and what opens it; the function gets what follows the colon.
 SOURCES: dict[str, Callable[[str], Source]] = {
-    "phonondb-103": open_phonondb,
+    "phonondb-103": bundled("phonondb-103"),
+    "electrode-pairs": bundled("electrode-pairs"),
+    "substitutions": open_substitutions,
 }
 
 

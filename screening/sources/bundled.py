@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 
 from screening.sources.files import jsonl_records
 from screening.sources.record import Source, SourceError, SourceRecord
 
 
-class PhononDB:
-    """103 binary crystals with first-principles lattice thermal conductivities."""
+@dataclass(frozen=True)
+class Bundled:
+    """A file of JSON lines in `configs/data`; reference values are among its properties.
 
-    spec = "phonondb-103"
+    Parameters
+    ----------
+    spec
+        Name of the source, and of the file.
+    """
+
+    spec: str
 
     def records(self) -> Iterator[SourceRecord]:
-        """Stream the 103 entries; the reference conductivities are among their properties."""
-        resource = files("configs") / "data" / "phonondb-103.jsonl.gz"
+        """Stream the entries."""
+        resource = files("configs") / "data" / f"{self.spec}.jsonl.gz"
         with resource.open("rb") as packed, gzip.open(packed) as raw:
             yield from jsonl_records(io.TextIOWrapper(raw, encoding="utf-8"), self.spec)
 
 
-def open_phonondb(rest: str) -> Source:
-    """Open the bundled data set, which takes no argument."""
-    if rest:
-        raise SourceError(f"source 'phonondb-103:{rest}': takes nothing after the name; drop it")
-    return PhononDB()
+def bundled(name: str) -> Callable[[str], Source]:
+    """Return what opens the bundled data set of that name, which takes no argument."""
+
+    def opened(rest: str) -> Source:
+        if rest:
+            raise SourceError(f"source '{name}:{rest}': takes nothing after the name; drop it")
+        return Bundled(name)
+
+    return opened

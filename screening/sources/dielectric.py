@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def known_dielectric(
-    structure: Structure, born_charges_e: Any, dielectric_tensor: Any
+    structure: Structure, born_charges_e: Any, dielectric_tensor: Any, source: str
 ) -> dict[str, Any]:
     """Return the tensors with the primitive cell they belong to.
 
@@ -23,12 +23,13 @@ def known_dielectric(
         In the order of its sites and its Cartesian frame, first index the polarisation.
     dielectric_tensor : array-like, shape (3, 3)
         Electronic part, ε∞.
+    source : str
+        Where they are from.
 
     Returns
     -------
     dict
-        ``structure``, ``born_charges_e``, ``dielectric_tensor``: fields of
-        `workflows.documents.DielectricDocument`.
+        Fields of `workflows.documents.DielectricDocument`.
 
     Raises
     ------
@@ -49,4 +50,5 @@ def known_dielectric(
         "structure": bare.as_dict(verbosity=0),
         "born_charges_e": [list(each) for each in primitive.site_properties["born_charge_e"]],
         "dielectric_tensor": epsilon.tolist(),
+        "source": source,
     }

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.sources.dielectric import known_dielectric
+from screening.sources.inputs import DISCHARGED, known_inputs
 from screening.sources.record import (
     Scalar,
     SourceError,
@@ -79,35 +79,59 @@ class FileSource:
 def jsonl_records(lines: Iterable[str], location: str) -> Iterator[SourceRecord]:
     """One record a line: ``material_id`` and either ``cif`` or ``structure`` (pymatgen dictionary).
 
-    ``born_charges_e`` (one 3×3 tensor a site) and ``dielectric_tensor`` (ε∞) are taken together;
-    other scalar keys become properties.
+    What `screening.sources.inputs.known_inputs` knows becomes inputs of the flow; other scalar keys
+    become properties.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield _json_record(line, f"{location}:{number}")
+            place = f"{location}:{number}"
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                reason = f"the line is not JSON ({first_line(error)})"
+                yield SourceRecord(place, None, reason, place)
+                continue
+            yield _json_record(entry, "the line", place)
 
 
-def _json_record(line: str, place: str) -> SourceRecord:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return SourceRecord(place, None, f"the line is not JSON ({first_line(error)})", place)
-    if not isinstance(entry, dict) or not ("cif" in entry or "structure" in entry):
-        reason = "the line is not a JSON object with 'cif' or 'structure'"
+def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
+    if not isinstance(entry, dict) or not any(key in entry for key in DISCHARGED):
+        reason = f"{what} is not a JSON object with 'cif' or 'structure'"
         return SourceRecord(place, None, reason, place)
-    name = str(entry.pop("material_id", place))
-    cif, description = entry.pop("cif", None), entry.pop("structure", None)
-    parse = partial(_parse_dict, description) if cif is None else partial(_parse_cif, str(cif))
-    record = _record(name, place, parse, scalar_properties(entry))
-    if record.structure is None or not {"born_charges_e", "dielectric_tensor"} <= entry.keys():
+    key = next(key for key in DISCHARGED if key in entry)
+    name = str(entry.get("material_id", entry.get("battery_id", place)))
+    crystals = {each: value for each, value in entry.items() if "cif" in each}
+    facts = {k: v for k, v in entry.items() if k not in crystals and k != "material_id"}
+    record = _record(name, place, partial(_parse_entry, key, entry[key]), scalar_properties(facts))
+    if record.structure is None:
         return record
-    try:
-        tensors = known_dielectric(
-            record.structure, entry["born_charges_e"], entry["dielectric_tensor"]
-        )
-    except (TypeError, ValueError) as error:
-        return replace(record, structure=None, error=str(error))
-    return replace(record, dielectric=tensors)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            inputs = known_inputs(entry, record.structure, place, _parse_entry)
+        except (TypeError, ValueError) as error:
+            return replace(record, structure=None, error=str(error))
+        except _EntryError as error:
+            return replace(record, structure=None, error=f"of its charged crystal: {error}")
+    return replace(record, inputs=inputs)
+
+
+def _parse_entry(key: str, value: Any) -> Structure:
+    return _parse_cif(str(value)) if "cif" in key else _parse_dict(value)
+
+
+def _read_json(path: Path, name: str) -> Iterator[SourceRecord]:
+    """Read a list of the same objects, as web services return them."""
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as text:
+        try:
+            entries = json.load(text)
+        except (ValueError, RecursionError) as error:
+            reason = f"the file is not JSON ({first_line(error)})"
+            yield SourceRecord(name, None, reason, name)
+            return
+    for number, entry in enumerate(entries if isinstance(entries, list) else [entries], start=1):
+        yield _json_record(entry, "the entry", f"{name}#{number}")
 
 
 def _read_jsonl(path: Path, name: str) -> Iterator[SourceRecord]:
@@ -250,6 +274,8 @@ _READERS: dict[str, Reader] = {
     ".poscar": _read_poscar,
     ".jsonl": _read_jsonl,
     ".jsonl.gz": _read_jsonl,
+    ".json": _read_json,
+    ".json.gz": _read_json,
     ".extxyz": _read_xyz,
     ".xyz": _read_xyz,
 }

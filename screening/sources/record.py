@@ -37,8 +37,9 @@ class SourceRecord:
         File and place in it, for messages.
     properties : dict
         Extra scalar facts the source states about the entry.
-    dielectric : dict or None
-        Born charges and ε∞, as `screening.sources.dielectric.known_dielectric` returns them.
+    inputs : dict
+        What the source knows that a flow can use, by the name of the Maker's argument, in JSON's
+        types; see `screening.candidate_flow.INPUTS`.
     """
 
     material_id: str
@@ -46,7 +47,7 @@ class SourceRecord:
     error: str | None
     location: str
     properties: dict[str, Scalar] = field(default_factory=dict)
-    dielectric: dict[str, Any] | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)
 
 
 class Source(Protocol):

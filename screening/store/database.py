@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreenError
+from screening.objectives import OBJECTIVES
 from screening.store.embedded import embedded_server, has_database
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {
     "results": [
         ([("candidate_id", 1)], False),
         ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),
-        ([("kappa_300k_w_per_m_k", 1)], False),
+        *(([(each.value_field, 1)], False) for each in OBJECTIVES.values()),
     ],
 }
 """Indexes beyond ``_id``: keys and whether they are unique."""

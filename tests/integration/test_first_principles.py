@@ -129,13 +129,18 @@ def test_espresso_born_charges(espresso_engine):
 
 @pytest.mark.slow
 def test_a_dft_campaign_drives_itself_to_a_ranking(project, monkeypatch):
-    """Four halides and hydrides in cells of eight atoms: real DFT, settings far from converged."""
+    """Four semiconductors in cells of eight atoms: real DFT, settings far from converged."""
     pytest.importorskip("gpaw")
     crystals = project.folder / "crystals"
     crystals.mkdir()
-    halides = [("Li", "H", 4.0), ("Na", "Cl", 5.7), ("Li", "Cl", 5.15), ("K", "Cl", 6.38)]
-    for cation, anion, edge in halides:
-        rocksalt(cation, anion, edge).to(str(crystals / f"{cation}{anion}.cif"))
+    # Zincblende: in eight atoms of rocksalt symmetry leaves no third-order force constants.
+    for cation, anion, edge in [
+        ("Si", "Si", 5.47),
+        ("Al", "P", 5.5),
+        ("B", "P", 4.55),
+        ("Be", "S", 4.88),
+    ]:
+        zincblende(cation, anion, edge).to(str(crystals / f"{cation}{anion}.cif"))
     project.write(
         "tiny-dft.yaml",
         name="tiny-dft",
@@ -144,7 +149,7 @@ def test_a_dft_campaign_drives_itself_to_a_ranking(project, monkeypatch):
         settings={"k_spacing_per_a": 0.9, "relaxation_k_spacing_per_a": 0.6},
     )
     project.write(
-        "halides.yaml",
+        "semiconductors.yaml",
         objective="lattice-thermal-conductivity",
         engine="tiny-dft.yaml",
         sources=["crystals"],
@@ -159,8 +164,8 @@ def test_a_dft_campaign_drives_itself_to_a_ranking(project, monkeypatch):
         },
     )
     monkeypatch.setattr("project_folder.TIMEOUT_S", 1800.0)
-    project.screen("submit", "--target", "halides.yaml", "--name", "halides", "--wait")
-    rows = project.json("rank", "halides")
+    project.screen("submit", "--target", "semiconductors.yaml", "--name", "binaries", "--wait")
+    rows = project.json("rank", "binaries")
     computed = [row for row in rows if row["outcome"] != "predicted"]
     assert len(computed) == 3
     assert all(row["engine"] == "tiny-dft" for row in computed)

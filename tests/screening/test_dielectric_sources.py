@@ -44,9 +44,9 @@ def write(path, structure, **changes):
 
 def test_charges_come_with_their_primitive_cell(tmp_path, sodium_chloride):
     [record] = open_source(write(tmp_path / "a.jsonl", sodium_chloride)).records()
-    cell = Structure.from_dict(record.dielectric["structure"])
+    cell = Structure.from_dict(record.inputs["dielectric"]["structure"])
     assert len(cell) == 2
-    for site, charge in zip(cell, record.dielectric["born_charges_e"], strict=True):
+    for site, charge in zip(cell, record.inputs["dielectric"]["born_charges_e"], strict=True):
         assert np.allclose(charge, (1.1 if site.specie.symbol == "Na" else -1.1) * np.eye(3))
 
 
@@ -70,7 +70,7 @@ def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
     spec = write(tmp_path / "a.jsonl", alloy)
     pool = ingest([open_source(spec)], FilterConfig(), engine_config("emt"), database)
     [candidate] = pool.candidates.values()
-    assert candidate.dielectric["source"] == spec
+    assert candidate.inputs["dielectric"]["source"] == "a.jsonl:1"
     config = CampaignConfig(
         target="t",
         objective="lattice-thermal-conductivity",
@@ -82,6 +82,6 @@ def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
     tags = {"campaign": "c", "pick": "c/x"}
     workflow = candidate_workflow(candidate, config, engine_config("emt"), tags, 0)
     assert "born_charges_e" in json.dumps(workflow.to_dict(), default=str)
-    bare = candidate.model_copy(update={"dielectric": None})
+    bare = candidate.model_copy(update={"inputs": {}})
     workflow = candidate_workflow(bare, config, engine_config("emt"), tags, 0)
     assert "born_charges_e" not in json.dumps(workflow.to_dict(), default=str)

@@ -255,3 +255,16 @@ def test_nothing_interacts_beyond_the_cutoff(copper):
     size = np.abs(fitted.third_order).max(axis=(-1, -2, -3))
     assert size[farthest > 3.0].max() == 0
     assert size[farthest < 3.0].max() > 1
+
+
+def test_a_supercell_without_third_order_force_constants_is_refused():
+    """Eight atoms of rocksalt: every neighbour is its own mirror image through the other atom."""
+    crystal = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    cell, centring = conventional_cell(crystal.get_primitive_structure())
+    plan = third_order.plan_third_order(cell, centring, np.eye(3, dtype=int), ThirdOrderRecipe())
+    supercells = third_order.third_order_supercells(plan)
+    third_order.set_third_order_forces(plan, [np.zeros((8, 3)) for _ in supercells])
+    with pytest.raises(ValueError, match="supercell of 8 atoms; raise third_order.min_length_a"):
+        third_order.fit_third_order(plan)

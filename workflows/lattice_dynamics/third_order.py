@@ -164,6 +164,12 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
         model.dataset = {"displacements": displacements, "forces": forces}
         options = None if plan.recipe.cutoff_a is None else f"cutoff={plan.recipe.cutoff_a}"
         model.produce_fc3(fc_calculator="symfc", fc_calculator_options=options)
+    except AssertionError as error:
+        # symfc's way to say that symmetry and sum rules leave nothing to fit.
+        raise ValueError(
+            f"no third-order force constant is left by symmetry in a supercell of "
+            f"{len(model.supercell)} atoms; raise third_order.min_length_a"
+        ) from error
     finally:
         model.dataset = subset
     return ThirdOrderForceConstants(
