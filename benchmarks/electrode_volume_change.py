@@ -1,6 +1,6 @@
 """Volume change and voltage of insertion electrodes from an engine, beside DFT.
 
-    python benchmarks/electrode_volume_change.py [--engine chgnet] [--start both|discharged] [--pairs FILE]
+    python benchmarks/electrode_volume_change.py [--engine chgnet] [--start discharged] [--pairs …]
 
 The 30 pairs of the source `electrode-pairs` (Materials Project, PBE+U), or a file of the same kind.
 `both`: both crystals of a pair are relaxed.  `discharged`: the charged crystal is made from the
@@ -135,7 +135,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     voltage = np.array([row["average_voltage_v"] - row["dft_average_voltage_v"] for row in volts])
     lines.append(
         f"\n{len(good)} of {len(rows)}: median |difference| {np.median(errors):.4f}, mean "
-        f"{errors.mean():.4f}, worst {errors.max():.4f} ({good[int(errors.argmax())]['discharged']}); "
+        f"{errors.mean():.4f}, worst {errors.max():.4f} "
+        f"({good[int(errors.argmax())]['discharged']}); "
         f"Spearman {spearmanr(found, reference).statistic:.2f}; voltage: median |difference| "
         f"{np.median(np.abs(voltage)):.2f} V, mean {voltage.mean():+.2f} V; "
         f"{sum(row['wall_s'] for row in rows):.0f} core s"

@@ -76,7 +76,7 @@ def submit(
     source: Annotated[
         Optional[list[str]],
         typer.Option(
-            help="phonondb-103, electrode-pairs, substitutions:YAML, a file or a folder; repeatable."
+            help="phonondb-103, electrode-pairs, substitutions:YAML, file or folder; repeatable."
         ),
     ] = None,
     engine: Annotated[Optional[str], typer.Option(help="Engine name, or an engine YAML.")] = None,

@@ -150,6 +150,7 @@ def _progress_line(campaign: Campaign, progress: Progress, elapsed_s: float | No
     parts = [
         f"round {progress.rounds}",
         f"{progress.measured} measured",
+        *([f"{progress.infeasible} infeasible"] if progress.infeasible else []),
         f"{progress.unstable} unstable",
         f"{progress.failed} failed",
         f"{progress.running} running",
@@ -161,8 +162,8 @@ def _progress_line(campaign: Campaign, progress: Progress, elapsed_s: float | No
     if progress.best_value is not None:
         objective = campaign.objective
         parts.append(
-            f"best {objective.label} {progress.best_value:.3g} {objective.unit} "
-            f"({progress.best_candidate})"
+            f"best {objective.label} {progress.best_value:.3g} {objective.unit}".rstrip()
+            + f" ({progress.best_candidate})"
         )
     left = _time_left_s(progress, elapsed_s)
     if left is not None:

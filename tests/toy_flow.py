@@ -31,6 +31,8 @@ class ToyRecipe(Recipe):
         Jobs a candidate takes, each created by the one before.
     seconds
         Time a step takes.
+    second
+        Whether there is a second number, for campaigns with two objectives.
     """
 
     folder: str = ""
@@ -39,6 +41,7 @@ class ToyRecipe(Recipe):
     failing_once: tuple[str, ...] = ()
     steps: int = 1
     seconds: float = 0.0
+    second: bool = False
 
 
 @dataclass
@@ -69,6 +72,7 @@ class ToyMaker(Maker):
             "formula": formula,
             "kappa_300k_w_per_m_k": toy_value(structure) if stable else None,
             "kappa_300k_error_w_per_m_k": 0.1 if stable else None,
+            **({"max_frequency_thz": (7 * toy_value(structure)) % 5} if recipe.second else {}),
             "force_calls": 1,
             "wall_s": recipe.seconds * recipe.steps,
         }

@@ -213,7 +213,7 @@ class ThermalConductivityDocument(Document):
 
 
 class ElectrodeState(Document):
-    """One composition on the way from charged to discharged, quantities for a formula unit of host."""
+    """A composition between charged and discharged; quantities for a formula unit of the host."""
 
     formula: str
     working_ions: float

@@ -117,8 +117,8 @@ class InsertionRecipe(Recipe):
     """An insertion electrode: which ion leaves, how far, and in how many steps."""
 
     working_ion: str | None = None
-    """Symbol of the ion that leaves; null takes what the source names, or the first of Li, Na, K, Rb,
-    Mg, Ca, Zn, Al, Y that the crystal holds."""
+    """Symbol of the ion that leaves; null takes what the source names, or the first of Li, Na, K,
+    Rb, Mg, Ca, Zn, Al, Y that the crystal holds."""
     remaining_fraction: float = Field(0.0, ge=0, lt=1)
     """Working ions left in the charged crystal, as a fraction of those in the discharged one; not
     used where the source gives the charged crystal."""

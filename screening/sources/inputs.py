@@ -1,4 +1,4 @@
-"""What a JSON entry states beside a crystal that a flow can use: Born charges, a charged crystal."""
+"""What a JSON entry states beside a crystal that a flow can use: Born charges, charged crystal."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -125,11 +125,12 @@ class Substitutions:
 
     def _check(self) -> None:
         config = self.config
-        for part, elements in (
+        named: list[tuple[str, Iterable[str]]] = [
             ("oxidation_states", config.oxidation_states),
             ("sublattices", config.sublattices),
             *(("compositions", each) for each in config.compositions),
-        ):
+        ]
+        for part, elements in named:
             for element in elements:
                 if element not in self._count:
                     raise SourceError(
@@ -227,7 +228,11 @@ class Substitutions:
             for number, structure in enumerate(self._arranged(composition), start=1):
                 label = name if self.config.orderings == 1 else f"{name} #{number}"
                 yield SourceRecord(
-                    label, structure, None, label, properties={"parent": self.config.parent},
+                    label,
+                    structure,
+                    None,
+                    label,
+                    properties={"parent": self.config.parent},
                     inputs=inputs,
                 )
 
@@ -359,7 +364,9 @@ def _name(composition: Composition) -> str:
     parts = []
     for species in composition.values():
         parts.append(
-            "".join(f"{el}{fraction:g}" if fraction != 1 else el for el, fraction in species.items())
+            "".join(
+                f"{el}{fraction:g}" if fraction != 1 else el for el, fraction in species.items()
+            )
         )
     return " ".join(parts)
 

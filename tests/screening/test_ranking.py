@@ -58,6 +58,7 @@ def test_records_name_their_units():
         "fidelity": None,
         "exploration_kappa_300k_w_per_m_k": None,
         "expected_kappa_300k_w_per_m_k": None,
+        "reason": "",
     }
     [record] = as_records(rows, *fields, log=False)
     assert record["predicted_kappa_300k_w_per_m_k_std"] == 0.2

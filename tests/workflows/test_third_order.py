@@ -266,5 +266,5 @@ def test_a_supercell_without_third_order_force_constants_is_refused():
     plan = third_order.plan_third_order(cell, centring, np.eye(3, dtype=int), ThirdOrderRecipe())
     supercells = third_order.third_order_supercells(plan)
     third_order.set_third_order_forces(plan, [np.zeros((8, 3)) for _ in supercells])
-    with pytest.raises(ValueError, match="supercell of 8 atoms; raise third_order.min_length_a"):
+    with pytest.raises(ValueError, match="supercell of 8 atoms; raise third_order"):
         third_order.fit_third_order(plan)

@@ -1,0 +1,131 @@
+"""Constraints and second objectives: what counts as feasible, what is on the front."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from screening.config import load_campaign_config
+from screening.constraints import Bound, violations
+from screening.errors import ScreenError
+from screening.leaderboard import ranking
+from screening.observations import observed
+from screening.pareto import front, scalarised
+
+NUMBERS = st.floats(-5, 5).map(lambda x: round(x, 1))
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "said"),
+    [
+        ({"min": 2.5}, 2.5, None),
+        ({"min": 2.5}, 2.4, "v is 2.4, below 2.5"),
+        ({"max": 4.5}, 5.25, "v is 5.25, above 4.5"),
+        ({"equals": True}, True, None),
+        ({"equals": True}, False, "v is false"),
+        ({"min": 0.0}, None, "v is not known"),
+    ],
+)
+def test_bounds_say_how_they_are_broken(bound, value, said):
+    assert Bound(**bound).violation("v", value) == said
+
+
+@pytest.mark.parametrize("wrong", [{}, {"min": 2, "max": 1}, {"min": 1, "equals": True}])
+def test_bounds_that_say_nothing_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        Bound(**wrong)
+
+
+def test_violations_come_in_the_order_of_the_constraints():
+    bounds = {"b": Bound(min=1), "a": Bound(max=0)}
+    assert violations({"a": 1, "b": 0}, bounds) == ["b is 0, below 1", "a is 1, above 0"]
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1), st.tuples(NUMBERS, NUMBERS), min_size=1))
+def test_the_front_is_what_nothing_beats(points):
+    def beaten(one):
+        return any(
+            other[0] <= one[0] and other[1] <= one[1] and other != one for other in points.values()
+        )
+
+    assert front(points) == {key for key, point in points.items() if not beaten(point)}
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20), st.integers(0, 1000))
+def test_the_best_by_one_number_is_on_the_front(points, seed):
+    first, second = np.array(points).T
+    values = scalarised(first, second, seed)
+    best = {str(i) for i in np.flatnonzero(values == values.min())}
+    assert best & front({str(i): point for i, point in enumerate(points)})
+
+
+def test_weights_differ_from_batch_to_batch():
+    first, second = np.array([0.0, 0.5, 1.0]), np.array([1.0, 0.5, 0.0])
+    winners = {int(scalarised(first, second, seed).argmin()) for seed in range(50)}
+    assert winners == {0, 1, 2}
+
+
+def test_a_result_that_breaks_a_constraint_is_infeasible(new_campaign, work):
+    free = new_campaign(name="free", pool=6, budget=6, batch_size=3)
+    work(free)
+    values = sorted(row.value for row in ranking(free))
+    limit = values[2]
+    field = free.objective.value_field
+    bound = new_campaign(
+        name="bound", pool=6, budget=6, batch_size=3, constraints={field: {"max": limit}}
+    )
+    rows = ranking(bound)
+    assert [row.outcome for row in rows].count("measured") == 3
+    infeasible = [row for row in rows if row.outcome == "infeasible"]
+    assert len(infeasible) == 3
+    assert all(row.value > limit and f"above {limit:g}" in row.reason for row in infeasible)
+    # Feasible ones first, and samplers learn which are not.
+    assert [row.rank for row in infeasible] == [4, 5, 6]
+    seen = observed(bound, bound.pool_features(), bound.picks())
+    assert sorted(seen.infeasible_ids) == sorted(row.candidate_id for row in infeasible)
+
+
+def test_two_objectives_rank_a_front(new_campaign, work):
+    campaign = new_campaign(
+        pool=8,
+        budget=8,
+        batch_size=2,
+        also={"field": "max_frequency_thz", "direction": "maximize"},
+        recipe={"second": True},
+        sampler={"kind": "expected-improvement", "initial": 2},
+    )
+    work(campaign)
+    rows = [row for row in ranking(campaign) if row.outcome == "measured"]
+    points = {row.candidate_id: (row.value, -row.beside["max_frequency_thz"]) for row in rows}
+    best = {row.candidate_id for row in rows if row.on_front}
+    assert best
+    for key in best:
+        assert not any(
+            a <= points[key][0] and b <= points[key][1] and (a, b) != points[key]
+            for a, b in points.values()
+        )
+    # Predictions of the two made one are on no scale that could be shown.
+    assert all(pick["predicted_mean"] is None for pick in campaign.picks())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"constraints": {"average_voltag_v": {"min": 2}}},
+            "have no field 'average_voltag_v'; did you mean 'average_voltage_v'?",
+        ),
+        (
+            {"also": {"field": "voltage", "direction": "maximize"}},
+            "also: results of 'electrode-volume-change' have no field 'voltage'",
+        ),
+        ({"constraints": {"topotactic": {}}}, "give min, max or both, or else equals"),
+    ],
+)
+def test_wrong_constraints_are_explained(changes, said):
+    with pytest.raises(ScreenError) as caught:
+        load_campaign_config("cathode-volume-change", changes)
+    assert said in str(caught.value)

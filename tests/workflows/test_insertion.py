@@ -1,0 +1,128 @@
+"""The insertion flow from end to end, on alloys that effective-medium theory knows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
+from pymatgen.core import Lattice, Structure
+
+from workflows.documents import InsertionDocument
+from workflows.engines import AseEngine
+from workflows.insertion import InsertionMaker
+from workflows.recipes import InsertionRecipe
+
+
+@pytest.fixture(scope="module")
+def emt():
+    elements = ["Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt"]
+    return AseEngine("emt", "ase.calculators.emt.EMT", {"asap_cutoff": True}, elements=elements)
+
+
+@pytest.fixture(scope="module")
+def discharged():
+    """AlCu3, ordered as Cu3Au: aluminium plays the working ion."""
+    return Structure(
+        Lattice.cubic(3.7),
+        ["Al", "Cu", "Cu", "Cu"],
+        [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]],
+    )
+
+
+def run(flow, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    store = JobStore(MemoryStore())
+    run_locally(flow, store=store, ensure_success=True, log=False)
+    content = store.get_output(flow.output.uuid, which="last")
+    return InsertionDocument.model_validate(
+        {key: value for key, value in content.items() if not key.startswith("@")}
+    )
+
+
+@pytest.fixture(scope="module")
+def document(emt, discharged, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        flow = InsertionMaker(emt).make(discharged, working_ion="Al")
+        return run(flow, tmp_path_factory.mktemp("insertion"), patch)
+
+
+def test_the_document_says_what_left(document):
+    assert (document.formula, document.charged_formula) == ("AlCu3", "Cu")
+    assert (document.working_ion, document.host_formula) == ("Al", "Cu")
+    assert document.provenance.engine == "emt"
+    assert [cost.step for cost in document.costs] == ["discharged", "charged", "Al metal"]
+    assert document.force_calls == sum(cost.force_calls for cost in document.costs)
+
+
+def test_volumes_strains_and_their_signs_agree(document):
+    ratio = document.charged_structure.volume / document.structure.volume
+    assert document.signed_delta_volume_fraction == pytest.approx(ratio - 1)
+    assert document.delta_volume_fraction == pytest.approx(max(ratio, 1 / ratio) - 1)
+    edge = ratio ** (1 / 3) - 1
+    for strain in ("a", "b", "c"):
+        assert getattr(document, f"strain_{strain}_fraction") == pytest.approx(edge, abs=1e-4)
+    assert document.max_principal_strain_fraction == pytest.approx(edge, abs=1e-4)
+
+
+def test_the_voltage_is_that_of_the_energies(document):
+    charged, full = document.path
+    ions = full.working_ions - charged.working_ions
+    gained = full.energy_ev - charged.energy_ev - ions * document.metal_energy_ev_per_atom
+    assert document.average_voltage_v == pytest.approx(-gained / (3 * ions))
+    assert document.specific_energy_wh_per_kg == pytest.approx(
+        document.average_voltage_v * document.gravimetric_capacity_mah_per_g
+    )
+
+
+def test_a_known_charged_crystal_is_used_and_both_ways_agree(
+    emt, discharged, document, tmp_path, monkeypatch
+):
+    charged = discharged.copy()
+    charged.remove_species(["Al"])
+    charged.apply_strain(0.03)
+    flow = InsertionMaker(emt).make(discharged, charged * (1, 1, 2), "Al")
+    found = run(flow, tmp_path, monkeypatch)
+    assert found.delta_volume_fraction == pytest.approx(document.delta_volume_fraction, abs=1e-3)
+    assert found.average_voltage_v == pytest.approx(document.average_voltage_v, abs=1e-3)
+    assert found.topotactic
+
+
+def test_steps_between_the_ends_have_voltages_of_their_own(
+    emt, discharged, document, tmp_path, monkeypatch
+):
+    recipe = InsertionRecipe(working_ion="Al", intermediate_steps=1, max_orderings=2)
+    found = run(
+        InsertionMaker(emt, recipe=recipe).make(discharged * (1, 1, 2)), tmp_path, monkeypatch
+    )
+    assert [state.working_ions for state in found.path] == pytest.approx([0, 1 / 6, 1 / 3])
+    # Capacity-weighted, the steps make the average.
+    mean = sum(step.voltage_v for step in found.voltages) / 2
+    assert mean == pytest.approx(found.average_voltage_v)
+    assert found.average_voltage_v == pytest.approx(document.average_voltage_v, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("species", "charged", "ion", "reason"),
+    [
+        (["Au", "Cu", "Cu", "Cu"], None, None, "it holds no working ion (Li, Na, K"),
+        (["Au", "Cu", "Cu", "Cu"], None, "Na", "it holds no Na that could leave"),
+        (["Al", "Al", "Al", "Al"], None, "Al", "nothing is left of it when the Al leaves"),
+        (["Li", "Cu", "Cu", "Cu"], None, "Li", "engine 'emt' does not know Li"),
+        (["Al", "Cu", "Cu", "Cu"], ["Au"], "Al", "its charged crystal has the host Au, not Cu"),
+        (["Al", "Cu", "Cu", "Cu"], ["Al", "Cu"], "Al", "holds no less Al than the discharged one"),
+    ],
+)
+def test_what_is_no_electrode_is_refused(emt, discharged, species, charged, ion, reason):
+    structure = Structure(discharged.lattice, species, discharged.frac_coords)
+    other = None
+    if charged is not None:
+        positions = [[0, 0, 0], [0.5, 0.5, 0.5]][: len(charged)]
+        other = Structure(Lattice.cubic(3), charged, positions)
+    maker = InsertionMaker(emt)
+    said = maker.refusal(structure, other, ion)
+    assert said is not None
+    assert reason in said
+    with pytest.raises(ValueError, match=re.escape(said)):
+        maker.make(structure, other, ion)
