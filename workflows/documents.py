@@ -274,8 +274,9 @@ class InsertionDocument(Document):
     host_dimensionality: int
     """Of the charged host: 3 a framework, 2 layers that only van der Waals forces hold, less chains
     or molecules."""
-    dispersion_missing: bool
-    """Whether the charged host is less than a framework, and the engine knows no dispersion."""
+    weakly_bonded_host: bool
+    """Whether the charged host is less than a framework: its volume then hangs on dispersion, which
+    PBE and potentials that learned from it lack."""
     path: list[ElectrodeState]
     """Compositions, charged first."""
     metal_energy_ev_per_atom: float

@@ -123,9 +123,7 @@ class InsertionMaker(Maker):
         for name, each in ends.items():
             maker = RelaxationMaker(self.engine, f"relax {name}", self.recipe.relaxation)
             jobs.append(maker.make(each))
-        document = insertion_document(
-            [job.output for job in jobs[:-1]], jobs[-1].output, ion, knows_dispersion(self.engine)
-        )
+        document = insertion_document([job.output for job in jobs[:-1]], jobs[-1].output, ion)
         return Flow(
             [*jobs, document],
             output=document.output,
@@ -138,17 +136,11 @@ class InsertionMaker(Maker):
         return 60 * compositions + 15
 
 
-def knows_dispersion(engine: Engine) -> bool:
-    """Return whether an engine's forces hold the dispersion between layers."""
-    return bool(getattr(engine, "dispersion", False))
-
-
 @job(output_schema=InsertionDocument)
 def insertion_document(
     relaxations: list[RelaxationDocument],
     metal: RelaxationDocument,
     working_ion: str,
-    dispersion: bool,
 ) -> InsertionDocument:
     """Put relaxed crystals together: volumes, strains, voltages, capacities.
 
@@ -224,7 +216,7 @@ def insertion_document(
         topotactic_reason=framework.reason,
         host_rms_displacement_fraction=framework.rms_displacement_fraction,
         host_dimensionality=dimensionality,
-        dispersion_missing=dimensionality < 3 and not dispersion,
+        weakly_bonded_host=dimensionality < 3,
         path=[
             ElectrodeState(
                 formula=state.structure.reduced_formula,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import lzma
 import os
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -20,6 +21,7 @@ from workflows.dft.settings import VaspSettings
 from workflows.engines import EngineError
 from workflows.lattice_dynamics.cells import pymatgen_cell
 
+DATA = Path(__file__).parents[3] / "configs" / "data"
 SETTINGS = VaspSettings(cutoff_ev=450, k_spacing_per_a=0.6, relaxation_k_spacing_per_a=0.3)
 
 
@@ -214,3 +216,28 @@ def test_at_the_time_limit_vasp_ends_too(stand_in, silicon, tmp_path):
     assert pids
     assert not any(is_running(pid) for pid in pids)
     assert os.getpid() not in pids
+
+
+def test_cathodes_get_the_materials_projects_u_and_moments():
+    from pymatgen.core import Structure
+    from pymatgen.io.vasp.sets import MPRelaxSet
+
+    from screening.engine_catalog import engine_config
+    from workflows.insertion import InsertionMaker
+
+    settings = VaspSettings.model_validate(engine_config("vasp-cathode").settings)
+    reference = MPRelaxSet.CONFIG["INCAR"]
+    assert settings.hubbard_u_ev == reference["LDAUU"]["O"]
+    olivine = Structure.from_file(DATA / "LiFePO4.cif")
+    flow = InsertionMaker(DftEngine("vasp", "vasp", settings.model_dump())).make(olivine)
+    discharged, charged = (job.function_args[0] for job in flow.jobs[:2])
+    for structure in (discharged, charged):
+        incar = written(structure, settings, "relaxation").incar
+        assert incar["LDAU"] is True
+        assert 5.3 in incar["LDAUU"]
+        assert incar["ISPIN"] == 2
+        assert sorted(set(incar["MAGMOM"])) == sorted({0.6, reference["MAGMOM"]["Fe"]})
+    # The metal of the working ion has neither.
+    metal = written(flow.jobs[2].function_args[0], settings, "relaxation").incar
+    assert not metal.get("LDAU")
+    assert metal["ISPIN"] == 1
