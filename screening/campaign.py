@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from screening.candidate import Candidate
+from screening.candidate import Candidate, Origin, with_inputs
 from screening.config import CampaignConfig, validated
 from screening.constraints import violations
 from screening.engine_catalog import EngineConfig, parse_engine
@@ -278,10 +278,27 @@ class Campaign:
             fields.add(objective.error_field)
         if self.config.also is not None:
             fields.add(self.config.also.field)
-        projection = dict.fromkeys(sorted(fields), 1)
+        projection = dict.fromkeys(sorted(fields | {"inputs_hash"}), 1)
         query = self.result_key_of(level or self.levels[0])
         documents = self.database.results.find(query, projection)
-        return {each["candidate_id"]: self._judged(each) for each in documents}
+        stated = self._stated_inputs()
+        return {
+            each["candidate_id"]: self._judged(each)
+            for each in documents
+            if each.get("inputs_hash", "") == stated.get(each["candidate_id"], "")
+        }
+
+    def _stated_inputs(self) -> dict[str, str]:
+        """Return the fingerprint of the inputs that this campaign's sources state, by candidate."""
+        query = {"campaigns": self.name, "origins.inputs_hash": {"$gt": ""}}
+        fields = {"origins.source": 1, "origins.material_id": 1, "origins.inputs_hash": 1}
+        found = {}
+        for document in self.database.candidates.find(query, fields):
+            origins = [Origin.model_validate(each) for each in document["origins"]]
+            origin = with_inputs(origins, self.config.sources)
+            if origin is not None:
+                found[str(document["_id"])] = origin.inputs_hash
+        return found
 
     def _judged(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return a result as this campaign sees it: infeasible where it breaks a constraint."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -22,11 +24,36 @@ class Refusal(Exception):  # noqa: N818 - an answer about a structure, not a fai
 
 
 class Origin(BaseModel):
-    """Where a candidate was found, and what that place says about it."""
+    """Where a candidate was found, and what that place says about it.
+
+    Attributes
+    ----------
+    source : str
+        As the campaign names it.
+    material_id : str
+        Within the source.
+    properties : dict
+        Facts about it.
+    inputs : dict
+        What the source states that a flow can use, by the name of the Maker's argument: Born
+        charges (``dielectric``), the charged crystal of an electrode (``charged``), its
+        ``working_ion``, the ``remaining_fraction`` of it.
+    inputs_hash : str
+        Fingerprint of `inputs`, empty without any: results computed with other inputs are others.
+    """
 
     source: str
     material_id: str
     properties: dict[str, str | int | float | bool | None] = {}
+    inputs: dict[str, Any] = {}
+    inputs_hash: str = ""
+
+    @model_validator(mode="after")
+    def _fingerprint_inputs(self) -> Self:
+        if self.inputs and not self.inputs_hash:
+            content = json.dumps(self.inputs, sort_keys=True)
+            self.inputs_hash = hashlib.sha256(content.encode()).hexdigest()[:12]
+        return self
 
 
 class Candidate(BaseModel):
@@ -49,9 +76,6 @@ class Candidate(BaseModel):
         pymatgen ``Structure.as_dict`` of the standardised primitive cell.
     origins : list of Origin
         Every place the crystal was found in, first one first.
-    inputs : dict
-        What an origin knows that a flow can use, by the name of the Maker's argument: Born charges
-        (``dielectric``), the charged crystal of an electrode (``charged``), its ``working_ion``.
     features : list of float, optional
         Numbers the surrogate sees, as computed by version `features_version` of
         `screening.features`.
@@ -64,9 +88,18 @@ class Candidate(BaseModel):
     elements: list[str]
     structure: dict[str, Any]
     origins: list[Origin]
-    inputs: dict[str, Any] = {}
     features: list[float] | None = None
     features_version: int | None = None
+
+    def inputs(self, sources: Collection[str]) -> dict[str, Any]:
+        """Return what the first of these sources that states any inputs of flows states."""
+        origin = with_inputs(self.origins, sources)
+        return {} if origin is None else origin.inputs
+
+    def inputs_hash(self, sources: Collection[str]) -> str:
+        """Return the fingerprint of `inputs`."""
+        origin = with_inputs(self.origins, sources)
+        return "" if origin is None else origin.inputs_hash
 
     def pymatgen_structure(self) -> Structure:
         """Build the standardised primitive cell."""
@@ -138,17 +171,22 @@ def same_crystal(a: Candidate, b: Candidate) -> bool:
 def merge(existing: Candidate, incoming: Candidate) -> Candidate:
     """Join the origins of two candidates that are the same crystal.
 
-    Of each input that there was first is kept. Everything else stays as in `existing`. An origin
-    known already is updated with the incoming properties, so importing a source twice changes
-    nothing.
+    Everything else stays as in `existing`. An origin known already is updated with the incoming
+    properties and inputs, so importing a source twice changes nothing.
     """
     origins = {(origin.source, origin.material_id): origin for origin in existing.origins}
     for origin in incoming.origins:
         key = (origin.source, origin.material_id)
         known = origins[key].properties if key in origins else {}
         origins[key] = origin.model_copy(update={"properties": {**known, **origin.properties}})
-    inputs = {**incoming.inputs, **existing.inputs}
-    return existing.model_copy(update={"origins": list(origins.values()), "inputs": inputs})
+    return existing.model_copy(update={"origins": list(origins.values())})
+
+
+def with_inputs(origins: Iterable[Origin], sources: Collection[str]) -> Origin | None:
+    """Return the first origin, of these sources, that states inputs of flows."""
+    return next(
+        (origin for origin in origins if origin.inputs_hash and origin.source in sources), None
+    )
 
 
 def _refuse_unusable(structure: Structure) -> None:

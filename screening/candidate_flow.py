@@ -40,7 +40,7 @@ def candidate_workflow(
     from jobflow.managers.fireworks import flow_to_workflow
 
     maker = _maker(config.resolved_objective(), config, engine)
-    flow = maker.make(candidate.pymatgen_structure(), **_inputs(candidate, maker))
+    flow = maker.make(candidate.pymatgen_structure(), **_inputs(candidate, config, maker))
     flow.update_metadata(tags, dynamic=True)
     flow.update_config({"manager_config": {"_priority": priority}}, dynamic=True)
     # store=None: the worker's own settings name the store, so that no address or password is
@@ -61,16 +61,17 @@ def refusal(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) 
     maker = _maker(config.resolved_objective(), config, engine)
     if not hasattr(maker, "refusal"):
         return None
-    reason: str | None = maker.refusal(candidate.pymatgen_structure(), **_inputs(candidate, maker))
+    inputs = _inputs(candidate, config, maker)
+    reason: str | None = maker.refusal(candidate.pymatgen_structure(), **inputs)
     return reason
 
 
-def _inputs(candidate: Candidate, maker: Any) -> dict[str, Any]:
-    """Return what the candidate's source knows and this Maker takes, as the Maker takes it."""
+def _inputs(candidate: Candidate, config: CampaignConfig, maker: Any) -> dict[str, Any]:
+    """Return what the campaign's sources state and this Maker takes, as the Maker takes it."""
     taken = inspect.signature(maker.make).parameters
     return {
         name: INPUTS[name](value)
-        for name, value in candidate.inputs.items()
+        for name, value in candidate.inputs(config.sources).items()
         if name in taken and name in INPUTS
     }
 

@@ -106,9 +106,13 @@ def ingest(
 def _candidate(record: SourceRecord, spec: str) -> Candidate:
     if record.structure is None:
         raise Refusal(record.error or "it holds no structure")
-    origin = Origin(source=spec, material_id=record.material_id, properties=record.properties)
-    candidate = candidate_from_structure(record.structure, origin)
-    return candidate.model_copy(update={"inputs": record.inputs})
+    origin = Origin(
+        source=spec,
+        material_id=record.material_id,
+        properties=record.properties,
+        inputs=record.inputs,
+    )
+    return candidate_from_structure(record.structure, origin)
 
 
 def _stored(database: Database, formula: str, space_group_number: int) -> list[Candidate]:

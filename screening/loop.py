@@ -196,7 +196,19 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
         "output_uuid": output_uuid,
         "stored_at": now(),
     }
-    result_id = f"{candidate.candidate_id}/{campaign.objective.name}/{level.recipe_hash}"
+    inputs_hash = candidate.inputs_hash(campaign.config.sources)
+    if inputs_hash:
+        result["inputs_hash"] = inputs_hash
+    result_id = "/".join(
+        part
+        for part in (
+            candidate.candidate_id,
+            campaign.objective.name,
+            level.recipe_hash,
+            inputs_hash,
+        )
+        if part
+    )
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
     _end(
         campaign,

@@ -70,7 +70,8 @@ def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
     spec = write(tmp_path / "a.jsonl", alloy)
     pool = ingest([open_source(spec)], FilterConfig(), engine_config("emt"), database)
     [candidate] = pool.candidates.values()
-    assert candidate.inputs["dielectric"]["source"] == "a.jsonl:1"
+    assert candidate.inputs([spec])["dielectric"]["source"] == "a.jsonl:1"
+    assert candidate.inputs(["another"]) == {}
     config = CampaignConfig(
         target="t",
         objective="lattice-thermal-conductivity",
@@ -82,6 +83,7 @@ def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
     tags = {"campaign": "c", "pick": "c/x"}
     workflow = candidate_workflow(candidate, config, engine_config("emt"), tags, 0)
     assert "born_charges_e" in json.dumps(workflow.to_dict(), default=str)
-    bare = candidate.model_copy(update={"inputs": {}})
-    workflow = candidate_workflow(bare, config, engine_config("emt"), tags, 0)
-    assert "born_charges_e" not in json.dumps(workflow.to_dict(), default=str)
+    # A campaign on other sources does not use what this one states.
+    elsewhere = config.model_copy(update={"sources": ["another"]})
+    workflow = candidate_workflow(candidate, elsewhere, engine_config("emt"), tags, 0)
+    assert "the source states none" in json.dumps(workflow.to_dict(), default=str)
