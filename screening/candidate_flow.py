@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from screening.constraints import violations
 from screening.engine_catalog import build_engine
 from screening.objectives import Objective, load
 
@@ -57,12 +58,21 @@ def estimate_force_calls(candidate: Candidate, config: CampaignConfig, engine: E
 
 
 def refusal(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) -> str | None:
-    """Return why the objective's flow cannot take a candidate, or None."""
+    """Return why a candidate need not be computed, or None.
+
+    Either the objective's flow cannot take it, or what is known of its result beforehand breaks a
+    constraint of the campaign.
+    """
     maker = _maker(config.resolved_objective(), config, engine)
-    if not hasattr(maker, "refusal"):
-        return None
     inputs = _inputs(candidate, config, maker)
-    reason: str | None = maker.refusal(candidate.pymatgen_structure(), **inputs)
+    structure = candidate.pymatgen_structure()
+    reason: str | None = None
+    if hasattr(maker, "refusal"):
+        reason = maker.refusal(structure, **inputs)
+    if reason is None and config.constraints and hasattr(maker, "foreknown"):
+        known = maker.foreknown(structure, **inputs)
+        bounds = {field: each for field, each in config.constraints.items() if field in known}
+        reason = next(iter(violations(known, bounds)), None)
     return reason
 
 

@@ -75,6 +75,29 @@ class InsertionMaker(Maker):
             return f"its charged crystal holds no less {ion} than the discharged one"
         return None
 
+    def foreknown(
+        self,
+        structure: Structure,
+        charged: Structure | None = None,
+        working_ion: str | None = None,
+        remaining_fraction: float | None = None,
+    ) -> dict[str, float]:
+        """Return fields of the document that are known before anything is computed."""
+        ion = electrode.working_ion_of(structure, working_ion or self.recipe.working_ion)
+        if ion is None:
+            return {}
+        left = self.recipe.remaining_fraction if remaining_fraction is None else remaining_fraction
+        discharged = electrode.state_of(structure, ion, 0.0)
+        leaving = (
+            discharged.ions * (1 - left)
+            if charged is None
+            else discharged.ions - electrode.state_of(charged, ion, 0.0).ions
+        )
+        capacity = electrode.gravimetric_capacity_mah_per_g(
+            discharged, leaving, electrode.ion_charge(ion)
+        )
+        return {"gravimetric_capacity_mah_per_g": capacity}
+
     def make(
         self,
         structure: Structure,

@@ -132,6 +132,31 @@ def test_a_crystal_without_the_ion_is_refused_on_the_way_in(pool_of, charged):
     assert refused.reason == "it holds no Al that could leave"
 
 
+def test_a_capacity_too_low_is_refused_before_anything_is_computed(tmp_path, database, discharged):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps([{"cif": discharged.to(fmt="cif"), "working_ion": "Al"}]))
+
+    def refused(floor):
+        constraints = {"gravimetric_capacity_mah_per_g": {"min": floor}}
+        config = load_campaign_config(
+            "cathode-volume-change",
+            {"sources": [str(path)], "engine": "emt", "constraints": constraints},
+        )
+        engine = engine_config("emt")
+        pool = ingest(
+            [open_source(str(path))],
+            FilterConfig(),
+            engine,
+            database,
+            unfit=lambda candidate: refusal(candidate, config, engine),
+        )
+        return [each.reason for each in pool.refused]
+
+    # Three electrons of aluminium in AlCu3: 3 · 26801 mAh/mol over 217.6 g/mol.
+    assert refused(369) == []
+    assert refused(371) == ["gravimetric_capacity_mah_per_g is 369.5, below 371"]
+
+
 def test_results_of_other_inputs_are_other_results(pool_of, database, work, discharged, charged):
     """The same discharged crystal with and without a known charged one, in two campaigns."""
     stretched = charged.copy()
