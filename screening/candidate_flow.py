@@ -105,6 +105,7 @@ INPUTS: dict[str, Callable[[Any], Any]] = {
     "charged": _structure,
     "working_ion": str,
     "remaining_fraction": float,
+    "oxidation_states": dict,
 }
 """Inputs that sources may state, and what makes the Maker's argument of each."""
 

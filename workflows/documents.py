@@ -257,7 +257,7 @@ class InsertionDocument(Document):
     strain_a_fraction: float | None = None
     strain_b_fraction: float | None = None
     strain_c_fraction: float | None = None
-    """Changes of the cell edges on charging; null where the two cells do not correspond."""
+    """Changes of the cell edges on charging; null where a source gave the charged crystal."""
     max_principal_strain_fraction: float | None = None
     """Largest principal strain in magnitude, with its sign."""
     average_voltage_v: float
@@ -266,8 +266,8 @@ class InsertionDocument(Document):
     gravimetric_capacity_mah_per_g: float
     volumetric_capacity_mah_per_cm3: float
     specific_energy_wh_per_kg: float
-    topotactic: bool
-    """Whether the framework survived."""
+    topotactic: bool | None
+    """Whether the framework survived; null where the two cells cannot be compared."""
     topotactic_reason: str = ""
     host_rms_displacement_fraction: float | None = None
     """Displacement of the host's atoms over the cube root of the volume of an atom."""

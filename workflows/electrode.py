@@ -6,20 +6,31 @@ and capacity.  Discharged means full of the ion, as an as-made cathode is; charg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pymatgen.core import Composition, Element, Structure
+from pymatgen.core import Composition, Structure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
-WORKING_IONS = ("Li", "Na", "K", "Rb", "Mg", "Ca", "Zn", "Al", "Y")
-"""Working ions that are looked for, in this order, where none is named."""
-FARADAY_MAH_PER_MOL = 26801.4
+ION_CHARGES = {
+    **{"Li": 1, "Na": 1, "K": 1, "Rb": 1},
+    **{"Mg": 2, "Ca": 2, "Zn": 2},
+    **{"Al": 3, "Y": 3},
+}
+"""Working ions, in the order they are looked for where none is named, and the electrons that each
+takes along."""
+FARADAY_MAH_PER_MOL = 26801.48
 """Faraday's constant, 96485.33 C/mol."""
 CM3_PER_MOL_IN_A3 = 0.602214076
+MAX_ENUMERATED = 20_000
+"""Ways to choose the ions that stay, up to which all are looked at."""
+LARGEST_MULTIPLE = 8
+"""Cells of at most so many times the size are tried for a fraction to be whole ions."""
 HOST_TOLERANCES: dict[str, Any] = {"ltol": 0.3, "stol": 0.3, "angle_tol": 7.0}
 """Of pymatgen's StructureMatcher: charged and discharged hosts that agree within them are one
 framework.  Lengths scale with the volume an atom; sites may move by 0.3 of its cube root."""
@@ -28,13 +39,8 @@ framework.  Lengths scale with the volume an atom; sites may move by 0.3 of its 
 def working_ion_of(structure: Structure, wanted: str | None) -> str | None:
     """Return the working ion of a discharged crystal, None where it holds none."""
     present = {element.symbol for element in structure.composition.elements}
-    candidates = WORKING_IONS if wanted is None else (wanted,)
+    candidates = ION_CHARGES if wanted is None else (wanted,)
     return next((ion for ion in candidates if ion in present), None)
-
-
-def ion_charge(working_ion: str) -> int:
-    """Return the electrons that an ion takes along: its highest oxidation state."""
-    return int(Element(working_ion).max_oxidation_state)
 
 
 def host_of(structure: Structure, working_ion: str) -> Structure:
@@ -44,36 +50,64 @@ def host_of(structure: Structure, working_ion: str) -> Structure:
     return host
 
 
-def delithiated(structure: Structure, working_ion: str, remaining_fraction: float) -> Structure:
-    """Return the crystal without its working ions, or with a fraction of them.
-
-    Ions that stay are those whose removal would cost most electrostatic energy
-    (`electrostatic_orderings`).
-    """
-    if remaining_fraction == 0.0:
-        return host_of(structure, working_ion)
-    return electrostatic_orderings(structure, working_ion, remaining_fraction, 1)[0]
+def count_of(structure: Structure, working_ion: str) -> int:
+    """Return how many working ions a cell holds."""
+    return round(structure.composition[working_ion])
 
 
-def electrostatic_orderings(
-    structure: Structure, working_ion: str, remaining_fraction: float, count: int
-) -> list[Structure]:
-    """Return symmetry-distinct ways to leave a fraction of the working ions, lowest energy first.
+def large_enough(
+    structure: Structure, working_ion: str, wanted: Callable[[int], bool]
+) -> Structure:
+    """Return the smallest supercell whose number of working ions is one that is wanted.
 
-    Ranked by the Ewald energy of formal charges (pymatgen's oxidation states; the electrons that
-    leave with the ions are taken evenly from the host), as pymatgen's
-    PartialRemoveSpecieTransformation does it.  Complete enumeration where there are at most
-    20,000 ways, its best-first search otherwise.
-
-    Parameters
-    ----------
-    remaining_fraction
-        Of the ions of the cell; rounded to whole ions.
+    Multiples along the shortest edge first, so that the cell stays compact.
 
     Raises
     ------
     ValueError
-        When the fraction leaves no or all ions in this cell.
+        When none of up to `LARGEST_MULTIPLE` times the size is.
+    """
+    ions = count_of(structure, working_ion)
+    for multiple in range(1, LARGEST_MULTIPLE + 1):
+        if wanted(multiple * ions):
+            return structure * _compact(structure.lattice.abc, multiple)
+    raise ValueError(
+        f"{structure.reduced_formula}: no cell of up to {LARGEST_MULTIPLE} times its {ions} "
+        f"{working_ion} holds the fractions asked for"
+    )
+
+
+def _compact(edges_a: tuple[float, float, float], multiple: int) -> tuple[int, int, int]:
+    """Return multiples of the edges, with that product, whose longest edge is shortest."""
+    choices = [
+        (i, j, multiple // (i * j))
+        for i in range(1, multiple + 1)
+        for j in range(1, multiple + 1)
+        if multiple % (i * j) == 0
+    ]
+    return min(choices, key=lambda each: (max(np.multiply(each, edges_a)), each))
+
+
+def orderings(
+    structure: Structure,
+    working_ion: str,
+    stay: int,
+    count: int,
+    oxidation_states: Mapping[str, float] | None = None,
+) -> list[Structure]:
+    """Return symmetry-distinct ways to leave `stay` working ions in a cell, lowest energy first.
+
+    Ranked by the electrostatic energy of formal charges, by pymatgen's
+    PartialRemoveSpecieTransformation: all ways are looked at where there are at most
+    `MAX_ENUMERATED`; beyond, its best-first search gives the one it finds.  The charge that leaves
+    with the ions is made up by a uniform background.
+
+    Parameters
+    ----------
+    stay
+        More than none and less than all.
+    oxidation_states
+        By element; None guesses them (`formal_charges`).
     """
     from math import comb
 
@@ -82,19 +116,17 @@ def electrostatic_orderings(
         PartialRemoveSpecieTransformation,
     )
 
-    sites = [i for i, site in enumerate(structure) if site.specie.symbol == working_ion]
-    stay = round(remaining_fraction * len(sites))
-    if not 0 < stay < len(sites):
-        raise ValueError(
-            f"{structure.reduced_formula}: a fraction of {remaining_fraction:g} of its "
-            f"{len(sites)} {working_ion} is none or all of them; take a larger cell"
-        )
-    charged = with_oxidation_states(structure)
+    charged = structure.copy()
+    states = oxidation_states or formal_charges(structure)
+    charged.add_oxidation_state_by_element(dict(states))
+    ions = count_of(structure, working_ion)
+    specie = next(site.specie for site in charged if site.specie.symbol == working_ion)
+    complete = comb(ions, stay) <= MAX_ENUMERATED
     removal = PartialRemoveSpecieTransformation(
-        str(charged[sites[0]].specie),
-        1 - stay / len(sites),
+        str(specie),
+        1 - stay / ions,
         algo=PartialRemoveSpecieTransformation.ALGO_COMPLETE
-        if comb(len(sites), stay) <= 20_000
+        if complete
         else PartialRemoveSpecieTransformation.ALGO_BEST_FIRST,
     )
     # More than asked for: some are the same by symmetry.
@@ -111,23 +143,21 @@ def electrostatic_orderings(
     return found
 
 
-def with_oxidation_states(structure: Structure) -> Structure:
-    """Return the structure with one formal charge an element, from its composition."""
-    charged = structure.copy()
+def formal_charges(structure: Structure) -> dict[str, float]:
+    """Return an oxidation state for each element: pymatgen's guess from the composition.
+
+    Where no combination of known states balances, as in an alloy, the most electronegative element
+    gets its lowest common state and the others their highest.
+    """
     guesses = structure.composition.oxi_state_guesses(max_sites=-1)
-    states = (
-        guesses[0]
-        if guesses
-        else {
-            # No balance with known states, as in an alloy: electronegativity says the sign.
-            element.symbol: float(element.common_oxidation_states[-1])
-            if element.common_oxidation_states
-            else 0.0
-            for element in structure.composition.elements
-        }
-    )
-    charged.add_oxidation_state_by_element(states)
-    return charged
+    if guesses:
+        return dict(guesses[0])
+    elements = sorted(structure.composition.elements, key=lambda element: element.X)
+    states = {}
+    for element in elements:
+        common = element.common_oxidation_states or (0,)
+        states[element.symbol] = float(min(common) if element is elements[-1] else max(common))
+    return states
 
 
 @dataclass(frozen=True)
@@ -183,9 +213,8 @@ def voltage_v(
 
 def gravimetric_capacity_mah_per_g(discharged: State, ions: float, charge: int) -> float:
     """Return the charge that `ions` carry for a gram of the discharged crystal."""
-    units = len(discharged.structure) * discharged.volume_a3 / discharged.structure.volume
-    atoms = len(discharged.structure)
-    mass = discharged.structure.composition.weight * units / atoms
+    cells = discharged.volume_a3 / discharged.structure.volume
+    mass = discharged.structure.composition.weight * cells
     return float(ions * charge * FARADAY_MAH_PER_MOL / mass)
 
 
@@ -201,56 +230,69 @@ class Framework:
     Parameters
     ----------
     survived
-        Whether both hosts are one framework.
+        Whether both hosts are one framework; None where their cells cannot be compared.
     reason
         Why not.
     rms_displacement_fraction
         Root mean square displacement of its atoms over the cube root of the volume of an atom.
     strain_fraction
         Changes of the lengths a, b and c from the discharged to the charged cell; None where the
-        two cells do not map.
+        two cells were not made from one another.
     principal_strains_fraction
         Eigenvalues of the right stretch tensor less one, ascending.
     """
 
-    survived: bool
+    survived: bool | None
     reason: str = ""
     rms_displacement_fraction: float | None = None
     strain_fraction: tuple[float, float, float] | None = None
     principal_strains_fraction: tuple[float, float, float] | None = None
 
 
-def compare_hosts(discharged: Structure, charged: Structure, working_ion: str) -> Framework:
-    """Return whether the framework survived, and how its lattice was strained."""
+def compare_hosts(
+    discharged: Structure, charged: Structure, working_ion: str, *, same_cell: bool
+) -> Framework:
+    """Return whether the framework survived, and how its lattice was strained.
+
+    Parameters
+    ----------
+    same_cell
+        Whether the charged crystal was made from the discharged one by taking ions out: lattice
+        vectors and sites then correspond.
+    """
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
     first, second = host_of(discharged, working_ion), host_of(charged, working_ion)
-    same_cell = [site.specie for site in first] == [site.specie for site in second]
-    strain: dict[str, Any] = {}
+    lost = Framework(
+        False,
+        f"the framework {first.reduced_formula} of the discharged crystal is not found in the "
+        "charged one",
+    )
     if same_cell:
-        # Made from one another by taking ions out: lattice vectors and sites correspond.
         strain = _strain(first.lattice.matrix, second.lattice.matrix)
-        # The matcher would only search for what is known.
+        # The matcher would only search for the cell that is known.
         matcher = StructureMatcher(
             **HOST_TOLERANCES, primitive_cell=False, attempt_supercell=False, scale=True
         )
-    else:
-        matcher = StructureMatcher(**HOST_TOLERANCES, primitive_cell=True, scale=True)
+        distance = matcher.get_rms_dist(first, second)
+        if distance is None:
+            return replace(lost, **strain)
+        return Framework(True, rms_displacement_fraction=float(distance[0]), **strain)
+    matcher = StructureMatcher(**HOST_TOLERANCES, primitive_cell=True, scale=True)
     distance = matcher.get_rms_dist(first, second)
-    if distance is None and not same_cell:
-        larger = StructureMatcher(
-            **HOST_TOLERANCES, primitive_cell=False, attempt_supercell=True, scale=True
-        )
-        if larger.fit(first, second):
-            return Framework(True, **strain)
-    if distance is None:
+    if distance is not None:
+        return Framework(True, rms_displacement_fraction=float(distance[0]))
+    matcher = StructureMatcher(
+        **HOST_TOLERANCES, primitive_cell=False, attempt_supercell=True, scale=True
+    )
+    if matcher.fit(first, second):
+        return Framework(True)
+    small, large = sorted((len(first), len(second)))
+    if large % small:
         return Framework(
-            False,
-            f"the framework {first.reduced_formula} of the discharged crystal is not found in the "
-            "charged one",
-            **strain,
+            None, f"hosts of {len(first)} and {len(second)} atoms a cell cannot be compared"
         )
-    return Framework(True, rms_displacement_fraction=float(distance[0]), **strain)
+    return lost
 
 
 def _strain(discharged: NDArray[np.float64], charged: NDArray[np.float64]) -> dict[str, Any]:

@@ -46,13 +46,16 @@ class InsertionMaker(Maker):
         charged: Structure | None = None,
         working_ion: str | None = None,
         remaining_fraction: float | None = None,
+        oxidation_states: dict[str, float] | None = None,
     ) -> str | None:
-        """Return why a crystal is no discharged electrode, or None."""
-        wanted = working_ion or self.recipe.working_ion
+        """Return why `make` cannot take a crystal, or None."""
+        wanted = self._wanted(working_ion)
         ion = electrode.working_ion_of(structure, wanted)
         if ion is None:
-            known = wanted or f"working ion ({', '.join(electrode.WORKING_IONS)})"
+            known = wanted or f"working ion ({', '.join(electrode.ION_CHARGES)})"
             return f"it holds no {known} that could leave"
+        if ion not in electrode.ION_CHARGES:
+            return f"{ion} is not among the working ions: {', '.join(electrode.ION_CHARGES)}"
         unknown = self.engine.refusal([ion])
         if unknown is not None:
             return unknown
@@ -60,18 +63,21 @@ class InsertionMaker(Maker):
         if not host:
             return f"nothing is left of it when the {ion} leaves"
         if charged is None:
+            try:
+                self._counts(structure, ion, self._left(remaining_fraction))
+            except ValueError as error:
+                return str(error).partition(": ")[2]
             return None
+        if self.recipe.intermediate_steps:
+            return "its charged crystal is given, and intermediate_steps needs one made from it"
         other = electrode.host_composition(charged, ion)
         if other.reduced_formula != host.reduced_formula:
             return (
                 f"its charged crystal has the host {other.reduced_formula}, not "
                 f"{host.reduced_formula}"
             )
-        share, full = (
-            each.composition[ion] / part.get_reduced_composition_and_factor()[1]
-            for each, part in ((charged, other), (structure, host))
-        )
-        if share >= full:
+        ions = [electrode.state_of(each, ion, 0.0).ions for each in (charged, structure)]
+        if ions[0] >= ions[1]:
             return f"its charged crystal holds no less {ion} than the discharged one"
         return None
 
@@ -81,20 +87,20 @@ class InsertionMaker(Maker):
         charged: Structure | None = None,
         working_ion: str | None = None,
         remaining_fraction: float | None = None,
+        oxidation_states: dict[str, float] | None = None,
     ) -> dict[str, float]:
         """Return fields of the document that are known before anything is computed."""
-        ion = electrode.working_ion_of(structure, working_ion or self.recipe.working_ion)
+        ion = electrode.working_ion_of(structure, self._wanted(working_ion))
         if ion is None:
             return {}
-        left = self.recipe.remaining_fraction if remaining_fraction is None else remaining_fraction
         discharged = electrode.state_of(structure, ion, 0.0)
         leaving = (
-            discharged.ions * (1 - left)
+            discharged.ions * (1 - self._left(remaining_fraction))
             if charged is None
             else discharged.ions - electrode.state_of(charged, ion, 0.0).ions
         )
         capacity = electrode.gravimetric_capacity_mah_per_g(
-            discharged, leaving, electrode.ion_charge(ion)
+            discharged, leaving, electrode.ION_CHARGES[ion]
         )
         return {"gravimetric_capacity_mah_per_g": capacity}
 
@@ -104,6 +110,7 @@ class InsertionMaker(Maker):
         charged: Structure | None = None,
         working_ion: str | None = None,
         remaining_fraction: float | None = None,
+        oxidation_states: dict[str, float] | None = None,
     ) -> Flow:
         """Return the flow; its output is an `InsertionDocument`.
 
@@ -114,44 +121,84 @@ class InsertionMaker(Maker):
         charged
             Charged crystal, in any cell; None takes the working ions out of the discharged one.
         working_ion
-            Symbol; None takes the recipe's.
+            Symbol, where the recipe names none.
         remaining_fraction
             Of the working ions, left in the charged crystal; None takes the recipe's.
+        oxidation_states
+            By element, for the electrostatic energy of partly emptied crystals; None guesses them.
 
         Raises
         ------
         ValueError
             When the crystal is no discharged electrode; see `refusal`.
         """
-        reason = self.refusal(structure, charged, working_ion)
+        reason = self.refusal(structure, charged, working_ion, remaining_fraction)
         if reason is not None:
             raise ValueError(f"{structure.reduced_formula}: {reason}")
-        ion = electrode.working_ion_of(structure, working_ion or self.recipe.working_ion)
+        ion = electrode.working_ion_of(structure, self._wanted(working_ion))
         assert ion is not None
-        left = self.recipe.remaining_fraction if remaining_fraction is None else remaining_fraction
-        ends = {
-            "discharged": structure,
-            "charged": charged or electrode.delithiated(structure, ion, left),
-        }
-        if charged is None and left == 0:
-            steps = self.recipe.intermediate_steps
-            for step in range(1, steps + 1):
-                orderings = electrode.electrostatic_orderings(
-                    structure, ion, step / (steps + 1), self.recipe.max_orderings
-                )
-                for number, each in enumerate(orderings, start=1):
-                    ends[f"step {step}, ordering {number}"] = each
-        ends[f"{ion} metal"] = electrode.metal_of(ion)
+        crystals = {"discharged": structure}
+        if charged is not None:
+            crystals["charged"] = charged
+        else:
+            cell, counts = self._counts(structure, ion, self._left(remaining_fraction))
+            crystals["discharged"] = cell
+            for stay, name in counts.items():
+                if stay == 0:
+                    crystals[name] = electrode.host_of(cell, ion)
+                    continue
+                most = 1 if name == "charged" else self.recipe.max_orderings
+                found = electrode.orderings(cell, ion, stay, most, oxidation_states)
+                for number, each in enumerate(found, start=1):
+                    crystals[name if most == 1 else f"{name}, ordering {number}"] = each
+        crystals[f"{ion} metal"] = electrode.metal_of(ion)
         jobs: list[Job] = []
-        for name, each in ends.items():
+        for name, each in crystals.items():
             maker = RelaxationMaker(self.engine, f"relax {name}", self.recipe.relaxation)
             jobs.append(maker.make(each))
-        document = insertion_document([job.output for job in jobs[:-1]], jobs[-1].output, ion)
+        document = insertion_document(
+            [job.output for job in jobs[:-1]], jobs[-1].output, ion, charged is None
+        )
         return Flow(
             [*jobs, document],
             output=document.output,
             name=f"{self.name} {structure.reduced_formula}",
         )
+
+    def _wanted(self, working_ion: str | None) -> str | None:
+        """Return the working ion asked for: the recipe's before the source's."""
+        return self.recipe.working_ion or working_ion
+
+    def _left(self, remaining_fraction: float | None) -> float:
+        if remaining_fraction is None:
+            return self.recipe.remaining_fraction
+        return remaining_fraction
+
+    def _counts(
+        self, structure: Structure, ion: str, left: float
+    ) -> tuple[Structure, dict[int, str]]:
+        """Return a cell that is large enough, and how many ions stay in each composition.
+
+        Raises
+        ------
+        ValueError
+            When no cell of bearable size is large enough.
+        """
+        steps = self.recipe.intermediate_steps
+
+        def wanted(ions: int) -> bool:
+            stay = round(left * ions)
+            whole = abs(left * ions - stay) < 1e-3 and stay < ions and (stay > 0) == (left > 0)
+            return whole and ions - stay > steps
+
+        cell = electrode.large_enough(structure, ion, wanted)
+        ions = electrode.count_of(cell, ion)
+        least = round(left * ions)
+        counts = {least: "charged"}
+        for step in range(1, steps + 1):
+            stay = round(least + (ions - least) * step / (steps + 1))
+            counts.setdefault(stay, f"step {step}")
+        return cell, counts
 
     def estimate_force_calls(self, structure: Structure) -> int:
         """Return about how many force calls `make` will need: 60 a relaxation."""
@@ -164,6 +211,7 @@ def insertion_document(
     relaxations: list[RelaxationDocument],
     metal: RelaxationDocument,
     working_ion: str,
+    same_cell: bool,
 ) -> InsertionDocument:
     """Put relaxed crystals together: volumes, strains, voltages, capacities.
 
@@ -172,6 +220,8 @@ def insertion_document(
     relaxations
         Discharged, charged, then intermediate compositions; of several of one composition that
         of lowest energy is on the path.
+    same_cell
+        Whether the charged crystal was made from the discharged one.
     """
     states = [
         electrode.state_of(each.structure, working_ion, each.energy_ev_per_atom)
@@ -184,13 +234,15 @@ def insertion_document(
         if ions not in lowest or state.energy_ev < lowest[ions][0].energy_ev:
             lowest[ions] = state, relaxation
     path = [lowest[ions] for ions in sorted(lowest)]
-    charge = electrode.ion_charge(working_ion)
+    charge = electrode.ION_CHARGES[working_ion]
     energy = metal.energy_ev_per_atom
     ions = discharged.ions - charged.ions
     capacity = electrode.gravimetric_capacity_mah_per_g(discharged, ions, charge)
     mean_v = electrode.voltage_v(charged, discharged, energy, charge)
     volumes = [state.volume_a3 for state, _ in path]
-    framework = electrode.compare_hosts(discharged.structure, charged.structure, working_ion)
+    framework = electrode.compare_hosts(
+        discharged.structure, charged.structure, working_ion, same_cell=same_cell
+    )
     strain = framework.strain_fraction or (None, None, None)
     principal = framework.principal_strains_fraction
     dimensionality = electrode.host_dimensionality(charged.structure, working_ion)

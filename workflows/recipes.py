@@ -113,12 +113,18 @@ class ThermalConductivityRecipe(Recipe):
     transport: TransportRecipe = TransportRecipe()
 
 
+class ElectrodeRelaxationRecipe(RelaxationRecipe):
+    """Relaxation of electrodes, whose volumes need no forces as small as phonons do."""
+
+    force_tolerance_ev_per_a: float = Field(0.02, gt=0)
+
+
 class InsertionRecipe(Recipe):
     """An insertion electrode: which ion leaves, how far, and in how many steps."""
 
     working_ion: str | None = None
-    """Symbol of the ion that leaves; null takes what the source names, or the first of Li, Na, K,
-    Rb, Mg, Ca, Zn, Al, Y that the crystal holds."""
+    """Symbol of the ion that leaves; null takes what the source names, or else the first of Li, Na,
+    K, Rb, Mg, Ca, Zn, Al, Y that the crystal holds."""
     remaining_fraction: float = Field(0.0, ge=0, lt=1)
     """Working ions left in the charged crystal, as a fraction of those in the discharged one; not
     used where the source gives the charged crystal."""
@@ -126,10 +132,4 @@ class InsertionRecipe(Recipe):
     """Compositions between charged and discharged that are computed too."""
     max_orderings: int = Field(2, gt=0, le=20)
     """Symmetry-distinct orderings of lowest electrostatic energy relaxed for each of them."""
-    relaxation: RelaxationRecipe = RelaxationRecipe(force_tolerance_ev_per_a=0.02)
-
-    @model_validator(mode="after")
-    def _check_steps(self) -> InsertionRecipe:
-        if self.remaining_fraction and self.intermediate_steps:
-            raise ValueError("intermediate_steps needs remaining_fraction 0")
-        return self
+    relaxation: ElectrodeRelaxationRecipe = ElectrodeRelaxationRecipe()

@@ -6,11 +6,19 @@ import functools
 import itertools
 import math
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from screening import shipped
 from screening.config import validated
@@ -24,6 +32,10 @@ if TYPE_CHECKING:
 
 Composition = dict[str, dict[str, float]]
 """Fractions of the species on each sublattice, by the element that the parent has there."""
+
+
+PARENT_KINDS = (".cif", ".vasp", ".poscar", "poscar", "contcar")
+"""How names of parents end: kinds of file that can hold no more than a crystal."""
 
 
 class SublatticeConfig(BaseModel):
@@ -82,11 +94,11 @@ class SubstitutionConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     parent: str
-    supercell: tuple[int, int, int] = (1, 1, 1)
+    supercell: tuple[PositiveInt, PositiveInt, PositiveInt] = (1, 1, 1)
     oxidation_states: dict[ElementSymbol, int]
     sublattices: dict[ElementSymbol, SublatticeConfig] = Field(default_factory=dict)
     compositions: list[Composition] = Field(default_factory=list)
-    redox_electrons: dict[ElementSymbol, float] | None = None
+    redox_electrons: dict[ElementSymbol, NonNegativeFloat] | None = None
     working_ion: ElementSymbol | None = None
     orderings: int = Field(1, gt=0)
     max_orderings_tried: int = Field(10_000, gt=0)
@@ -98,6 +110,10 @@ class SubstitutionConfig(BaseModel):
             raise ValueError("give sublattices, compositions, or both")
         if self.redox_electrons is not None and self.working_ion is None:
             raise ValueError("redox_electrons needs working_ion")
+        for composition in self.compositions:
+            for species in composition.values():
+                if any(fraction <= 0 for fraction in species.values()):
+                    raise ValueError("compositions: a fraction is not above 0")
         return self
 
 
@@ -178,6 +194,16 @@ class Substitutions:
                 states.setdefault(species, state)
         return states
 
+    def _mean_states(self, composition: Composition) -> dict[str, float]:
+        """Return the oxidation state of each element present, the mean where it has several."""
+        total: Counter[str] = Counter()
+        charge: Counter[str] = Counter()
+        for host, count in self._count.items():
+            for species, fraction in composition.get(host, {host: 1.0}).items():
+                total[species] += count * fraction
+                charge[species] += count * fraction * (self._state(host, species) or 0)
+        return {species: charge[species] / total[species] for species in sorted(total)}
+
     def _state(self, host: str, species: str) -> int | None:
         sublattice = self.config.sublattices.get(host)
         if sublattice is not None and species in sublattice.species:
@@ -225,6 +251,7 @@ class Substitutions:
             if reason is not None:
                 yield SourceRecord(name, None, reason, name)
                 continue
+            inputs["oxidation_states"] = self._mean_states(composition)
             for number, structure in enumerate(self._arranged(composition), start=1):
                 label = name if self.config.orderings == 1 else f"{name} #{number}"
                 yield SourceRecord(
@@ -250,7 +277,10 @@ class Substitutions:
                 given += count * fraction * electrons.get(species, 0.0)
         if ions == 0:
             return f"it holds no {ion}"
-        leaving = int(min(given / self._states()[ion], ions) + 1e-6)
+        charge = self._states().get(ion) or 0
+        if charge <= 0:
+            return f"the oxidation state of {ion} is not given as positive"
+        leaving = int(min(given / charge, ions) + 1e-6)
         if leaving == 0:
             return f"none of its elements can give electrons for the {ion} to leave"
         inputs["remaining_fraction"] = round(1 - leaving / ions, 6)
@@ -391,6 +421,10 @@ def open_substitutions(rest: str) -> Substitutions:
     config = validated(SubstitutionConfig, shipped.read("substitutions", rest), what)
     beside = Path(rest).parent / config.parent
     shipped_file = resources.files("configs") / "data" / config.parent
+    if not Path(config.parent).name.lower().endswith(PARENT_KINDS):
+        raise SourceError(
+            f"{what}: parent '{config.parent}' is not one of: {', '.join(PARENT_KINDS)}"
+        )
     if beside.is_file():
         path = beside
     elif Path(config.parent).name == config.parent and shipped_file.is_file():

@@ -127,7 +127,11 @@ def test_more_arrangements_than_allowed_are_drawn(write):
 def test_as_many_ions_leave_as_there_are_electrons(write):
     spec = write(redox_electrons={"Fe": 1}, working_ion="Li")
     found = {each.material_id: each for each in open_source(spec).records()}
-    assert found["Fe P"].inputs == {"working_ion": "Li", "remaining_fraction": 0.0}
+    assert found["Fe P"].inputs == {
+        "working_ion": "Li",
+        "remaining_fraction": 0.0,
+        "oxidation_states": {"Li": 1, "Fe": 2, "P": 5, "O": -2},
+    }
     assert found["Fe0.75Mg0.25 P"].inputs["remaining_fraction"] == 0.25
     bare = write(redox_electrons={"Mn": 1}, working_ion="Li")
     reasons = {each.error for each in open_source(bare).records()}
@@ -208,6 +212,10 @@ def test_a_composition_that_cannot_be_made_says_why(write, composition, reason):
             "fraction 1.5 is not above 0 and at most 1",
         ),
         ({"redox_electrons": {"Fe": 1}}, "redox_electrons needs working_ion"),
+        ({"redox_electrons": {"Fe": -1}, "working_ion": "Li"}, "redox_electrons.Fe"),
+        ({"supercell": [0, 1, 1]}, "field 'supercell.0'"),
+        ({"parent": "parent.json"}, "parent 'parent.json' is not one of: .cif, "),
+        ({"compositions": [{"Fe": {"Fe": 1.5, "Mg": -0.5}}]}, "a fraction is not above 0"),
         ({"supercel": [1, 1, 1]}, "field 'supercel' is unknown; did you mean 'supercell'?"),
     ],
 )

@@ -73,10 +73,10 @@ def test_voltage_is_the_energy_of_an_electron(olivine, charge):
     ("ion", "charge"), [("Li", 1), ("Na", 1), ("Mg", 2), ("Ca", 2), ("Zn", 2), ("Al", 3), ("Y", 3)]
 )
 def test_ions_carry_their_charge(ion, charge):
-    assert electrode.ion_charge(ion) == charge
+    assert electrode.ION_CHARGES[ion] == charge
 
 
-@pytest.mark.parametrize("ion", electrode.WORKING_IONS)
+@pytest.mark.parametrize("ion", electrode.ION_CHARGES)
 def test_every_working_ion_has_a_metal(ion):
     metal = electrode.metal_of(ion)
     assert {site.specie.symbol for site in metal} == {ion}
@@ -92,7 +92,7 @@ def test_strain_of_a_known_deformation(olivine):
     moved = Structure(
         Lattice(charged.lattice.matrix @ stretch @ turn), charged.species, charged.frac_coords
     )
-    framework = electrode.compare_hosts(olivine, moved, "Li")
+    framework = electrode.compare_hosts(olivine, moved, "Li", same_cell=True)
     assert framework.survived
     assert framework.strain_fraction == pytest.approx((-0.05, -0.03, 0.02))
     # A rotation is no strain.
@@ -102,18 +102,19 @@ def test_strain_of_a_known_deformation(olivine):
 def test_a_host_in_another_cell_is_recognised(olivine):
     larger = electrode.host_of(olivine, "Li") * (1, 1, 2)
     larger.apply_strain(0.02)
-    framework = electrode.compare_hosts(olivine, larger, "Li")
+    framework = electrode.compare_hosts(olivine, larger, "Li", same_cell=False)
     assert framework.survived
     assert framework.strain_fraction is None
 
 
-def test_a_collapsed_framework_is_noticed(olivine):
+@pytest.mark.parametrize("same_cell", [True, False])
+def test_a_collapsed_framework_is_noticed(olivine, same_cell):
     random = np.random.default_rng(0)
     collapsed = electrode.host_of(olivine, "Li")
     collapsed = Structure(
         collapsed.lattice, collapsed.species, random.uniform(size=(len(collapsed), 3))
     )
-    framework = electrode.compare_hosts(olivine, collapsed, "Li")
+    framework = electrode.compare_hosts(olivine, collapsed, "Li", same_cell=same_cell)
     assert not framework.survived
     assert "FePO4 of the discharged crystal is not found" in framework.reason
 
@@ -124,7 +125,7 @@ def test_layers_are_told_from_frameworks(olivine, layered):
 
 
 def test_orderings_are_distinct_and_of_the_wanted_composition(olivine):
-    found = electrode.electrostatic_orderings(olivine, "Li", 0.5, 5)
+    found = electrode.orderings(olivine, "Li", 2, 5)
     # Two of four equivalent sites: three pairs that symmetry does not map on each other.
     assert len(found) == 3
     assert {each.composition["Li"] for each in found} == {2}
@@ -140,12 +141,38 @@ def test_the_first_ordering_keeps_ions_apart():
         + [[0.5, 0.5, 0.25], [0.5, 0.5, 0.75]]
         + [[0.5, 0.2, z / 5] for z in range(5)],
     )
-    (best,) = electrode.electrostatic_orderings(chain, "Li", 0.5, 1)
+    (best,) = electrode.orderings(chain, "Li", 2, 1)
     heights = sorted(site.frac_coords[2] for site in best if site.specie.symbol == "Li")
     assert heights[1] - heights[0] == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("fraction", [0.05, 0.95])
-def test_a_fraction_that_the_cell_cannot_hold_is_refused(olivine, fraction):
-    with pytest.raises(ValueError, match="is none or all of them; take a larger cell"):
-        electrode.electrostatic_orderings(olivine, "Li", fraction, 1)
+def test_cells_grow_until_a_fraction_is_whole(olivine):
+    cell = electrode.large_enough(olivine, "Li", lambda ions: ions % 3 == 0)
+    assert electrode.count_of(cell, "Li") == 12
+    # Along the shortest edge.
+    assert cell.lattice.abc[2] == pytest.approx(3 * olivine.lattice.c)
+    with pytest.raises(ValueError, match="no cell of up to 8 times its 4 Li"):
+        electrode.large_enough(olivine, "Li", lambda ions: ions == 5)
+
+
+def test_cells_that_cannot_be_compared_are_not_called_lost(olivine):
+    """Hosts of 72 and 96 atoms: neither is a multiple of the other."""
+    random = np.random.default_rng(0)
+    first = olivine * (1, 1, 3)
+    second = electrode.host_of(olivine * (1, 1, 4), "Li")
+    # Shaken, so that neither reduces to the cell of the crystal.
+    shaken = [each.copy() for each in (first, second)]
+    for each in shaken:
+        moves = random.normal(scale=0.5, size=(len(each), 3))
+        for index, move in enumerate(moves):
+            each.translate_sites([index], move, frac_coords=False)
+    framework = electrode.compare_hosts(*shaken, "Li", same_cell=False)
+    assert framework.survived is None
+    assert "cannot be compared" in framework.reason
+
+
+def test_formal_charges_balance_or_follow_electronegativity(olivine):
+    assert electrode.formal_charges(olivine) == {"Li": 1, "Fe": 2, "P": 5, "O": -2}
+    odd = Structure(Lattice.cubic(4), ["Ti", "S", "S", "S"], np.eye(4, 3) / 2)
+    states = electrode.formal_charges(odd)
+    assert states["S"] < 0 < states["Ti"]

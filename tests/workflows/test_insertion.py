@@ -87,15 +87,16 @@ def test_a_known_charged_crystal_is_used_and_both_ways_agree(
     assert found.delta_volume_fraction == pytest.approx(document.delta_volume_fraction, abs=1e-3)
     assert found.average_voltage_v == pytest.approx(document.average_voltage_v, abs=1e-3)
     assert found.topotactic
+    # Cells given by a source do not correspond edge by edge.
+    assert found.strain_a_fraction is None
 
 
 def test_steps_between_the_ends_have_voltages_of_their_own(
     emt, discharged, document, tmp_path, monkeypatch
 ):
+    # One ion a cell: the Maker doubles it.
     recipe = InsertionRecipe(working_ion="Al", intermediate_steps=1, max_orderings=2)
-    found = run(
-        InsertionMaker(emt, recipe=recipe).make(discharged * (1, 1, 2)), tmp_path, monkeypatch
-    )
+    found = run(InsertionMaker(emt, recipe=recipe).make(discharged), tmp_path, monkeypatch)
     assert [state.working_ions for state in found.path] == pytest.approx([0, 1 / 6, 1 / 3])
     # Capacity-weighted, the steps make the average.
     mean = sum(step.voltage_v for step in found.voltages) / 2
@@ -126,3 +127,48 @@ def test_what_is_no_electrode_is_refused(emt, discharged, species, charged, ion,
     assert reason in said
     with pytest.raises(ValueError, match=re.escape(said)):
         maker.make(structure, other, ion)
+
+
+def test_a_fraction_that_stays_is_whole_in_a_larger_cell(emt, discharged):
+    flow = InsertionMaker(emt).make(discharged, working_ion="Al", remaining_fraction=1 / 3)
+    full, part = (job.function_args[0] for job in flow.jobs[:2])
+    assert (full.composition["Al"], part.composition["Al"]) == (3, 1)
+    assert part.composition["Cu"] == full.composition["Cu"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "inputs", "reason"),
+    [
+        ({}, {"working_ion": "Cu"}, "Cu is not among the working ions: Li, Na, K"),
+        ({}, {"working_ion": "Al", "remaining_fraction": 0.999}, "no cell of up to 8 times its 1"),
+        (
+            {"intermediate_steps": 1},
+            {"working_ion": "Al", "charged": True},
+            "intermediate_steps needs one made from it",
+        ),
+    ],
+)
+def test_what_make_could_not_do_is_refused_before(emt, discharged, recipe, inputs, reason):
+    if "charged" in inputs:
+        inputs = {**inputs, "charged": discharged.copy().remove_species(["Al"])}
+    maker = InsertionMaker(emt, recipe=InsertionRecipe(**recipe))
+    assert reason in maker.refusal(discharged, **inputs)
+
+
+def test_the_recipes_working_ion_wins(emt, discharged):
+    maker = InsertionMaker(emt, recipe=InsertionRecipe(working_ion="Al"))
+    assert maker.refusal(discharged, working_ion="Li") is None
+    assert "holds no Li" in InsertionMaker(emt).refusal(discharged, working_ion="Li")
+
+
+def test_one_relaxation_field_changes_no_other():
+    recipe = InsertionRecipe.model_validate({"relaxation": {"max_steps": 7}})
+    assert recipe.relaxation.force_tolerance_ev_per_a == 0.02
+
+
+@pytest.mark.parametrize("ions", [4, 5, 7])
+def test_steps_are_distinct_compositions(emt, discharged, ions):
+    recipe = InsertionRecipe(working_ion="Al", intermediate_steps=ions - 1, max_orderings=1)
+    flow = InsertionMaker(emt, recipe=recipe).make(discharged)
+    counts = [job.function_args[0].composition["Al"] for job in flow.jobs[:-2]]
+    assert len(set(counts)) == len(counts) == ions + 1
