@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from screening.candidate import Candidate, Origin, with_inputs
+from screening.candidate import Candidate
 from screening.config import CampaignConfig, validated
 from screening.constraints import violations
 from screening.engine_catalog import EngineConfig, parse_engine
@@ -183,12 +184,16 @@ class Campaign:
     def level(self, engine_name: str) -> Level:
         """Return the level of an engine's name, also one added since the campaign was opened."""
         if all(level.engine.name != engine_name for level in self.levels):
-            document = self.database.campaigns.find_one({"_id": self.name}) or {}
-            self.levels[1:] = self._confirming(document)
+            self.reload_levels()
         for level in self.levels:
             if level.engine.name == engine_name:
                 return level
         raise ScreenError(f"campaign '{self.name}' has no engine '{engine_name}'")
+
+    def reload_levels(self) -> None:
+        """Read again which engines confirm: somebody may have added one."""
+        document = self.database.campaigns.find_one({"_id": self.name}, {"confirming": 1}) or {}
+        self.levels[1:] = self._confirming(document)
 
     def add_level(self, engine: EngineConfig) -> Level:
         """Add an engine that confirms, or return it where it is known already.
@@ -289,23 +294,29 @@ class Campaign:
         }
 
     def _stated_inputs(self) -> dict[str, str]:
-        """Return the fingerprint of the inputs that this campaign's sources state, by candidate."""
-        query = {"campaigns": self.name, "origins.inputs_hash": {"$gt": ""}}
-        fields = {"origins.source": 1, "origins.material_id": 1, "origins.inputs_hash": 1}
-        found = {}
-        for document in self.database.candidates.find(query, fields):
-            origins = [Origin.model_validate(each) for each in document["origins"]]
-            origin = with_inputs(origins, self.config.sources)
-            if origin is not None:
-                found[str(document["_id"])] = origin.inputs_hash
-        return found
+        """Return the fingerprint of the inputs that the sources stated, by candidate."""
+        query = {"campaign_inputs.campaign": self.name}
+        documents = self.database.candidates.find(query, {"campaign_inputs": 1})
+        return {str(each["_id"]): self._own_inputs(each) for each in documents}
+
+    def inputs_hash(self, candidate_id: str) -> str:
+        """Return the fingerprint of the inputs of one candidate's flow, empty without any."""
+        document = self.database.candidates.find_one({"_id": candidate_id}, {"campaign_inputs": 1})
+        return self._own_inputs(document or {})
+
+    def _own_inputs(self, document: Mapping[str, Any]) -> str:
+        stated = document.get("campaign_inputs", [])
+        mine = (str(each["inputs_hash"]) for each in stated if each["campaign"] == self.name)
+        return next(mine, "")
 
     def _judged(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return a result as this campaign sees it: infeasible where it breaks a constraint."""
         broken = violations(result, self.config.constraints)
         also = self.config.also
-        if also is not None and result.get(also.field) is None:
-            broken.append(f"{also.field} is not known")
+        if also is not None:
+            second = result.get(also.field)
+            if second is None or not math.isfinite(second):
+                broken.append(f"{also.field} is not known")
         if result["outcome"] != "measured" or not broken:
             return result
         return {**result, "outcome": "infeasible", "reason": "; ".join(broken)}
@@ -435,14 +446,20 @@ def _store_pool(database: Database, name: str, pool: Pool) -> None:
     from pymongo import UpdateOne
 
     # What an interrupted submit of the same name left behind is not of this pool.
-    database.candidates.update_many({"campaigns": name}, {"$pull": {"campaigns": name}})
+    database.candidates.update_many(
+        {"campaigns": name},
+        {"$pull": {"campaigns": name, "campaign_inputs": {"campaign": name}}},
+    )
     updates = []
     for candidate in pool.candidates.values():
         document = to_document(candidate)
+        stated = {}
+        if inputs_hash := pool.inputs.get(candidate.candidate_id):
+            stated["campaign_inputs"] = {"campaign": name, "inputs_hash": inputs_hash}
         updates.append(
             UpdateOne(
                 {"_id": document.pop("_id")},
-                {"$set": document, "$addToSet": {"campaigns": name}},
+                {"$set": document, "$addToSet": {"campaigns": name, **stated}},
                 upsert=True,
             )
         )

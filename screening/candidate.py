@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -51,7 +50,14 @@ class Origin(BaseModel):
     @model_validator(mode="after")
     def _fingerprint_inputs(self) -> Self:
         if self.inputs and not self.inputs_hash:
-            content = json.dumps(self.inputs, sort_keys=True)
+            # Where in a file they stand is no part of what they say.
+            said = {
+                name: {k: v for k, v in value.items() if k != "source"}
+                if isinstance(value, dict)
+                else value
+                for name, value in self.inputs.items()
+            }
+            content = json.dumps(said, sort_keys=True)
             self.inputs_hash = hashlib.sha256(content.encode()).hexdigest()[:12]
         return self
 
@@ -91,15 +97,9 @@ class Candidate(BaseModel):
     features: list[float] | None = None
     features_version: int | None = None
 
-    def inputs(self, sources: Collection[str]) -> dict[str, Any]:
-        """Return what the first of these sources that states any inputs of flows states."""
-        origin = with_inputs(self.origins, sources)
-        return {} if origin is None else origin.inputs
-
-    def inputs_hash(self, sources: Collection[str]) -> str:
-        """Return the fingerprint of `inputs`."""
-        origin = with_inputs(self.origins, sources)
-        return "" if origin is None else origin.inputs_hash
+    def inputs(self, inputs_hash: str) -> dict[str, Any]:
+        """Return the inputs of flows that have this fingerprint."""
+        return next((each.inputs for each in self.origins if each.inputs_hash == inputs_hash), {})
 
     def pymatgen_structure(self) -> Structure:
         """Build the standardised primitive cell."""
@@ -172,21 +172,28 @@ def merge(existing: Candidate, incoming: Candidate) -> Candidate:
     """Join the origins of two candidates that are the same crystal.
 
     Everything else stays as in `existing`. An origin known already is updated with the incoming
-    properties and inputs, so importing a source twice changes nothing.
+    properties, so importing a source twice changes nothing; one that states other inputs than
+    before is a further origin.
     """
-    origins = {(origin.source, origin.material_id): origin for origin in existing.origins}
+
+    def key_of(origin: Origin) -> tuple[str, str, str]:
+        return origin.source, origin.material_id, origin.inputs_hash
+
+    origins = {key_of(origin): origin for origin in existing.origins}
     for origin in incoming.origins:
-        key = (origin.source, origin.material_id)
+        key = key_of(origin)
         known = origins[key].properties if key in origins else {}
         origins[key] = origin.model_copy(update={"properties": {**known, **origin.properties}})
     return existing.model_copy(update={"origins": list(origins.values())})
 
 
-def with_inputs(origins: Iterable[Origin], sources: Collection[str]) -> Origin | None:
-    """Return the first origin, of these sources, that states inputs of flows."""
-    return next(
-        (origin for origin in origins if origin.inputs_hash and origin.source in sources), None
-    )
+def unusable(structure: Structure) -> str | None:
+    """Return why no calculation can start from a structure, or None."""
+    try:
+        _refuse_unusable(structure)
+    except Refusal as refusal:
+        return str(refusal)
+    return None
 
 
 def _refuse_unusable(structure: Structure) -> None:

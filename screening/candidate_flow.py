@@ -27,6 +27,7 @@ def candidate_workflow(
     engine: EngineConfig,
     tags: dict[str, Any],
     priority: int,
+    inputs_hash: str = "",
 ) -> Workflow:
     """Return the FireWorks workflow that computes one candidate.
 
@@ -37,11 +38,13 @@ def candidate_workflow(
         workers can ask for one campaign's jobs and outputs can be traced.
     priority
         Jobs with a higher number run first.
+    inputs_hash
+        Of the inputs, among those that origins of the candidate state, that the flow gets.
     """
     from jobflow.managers.fireworks import flow_to_workflow
 
     maker = _maker(config.resolved_objective(), config, engine)
-    flow = maker.make(candidate.pymatgen_structure(), **_inputs(candidate, config, maker))
+    flow = maker.make(candidate.pymatgen_structure(), **_inputs(candidate, inputs_hash, maker))
     flow.update_metadata(tags, dynamic=True)
     flow.update_config({"manager_config": {"_priority": priority}}, dynamic=True)
     # store=None: the worker's own settings name the store, so that no address or password is
@@ -61,10 +64,10 @@ def refusal(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) 
     """Return why a candidate need not be computed, or None.
 
     Either the objective's flow cannot take it, or what is known of its result beforehand breaks a
-    constraint of the campaign.
+    constraint of the campaign.  The candidate is as its source has it, with that one origin.
     """
     maker = _maker(config.resolved_objective(), config, engine)
-    inputs = _inputs(candidate, config, maker)
+    inputs = _inputs(candidate, candidate.origins[0].inputs_hash, maker)
     structure = candidate.pymatgen_structure()
     reason: str | None = None
     if hasattr(maker, "refusal"):
@@ -76,12 +79,12 @@ def refusal(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) 
     return reason
 
 
-def _inputs(candidate: Candidate, config: CampaignConfig, maker: Any) -> dict[str, Any]:
-    """Return what the campaign's sources state and this Maker takes, as the Maker takes it."""
+def _inputs(candidate: Candidate, inputs_hash: str, maker: Any) -> dict[str, Any]:
+    """Return those of the inputs that this Maker takes, as it takes them."""
     taken = inspect.signature(maker.make).parameters
     return {
         name: INPUTS[name](value)
-        for name, value in candidate.inputs(config.sources).items()
+        for name, value in candidate.inputs(inputs_hash).items()
         if name in taken and name in INPUTS
     }
 

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Collection
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -137,15 +137,25 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
 def _check_fields(config: CampaignConfig, what: str) -> None:
     """Raise `ScreenError` where a constraint or the second objective names no field of a result."""
     known = load(config.resolved_objective().document).model_fields
-    named = [("constraints", field) for field in config.constraints]
+    named = [
+        (f"constraints.{field}", field, bound.equals is None)
+        for field, bound in config.constraints.items()
+    ]
     if config.also is not None:
-        named.append(("also", config.also.field))
-    for part, field in named:
+        named.append(("also", config.also.field, True))
+    for part, field, numeric in named:
         if field not in known:
             close = difflib.get_close_matches(field, known, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
             raise ScreenError(
                 f"{what}: {part}: results of '{config.objective}' have no field '{field}'; {hint}"
+            )
+        kinds = {each for each in get_args(known[field].annotation) or (known[field].annotation,)}
+        allowed = {int, float} if numeric else {bool, str}
+        if not kinds & allowed:
+            raise ScreenError(
+                f"{what}: {part}: field '{field}' is no "
+                + ("number" if numeric else "true or false, and no text; give min or max")
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -36,7 +37,7 @@ class Bound(BaseModel):
 
     def violation(self, field: str, value: Any) -> str | None:
         """Return how a value breaks this bound, None where it does not."""
-        if value is None:
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return f"{field} is not known"
         if self.equals is not None:
             return None if value == self.equals else f"{field} is {_said(value)}"

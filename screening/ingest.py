@@ -41,11 +41,14 @@ class Pool:
         Entries left out.
     duplicates
         Entries that were another entry's crystal.
+    inputs
+        By ``candidate_id``, the fingerprint of the inputs of flows that the sources state.
     """
 
     candidates: dict[str, Candidate] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
+    inputs: dict[str, str] = field(default_factory=dict)
 
     def refusal_counts(self) -> Counter[str]:
         """Return how often each reason was given, the engine's left out."""
@@ -99,7 +102,11 @@ def ingest(
             key = (candidate.formula, candidate.space_group_number)
             if key not in groups:
                 groups[key] = _stored(database, *key)
-            _take(candidate, groups[key], pool)
+            if not _take(candidate, groups[key], pool):
+                reason = (
+                    "another entry has the same crystal and other inputs, as its charged crystal"
+                )
+                pool.refused.append(Refused(record.location, record.material_id, reason))
     return pool
 
 
@@ -120,10 +127,15 @@ def _stored(database: Database, formula: str, space_group_number: int) -> list[C
     return [from_document(document) for document in database.candidates.find(query)]
 
 
-def _take(candidate: Candidate, group: list[Candidate], pool: Pool) -> None:
+def _take(candidate: Candidate, group: list[Candidate], pool: Pool) -> bool:
+    """Put a candidate into the pool; return False where its inputs contradict those taken."""
     from screening.features import FEATURES_VERSION, features
 
     known = next((each for each in group if is_same_crystal(each, candidate)), None)
+    key = candidate.candidate_id if known is None else known.candidate_id
+    stated = candidate.origins[0].inputs_hash
+    if stated and pool.inputs.setdefault(key, stated) != stated:
+        return False
     if known is None:
         merged = candidate
     else:
@@ -139,6 +151,7 @@ def _take(candidate: Candidate, group: list[Candidate], pool: Pool) -> None:
         )
     group.append(merged)
     pool.candidates[merged.candidate_id] = merged
+    return True
 
 
 def to_document(candidate: Candidate) -> dict[str, object]:

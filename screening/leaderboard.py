@@ -43,8 +43,6 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
     projection = {"formula": 1, "space_group_number": 1, "origins": 1}
     for document in campaign.database.candidates.find({"campaigns": campaign.name}, projection):
         key = document["_id"]
-        if shown is not None and key not in shown:
-            continue
         entries.append(
             _entry(
                 campaign,
@@ -57,7 +55,13 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
             if key in results or key in failed
             else _predicted(campaign, document, expected.get(key))
         )
-    return rank_candidates(_with_front(campaign, entries), campaign.config.direction)
+    # What is hidden still beats what is shown.
+    entries = [
+        each
+        for each in _with_front(campaign, entries)
+        if shown is None or each.candidate_id in shown
+    ]
+    return rank_candidates(entries, campaign.config.direction)
 
 
 def _with_front(campaign: Campaign, entries: list[Entry]) -> list[Entry]:

@@ -196,7 +196,7 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
         "output_uuid": output_uuid,
         "stored_at": now(),
     }
-    inputs_hash = candidate.inputs_hash(campaign.config.sources)
+    inputs_hash = campaign.inputs_hash(candidate.candidate_id)
     if inputs_hash:
         result["inputs_hash"] = inputs_hash
     result_id = "/".join(
@@ -463,13 +463,21 @@ def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:
             return
         # Jobs that a killed program stored without their workflow cannot run.
         launchpad.fireworks.delete_many({"spec.pick": pick["_id"]})
-        workflow = candidate_workflow(
-            candidate,
-            campaign.config,
-            campaign.level(pick["engine"]).engine,
-            {"campaign": campaign.name, "pick": pick["_id"], "engine": pick["engine"]},
-            priority=-pick["number"],
-        )
+        tags = {"campaign": campaign.name, "pick": pick["_id"], "engine": pick["engine"]}
+        engine = campaign.level(pick["engine"]).engine
+        try:
+            workflow = candidate_workflow(
+                candidate,
+                campaign.config,
+                engine,
+                tags,
+                priority=-pick["number"],
+                inputs_hash=campaign.inputs_hash(candidate.candidate_id),
+            )
+        except ValueError as error:
+            # Nothing about this crystal may stop the others.
+            _end(campaign, pick["_id"], "failed", error=f"its flow cannot be made: {error}")
+            return
         launchpad.add_wf(workflow)
     campaign.database.picks.update_one(
         {"_id": pick["_id"], "state": "claimed"},

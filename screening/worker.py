@@ -51,13 +51,15 @@ def work(database: Database, name: str, folder: Path) -> None:
     # Fireworks carry no store (no password in them): jobs take the worker's.
     SETTINGS.JOB_STORE = database.job_store
     campaign = Campaign.open(database, name)
-    elsewhere = engines_not_here(campaign)
-    fworker = FWorker(
-        this_process(), query={"spec.campaign": name, "spec.engine": {"$nin": elsewhere}}
-    )
+    known = 0
     idle_s = IDLE_S[0]
     while campaign.status == "active":
         advance(campaign)
+        campaign.reload_levels()
+        if known != len(campaign.levels):
+            known = len(campaign.levels)
+            query = {"spec.campaign": name, "spec.engine": {"$in": engines_here(campaign)}}
+            fworker = FWorker(this_process(), query=query)
         with _job_directory(folder) as directory, contextlib.chdir(directory):
             ran = _run_job(launchpad, fworker)
         if ran:
@@ -71,8 +73,8 @@ def work(database: Database, name: str, folder: Path) -> None:
     advance(campaign)
 
 
-def engines_not_here(campaign: Campaign) -> list[str]:
-    """Return the campaign's engines that cannot run on this machine, whose jobs are left alone.
+def engines_here(campaign: Campaign) -> list[str]:
+    """Return the campaign's engines that can run on this machine; jobs of others are left alone.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def engines_not_here(campaign: Campaign) -> list[str]:
             say(f"{error}; its jobs are left to other machines")
     if len(reasons) == len(campaign.levels):
         raise ScreenError("; ".join(reasons.values()))
-    return sorted(reasons)
+    return [level.engine.name for level in campaign.levels if level.engine.name not in reasons]
 
 
 def _run_job(launchpad: LaunchPad, fworker: FWorker) -> bool:

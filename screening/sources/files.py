@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.sources.inputs import DISCHARGED, known_inputs
+from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.record import (
     Scalar,
     SourceError,
@@ -95,13 +95,14 @@ def jsonl_records(lines: Iterable[str], location: str) -> Iterator[SourceRecord]
 
 
 def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
-    if not isinstance(entry, dict) or not any(key in entry for key in DISCHARGED):
+    if not isinstance(entry, dict) or not any(entry.get(key) is not None for key in DISCHARGED):
         reason = f"{what} is not a JSON object with 'cif' or 'structure'"
         return SourceRecord(place, None, reason, place)
+    entry = {key: value for key, value in entry.items() if value is not None}
     key = next(key for key in DISCHARGED if key in entry)
     name = str(entry.get("material_id", entry.get("battery_id", place)))
-    crystals = {each: value for each, value in entry.items() if "cif" in each}
-    facts = {k: v for k, v in entry.items() if k not in crystals and k != "material_id"}
+    crystals = {*DISCHARGED, *CHARGED, "material_id"}
+    facts = {field: value for field, value in entry.items() if field not in crystals}
     record = _record(name, place, partial(_parse_entry, key, entry[key]), scalar_properties(facts))
     if record.structure is None:
         return record
@@ -113,6 +114,9 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
             return replace(record, structure=None, error=str(error))
         except _EntryError as error:
             return replace(record, structure=None, error=f"of its charged crystal: {error}")
+        except Exception as error:  # parsers raise anything; the text becomes the reason
+            reason = f"its charged crystal cannot be parsed ({first_line(error)})"
+            return replace(record, structure=None, error=reason)
     return replace(record, inputs=inputs)
 
 
@@ -255,7 +259,17 @@ def _parse_poscar(path: Path) -> Structure:
 def _parse_dict(description: Any) -> Structure:
     from pymatgen.core.structure import Structure
 
-    return Structure.from_dict(description)
+    # Site properties go first: pymatgen decodes them, and may import what they name.
+    bare = {
+        key: description[key]
+        for key in ("@module", "@class", "lattice", "charge")
+        if key in description
+    }
+    sites = [
+        {key: value for key, value in site.items() if key != "properties"}
+        for site in description["sites"]
+    ]
+    return Structure.from_dict({**bare, "sites": sites})
 
 
 def _parse_atoms(atoms: Atoms) -> Structure:

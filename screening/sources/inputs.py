@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from screening.candidate import unusable
 from screening.sources.dielectric import known_dielectric
 
 if TYPE_CHECKING:
@@ -51,9 +52,11 @@ def known_inputs(
     for key in CHARGED:
         if key in entry:
             charged = parse(key, entry[key])
-            if not charged.is_ordered:
-                raise ValueError("its charged crystal is disordered")
+            reason = unusable(charged)
+            if reason is not None:
+                raise ValueError(f"of its charged crystal: {reason}")
             charged.remove_oxidation_states()
+            charged.site_properties.clear()
             found["charged"] = charged.as_dict(verbosity=0)
     ion = entry.get("working_ion")
     if ion is not None:

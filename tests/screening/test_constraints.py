@@ -27,6 +27,7 @@ NUMBERS = st.floats(-5, 5).map(lambda x: round(x, 1))
         ({"equals": True}, True, None),
         ({"equals": True}, False, "v is false"),
         ({"min": 0.0}, None, "v is not known"),
+        ({"min": 0.0}, float("nan"), "v is not known"),
     ],
 )
 def test_bounds_say_how_they_are_broken(bound, value, said):
@@ -123,6 +124,16 @@ def test_two_objectives_rank_a_front(new_campaign, work):
             "also: results of 'electrode-volume-change' have no field 'voltage'",
         ),
         ({"constraints": {"topotactic": {}}}, "give min, max or both, or else equals"),
+        ({"constraints": {"voltages": {"min": 3}}}, "field 'voltages' is no number"),
+        ({"constraints": {"formula": {"min": 3}}}, "field 'formula' is no number"),
+        (
+            {"constraints": {"average_voltage_v": {"equals": True}}},
+            "field 'average_voltage_v' is no true or false, and no text; give min or max",
+        ),
+        (
+            {"also": {"field": "formula", "direction": "maximize"}},
+            "also: field 'formula' is no number",
+        ),
     ],
 )
 def test_wrong_constraints_are_explained(changes, said):

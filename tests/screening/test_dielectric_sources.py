@@ -70,8 +70,9 @@ def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
     spec = write(tmp_path / "a.jsonl", alloy)
     pool = ingest([open_source(spec)], FilterConfig(), engine_config("emt"), database)
     [candidate] = pool.candidates.values()
-    assert candidate.inputs([spec])["dielectric"]["source"] == "a.jsonl:1"
-    assert candidate.inputs(["another"]) == {}
+    inputs_hash = pool.inputs[candidate.candidate_id]
+    assert candidate.inputs(inputs_hash)["dielectric"]["source"] == "a.jsonl:1"
+    assert candidate.inputs("another") == {}
     config = CampaignConfig(
         target="t",
         objective="lattice-thermal-conductivity",
@@ -81,9 +82,8 @@ def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
         batch_size=1,
     )
     tags = {"campaign": "c", "pick": "c/x"}
-    workflow = candidate_workflow(candidate, config, engine_config("emt"), tags, 0)
+    workflow = candidate_workflow(candidate, config, engine_config("emt"), tags, 0, inputs_hash)
     assert "born_charges_e" in json.dumps(workflow.to_dict(), default=str)
-    # A campaign on other sources does not use what this one states.
-    elsewhere = config.model_copy(update={"sources": ["another"]})
-    workflow = candidate_workflow(candidate, elsewhere, engine_config("emt"), tags, 0)
+    # A campaign whose sources state nothing does not use what others state.
+    workflow = candidate_workflow(candidate, config, engine_config("emt"), tags, 0)
     assert "the source states none" in json.dumps(workflow.to_dict(), default=str)

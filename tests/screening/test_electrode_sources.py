@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 
 import pytest
 from pymatgen.core import Lattice, Structure
@@ -121,7 +122,8 @@ def pool_of(tmp_path, database):
 def test_the_flow_gets_both_crystals(pool_of, discharged, charged):
     config, engine, pool = pool_of("pairs.json", entry(discharged, charged))
     [candidate] = pool.candidates.values()
-    workflow = candidate_workflow(candidate, config, engine, TAGS, 0)
+    inputs_hash = pool.inputs[candidate.candidate_id]
+    workflow = candidate_workflow(candidate, config, engine, TAGS, 0, inputs_hash)
     names = sorted(firework.name for firework in workflow.fws)
     assert names == ["insertion_document", "relax Al metal", "relax charged", "relax discharged"]
 
@@ -175,3 +177,97 @@ def test_results_of_other_inputs_are_other_results(pool_of, database, work, disc
         [row] = ranking(Campaign.open(database, campaign.name))
         assert row.outcome == "measured"
         assert row.beside["average_voltage_v"] is not None
+
+
+def test_a_source_that_is_edited_changes_no_campaign(pool_of, database, work, discharged, charged):
+    """Submitted, then the file's charged crystal changes and another campaign reads it."""
+    config, engine, pool = pool_of("pair.json", entry(discharged, charged))
+    first = Campaign.create(database, "first", config, engine, pool)
+    other = charged.copy()
+    other.apply_strain(0.02)
+    config, engine, pool = pool_of("pair.json", entry(discharged, other))
+    second = Campaign.create(database, "second", config, engine, pool)
+    [candidate_id] = pool.candidates
+    assert first.inputs_hash(candidate_id) != second.inputs_hash(candidate_id)
+    work(first)
+    assert len(first.results()) == 1
+    assert second.results() == {}
+    work(second)
+    assert len(second.results()) == 1
+
+
+def test_two_charged_crystals_of_one_discharged_in_a_source_are_told(
+    tmp_path, database, discharged, charged
+):
+    other = charged.copy()
+    other.apply_strain(0.02)
+    path = tmp_path / "pairs.json"
+    path.write_text(
+        json.dumps([entry(discharged, charged), entry(discharged, other, battery_id="b-2")])
+    )
+    pool = ingest([open_source(str(path))], FilterConfig(), engine_config("emt"), database)
+    assert len(pool.candidates) == 1
+    [refused] = pool.refused
+    assert refused.material_id == "b-2"
+    assert "the same crystal and other inputs" in refused.reason
+
+
+def test_where_in_a_file_charges_stand_changes_no_result(tmp_path, database):
+    from test_dielectric_sources import charges
+
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.7), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    line = json.dumps(
+        {
+            "material_id": "one",
+            "structure": salt.as_dict(),
+            "born_charges_e": charges(salt),
+            "dielectric_tensor": [[2.5, 0, 0], [0, 2.5, 0], [0, 0, 2.5]],
+        }
+    )
+    hashes = set()
+    for text in (line, "\n\n" + line):
+        (tmp_path / "a.jsonl").write_text(text)
+        source = open_source(str(tmp_path / "a.jsonl"))
+        pool = ingest([source], FilterConfig(), engine_config("sevennet-0"), database)
+        hashes.update(pool.inputs.values())
+    assert len(hashes) == 1
+
+
+def test_structures_of_files_run_no_code(tmp_path, monkeypatch, discharged, charged):
+    """pymatgen decodes site properties, and would import the module that they name."""
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    trap = charged.as_dict()
+    for site in trap["sites"]:
+        site["properties"] = {"x": {"@module": "evil", "@class": "A"}}
+    content = {"structure": discharged.as_dict(), "charged_structure": trap, "working_ion": "Al"}
+    content["structure"]["sites"][0]["properties"] = {"x": {"@module": "evil", "@class": "A"}}
+    path = tmp_path / "pairs.json"
+    path.write_text(json.dumps([content]))
+    [record] = open_source(str(path)).records()
+    assert record.error is None
+    assert "evil" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"charged_structure": {}}, "its charged crystal cannot be parsed (KeyError"),
+        ({"charged_structure": {"lattice": 1, "sites": []}}, "its charged crystal cannot be"),
+    ],
+)
+def test_a_charged_crystal_that_is_none_is_one_refusal(tmp_path, discharged, changes, reason):
+    content = {"structure": discharged.as_dict(), "working_ion": "Al", **changes}
+    (tmp_path / "a.json").write_text(json.dumps([content]))
+    [record] = open_source(str(tmp_path / "a.json")).records()
+    assert reason in record.error
+
+
+def test_facts_whose_names_hold_cif_are_kept(tmp_path, discharged):
+    content = {"structure": discharged.as_dict(), "specific_capacity": 3.5, "charged_cif": None}
+    (tmp_path / "a.json").write_text(json.dumps([content]))
+    [record] = open_source(str(tmp_path / "a.json")).records()
+    assert record.properties == {"specific_capacity": 3.5}
+    assert record.inputs == {}

@@ -12,7 +12,7 @@ from screening.errors import ScreenError
 from screening.fidelity import MIN_PAIRS, corrected, difference
 from screening.leaderboard import ranking
 from screening.loop import advance, promote
-from screening.worker import engines_not_here
+from screening.worker import engines_here
 
 
 @pytest.fixture
@@ -80,14 +80,14 @@ def test_jobs_of_an_engine_that_is_not_here_are_left_to_other_machines(
     level = campaign.add_level(engine_config(str(absent)))
     (promoted,) = promote(campaign, level, 1)
     reopened = Campaign.open(campaign.database, campaign.name)
-    assert engines_not_here(reopened) == ["better"]
+    assert engines_here(reopened) == ["emt"]
     (workflow,) = campaign.database.launchpad.fireworks.find({"spec.campaign": campaign.name})
     assert workflow["spec"]["engine"] == "better"
-    query = {"spec.campaign": campaign.name, "spec.engine": {"$nin": ["better"]}}
+    query = {"spec.campaign": campaign.name, "spec.engine": {"$in": ["emt"]}}
     assert campaign.database.launchpad.fireworks.find_one(query) is None
     reopened.levels = reopened.levels[1:]
     with pytest.raises(ScreenError, match="'better' cannot run: Python package 'not_there'"):
-        engines_not_here(reopened)
+        engines_here(reopened)
     assert [pick["candidate_id"] for pick in campaign.confirmation_picks()] == [promoted]
 
 
