@@ -336,11 +336,15 @@ def _written(fence: Fence, folder: Path) -> Path:
 def test_yaml_is_accepted(fence, tmp_path, request):
     from screening.config import load_campaign_config
     from screening.engine_catalog import engine_config
+    from screening.sources import open_source
 
     path = _written(fence, tmp_path)
     content = yaml.safe_load(fence.text)
     if "calculator" in content:
         engine_config(str(path))
+        return
+    if "parent" in content:
+        open_source(f"substitutions:{path}")
         return
     if content["objective"] == "volume":
         request.getfixturevalue("volume_target")
