@@ -15,7 +15,6 @@ from screening.campaign import (
 )
 from screening.config import CampaignConfig, load_campaign_config
 from screening.errors import ScreenError
-from screening.objectives import objective
 from screening.settings import Settings
 from screening.store.database import Database, open_database
 
@@ -132,18 +131,23 @@ def rank(
 
 def show(key: str, *, as_json: bool) -> None:
     """Print all that is known about one candidate."""
+    from screening.leaderboard import best_results
+
     with open_database(Settings(), must_exist=True) as database:
         document = _find_candidate(database, key)
         key = document["_id"]
         picks = list(database.picks.find({"candidate_id": key}, sort=[("claimed_at", 1)]))
         results = list(database.results.find({"candidate_id": key}))
         results.sort(key=lambda result: -int(result.get("fidelity") or 0))
-        by_whom = {"_id": {"$in": [pick["campaign"] for pick in picks]}}
-        objectives = {
-            each["_id"]: objective(each["config"]["objective"], each["config"]["direction"])
-            for each in database.campaigns.find(by_whom, {"config": 1})
-        }
-        console.candidate(document, picks, results, objectives, as_json=as_json)
+        by_whom = {pick["campaign"] for pick in picks}
+        campaigns = [Campaign.open(database, each) for each in sorted(by_whom)]
+        objectives = {each.name: each.objective for each in campaigns}
+        broken = {}
+        for campaign in campaigns:
+            judged = best_results(campaign, campaign.results()).get(key)
+            if judged is not None and judged["outcome"] == "infeasible":
+                broken[campaign.name] = str(judged["reason"])
+        console.candidate(document, picks, results, objectives, broken, as_json=as_json)
 
 
 def retry(name: str, key: str | None) -> None:

@@ -380,6 +380,7 @@ def candidate(
     picks: list[dict[str, Any]],
     results: list[dict[str, Any]],
     objectives: Mapping[str, Objective],
+    broken: Mapping[str, str],
     *,
     as_json: bool,
 ) -> None:
@@ -389,9 +390,13 @@ def candidate(
     ----------
     objectives
         Of the campaigns that picked it, by name.
+    broken
+        How it breaks the constraints of these campaigns.
     """
     if as_json:
-        print_json({"candidate": document, "picks": picks, "results": results})
+        print_json(
+            {"candidate": document, "picks": picks, "results": results, "infeasible": broken}
+        )
         return
     out = _stdout()
     origins = ", ".join(f"{each['material_id']} ({each['source']})" for each in document["origins"])
@@ -402,6 +407,8 @@ def candidate(
     )
     for result in results:
         out.print(_finding(result), highlight=False, markup=False, soft_wrap=True)
+    for name, reason in broken.items():
+        out.print(f"infeasible in {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
     for pick in picks:
         out.print(_pick_table(pick, objectives.get(pick["campaign"])))
     for result in results:

@@ -26,7 +26,8 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
     where
         MongoDB filter.  It is applied to ``results`` for candidates that have one and to
         ``candidates`` for those that have none, so that a filter on a result's field leaves
-        only measured (or unstable) rows.
+        only measured (or unstable) rows.  ``outcome`` at its top is the ranking's own:
+        ``infeasible`` is a judgement of the campaign, and not stored.
 
     Raises
     ------
@@ -38,7 +39,9 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
     results = best_results(campaign, explored)
     failed = {key for key, pick in picks.items() if pick["state"] == "failed"} - set(results)
     expected = predictions(campaign)
-    shown = None if where is None else _matching(campaign, where, set(results))
+    where = dict(where or {})
+    outcome = where.pop("outcome", None) if isinstance(where.get("outcome"), str) else None
+    shown = _matching(campaign, where, set(results)) if where else None
     entries = []
     projection = {"formula": 1, "space_group_number": 1, "origins": 1}
     for document in campaign.database.candidates.find({"campaigns": campaign.name}, projection):
@@ -59,7 +62,8 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
     entries = [
         each
         for each in _with_front(campaign, entries)
-        if shown is None or each.candidate_id in shown
+        if (shown is None or each.candidate_id in shown)
+        and (outcome is None or each.outcome == outcome)
     ]
     return rank_candidates(entries, campaign.config.direction)
 

@@ -83,6 +83,8 @@ def test_a_result_that_breaks_a_constraint_is_infeasible(new_campaign, work):
     infeasible = [row for row in rows if row.outcome == "infeasible"]
     assert len(infeasible) == 3
     assert all(row.value > limit and f"above {limit:g}" in row.reason for row in infeasible)
+    for outcome, count in (("measured", 3), ("infeasible", 3), ("failed", 0)):
+        assert len(ranking(bound, {"outcome": outcome})) == count
     # Feasible ones first, and samplers learn which are not.
     assert [row.rank for row in infeasible] == [4, 5, 6]
     seen = observed(bound, bound.pool_features(), bound.picks())
@@ -140,3 +142,14 @@ def test_wrong_constraints_are_explained(changes, said):
     with pytest.raises(ScreenError) as caught:
         load_campaign_config("cathode-volume-change", changes)
     assert said in str(caught.value)
+
+
+def test_show_says_why_a_candidate_is_infeasible(new_campaign, work, screen):
+    campaign = new_campaign(pool=4, budget=2, constraints={"kappa_300k_w_per_m_k": {"max": 0.001}})
+    work(campaign)
+    candidate_id = campaign.picks()[0]["candidate_id"]
+    answer = screen("show", candidate_id)
+    assert f"infeasible in {campaign.name}: kappa_300k_w_per_m_k is" in answer.out
+    answer = screen("status", campaign.name, "--format", "json")
+    assert '"infeasible": 2' in answer.out
+    assert '"measured": 0' in answer.out
