@@ -272,10 +272,10 @@ class InsertionDocument(Document):
     host_rms_displacement_fraction: float | None = None
     """Displacement of the host's atoms over the cube root of the volume of an atom."""
     host_dimensionality: int
-    """Of the charged host: 3 a framework, 2 layers that only van der Waals forces hold, less chains
-    or molecules."""
+    """Of the charged crystal: 3 a framework, 2 layers that only van der Waals forces hold, less
+    chains or molecules."""
     weakly_bonded_host: bool
-    """Whether the charged host is less than a framework: its volume then hangs on dispersion, which
+    """Whether the charged crystal is less than a framework: its volume then hangs on dispersion, which
     PBE and potentials that learned from it lack."""
     path: list[ElectrodeState]
     """Compositions, charged first."""

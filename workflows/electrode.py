@@ -307,18 +307,17 @@ def _strain(discharged: NDArray[np.float64], charged: NDArray[np.float64]) -> di
     }
 
 
-def host_dimensionality(charged: Structure, working_ion: str) -> int:
-    """Return in how many dimensions the emptied host is bonded: 3 a framework, 2 layers.
+def dimensionality(charged: Structure) -> int:
+    """Return in how many dimensions a charged crystal is bonded: 3 a framework, 2 layers.
 
-    By P. M. Larsen et al., Phys. Rev. Materials 3, 034003 (2019), with bonds where atoms are
+    Ions that stay bond like others.  By P. M. Larsen et al., Phys. Rev. Materials 3, 034003 (2019), with bonds where atoms are
     closer than the sum of their radii and 0.45 Å.
     """
     from pymatgen.analysis.dimensionality import get_dimensionality_larsen
     from pymatgen.analysis.graphs import StructureGraph
     from pymatgen.analysis.local_env import JmolNN
 
-    host = host_of(charged, working_ion)
-    graph = StructureGraph.from_local_env_strategy(host, JmolNN())
+    graph = StructureGraph.from_local_env_strategy(charged, JmolNN())
     return int(get_dimensionality_larsen(graph))
 
 

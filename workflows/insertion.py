@@ -245,7 +245,7 @@ def insertion_document(
     )
     strain = framework.strain_fraction or (None, None, None)
     principal = framework.principal_strains_fraction
-    dimensionality = electrode.host_dimensionality(charged.structure, working_ion)
+    dimensionality = electrode.dimensionality(charged.structure)
     costs = [
         each.cost.model_copy(update={"step": name})
         for each, name in zip(

@@ -120,8 +120,10 @@ def test_a_collapsed_framework_is_noticed(olivine, same_cell):
 
 
 def test_layers_are_told_from_frameworks(olivine, layered):
-    assert electrode.host_dimensionality(electrode.host_of(olivine, "Li"), "Li") == 3
-    assert electrode.host_dimensionality(electrode.host_of(layered, "Li"), "Li") == 2
+    assert electrode.dimensionality(electrode.host_of(olivine, "Li")) == 3
+    assert electrode.dimensionality(electrode.host_of(layered, "Li")) == 2
+    # Ions that stay hold layers together.
+    assert electrode.dimensionality(layered) == 3
 
 
 def test_orderings_are_distinct_and_of_the_wanted_composition(olivine):
