@@ -275,8 +275,8 @@ class InsertionDocument(Document):
     """Of the charged crystal: 3 a framework, 2 layers that only van der Waals forces hold, less
     chains or molecules."""
     weakly_bonded_host: bool
-    """Whether the charged crystal is less than a framework: its volume then hangs on dispersion, which
-    PBE and potentials that learned from it lack."""
+    """Whether the charged crystal is less than a framework: its volume then hangs on dispersion,
+    which PBE and potentials that learned from it lack."""
     path: list[ElectrodeState]
     """Compositions, charged first."""
     metal_energy_ev_per_atom: float

@@ -310,14 +310,18 @@ def _strain(discharged: NDArray[np.float64], charged: NDArray[np.float64]) -> di
 def dimensionality(charged: Structure) -> int:
     """Return in how many dimensions a charged crystal is bonded: 3 a framework, 2 layers.
 
-    Ions that stay bond like others.  By P. M. Larsen et al., Phys. Rev. Materials 3, 034003 (2019), with bonds where atoms are
-    closer than the sum of their radii and 0.45 Å.
+    Ions that stay bond like the others.  By P. M. Larsen et al., Phys. Rev. Materials 3, 034003
+    (2019), with the bonds of pymatgen's CrystalNN (H. Pan et al., Inorg. Chem. 60, 1590 (2021)).
     """
+    import warnings
+
     from pymatgen.analysis.dimensionality import get_dimensionality_larsen
     from pymatgen.analysis.graphs import StructureGraph
-    from pymatgen.analysis.local_env import JmolNN
+    from pymatgen.analysis.local_env import CrystalNN
 
-    graph = StructureGraph.from_local_env_strategy(charged, JmolNN())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there are no oxidation states
+        graph = StructureGraph.from_local_env_strategy(charged, CrystalNN())
     return int(get_dimensionality_larsen(graph))
 
 
