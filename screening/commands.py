@@ -237,7 +237,12 @@ def _not_computed_yet(
 ) -> list[str]:
     """Return the candidates that no earlier campaign has computed the same way, sorted."""
     same = {"objective": config.objective, "recipe_hash": config.recipe_hash(engine.fingerprint())}
-    return sorted(pool.candidates.keys() - set(database.results.distinct("candidate_id", same)))
+    known = {
+        each["candidate_id"]
+        for each in database.results.find(same, {"candidate_id": 1, "inputs_hash": 1})
+        if each.get("inputs_hash", "") == pool.inputs.get(each["candidate_id"], "")
+    }
+    return sorted(pool.candidates.keys() - known)
 
 
 def _plan(config: CampaignConfig, engine: EngineConfig, total: int, unknown: int) -> str:

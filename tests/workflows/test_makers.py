@@ -266,7 +266,9 @@ def test_mesh_series_ascends_within_its_bound(name, most_points, request):
     assert points == sorted(set(points))
     assert all(n % 2 and n >= 3 for mesh in series for n in mesh)
     # Three distinct meshes are always made, were the last ones to pass a tight bound.
-    assert points[0 if most_points < 1400 else -1] <= most_points
+    # Cells of one atom may have 2^1.5 times as many points.
+    bound = most_points * (2**1.5 if len(model.primitive) == 1 else 1)
+    assert points[0 if most_points < 1400 else -1] <= bound
 
 
 def test_short_lists_are_computed_inside_their_job(finished_in_chunks):
