@@ -62,7 +62,7 @@ def one_sentence(answer, *parts: str) -> None:
     ("arguments", "parts"),
     [
         (["--target", "no-such"], ["target 'no-such'", "unknown", "low-kappa"]),
-        (["--target", "low-kappa", "--engine", "vasppp"], ["engine 'vasppp'", "known: chgnet, emt"]),
+        (["--target", "low-kappa", "--engine", "vasppp"], ["engine 'vasppp'", "known: chgnet"]),
         (["--target", "low-kappa", "--budget", 0], ["--budget must be greater than 0"]),
         (["--target", "low-kappa", "--batch-size", -1], ["--batch-size"]),
         (["--target", "low-kappa", "--seed", -1], ["--seed"]),

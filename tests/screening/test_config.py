@@ -179,7 +179,7 @@ def test_a_yaml_tag_runs_no_code(write, tmp_path):
 
 
 def test_an_unknown_engine_is_answered_with_the_known_ones():
-    with pytest.raises(ScreenError, match=r"engine 'emtt': unknown; known: chgnet, emt, .*sevennet-0"):
+    with pytest.raises(ScreenError, match=r"engine 'emtt': unknown; known: chgnet, .*sevennet-0"):
         engine_config("emtt")
 
 
