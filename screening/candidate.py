@@ -68,8 +68,8 @@ class Candidate(BaseModel):
     Attributes
     ----------
     candidate_id : str
-        ``formula-space group-fingerprint``, the same for every cell, origin and scale of the
-        crystal (see `candidate_from_structure`).
+        ``formula-space group-fingerprint``, the formula without parentheses; the same for every
+        cell, origin and scale of the crystal (see `candidate_from_structure`).
     formula : str
         Reduced formula.
     space_group_number : int
@@ -139,8 +139,13 @@ def candidate_from_structure(
     _refuse_unusable(structure)
     primitive, space_group_number = _standard_primitive(structure, symprec)
     formula = primitive.composition.reduced_formula
+    # Without the parentheses of polyanions, which a shell would not let through unquoted.
+    plain = "".join(
+        f"{symbol}{amount:g}" if amount != 1 else symbol
+        for symbol, amount in primitive.composition.as_reduced_dict().items()
+    )
     return Candidate(
-        candidate_id=f"{formula}-{space_group_number}-{_fingerprint(primitive)}",
+        candidate_id=f"{plain}-{space_group_number}-{_fingerprint(primitive)}",
         formula=formula,
         space_group_number=space_group_number,
         n_sites=len(primitive),

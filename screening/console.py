@@ -452,7 +452,7 @@ def _result_table(result: dict[str, Any]) -> Table:
     table = Table(
         title=f"{result['objective']}, {result['engine']}", show_header=False, title_justify="left"
     )
-    hidden = {"_id", "candidate_id", "output_uuid", "recipe_hash", "schema_version"}
+    hidden = {"_id", "candidate_id", "output_uuid", "recipe_hash", "inputs_hash", "schema_version"}
     for key, value in result.items():
         if isinstance(value, int | float | str | bool) and value != "" and key not in hidden:
             table.add_row(key, _short(value))

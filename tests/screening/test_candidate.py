@@ -194,3 +194,18 @@ def test_short_bonds_of_light_elements_pass():
         Lattice.cubic(5.7), ["N", "N"], [[0.5, 0.5, 0.5 - 0.096], [0.5, 0.5, 0.5 + 0.096]]
     )
     assert candidate(nitrogen).n_sites == 2
+
+
+def test_ids_need_no_quotes_in_a_shell():
+    import shlex
+
+    layers = Structure.from_spacegroup(
+        "P-3m1",
+        Lattice.hexagonal(3.4, 6.2),
+        ["Ca", "O", "H"],
+        [[0, 0, 0], [1 / 3, 2 / 3, 0.24], [1 / 3, 2 / 3, 0.4]],
+    )
+    candidate = candidate_from_structure(layers, Origin(source="s", material_id="m"))
+    assert candidate.formula == "Ca(HO)2"
+    assert candidate.candidate_id.startswith("CaH2O2-164-")
+    assert shlex.quote(candidate.candidate_id) == candidate.candidate_id
