@@ -13,8 +13,11 @@ all of them against their voltage.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
+
+PARENT = Path(__file__).parent / "results" / "electrode_volume_change-chgnet-discharged.json"
 
 
 def evaluations_to_best(
@@ -96,23 +99,23 @@ def figure(rows: list[dict[str, Any]], path: Path) -> None:
     )
     for number, row in enumerate(line):
         axes.annotate(
-            row["material_id"].replace(" Li", "", 1).replace(" ", "\n"),
+            row["formula"],
             (row["average_voltage_v"], 100 * row["delta_volume_fraction"]),
-            xytext=(6, -4 if number % 2 else 6),
+            xytext=(-6, 2 + 8 * (number % 2)),
             textcoords="offset points",
+            ha="right",
             fontsize=7,
         )
-    parent = next((row for row in rows if row["formula"] == "LiFePO4"), None)
-    if parent is not None:
-        axes.axhline(100 * parent["delta_volume_fraction"], color="black", lw=0.8, ls="--")
-        axes.text(
-            0.01,
-            100 * parent["delta_volume_fraction"],
-            " LiFePO4",
-            transform=axes.get_yaxis_transform(),
-            va="bottom",
-            fontsize=8,
-        )
+    parent = json.loads(PARENT.read_text())["LiFePO4"]
+    axes.axhline(100 * parent["delta_volume_fraction"], color="black", lw=0.8, ls="--")
+    axes.text(
+        0.01,
+        100 * parent["delta_volume_fraction"],
+        " LiFePO4",
+        transform=axes.get_yaxis_transform(),
+        va="bottom",
+        fontsize=8,
+    )
     axes.set_xlabel("average voltage against lithium / V")
     axes.set_ylabel("volume change max(V)/min(V) − 1 / %")
     axes.set_ylim(bottom=0)
