@@ -15,7 +15,7 @@ COPY screening screening
 COPY workflows workflows
 # The lock constrains versions; what only development or the embedded server needs stays out.
 RUN uv pip install --system --no-cache --torch-backend=${TORCH} \
-    --constraint requirements.lock ".[sevennet]"
+    --constraint requirements.lock ".[sevennet,chgnet]"
 
 RUN useradd --create-home worker && mkdir /data && chown worker /data
 USER worker
