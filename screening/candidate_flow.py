@@ -109,6 +109,7 @@ INPUTS: dict[str, Callable[[Any], Any]] = {
     "working_ion": str,
     "remaining_fraction": float,
     "oxidation_states": dict,
+    "energy_above_hull_ev_per_atom": float,
 }
 """Inputs that sources may state, and what makes the Maker's argument of each."""
 

@@ -277,6 +277,8 @@ class InsertionDocument(Document):
     weakly_bonded_host: bool
     """Whether the charged crystal is less than a framework: its volume then hangs on dispersion,
     which PBE and potentials that learned from it lack."""
+    energy_above_hull_ev_per_atom: float | None = None
+    """Of the discharged crystal, as its source states it; null where it states none."""
     path: list[ElectrodeState]
     """Compositions, charged first."""
     metal_energy_ev_per_atom: float

@@ -47,6 +47,7 @@ class InsertionMaker(Maker):
         working_ion: str | None = None,
         remaining_fraction: float | None = None,
         oxidation_states: dict[str, float] | None = None,
+        energy_above_hull_ev_per_atom: float | None = None,
     ) -> str | None:
         """Return why `make` cannot take a crystal, or None."""
         wanted = self._wanted(working_ion)
@@ -88,7 +89,8 @@ class InsertionMaker(Maker):
         working_ion: str | None = None,
         remaining_fraction: float | None = None,
         oxidation_states: dict[str, float] | None = None,
-    ) -> dict[str, float]:
+        energy_above_hull_ev_per_atom: float | None = None,
+    ) -> dict[str, float | None]:
         """Return fields of the document that are known before anything is computed."""
         ion = electrode.working_ion_of(structure, self._wanted(working_ion))
         if ion is None:
@@ -102,7 +104,10 @@ class InsertionMaker(Maker):
         capacity = electrode.gravimetric_capacity_mah_per_g(
             discharged, leaving, electrode.ION_CHARGES[ion]
         )
-        return {"gravimetric_capacity_mah_per_g": capacity}
+        return {
+            "gravimetric_capacity_mah_per_g": capacity,
+            "energy_above_hull_ev_per_atom": energy_above_hull_ev_per_atom,
+        }
 
     def make(
         self,
@@ -111,6 +116,7 @@ class InsertionMaker(Maker):
         working_ion: str | None = None,
         remaining_fraction: float | None = None,
         oxidation_states: dict[str, float] | None = None,
+        energy_above_hull_ev_per_atom: float | None = None,
     ) -> Flow:
         """Return the flow; its output is an `InsertionDocument`.
 
@@ -126,6 +132,8 @@ class InsertionMaker(Maker):
             Of the working ions, left in the charged crystal; None takes the recipe's.
         oxidation_states
             By element, for the electrostatic energy of partly emptied crystals; None guesses them.
+        energy_above_hull_ev_per_atom
+            Of the discharged crystal, where the source knows it; only passed on.
 
         Raises
         ------
@@ -157,7 +165,11 @@ class InsertionMaker(Maker):
             maker = RelaxationMaker(self.engine, f"relax {name}", self.recipe.relaxation)
             jobs.append(maker.make(each))
         document = insertion_document(
-            [job.output for job in jobs[:-1]], jobs[-1].output, ion, charged is None
+            [job.output for job in jobs[:-1]],
+            jobs[-1].output,
+            ion,
+            same_cell=charged is None,
+            energy_above_hull_ev_per_atom=energy_above_hull_ev_per_atom,
         )
         return Flow(
             [*jobs, document],
@@ -212,6 +224,7 @@ def insertion_document(
     metal: RelaxationDocument,
     working_ion: str,
     same_cell: bool,
+    energy_above_hull_ev_per_atom: float | None = None,
 ) -> InsertionDocument:
     """Put relaxed crystals together: volumes, strains, voltages, capacities.
 
@@ -222,6 +235,8 @@ def insertion_document(
         of lowest energy is on the path.
     same_cell
         Whether the charged crystal was made from the discharged one.
+    energy_above_hull_ev_per_atom
+        As the source states it.
     """
     states = [
         electrode.state_of(each.structure, working_ion, each.energy_ev_per_atom)
@@ -292,6 +307,7 @@ def insertion_document(
         host_rms_displacement_fraction=framework.rms_displacement_fraction,
         host_dimensionality=dimensionality,
         weakly_bonded_host=dimensionality < 3,
+        energy_above_hull_ev_per_atom=energy_above_hull_ev_per_atom,
         path=[
             ElectrodeState(
                 formula=state.structure.reduced_formula,

@@ -28,8 +28,8 @@ def known_inputs(
     Parameters
     ----------
     entry : dict
-        ``born_charges_e`` and ``dielectric_tensor`` are taken together; one of `CHARGED`, and
-        ``working_ion``.
+        ``born_charges_e`` and ``dielectric_tensor`` are taken together; one of `CHARGED`,
+        ``working_ion``, and beside one of these ``energy_above_hull_ev_per_atom``.
     structure : Structure
         The crystal itself.
     place : str
@@ -63,4 +63,8 @@ def known_inputs(
         if not (isinstance(ion, str) and Element.is_valid_symbol(ion)):
             raise ValueError(f"working_ion {ion!r} is not the symbol of an element")
         found["working_ion"] = ion
+    hull = entry.get("energy_above_hull_ev_per_atom")
+    # Only flows of electrodes pass it on; elsewhere it is a property like others.
+    if found.keys() & {"charged", "working_ion"} and hull is not None:
+        found["energy_above_hull_ev_per_atom"] = float(hull)
     return found

@@ -12,6 +12,7 @@ from pymatgen.core import Lattice, Structure
 from screening.campaign import Campaign
 from screening.candidate_flow import candidate_workflow, refusal
 from screening.config import load_campaign_config
+from screening.constraints import Bound
 from screening.engine_catalog import engine_config
 from screening.filters import FilterConfig
 from screening.ingest import ingest
@@ -271,3 +272,20 @@ def test_facts_whose_names_hold_cif_are_kept(tmp_path, discharged):
     [record] = open_source(str(tmp_path / "a.json")).records()
     assert record.properties == {"specific_capacity": 3.5}
     assert record.inputs == {}
+
+
+def test_the_hull_of_the_source_is_passed_on_and_may_be_bounded(
+    pool_of, database, work, discharged, charged
+):
+    content = entry(discharged, charged, energy_above_hull_ev_per_atom=0.03)
+    config, engine, pool = pool_of("pair.json", content)
+    campaign = Campaign.create(database, "hull", config, engine, pool)
+    work(campaign)
+    [result] = database.results.find()
+    assert result["energy_above_hull_ev_per_atom"] == 0.03
+    [candidate] = pool.candidates.values()
+    bounded = config.model_copy(
+        update={"constraints": {"energy_above_hull_ev_per_atom": Bound(max=0.02)}}
+    )
+    said = refusal(candidate, bounded, engine)
+    assert said == "energy_above_hull_ev_per_atom is 0.03, above 0.02"
