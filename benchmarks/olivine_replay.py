@@ -1,13 +1,13 @@
 """Was the search of an olivine campaign better than chance?  And its figure.
 
-    screen submit --target benchmarks/olivine.yaml --name olivine --wait
-    screen submit --target benchmarks/olivine-random.yaml --name olivine-random --wait
-    python benchmarks/olivine_replay.py olivine olivine-random [--figure docs/olivine.svg]
+    cd search && screen submit --target …/benchmarks/olivine.yaml --name olivine --wait
+    cd chance && screen submit --target …/benchmarks/olivine-random.yaml --name olivine --wait
+    python benchmarks/olivine_replay.py search/olivine chance/olivine [--figure docs/olivine.svg]
 
-Run it in the folder of the campaigns' database.  What both have computed is taken for the whole
-pool, and searched again from many seeds by expected improvement and by random choice: after how
-many evaluations was the best feasible candidate found?  The figure shows the volume change of
-all of them against their voltage.
+Each in a folder, and so with a database, of its own: campaigns of one database learn from each
+other's results.  What both have computed is taken for the whole pool, and searched again from many
+seeds by expected improvement and by random choice: after how many evaluations was the best
+feasible candidate found?  The figure shows the volume change of all of them against their voltage.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def figure(rows: list[dict[str, Any]], path: Path) -> None:
 def main() -> None:
     """Collect, replay, print, draw."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("campaigns", nargs="+", help="the first one's constraints count")
+    parser.add_argument("campaigns", nargs="+", help="FOLDER/NAME")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--initial", type=int, default=5)
     parser.add_argument("--figure", type=Path)
@@ -139,25 +139,29 @@ def main() -> None:
     from screening.settings import Settings
     from screening.store.database import open_database
 
-    with open_database(Settings(), must_exist=True) as database:
-        campaigns = [Campaign.open(database, name) for name in arguments.campaigns]
-        features = campaigns[0].pool_features()
-        objective = campaigns[0].objective
-        rows = [
-            row
-            for row in as_records(ranking(campaigns[0]), objective.value_field, None, log=False)
-            if row["outcome"] in ("measured", "infeasible")
-        ]
-        order = {each.name: [pick["candidate_id"] for pick in each.picks()] for each in campaigns}
-    by_id = {row["candidate_id"]: row for row in rows}
-    print("| campaign | evaluations | feasible | best after 10, 20, 30, all |\n|---|---|---|---|")
+    by_id: dict[str, dict[str, Any]] = {}
+    order: dict[str, list[str]] = {}
+    for where in map(Path, arguments.campaigns):
+        settings = Settings(directory=where.parent / ".screen")
+        with open_database(settings, must_exist=True) as database:
+            campaign = Campaign.open(database, where.name)
+            features = campaign.pool_features()
+            objective = campaign.objective
+            for row in as_records(ranking(campaign), objective.value_field, None, log=False):
+                if row["outcome"] in ("measured", "infeasible"):
+                    by_id[row["candidate_id"]] = row
+            order[str(where)] = [pick["candidate_id"] for pick in campaign.picks()]
+    print("| campaign | evaluations | feasible | best after 5, 10, 14, 20, 30, all |")
+    print("|---|---|---|---|")
     for name, ids in order.items():
         values = [
             by_id[key][objective.value_field] if by_id[key]["outcome"] == "measured" else np.inf
             for key in ids
             if key in by_id
         ]
-        best = [f"{min(values[:n]):.4f}" for n in (10, 20, 30, len(values)) if n <= len(values)]
+        best = [
+            f"{min(values[:n]):.4f}" for n in (5, 10, 14, 20, 30, len(values)) if n <= len(values)
+        ]
         print(f"| {name} | {len(values)} | {np.isfinite(values).sum()} | {', '.join(best)} |")
     pool = {
         key: (
@@ -177,7 +181,7 @@ def main() -> None:
             f"{kind}: mean {np.mean(found):.1f} ± {error:.1f} (95 %), median {np.median(found):g}"
         )
     if arguments.figure is not None:
-        figure(rows, arguments.figure)
+        figure(list(by_id.values()), arguments.figure)
 
 
 if __name__ == "__main__":
