@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 
 from screening.candidate import Candidate
 from screening.config import CampaignConfig, validated
-from screening.constraints import violations
+from screening.constraints import is_known, violations
 from screening.engine_catalog import EngineConfig, parse_engine
 from screening.errors import ScreenError
 from screening.ingest import Pool, from_document, to_document
@@ -311,13 +310,13 @@ class Campaign:
 
     def _judged(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return a result as this campaign sees it: infeasible where it breaks a constraint."""
+        if result["outcome"] != "measured":
+            return result
         broken = violations(result, self.config.constraints)
         also = self.config.also
-        if also is not None:
-            second = result.get(also.field)
-            if second is None or not math.isfinite(second):
-                broken.append(f"{also.field} is not known")
-        if result["outcome"] != "measured" or not broken:
+        if also is not None and not is_known(result.get(also.field)):
+            broken.append(f"{also.field} is not known")
+        if not broken:
             return result
         return {**result, "outcome": "infeasible", "reason": "; ".join(broken)}
 

@@ -44,7 +44,7 @@ def candidate_workflow(
     from jobflow.managers.fireworks import flow_to_workflow
 
     maker = _maker(config.resolved_objective(), config, engine)
-    flow = maker.make(candidate.pymatgen_structure(), **_inputs(candidate, inputs_hash, maker))
+    flow = maker.make(candidate.pymatgen_structure(), **_inputs(candidate, inputs_hash, maker.make))
     flow.update_metadata(tags, dynamic=True)
     flow.update_config({"manager_config": {"_priority": priority}}, dynamic=True)
     # store=None: the worker's own settings name the store, so that no address or password is
@@ -67,21 +67,21 @@ def refusal(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) 
     constraint of the campaign.  The candidate is as its source has it, with that one origin.
     """
     maker = _maker(config.resolved_objective(), config, engine)
-    inputs = _inputs(candidate, candidate.origins[0].inputs_hash, maker)
+    inputs_hash = candidate.origins[0].inputs_hash
     structure = candidate.pymatgen_structure()
     reason: str | None = None
     if hasattr(maker, "refusal"):
-        reason = maker.refusal(structure, **inputs)
+        reason = maker.refusal(structure, **_inputs(candidate, inputs_hash, maker.refusal))
     if reason is None and config.constraints and hasattr(maker, "foreknown"):
-        known = maker.foreknown(structure, **inputs)
+        known = maker.foreknown(structure, **_inputs(candidate, inputs_hash, maker.foreknown))
         bounds = {field: each for field, each in config.constraints.items() if field in known}
         reason = next(iter(violations(known, bounds)), None)
     return reason
 
 
-def _inputs(candidate: Candidate, inputs_hash: str, maker: Any) -> dict[str, Any]:
-    """Return those of the inputs that this Maker takes, as it takes them."""
-    taken = inspect.signature(maker.make).parameters
+def _inputs(candidate: Candidate, inputs_hash: str, function: Callable[..., Any]) -> dict[str, Any]:
+    """Return those of the inputs that a function of the Maker takes, as it takes them."""
+    taken = inspect.signature(function).parameters
     return {
         name: INPUTS[name](value)
         for name, value in candidate.inputs(inputs_hash).items()

@@ -145,12 +145,11 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
         named.append(("also", config.also.field, True))
     for part, field, numeric in named:
         if field not in known:
-            close = difflib.get_close_matches(field, known, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
             raise ScreenError(
-                f"{what}: {part}: results of '{config.objective}' have no field '{field}'; {hint}"
+                f"{what}: {part}: results of '{config.objective}' have no field '{field}'; "
+                + _nearest(field, known)
             )
-        kinds = {each for each in get_args(known[field].annotation) or (known[field].annotation,)}
+        kinds = set(get_args(known[field].annotation) or (known[field].annotation,))
         allowed = {int, float} if numeric else {bool, str}
         if not kinds & allowed:
             raise ScreenError(
@@ -193,10 +192,7 @@ def _explain(
     else:
         subject = f"{what}: field '{'.'.join(path)}'" if path else what
     if first["type"] == "extra_forbidden":
-        known = _fields_beside(model, path)
-        close = difflib.get_close_matches(path[-1], known, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
-        return f"{subject} is unknown; {hint}"
+        return f"{subject} is unknown; {_nearest(path[-1], _fields_beside(model, path))}"
     if first["type"] == "missing":
         return f"{subject} is missing"
     message = first["msg"].removeprefix("Value error, ")
@@ -207,6 +203,12 @@ def _explain(
     value = first["input"]
     said = not path or (isinstance(value, str) and repr(value) in message)
     return f"{subject}{message}" + ("" if said else f", not {value!r}")
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """Return what an unknown name may have meant."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
 
 
 def _fields_beside(model: type[BaseModel], path: list[str]) -> list[str]:

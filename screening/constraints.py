@@ -37,7 +37,7 @@ class Bound(BaseModel):
 
     def violation(self, field: str, value: Any) -> str | None:
         """Return how a value breaks this bound, None where it does not."""
-        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        if not is_known(value):
             return f"{field} is not known"
         if self.equals is not None:
             return None if value == self.equals else f"{field} is {_said(value)}"
@@ -46,6 +46,11 @@ class Bound(BaseModel):
         if self.max is not None and value > self.max:
             return f"{field} is {value:.4g}, above {self.max:g}"
         return None
+
+
+def is_known(value: Any) -> bool:
+    """Return whether a field of a result holds something to judge by."""
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def violations(result: Mapping[str, Any], constraints: Mapping[str, Bound]) -> list[str]:

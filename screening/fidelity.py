@@ -62,14 +62,14 @@ def difference(campaign: Campaign, pool: Mapping[str, Any]) -> Difference | None
         for key, result in campaign.results().items()
         if key in pool and objective.is_usable(result)
     }
-    confirmed: set[str] = set()
-    for level in campaign.levels[1:]:
-        confirmed.update(campaign.results(level))
+    levels = sorted(campaign.levels[1:], key=lambda each: -each.engine.fidelity)
+    found = [campaign.results(level) for level in levels]
+    confirmed = set().union(*found)
     # One engine at a time: two better ones differ from each other too.
-    for level in sorted(campaign.levels[1:], key=lambda each: -each.engine.fidelity):
+    for results in found:
         better = {
             key: _on_model_scale(objective, result)
-            for key, result in campaign.results(level).items()
+            for key, result in results.items()
             if key in pool and objective.is_usable(result)
         }
         ids = sorted(cheap.keys() & better.keys())

@@ -199,16 +199,8 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
     inputs_hash = campaign.inputs_hash(candidate.candidate_id)
     if inputs_hash:
         result["inputs_hash"] = inputs_hash
-    result_id = "/".join(
-        part
-        for part in (
-            candidate.candidate_id,
-            campaign.objective.name,
-            level.recipe_hash,
-            inputs_hash,
-        )
-        if part
-    )
+    parts = (candidate.candidate_id, campaign.objective.name, level.recipe_hash, inputs_hash)
+    result_id = "/".join(filter(None, parts))
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
     _end(
         campaign,

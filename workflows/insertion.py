@@ -46,8 +46,6 @@ class InsertionMaker(Maker):
         charged: Structure | None = None,
         working_ion: str | None = None,
         remaining_fraction: float | None = None,
-        oxidation_states: dict[str, float] | None = None,
-        energy_above_hull_ev_per_atom: float | None = None,
     ) -> str | None:
         """Return why `make` cannot take a crystal, or None."""
         wanted = self._wanted(working_ion)
@@ -88,7 +86,6 @@ class InsertionMaker(Maker):
         charged: Structure | None = None,
         working_ion: str | None = None,
         remaining_fraction: float | None = None,
-        oxidation_states: dict[str, float] | None = None,
         energy_above_hull_ev_per_atom: float | None = None,
     ) -> dict[str, float | None]:
         """Return fields of the document that are known before anything is computed."""

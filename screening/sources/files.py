@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.record import (
@@ -124,10 +124,14 @@ def _parse_entry(key: str, value: Any) -> Structure:
     return _parse_cif(str(value)) if "cif" in key else _parse_dict(value)
 
 
+def _open_text(path: Path) -> IO[str]:
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    return opener(path, "rt", encoding="utf-8")
+
+
 def _read_json(path: Path, name: str) -> Iterator[SourceRecord]:
     """Read a list of the same objects, as web services return them."""
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as text:
+    with _open_text(path) as text:
         try:
             entries = json.load(text)
         except (ValueError, RecursionError) as error:
@@ -139,8 +143,7 @@ def _read_json(path: Path, name: str) -> Iterator[SourceRecord]:
 
 
 def _read_jsonl(path: Path, name: str) -> Iterator[SourceRecord]:
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
+    with _open_text(path) as lines:
         yield from jsonl_records(lines, name)
 
 
@@ -260,11 +263,7 @@ def _parse_dict(description: Any) -> Structure:
     from pymatgen.core.structure import Structure
 
     # Site properties go first: pymatgen decodes them, and may import what they name.
-    bare = {
-        key: description[key]
-        for key in ("@module", "@class", "lattice", "charge")
-        if key in description
-    }
+    bare = {key: description[key] for key in ("lattice", "charge") if key in description}
     sites = [
         {key: value for key, value in site.items() if key != "properties"}
         for site in description["sites"]

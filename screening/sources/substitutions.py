@@ -186,6 +186,7 @@ class Substitutions:
                 yield composition
         yield from self.config.compositions
 
+    @functools.cached_property
     def _states(self) -> dict[str, int]:
         """Oxidation states of everything that may occur."""
         states = dict(self.config.oxidation_states)
@@ -208,7 +209,7 @@ class Substitutions:
         sublattice = self.config.sublattices.get(host)
         if sublattice is not None and species in sublattice.species:
             return sublattice.species[species]
-        return self._states().get(species)
+        return self._states.get(species)
 
     def _charge(self, composition: Composition) -> float:
         """Return the charge of a cell."""
@@ -277,7 +278,7 @@ class Substitutions:
                 given += count * fraction * electrons.get(species, 0.0)
         if ions == 0:
             return f"it holds no {ion}"
-        charge = self._states().get(ion) or 0
+        charge = self._states.get(ion) or 0
         if charge <= 0:
             return f"the oxidation state of {ion} is not given as positive"
         leaving = int(min(given / charge, ions) + 1e-6)

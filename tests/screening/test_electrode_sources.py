@@ -100,12 +100,17 @@ def test_a_file_that_is_no_json_is_one_refusal(tmp_path):
 
 @pytest.fixture
 def pool_of(tmp_path, database):
-    def pooled(name, content):
+    def pooled(name, content, constraints=None):
         path = tmp_path / name
         path.write_text(json.dumps([content]))
         config = load_campaign_config(
             "cathode-volume-change",
-            {"sources": [str(path)], "engine": "emt", "constraints": {}, "budget": 1},
+            {
+                "sources": [str(path)],
+                "engine": "emt",
+                "constraints": constraints or {},
+                "budget": 1,
+            },
         )
         engine = engine_config("emt")
         pool = ingest(
@@ -135,24 +140,11 @@ def test_a_crystal_without_the_ion_is_refused_on_the_way_in(pool_of, charged):
     assert refused.reason == "it holds no Al that could leave"
 
 
-def test_a_capacity_too_low_is_refused_before_anything_is_computed(tmp_path, database, discharged):
-    path = tmp_path / "one.json"
-    path.write_text(json.dumps([{"cif": discharged.to(fmt="cif"), "working_ion": "Al"}]))
-
+def test_a_capacity_too_low_is_refused_before_anything_is_computed(pool_of, discharged):
     def refused(floor):
-        constraints = {"gravimetric_capacity_mah_per_g": {"min": floor}}
-        config = load_campaign_config(
-            "cathode-volume-change",
-            {"sources": [str(path)], "engine": "emt", "constraints": constraints},
-        )
-        engine = engine_config("emt")
-        pool = ingest(
-            [open_source(str(path))],
-            FilterConfig(),
-            engine,
-            database,
-            unfit=lambda candidate: refusal(candidate, config, engine),
-        )
+        content = {"cif": discharged.to(fmt="cif"), "working_ion": "Al"}
+        bounds = {"gravimetric_capacity_mah_per_g": {"min": floor}}
+        _, _, pool = pool_of("one.json", content, bounds)
         return [each.reason for each in pool.refused]
 
     # Three electrons of aluminium in AlCu3: 3 · 26801 mAh/mol over 217.6 g/mol.
