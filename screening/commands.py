@@ -274,9 +274,11 @@ def _estimate(pool: Pool, ids: list[str], config: CampaignConfig, engine: Engine
     computed = min(config.budget, len(ids))
     mean = sum(calls) / len(calls)
     candidates = console.counted(computed, "candidate")
+    varied = min(calls) < max(calls)
+    spread = f" ({min(calls)} to {max(calls)} in a sample of {len(calls)})" if varied else ""
     console.say(
-        f"estimated force calls: {mean:.0f} a candidate ({min(calls)} to {max(calls)} in a sample "
-        f"of {len(calls)}), {mean * computed:.0f} for {candidates}; nothing was submitted"
+        f"estimated force calls: {mean:.0f} a candidate{spread}, "
+        f"{mean * computed:.0f} for {candidates}; nothing was submitted"
     )
 
 

@@ -144,18 +144,23 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
     if config.also is not None:
         named.append(("also", config.also.field, True))
     for part, field, numeric in named:
+        allowed = {int, float} if numeric else {bool, str}
+        fitting = [name for name, each in known.items() if _kinds(each.annotation) & allowed]
         if field not in known:
             raise ScreenError(
                 f"{what}: {part}: results of '{config.objective}' have no field '{field}'; "
-                + _nearest(field, known)
+                + _nearest(field, fitting)
             )
-        kinds = set(get_args(known[field].annotation) or (known[field].annotation,))
-        allowed = {int, float} if numeric else {bool, str}
-        if not kinds & allowed:
+        if field not in fitting:
             raise ScreenError(
                 f"{what}: {part}: field '{field}' is no "
                 + ("number" if numeric else "true or false, and no text; give min or max")
             )
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the types that a field may have."""
+    return set(get_args(annotation) or (annotation,))
 
 
 def validated(
@@ -186,7 +191,8 @@ def _explain(
     # A misspelt field is also a missing one; the misspelling is what the user can see.
     complaints = error.errors(include_url=False)
     first = min(complaints, key=lambda each: each["type"] != "extra_forbidden")
-    path = [str(part) for part in first["loc"]]
+    # pydantic names the branch of a union and the key of a mapping as if they were fields.
+    path = [str(part) for part in first["loc"] if part not in ("bool", "str", "[key]")]
     if path and path[0] in options:
         subject = f"--{path[0].replace('_', '-')}"
     else:
@@ -201,13 +207,16 @@ def _explain(
     else:
         message = f": {message[:1].lower()}{message[1:]}"
     value = first["input"]
-    said = not path or (isinstance(value, str) and repr(value) in message)
+    said = (
+        not path or isinstance(value, dict) or (isinstance(value, str) and repr(value) in message)
+    )
     return f"{subject}{message}" + ("" if said else f", not {value!r}")
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
     """Return what an unknown name may have meant."""
-    close = difflib.get_close_matches(name, known, n=1)
+    close = [each for each in known if name in each.split("_")]
+    close += difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 
 class Bound(BaseModel):
@@ -25,6 +25,13 @@ class Bound(BaseModel):
     min: float | None = None
     max: float | None = None
     equals: bool | str | None = None
+
+    @field_validator("equals", mode="before")
+    @classmethod
+    def _no_number(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            raise ValueError("takes true, false or a text; for a number give min and max")
+        return value
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
     from screening.engine_catalog import EngineConfig
     from screening.filters import FilterConfig
     from screening.store.database import Database
+
+
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
+
+
+def _in_one(reasons: list[str]) -> str:
+    """Return reasons that differ in numbers alone as one, with the range of each number."""
+    columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
+    ranges = []
+    for column in columns:
+        low, high = min(column, key=float), max(column, key=float)
+        ranges.append(low if float(low) == float(high) else f"{low} to {high}")
+    found = iter(ranges)
+    return _NUMBER.sub(lambda match: next(found), reasons[0])
 
 
 @dataclass(frozen=True)
@@ -51,8 +66,15 @@ class Pool:
     inputs: dict[str, str] = field(default_factory=dict)
 
     def refusal_counts(self) -> Counter[str]:
-        """Return how often each reason was given, the engine's left out."""
-        return Counter(entry.reason for entry in self.refused if not entry.unsupported)
+        """Return how often each reason was given, the engine's left out.
+
+        Reasons that differ in numbers alone are one: "it has 41 to 96 atoms, …".
+        """
+        alike: dict[str, list[str]] = defaultdict(list)
+        for entry in self.refused:
+            if not entry.unsupported:
+                alike[_NUMBER.sub("#", entry.reason)].append(entry.reason)
+        return Counter({_in_one(reasons): len(reasons) for reasons in alike.values()})
 
 
 def ingest(

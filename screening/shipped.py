@@ -59,6 +59,8 @@ def read(kind: str, name_or_path: str) -> dict[str, Any]:
         raise ScreenError(
             f"{name_or_path}: is no valid YAML{line}; check its indentation"
         ) from None
+    if content is None:
+        raise ScreenError(f"{name_or_path}: is empty; expected a YAML mapping of fields to values")
     if not isinstance(content, dict):
         raise ScreenError(f"{name_or_path}: expected a YAML mapping of fields to values")
     return content

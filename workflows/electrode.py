@@ -24,6 +24,8 @@ ION_CHARGES = {
 }
 """Working ions, in the order they are looked for where none is named, and the electrons that each
 takes along."""
+ANIONS = frozenset(("H", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"))
+"""Elements that make no host among themselves: what MgO leaves behind is a gas."""
 FARADAY_MAH_PER_MOL = 26801.48
 """Faraday's constant, 96485.33 C/mol."""
 CM3_PER_MOL_IN_A3 = 0.602214076

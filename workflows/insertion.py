@@ -61,6 +61,9 @@ class InsertionMaker(Maker):
         host = electrode.host_composition(structure, ion)
         if not host:
             return f"nothing is left of it when the {ion} leaves"
+        if charged is None and {each.symbol for each in host.elements} <= electrode.ANIONS:
+            left = host.reduced_formula
+            return f"only {left} is left of it when the {ion} leaves: no host to insert into"
         if charged is None:
             try:
                 self._counts(structure, ion, self._left(remaining_fraction))

@@ -119,10 +119,13 @@ class ElectrodeRelaxationRecipe(RelaxationRecipe):
     force_tolerance_ev_per_a: float = Field(0.02, gt=0)
 
 
+WorkingIon = Literal["Li", "Na", "K", "Rb", "Mg", "Ca", "Zn", "Al", "Y"]
+
+
 class InsertionRecipe(Recipe):
     """An insertion electrode: which ion leaves, how far, and in how many steps."""
 
-    working_ion: str | None = None
+    working_ion: WorkingIon | None = None
     """Symbol of the ion that leaves; null takes what the source names, or else the first of Li, Na,
     K, Rb, Mg, Ca, Zn, Al, Y that the crystal holds."""
     remaining_fraction: float = Field(0.0, ge=0, lt=1)

@@ -44,14 +44,14 @@ class SublatticeConfig(BaseModel):
     Parameters
     ----------
     species
-        Oxidation state of each substituent.
+        Oxidation state of each substituent; a mean one, as 3.5, where the element has several.
     fractions
         How much of the sublattice a substituent may take; 0 (none) is always among them.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    species: dict[ElementSymbol, int] = Field(min_length=1)
+    species: dict[ElementSymbol, float] = Field(min_length=1)
     fractions: list[float] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -72,7 +72,7 @@ class SubstitutionConfig(BaseModel):
     supercell
         Multiples of the parent's cell: larger ones allow finer fractions.
     oxidation_states
-        Of the parent's elements.
+        Of the parent's elements, as in `SublatticeConfig.species`.
     sublattices
         By the element that the parent has there; every balanced combination of one substituent a
         sublattice is made.
@@ -95,7 +95,7 @@ class SubstitutionConfig(BaseModel):
 
     parent: str
     supercell: tuple[PositiveInt, PositiveInt, PositiveInt] = (1, 1, 1)
-    oxidation_states: dict[ElementSymbol, int]
+    oxidation_states: dict[ElementSymbol, float]
     sublattices: dict[ElementSymbol, SublatticeConfig] = Field(default_factory=dict)
     compositions: list[Composition] = Field(default_factory=list)
     redox_electrons: dict[ElementSymbol, NonNegativeFloat] | None = None
@@ -187,7 +187,7 @@ class Substitutions:
         yield from self.config.compositions
 
     @functools.cached_property
-    def _states(self) -> dict[str, int]:
+    def _states(self) -> dict[str, float]:
         """Oxidation states of everything that may occur."""
         states = dict(self.config.oxidation_states)
         for sublattice in self.config.sublattices.values():
@@ -205,7 +205,7 @@ class Substitutions:
                 charge[species] += count * fraction * (self._state(host, species) or 0)
         return {species: charge[species] / total[species] for species in sorted(total)}
 
-    def _state(self, host: str, species: str) -> int | None:
+    def _state(self, host: str, species: str) -> float | None:
         sublattice = self.config.sublattices.get(host)
         if sublattice is not None and species in sublattice.species:
             return sublattice.species[species]
@@ -240,8 +240,9 @@ class Substitutions:
 
     def records(self) -> Iterator[SourceRecord]:
         """Yield the crystals; a composition that cannot be made gives a record with the reason."""
+        yield from self._never_made()
         for composition in self.compositions():
-            name = _name(composition)
+            name = _name(composition) or self.parent.reduced_formula
             reason = self._whole(composition)
             charge = self._charge(composition)
             if reason is None and charge:
@@ -263,6 +264,30 @@ class Substitutions:
                     properties={"parent": self.config.parent},
                     inputs=inputs,
                 )
+
+    def _never_made(self) -> Iterator[SourceRecord]:
+        """Yield a record with the reason for each choice that no crystal comes of."""
+        made = {
+            (host, species, fraction)
+            for composition in self.compositions()
+            for host, mixture in composition.items()
+            for species, fraction in mixture.items()
+        }
+        for host, sublattice in self.config.sublattices.items():
+            for species, fraction in itertools.product(
+                sublattice.species, sorted(set(sublattice.fractions))
+            ):
+                if (host, species, fraction) in made:
+                    continue
+                rest = {host: 1 - fraction} if fraction < 1 else {}
+                choice: Composition = {host: {**rest, species: fraction}}
+                charge = self._charge(choice)
+                reason = self._whole(choice) or (
+                    f"no combination with it is balanced; alone its charges add up to "
+                    f"{charge:+g} a cell"
+                )
+                name = f"{species} for {fraction:g} of the {host}"
+                yield SourceRecord(name, None, reason, name)
 
     def _redox(self, composition: Composition, inputs: dict[str, Any]) -> str | None:
         """Work out how many working ions may leave; return why none may."""
@@ -391,9 +416,11 @@ def _distinct_orders(filling: list[str]) -> list[tuple[str, ...]]:
 
 
 def _name(composition: Composition) -> str:
-    """Return a name such as ``Fe0.75Zr0.25 P0.5Si0.5``."""
+    """Return a name such as ``Fe0.75Zr0.25 P0.5Si0.5``, empty for the parent itself."""
     parts = []
-    for species in composition.values():
+    for host, species in composition.items():
+        if species == {host: 1.0}:
+            continue
         parts.append(
             "".join(
                 f"{el}{fraction:g}" if fraction != 1 else el for el, fraction in species.items()

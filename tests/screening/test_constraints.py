@@ -123,7 +123,16 @@ def test_two_objectives_rank_a_front(new_campaign, work):
         ),
         (
             {"also": {"field": "voltage", "direction": "maximize"}},
-            "also: results of 'electrode-volume-change' have no field 'voltage'",
+            "also: results of 'electrode-volume-change' have no field 'voltage'; "
+            "did you mean 'average_voltage_v'?",
+        ),
+        (
+            {"constraints": {"topotactic": {"equals": 3}}},
+            "takes true, false or a text; for a number",
+        ),
+        (
+            {"constraints": {"average_voltage_v": {"min": 5, "max": 3}}},
+            "min 5 is above max 3",
         ),
         ({"constraints": {"topotactic": {}}}, "give min, max or both, or else equals"),
         ({"constraints": {"voltages": {"min": 3}}}, "field 'voltages' is no number"),

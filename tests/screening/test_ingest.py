@@ -79,6 +79,12 @@ def test_what_is_refused_keeps_its_place_and_reason(read, rocksalt, quartz):
     assert pool.refusal_counts() == {"it is truncated": 1}
 
 
+def test_reasons_that_differ_in_numbers_are_counted_as_one(read, rocksalt):
+    said = ["x_mah_per_g is 26.7, below 90", "x_mah_per_g is 88.9, below 90", "it has no Li2"]
+    pool = read(ListSource(*(SourceRecord(each, None, each, each) for each in said)))
+    assert pool.refusal_counts() == {"x_mah_per_g is 26.7 to 88.9, below 90": 2, "it has no Li2": 1}
+
+
 def test_filters_apply(read):
     source = ListSource(entry("a", AL), entry("b", CU), entry("c", AG))
     pool = read(source, filters=FilterConfig(exclude_elements=["Cu"]))

@@ -44,9 +44,9 @@ def test_only_balanced_combinations_are_made(write):
     # Zr4+ on Fe2+ is paid for by two Si4+ on P5+; Mg2+ by nothing.
     names = {record.material_id for record in records}
     assert names == {
-        "Fe P",
-        "Fe0.75Mg0.25 P",
-        "Fe0.5Mg0.5 P",
+        "LiFePO4",
+        "Fe0.75Mg0.25",
+        "Fe0.5Mg0.5",
         "Fe0.75Zr0.25 P0.5Si0.5",
         "Fe0.5Zr0.5 Si",
     }
@@ -55,6 +55,25 @@ def test_only_balanced_combinations_are_made(write):
         **{"Li": 4, "Fe": 3, "Zr": 1},
         **{"P": 2, "Si": 2, "O": 16},
     }
+
+
+def test_choices_that_no_crystal_comes_of_are_named(write):
+    iron = {"species": {"Mg": 2, "Zr": 4}, "fractions": [0.3, 0.5]}
+    refused = [r for r in open_source(write(sublattices={"Fe": iron})).records() if r.error]
+    assert {each.location: each.error.partition(";")[0] for each in refused} == {
+        "Mg for 0.3 of the Fe": "0.7 of the 4 Fe is no whole number of Fe",
+        "Zr for 0.3 of the Fe": "0.7 of the 4 Fe is no whole number of Fe",
+        "Zr for 0.5 of the Fe": "no combination with it is balanced",
+    }
+
+
+def test_mean_oxidation_states_are_taken(write):
+    # Half of the iron is oxidised where half of the lithium has left.
+    states = {"Li": 1, "Fe": 2.5, "P": 4.5, "O": -2}
+    iron = {"species": {"Mn": 2.5}, "fractions": [0.5]}
+    spec = write(oxidation_states=states, sublattices={"Fe": iron})
+    found = {each.material_id: each for each in open_source(spec).records()}
+    assert found["Fe0.5Mn0.5"].inputs["oxidation_states"]["Mn"] == 2.5
 
 
 def test_the_first_arrangement_has_the_lowest_energy_of_all(write):
@@ -127,12 +146,12 @@ def test_more_arrangements_than_allowed_are_drawn(write):
 def test_as_many_ions_leave_as_there_are_electrons(write):
     spec = write(redox_electrons={"Fe": 1}, working_ion="Li")
     found = {each.material_id: each for each in open_source(spec).records()}
-    assert found["Fe P"].inputs == {
+    assert found["LiFePO4"].inputs == {
         "working_ion": "Li",
         "remaining_fraction": 0.0,
         "oxidation_states": {"Li": 1, "Fe": 2, "P": 5, "O": -2},
     }
-    assert found["Fe0.75Mg0.25 P"].inputs["remaining_fraction"] == 0.25
+    assert found["Fe0.75Mg0.25"].inputs["remaining_fraction"] == 0.25
     bare = write(redox_electrons={"Mn": 1}, working_ion="Li")
     reasons = {each.error for each in open_source(bare).records()}
     assert reasons == {"none of its elements can give electrons for the Li to leave"}

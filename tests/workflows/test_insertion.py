@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
+from workflows import electrode
 from workflows.documents import InsertionDocument
 from workflows.engines import AseEngine
 from workflows.insertion import InsertionMaker
-from workflows.recipes import InsertionRecipe
+from workflows.recipes import InsertionRecipe, WorkingIon
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,7 @@ def test_steps_between_the_ends_have_voltages_of_their_own(
         (["Au", "Cu", "Cu", "Cu"], None, None, "it holds no working ion (Li, Na, K"),
         (["Au", "Cu", "Cu", "Cu"], None, "Na", "it holds no Na that could leave"),
         (["Al", "Al", "Al", "Al"], None, "Al", "nothing is left of it when the Al leaves"),
+        (["Al", "O", "O", "O"], None, "Al", "only O2 is left of it when the Al leaves"),
         (["Li", "Cu", "Cu", "Cu"], None, "Li", "engine 'emt' does not know Li"),
         (["Al", "Cu", "Cu", "Cu"], ["Au"], "Al", "its charged crystal has the host Au, not Cu"),
         (["Al", "Cu", "Cu", "Cu"], ["Al", "Cu"], "Al", "holds no less Al than the discharged one"),
@@ -153,6 +156,10 @@ def test_what_make_could_not_do_is_refused_before(emt, discharged, recipe, input
         inputs = {**inputs, "charged": discharged.copy().remove_species(["Al"])}
     maker = InsertionMaker(emt, recipe=InsertionRecipe(**recipe))
     assert reason in maker.refusal(discharged, **inputs)
+
+
+def test_recipes_name_the_working_ions_that_have_a_charge():
+    assert get_args(WorkingIon) == tuple(electrode.ION_CHARGES)
 
 
 def test_the_recipes_working_ion_wins(emt, discharged):
