@@ -336,14 +336,10 @@ class _Believer:
     """A surrogate that takes its own predictions for results."""
 
     def __init__(self, config: SurrogateConfig, pool: _Pool, seed: int) -> None:
-        self._config, self._seed = config, seed
         self._features = pool.evaluated[pool.feasible]
         self._std = pool.value_std
         self.values = pool.values
-        self._refit()
-
-    def _refit(self) -> None:
-        self._surrogate = build_surrogate(self._config, self._seed)
+        self._surrogate = build_surrogate(config, seed)
         self._surrogate.fit(self._features, self.values, self._std)
 
     def predict(self, features: Floats) -> tuple[Floats, Floats]:
@@ -358,7 +354,7 @@ class _Believer:
         self.values = np.concatenate([self.values, mean])
         if self._std is not None:
             self._std = np.concatenate([self._std, np.zeros(len(features))])
-        self._refit()
+        self._surrogate.update(self._features, self.values, self._std)
 
 
 def _space_filling(pool: _Pool, n: int, seed: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -37,9 +36,17 @@ class Surrogate(Protocol):
         """
         ...
 
+    def update(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+        """Learn from more candidates, keeping what is slow to learn as `fit` left it."""
+        ...
+
     def predict(self, features: Floats) -> tuple[Floats, Floats]:
         """Predict mean and standard deviation, both of shape (m,), for features (m, d)."""
         ...
+
+
+CHUNK = 4096
+"""Candidates predicted at once; bounds the memory."""
 
 
 class SurrogateConfig(BaseModel, extra="forbid"):
@@ -86,47 +93,115 @@ class FeatureScaling:
 
 
 class GaussianProcess:
-    """scikit-optimize's Gaussian process: one Matérn-5/2 length scale, fitted noise.
+    """scikit-optimize's Gaussian process: Matérn-5/2, a length scale a feature, fitted noise.
 
-    A single length scale, because tens of them cannot be learnt from tens of results.
+    Tens of length scales cannot be read off tens of results, so they have a prior and the maximum
+    is that of the posterior: log-normal around a common scale, which is itself uncertain.  With few
+    results all features count alike; with more, those that matter stand out.  Widths were chosen
+    on tables that are none of the product's own (see ``docs/how-to/choosing.md``).
     """
+
+    MEAN_LOG_LENGTH = 1.0
+    """Of the common scale; two random candidates are about √2 apart."""
+    COMMON_SPREAD, OWN_SPREAD = 0.5, 1.0
+    """Standard deviations of the logarithm of the common scale, and of each around it."""
+    MEAN_LOG_NOISE, NOISE_SPREAD = -4.0, 1.5
+    """Of the noise's variance, in units of that of the values."""
+    AMPLITUDE_SPREAD = 1.0
+    MOST_LEARNT_FROM = 200
+    """Results that length scales are learnt from, drawn at random from more; all count for the
+    prediction."""
 
     def __init__(self, config: SurrogateConfig, seed: int) -> None:
         self._seed = seed
         self._model: Any = None
+        self._theta: Floats | None = None
         self._shift, self._scale = 0.0, 1.0
 
     def fit(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
-        """Maximise the marginal likelihood over amplitude, length scale and noise floor."""
-        from sklearn.exceptions import ConvergenceWarning
+        """Find the most probable amplitude, length scales and noise, then condition on all."""
+        n_values = len(values)
+        few = np.arange(n_values)
+        if n_values > self.MOST_LEARNT_FROM:
+            drawn = np.random.default_rng(self._seed).permutation(n_values)
+            few = np.sort(drawn[: self.MOST_LEARNT_FROM])
+        self._rescale(values)
+        self._theta = None
+        self._condition(
+            features[few], values[few], None if value_std is None else value_std[few], learn=True
+        )
+        if len(few) < n_values:
+            self._condition(features, values, value_std, learn=False)
+
+    def update(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+        """Take in more values with the length scales learnt before."""
+        self._condition(features, values, value_std, learn=False)
+
+    def _rescale(self, values: Floats) -> None:
+        self._shift, spread = float(values.mean()), float(values.std())
+        self._scale = spread if spread > 1e-12 else 1.0
+
+    def _condition(
+        self, features: Floats, values: Floats, value_std: Floats | None, *, learn: bool
+    ) -> None:
         from skopt.learning import GaussianProcessRegressor
         from skopt.learning.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-        self._shift, spread = float(values.mean()), float(values.std())
-        self._scale = spread if spread > 1e-12 else 1.0
-        known_variance = _known_variance(values, value_std)
-        amplitude = ConstantKernel(1.0, (0.05, 20.0))
-        # Pairs of candidates are about √2 apart; shorter scales would only memorise the results.
-        matern = Matern(length_scale=1.0, length_scale_bounds=(0.1, 10.0), nu=2.5)
-        noise = WhiteKernel(1e-2, (1e-5, 0.3))
+        n_features = features.shape[1]
+        lengths = np.full(n_features, np.exp(self.MEAN_LOG_LENGTH))
+        kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(
+            lengths, (1e-2, 1e4), nu=2.5
+        ) + WhiteKernel(np.exp(self.MEAN_LOG_NOISE), (1e-6, 1.0))
+        if self._theta is not None:
+            kernel = kernel.clone_with_theta(self._theta)
         self._model = GaussianProcessRegressor(
-            kernel=amplitude * matern + noise,
-            alpha=1e-8 + known_variance / self._scale**2,
+            kernel=kernel,
+            alpha=1e-8 + _known_variance(values, value_std) / self._scale**2,
             noise="gaussian",
-            n_restarts_optimizer=1,
+            optimizer=self._most_probable if learn else None,
             random_state=self._seed,
         )
-        with warnings.catch_warnings():
-            # An optimum on a bound is a fair answer for a handful of points.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            self._model.fit(features, (values - self._shift) / self._scale)
+        self._model.fit(features, (values - self._shift) / self._scale)
+
+    def _most_probable(
+        self, minus_log_likelihood: Callable[..., Any], start: Floats, bounds: Floats
+    ) -> tuple[Floats, float]:
+        """Minimise minus the logarithm of likelihood times prior, as scikit-learn calls it."""
+        from scipy.optimize import minimize
+
+        mean = np.full(len(start), self.MEAN_LOG_LENGTH)
+        mean[0], mean[-1] = 0.0, self.MEAN_LOG_NOISE
+        n_lengths = len(start) - 2
+        own, common = self.OWN_SPREAD**-2, self.COMMON_SPREAD**2
+        # Inverse of own⁻¹ 1 + common 11ᵀ, by Sherman and Morrison.
+        shared = common * own**2 / (1 + n_lengths * common * own)
+
+        def objective(theta: Floats) -> tuple[float, Floats]:
+            value, gradient = minus_log_likelihood(theta, eval_gradient=True)
+            away = theta - mean
+            pull = own * away - shared * away[1:-1].sum()
+            pull[0] = away[0] / self.AMPLITUDE_SPREAD**2
+            pull[-1] = away[-1] / self.NOISE_SPREAD**2
+            return value + 0.5 * float(away @ pull), gradient + pull
+
+        found = minimize(
+            objective, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": 60}
+        )
+        self._theta = found.x
+        return found.x, float(found.fun)
 
     def predict(self, features: Floats) -> tuple[Floats, Floats]:
         """Posterior of the noise-free objective."""
-        with warnings.catch_warnings():
-            # A variance of -1e-17 at an evaluated point is set to zero, and said so.
-            warnings.filterwarnings("ignore", message="Predicted variances smaller than 0")
-            mean, std = self._model.predict(features, return_std=True)
+        # scikit-optimize's own prediction multiplies three matrices at once, element by element.
+        model = self._model
+        mean, variance = np.empty(len(features)), np.empty(len(features))
+        for first in range(0, len(features), CHUNK):
+            rows = slice(first, first + CHUNK)
+            covariance = model.kernel_(features[rows], model.X_train_)
+            mean[rows] = covariance @ model.alpha_
+            explained = ((covariance @ model.K_inv_) * covariance).sum(1)
+            variance[rows] = model.kernel_.diag(features[rows]) - explained
+        std = np.sqrt(np.maximum(variance, 0.0))
         return self._shift + self._scale * mean, self._scale * std
 
 
@@ -156,6 +231,10 @@ class RandomForest:
             random_state=self._seed,
         )
         self._model.fit(features, values, sample_weight=weights)
+
+    def update(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+        """Grow the trees again."""
+        self.fit(features, values, value_std)
 
     def predict(self, features: Floats) -> tuple[Floats, Floats]:
         """Mean and spread of the trees."""

@@ -21,7 +21,7 @@ def test_many_refusals_are_summed_up(capsys):
     pool = toy_pool(1)
     symbols = ["Br", "Cd", "Cl", "F", "I", "K", "Li", "Na", "O", "Rb", "S"]
     pool.refused = [Refused("", "", f"it contains {each}", (each,)) for each in symbols * 3]
-    pool.refused += [Refused("", "", f"reason {number}") for number in range(22)]
+    pool.refused += [Refused("", "", f"reason {letter}") for letter in "abcdefghijklmnopqrstuv"]
     pool.duplicates = 1
     console.pool(pool, "emt", kept=True)
     lines = capsys.readouterr().err.splitlines()

@@ -23,6 +23,13 @@ def test_known_numbers_of_rocksalt(rocksalt):
     assert np.exp(values["log_symmetry_operations"]) == pytest.approx(48)
     assert values["bond_electronegativity_difference"] == pytest.approx(3.16 - 0.93)
     assert values["row_mean"] == 3
+    assert values["p_electrons_mean"] == 2.5
+    assert values["valence_electrons_mean"] == 4
+    assert np.exp(values["log_bond_strength_mean"]) == pytest.approx(1 / 6)
+    assert np.exp(values["log_bond_stiffness"]) == pytest.approx(1 / 6 / 2.82**2)
+    assert np.exp(values["log_valence_density"]) == pytest.approx(8 / 5.64**3)
+    # ln(g/cm³ · Å³): 29.22 u are 48.5 of these.
+    assert np.exp(values["log_mean_atomic_mass"]) == pytest.approx(29.22 * 1.6605, rel=1e-3)
     assert values["group_max"] == 17
     assert np.exp(values["log_atomic_mass_max"]) == pytest.approx(35.453, rel=1e-3)
 
@@ -41,6 +48,9 @@ def test_only_what_counts_the_cell_depends_on_it(quartz):
     one, two = named(quartz), named(quartz * (2, 1, 1))
     assert two.pop("n_sites") == 2 * one.pop("n_sites")
     assert two.pop("log_symmetry_operations") < one.pop("log_symmetry_operations")
+    # Slack's n, which is the number of atoms in the primitive cell.
+    for name in ("log_slack_conductivity_estimate", "log_lindemann_slack_estimate"):
+        assert two.pop(name) == pytest.approx(one.pop(name) - 2 / 3 * np.log(2))
     assert two == pytest.approx(one, abs=1e-9)
 
 
