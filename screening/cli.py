@@ -136,6 +136,55 @@ def rank(
 
 
 @app.command()
+def replay(
+    pool: Annotated[str, typer.Option(help="Source of crystals whose values are known.")],
+    value_key: Annotated[str, typer.Option(help="Field that holds the value.")],
+    minimize: Annotated[
+        bool, typer.Option("--minimize/--maximize", help="Whether small or large is good.")
+    ] = True,
+    log: Annotated[bool, typer.Option("--log", help="Model the logarithm of the value.")] = False,
+    initial: Annotated[int, typer.Option(min=1, help="First picks, drawn at random.")] = 5,
+    batch_size: Annotated[int, typer.Option(min=1, help="Picks made at once.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Replays.")] = 20,
+    sampler: Annotated[
+        Optional[str], typer.Option(help="Kind of sampler. [default: expected-improvement]")
+    ] = None,
+    surrogate: Annotated[
+        Optional[str], typer.Option(help="Kind of model. [default: gaussian-process]")
+    ] = None,
+    top_fraction: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Part of the table that counts as good.")
+    ] = 0.01,
+    prior_key: Annotated[
+        Optional[str], typer.Option(help="Field with an estimate that is known beforehand.")
+    ] = None,
+    workers: WorkersOption = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Replay the optimiser on crystals with known values: how soon does it find the best?"""
+    from screening import commands
+
+    settings = {
+        "kind": sampler,
+        "initial": initial,
+        "surrogate": None if surrogate is None else {"kind": surrogate},
+    }
+    commands.replay(
+        pool,
+        value_key,
+        {key: value for key, value in settings.items() if value is not None},
+        maximize=not minimize,
+        log=log,
+        batch_size=batch_size,
+        seeds=seeds,
+        top_fraction=top_fraction,
+        prior_key=prior_key,
+        workers=workers,
+        as_json=format is Format.json,
+    )
+
+
+@app.command()
 def show(
     candidate: Annotated[str, typer.Argument(help="candidate_id, material_id or formula.")],
     format: FormatOption = Format.table,

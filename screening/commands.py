@@ -13,7 +13,7 @@ from screening.campaign import (
     check_name_is_free,
     new_name,
 )
-from screening.config import CampaignConfig, load_campaign_config
+from screening.config import CampaignConfig, load_campaign_config, validated
 from screening.errors import ScreenError
 from screening.settings import Settings
 from screening.store.database import Database, open_database
@@ -127,6 +127,54 @@ def rank(
             hint = f"; did you mean '{nearest}'?" if nearest else ""
             console.say(f"--where: no candidate and no result has a field '{field}'{hint}")
         console.ranking(campaign, rows[:top], len(rows), format)
+
+
+def replay(
+    pool: str,
+    value_key: str,
+    sampler: dict[str, Any],
+    *,
+    maximize: bool,
+    log: bool,
+    batch_size: int,
+    seeds: int,
+    top_fraction: float,
+    prior_key: str | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Replay a sampler on a table of crystals, and print what it took."""
+    from screening.replay import read_table, report
+    from screening.samplers import SamplerConfig
+    from screening.sources import open_source
+    from screening.workforce import usable_cores
+
+    config = validated(SamplerConfig, sampler, "--sampler, --surrogate")
+    workers = workers or usable_cores()
+    with console.counting("entries read") as on_entry:
+        table = read_table(
+            open_source(pool).records(),
+            value_key,
+            maximize=maximize,
+            log=log,
+            prior_key=prior_key,
+            workers=workers,
+            on_entry=on_entry,
+        )
+    with console.counting("replays") as on_run:
+        found = report(
+            table,
+            config,
+            seeds=seeds,
+            batch_size=batch_size,
+            top_fraction=top_fraction,
+            workers=workers,
+            on_run=on_run,
+        )
+    if as_json:
+        console.print_json(found)
+    else:
+        console.replay(found)
 
 
 def show(key: str, *, as_json: bool) -> None:

@@ -375,6 +375,35 @@ def _prediction(
 # ----------------------------------------------------------------------------------- candidate
 
 
+def replay(found: dict[str, Any]) -> None:
+    """Print what a sampler took, beside a greedy model and random choice."""
+    for reason, count in sorted(found["left_out"].items()):
+        say(f"left out {count} ×: {reason}")
+    crystals, best = counted(found["crystals"], "crystal"), found["best"]
+    prior = ", with a prior" if found["with_prior"] else ""
+    table = Table(
+        title=f"{crystals}, the best {best}; {counted(found['seeds'], 'replay')}{prior}",
+        caption="mean number of evaluations, with its 95 % interval over the replays",
+    )
+    table.add_column("sampler")
+    table.add_column("to the best", justify="right")
+    top = found["top_crystals"]
+    table.add_column(f"to one of the best {top}" if top > 1 else "to the best 1", justify="right")
+    for name, prefix in ((found["sampler"], ""), ("greedy", "greedy_"), ("random", "random_")):
+        cells = []
+        for goal in ("best", "top_fraction"):
+            mean = found[f"{prefix}mean_evaluations_to_{goal}"]
+            low, high = found[f"{prefix}interval_95_of_mean_evaluations_to_{goal}"]
+            # Of random choice the mean is known exactly.
+            cells.append(
+                f"{mean:.1f}" + ("" if prefix == "random_" else f" ({low:.1f}–{high:.1f})")
+            )
+        if name != found["sampler"] or not prefix:
+            table.add_row(name, *cells)
+    _stdout().print(table)
+    say(f"{found['times_fewer_than_random']:.1f} times fewer evaluations than random choice")
+
+
 def candidate(
     document: dict[str, Any],
     picks: list[dict[str, Any]],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
+from screening.acquisitions import ACQUISITIONS, Posterior
 from screening.surrogate import (
     FeatureScaling,
     SurrogateConfig,
@@ -44,6 +45,10 @@ class Observations:
         Unstable and failed candidates.
     pending_ids, pending_features : list of str and ndarray, shape (p, d)
         Queued or running.
+    prior : dict, optional
+        What is expected of candidates before anything is computed, by id and in the objective's
+        model space: a cheaper engine's value. Candidates without one take what the model makes of
+        the others'.
     """
 
     ids: list[str]
@@ -54,6 +59,7 @@ class Observations:
     infeasible_features: Floats | None = None
     pending_ids: list[str] = field(default_factory=list)
     pending_features: Floats | None = None
+    prior: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a value no model can learn from."""
@@ -68,7 +74,7 @@ class Choice:
     Attributes
     ----------
     reason : str
-        "space-filling", "expected-improvement", "greedy" or "random".
+        "space-filling", "prior", "random", or the acquisition function.
     predicted_mean, predicted_std : float or None
         In the objective's model space, as seen before the first pick of the batch.
     acquisition : float or None
@@ -102,13 +108,37 @@ class SamplerConfig(BaseModel, extra="forbid"):
         Picks that spread over the pool before a model is asked.
     xi : float
         Least improvement, in the objective's model space, worth an evaluation.
+    kappa : float
+        Standard deviations that the lower confidence bound lies below the mean.
+    cost_exponent : float
+        Scores of improvement are divided by the estimated force calls to this power: 0 ignores the
+        cost, 1 asks for improvement a force call.
     surrogate : SurrogateConfig
     """
 
-    kind: Literal["expected-improvement", "greedy", "random"] = "expected-improvement"
+    kind: Literal[
+        "expected-improvement",
+        "probability-of-improvement",
+        "lower-confidence-bound",
+        "thompson",
+        "greedy",
+        "random",
+    ] = "expected-improvement"
     initial: int = Field(default=5, ge=1)
     xi: float = Field(default=0.01, ge=0)
+    kappa: float = Field(default=1.96, ge=0)
+    cost_exponent: float = Field(default=0.0, ge=0, le=2)
     surrogate: SurrogateConfig = SurrogateConfig()
+
+    @model_validator(mode="after")
+    def _cost_divides_an_improvement(self) -> Self:
+        if self.cost_exponent and not self.kind.endswith("improvement"):
+            raise ValueError(f"cost_exponent needs a kind of improvement, not '{self.kind}'")
+        return self
+
+
+#: Estimated force calls of candidates, by id.
+Cost = Callable[[list[str]], "Floats"]
 
 
 class Sampler(Protocol):
@@ -121,6 +151,7 @@ class Sampler(Protocol):
         available_features: Floats,
         n: int,
         seed: int,
+        cost: Cost | None = None,
     ) -> list[Choice]:
         """Pick up to `n` distinct candidates, best first.
 
@@ -134,6 +165,8 @@ class Sampler(Protocol):
         n : int
         seed : int
             The same arguments give the same picks, in whatever order the ids come.
+        cost : callable, optional
+            Only asked for the best few, because it takes a while.
         """
         ...
 
@@ -151,6 +184,7 @@ class RandomSampler:
         available_features: Floats,
         n: int,
         seed: int,
+        cost: Cost | None = None,
     ) -> list[Choice]:
         """Draw without replacement."""
         pool = _Pool.of(observations, available_ids, available_features)
@@ -162,12 +196,13 @@ class ModelSampler:
     """Spread out first, then let a surrogate rank every available candidate.
 
     In a batch, and with candidates still running, each of these is taken to turn out exactly as
-    predicted (kriging believer), so that the next pick looks elsewhere.
+    predicted (kriging believer), so that the next pick looks elsewhere.  With a prior there is no
+    need to spread: the model starts from it, and learns where it is wrong.
     """
 
-    def __init__(self, config: SamplerConfig, acquisition: Acquisition) -> None:
+    def __init__(self, config: SamplerConfig) -> None:
         self._config = config
-        self._acquisition = acquisition
+        self._acquisition = ACQUISITIONS[config.kind]
 
     def propose(
         self,
@@ -176,46 +211,69 @@ class ModelSampler:
         available_features: Floats,
         n: int,
         seed: int,
+        cost: Cost | None = None,
     ) -> list[Choice]:
         """Pick `initial` candidates by distance and the others by the model.
 
         While fewer than two candidates have a value, there is nothing to model and the spreading
-        goes on.
+        goes on, or the prior decides.
         """
         pool = _Pool.of(observations, available_ids, available_features)
         n = min(n, len(pool.ids))
-        n_spread = min(n, max(0, self._config.initial - len(pool.seen)))
+        if pool.prior is not None and len(pool.values) < 2:
+            order = np.argsort(pool.prior.available, kind="stable")[:n]
+            return [
+                Choice(pool.ids[i], "prior", predicted_mean=float(pool.prior.available[i]), rank=k)
+                for k, i in enumerate(order, start=1)
+            ]
+        n_spread = 0 if pool.prior else min(n, max(0, self._config.initial - len(pool.seen)))
         if len(pool.values) < 2:
             n_spread = n
         spread = _space_filling(pool, n_spread, seed)
         choices = [Choice(pool.ids[i], "space-filling") for i in spread]
         if n_spread < n:
-            choices += self._by_model(pool, spread, n - n_spread, seed)
+            choices += self._by_model(pool, spread, n - n_spread, seed, cost)
         return choices
 
-    def _by_model(self, pool: _Pool, spread: list[int], n: int, seed: int) -> list[Choice]:
+    def _by_model(
+        self, pool: _Pool, spread: list[int], n: int, seed: int, cost: Cost | None
+    ) -> list[Choice]:
         """Pick `n` by acquisition, with the pending and the indices `spread` taken as believed."""
         model = _Believer(self._config.surrogate, pool, seed)
-        model.believe(np.vstack([pool.pending, pool.available[spread]]))
+        model.believe_pending()
+        model.believe(spread)
         feasible = probability_feasible(pool.evaluated, pool.feasible, pool.available)
+        generator = pool.generator(seed)
+        exponent = self._config.cost_exponent
 
         def score(candidates: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-            mean, std = model.predict(pool.available[candidates])
-            posterior = _Posterior(mean, std)
-            xi = self._config.xi
-            return mean, std, self._acquisition(posterior, feasible[candidates], model.values, xi)
+            mean, std = model.predict(candidates)
+            drawn = mean
+            if self._config.kind == "thompson":
+                # A function drawn on the whole pool would need its whole covariance.
+                few = np.argsort(mean - 3 * std, kind="stable")[:SHORTLIST]
+                drawn = mean + 10 * (1 + std)
+                drawn[few] = model.draw(candidates[few], generator)
+            posterior = Posterior(mean, std, feasible[candidates], drawn, model.values)
+            return mean, std, self._acquisition(posterior, self._config.xi, self._config.kappa)
 
         everyone = np.setdiff1d(np.arange(len(pool.ids)), spread)
         mean, std, acquisition = score(everyone)
+        price = np.ones(len(pool.ids))
+        if cost is not None and exponent:
+            price = _prices(cost, pool.ids, everyone[np.argsort(-acquisition, kind="stable")])
+            price **= exponent
+        acquisition = acquisition / price[everyone]
         # Ties, as when every improvement is nil, go to the lower prediction, then to the id.
         order = np.lexsort((everyone, mean, -acquisition))
-        first_scoring = {int(everyone[k]): (rank, int(k)) for rank, k in enumerate(order, start=1)}
         shortlist = everyone[order[: SHORTLIST + n]]
+        first_scoring = {int(everyone[k]): (rank, int(k)) for rank, k in enumerate(order, start=1)}
         picks = [int(shortlist[0])]
         while len(picks) < n:
-            model.believe(pool.available[picks[-1:]])
+            model.believe(picks[-1:])
             shortlist = shortlist[shortlist != picks[-1]]
             again, _, rescored = score(shortlist)
+            rescored = rescored / price[shortlist]
             picks.append(int(shortlist[np.lexsort((shortlist, again, -rescored))[0]]))
         return [
             Choice(
@@ -233,40 +291,18 @@ class ModelSampler:
         ]
 
 
-@dataclass(frozen=True)
-class _Posterior:
-    """A prediction made already, in the form scikit-optimize's acquisition functions ask for."""
-
-    mean: Floats
-    std: Floats
-
-    def predict(self, features: Floats, return_std: bool = True) -> tuple[Floats, Floats]:
-        return self.mean, self.std
-
-
-#: Scores (higher is better) from posterior, probability of a value, values so far, and xi.
-Acquisition = Callable[["_Posterior", "Floats", "Floats", float], "Floats"]
-
-
-def _expected_improvement(
-    posterior: _Posterior, feasible: Floats, values: Floats, xi: float
-) -> Floats:
-    from skopt.acquisition import gaussian_ei
-
-    unused = np.empty((len(posterior.mean), 1))
-    improvement: Floats = gaussian_ei(unused, posterior, y_opt=values.min(), xi=xi)
-    return feasible * improvement
-
-
-def _greedy(posterior: _Posterior, feasible: Floats, values: Floats, xi: float) -> Floats:
-    """Rank by expected value, an infeasible candidate counting as the worst value so far."""
-    expected: Floats = feasible * posterior.mean + (1 - feasible) * values.max()
-    return -expected
+def _prices(cost: Cost, ids: list[str], best_first: NDArray[np.intp]) -> Floats:
+    """Return force calls relative to the median, those of the best few; the rest count as dear."""
+    asked = best_first[:SHORTLIST]
+    calls = np.maximum(cost([ids[i] for i in asked]), 1.0)
+    relative = calls / np.median(calls)
+    price = np.full(len(ids), relative.max())
+    price[asked] = relative
+    return price
 
 
 SAMPLERS: dict[str, Callable[[SamplerConfig], Sampler]] = {
-    "expected-improvement": partial(ModelSampler, acquisition=_expected_improvement),
-    "greedy": partial(ModelSampler, acquisition=_greedy),
+    **dict.fromkeys(ACQUISITIONS, ModelSampler),
     "random": RandomSampler,
 }
 
@@ -274,6 +310,15 @@ SAMPLERS: dict[str, Callable[[SamplerConfig], Sampler]] = {
 def build_sampler(config: SamplerConfig) -> Sampler:
     """Make the sampler that a campaign asks for."""
     return SAMPLERS[config.kind](config)
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """What was expected of each candidate beforehand, in the orders of `_Pool`."""
+
+    observed: Floats
+    pending: Floats
+    available: Floats
 
 
 @dataclass(frozen=True)
@@ -290,6 +335,7 @@ class _Pool:
     values: Floats
     value_std: Floats | None
     pending: Floats
+    prior: _Prior | None
 
     @classmethod
     def of(cls, seen: Observations, ids: list[str], features: Floats) -> _Pool:
@@ -303,18 +349,36 @@ class _Pool:
             return filled.reshape(len(candidate_ids), columns)
 
         order = np.argsort(np.array(seen.ids, dtype=str))
-        observed = rows(seen.ids, seen.features)[order]
-        available = rows(ids, features)[[index[candidate_id] for candidate_id in free]]
-        infeasible = rows(seen.infeasible_ids, seen.infeasible_features)
-        pending = rows(seen.pending_ids, seen.pending_features)
-        scaled = FeatureScaling.of(np.vstack([observed, infeasible, pending, available]))
+        parts = [
+            rows(seen.ids, seen.features)[order],
+            rows(seen.infeasible_ids, seen.infeasible_features),
+            rows(seen.pending_ids, seen.pending_features),
+            rows(ids, features)[[index[candidate_id] for candidate_id in free]],
+        ]
+        names = [[seen.ids[i] for i in order], seen.infeasible_ids, seen.pending_ids, free]
+        scaled = FeatureScaling.of(np.vstack(parts))
+        parts = [scaled(each) for each in parts]
+        prior = None
+        if seen.prior:
+            guesses = _completed(seen.prior, list(itertools.chain(*names)), np.vstack(parts))
+            stops = np.cumsum([len(each) for each in names])[:-1]
+            expected = np.split(guesses, stops)
+            # Also a feature: the prior's error may grow with its value.
+            width = np.sqrt(parts[0].shape[1] + 1) * max(float(guesses.std()), 1e-9)
+            parts = [
+                np.column_stack([part, (guess - guesses.mean()) / width])
+                for part, guess in zip(parts, expected, strict=True)
+            ]
+            prior = _Prior(expected[0], expected[2], expected[3])
+        observed, infeasible, pending, available = parts
         return cls(
             ids=free,
-            available=scaled(available),
-            evaluated=scaled(np.vstack([observed, infeasible])),
+            available=available,
+            evaluated=np.vstack([observed, infeasible]),
             values=np.asarray(seen.values, dtype=float)[order],
             value_std=None if seen.value_std is None else np.asarray(seen.value_std)[order],
-            pending=scaled(pending),
+            pending=pending,
+            prior=prior,
         )
 
     @property
@@ -332,29 +396,70 @@ class _Pool:
         return np.random.default_rng([seed, len(self.seen)])
 
 
+def _completed(prior: Mapping[str, float], ids: list[str], features: Floats) -> Floats:
+    """Return the prior of every candidate; where there is none, what its neighbours' say."""
+    guesses = np.array([prior.get(candidate_id, np.nan) for candidate_id in ids], dtype=float)
+    missing = ~np.isfinite(guesses)
+    if missing.all():
+        return np.zeros(len(ids))
+    if missing.any():
+        model = build_surrogate(SurrogateConfig(), 0)
+        model.fit(features[~missing], guesses[~missing], None)
+        guesses[missing] = model.predict(features[missing])[0]
+    return guesses
+
+
 class _Believer:
-    """A surrogate that takes its own predictions for results."""
+    """A surrogate that takes its own predictions for results.
+
+    Where there is a prior, it learns by how much results differ from it.
+    """
 
     def __init__(self, config: SurrogateConfig, pool: _Pool, seed: int) -> None:
+        self._pool = pool
         self._features = pool.evaluated[pool.feasible]
         self._std = pool.value_std
         self.values = pool.values
+        nothing = np.zeros(len(pool.values))
+        self._expected = nothing if pool.prior is None else pool.prior.observed
         self._surrogate = build_surrogate(config, seed)
-        self._surrogate.fit(self._features, self.values, self._std)
+        self._surrogate.fit(self._features, self.values - self._expected, self._std)
 
-    def predict(self, features: Floats) -> tuple[Floats, Floats]:
-        return self._surrogate.predict(features)
+    def predict(self, candidates: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Predict available candidates, by their indices."""
+        mean, std = self._surrogate.predict(self._pool.available[candidates])
+        return mean + self._prior(candidates), std
 
-    def believe(self, features: Floats) -> None:
-        """Add predictions to the results, and learn from them."""
+    def draw(self, candidates: NDArray[np.intp], generator: np.random.Generator) -> Floats:
+        """Draw one function of those that fit, at available candidates."""
+        drawn = self._surrogate.draw(self._pool.available[candidates], generator)
+        return drawn + self._prior(candidates)
+
+    def _prior(self, candidates: NDArray[np.intp]) -> Floats:
+        prior = self._pool.prior
+        return np.zeros(len(candidates)) if prior is None else prior.available[candidates]
+
+    def believe(self, candidates: Sequence[int]) -> None:
+        """Take the predictions of available candidates for results."""
+        indices = np.array(candidates, dtype=np.intp)
+        self._believe(self._pool.available[indices], self._prior(indices))
+
+    def believe_pending(self) -> None:
+        """Take the predictions of what is queued or running for results."""
+        prior = self._pool.prior
+        expected = np.zeros(len(self._pool.pending)) if prior is None else prior.pending
+        self._believe(self._pool.pending, expected)
+
+    def _believe(self, features: Floats, expected: Floats) -> None:
         if not len(features):
             return
-        mean, _ = self.predict(features)
+        difference, _ = self._surrogate.predict(features)
         self._features = np.vstack([self._features, features])
-        self.values = np.concatenate([self.values, mean])
+        self.values = np.concatenate([self.values, expected + difference])
+        self._expected = np.concatenate([self._expected, expected])
         if self._std is not None:
             self._std = np.concatenate([self._std, np.zeros(len(features))])
-        self._surrogate.update(self._features, self.values, self._std)
+        self._surrogate.update(self._features, self.values - self._expected, self._std)
 
 
 def _space_filling(pool: _Pool, n: int, seed: int) -> list[int]:
@@ -363,6 +468,8 @@ def _space_filling(pool: _Pool, n: int, seed: int) -> list[int]:
     The chance grows with the squared distance (the seeding of k-means++): taking the very farthest
     would collect the oddities of the pool.
     """
+    if n == 0:
+        return []
     generator = pool.generator(seed)
     nearest = np.full(len(pool.ids), np.inf)
     for other in pool.seen:

@@ -168,3 +168,51 @@ def test_config_and_values_are_checked():
             SamplerConfig.model_validate(wrong)
     with pytest.raises(ValueError, match="not finite"):
         Observations(["a"], np.ones((1, 2)), np.array([np.nan]))
+
+
+def test_a_prior_decides_until_there_are_values():
+    prior = {key: float(-i) for i, key in enumerate(IDS)}
+    choices = propose(observations(prior=prior), 3)
+    assert [each.candidate_id for each in choices] == ["c39", "c38", "c37"]
+    assert {each.reason for each in choices} == {"prior"}
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_a_good_prior_finds_the_best_at_once(seed):
+    noise = np.random.default_rng(seed).normal(scale=0.05, size=40)
+    prior = {key: float(VALUES[i] + noise[i]) for i, key in enumerate(IDS)}
+    chosen = [each.candidate_id for each in propose(observations(n=4, prior=prior), 3, seed=seed)]
+    assert IDS[int(VALUES[4:].argmin()) + 4] in chosen
+
+
+@settings(max_examples=10, deadline=None)
+@given(known=st.sets(st.sampled_from(IDS)), n=st.integers(0, 8))
+def test_a_prior_may_be_there_for_some_only(known, n):
+    prior = {key: float(VALUES[IDS.index(key)]) for key in known}
+    chosen = propose(observations(n=n, prior=prior), 4)
+    assert len({each.candidate_id for each in chosen}) == 4
+    assert all(np.isfinite(each.predicted_mean or 0) for each in chosen)
+
+
+def test_a_prior_that_is_shifted_everywhere_is_corrected():
+    """What matters is by how much it is wrong, which four results tell."""
+    prior = {key: float(VALUES[i] + 7) for i, key in enumerate(IDS)}
+    [choice] = propose(observations(n=4, prior=prior), 1)
+    assert choice.predicted_mean == pytest.approx(VALUES[IDS.index(choice.candidate_id)], abs=0.2)
+
+
+def test_improvement_a_force_call_prefers_the_cheap():
+    def cost(ids):
+        return np.array([1.0 if key in cheap else 100.0 for key in ids])
+
+    seen = observations(n=10)
+    first = propose(seen, 1)[0].candidate_id
+    cheap = {key for key in IDS if key != first}
+    sampler = build_sampler(SamplerConfig(cost_exponent=1.0))
+    [choice] = sampler.propose(seen, IDS, FEATURES, 1, 0, cost)
+    assert choice.candidate_id != first
+    [same] = build_sampler(SamplerConfig()).propose(seen, IDS, FEATURES, 1, 0, cost)
+    assert same.candidate_id == first
+    with pytest.raises(ValidationError, match="needs a kind of improvement"):
+        SamplerConfig(kind="greedy", cost_exponent=1.0)

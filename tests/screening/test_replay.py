@@ -1,0 +1,140 @@
+"""Replays: what they count, and that they see no value before it is picked."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pymatgen.core import Lattice, Structure
+
+from screening.errors import ScreenError
+from screening.replay import (
+    LIMIT,
+    Summary,
+    Table,
+    expected_at_random,
+    read_table,
+    replay,
+    replays,
+)
+from screening.samplers import SAMPLERS, SamplerConfig
+from screening.sources import open_source
+
+RNG = np.random.default_rng(5)
+FEATURES = RNG.normal(size=(60, 4))
+TABLE = Table([f"c{i}" for i in range(60)], FEATURES, (FEATURES**2).sum(1))
+
+
+@pytest.fixture
+def salts(tmp_path):
+    """A table of rocksalts whose value is their lattice constant."""
+    path = tmp_path / "salts.jsonl.gz"
+    with gzip.open(path, "wt") as lines:
+        for number, (cation, anion, a) in enumerate(
+            [("Li", "F", 4.03), ("Na", "Cl", 5.64), ("K", "Br", 6.6), ("Mg", "O", 4.21)]
+        ):
+            crystal = Structure.from_spacegroup(
+                "Fm-3m", Lattice.cubic(a), [cation, anion], [[0, 0, 0], [0.5, 0.5, 0.5]]
+            )
+            entry = {"material_id": f"s-{number}", "structure": crystal.as_dict(), "a": a}
+            lines.write(json.dumps({**entry, "mixed": None if number else a}) + "\n")
+    return str(path)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(SAMPLERS)),
+    seed=st.integers(0, 100),
+    batch_size=st.integers(1, 7),
+    initial=st.integers(1, 60),
+)
+def test_every_replay_ends_with_the_best(kind, seed, batch_size, initial):
+    config = SamplerConfig(kind=kind, initial=initial)
+    run = replay(TABLE, config, seed=seed, batch_size=batch_size, top_fraction=0.1)
+    assert 1 <= run.to_top <= run.to_best <= 60
+    assert run == replay(TABLE, config, seed=seed, batch_size=batch_size, top_fraction=0.1)
+
+
+def test_the_first_picks_are_the_same_for_all_samplers():
+    best = int(TABLE.values.argmin())
+    lucky = next(
+        seed for seed in range(200) if best in np.random.default_rng([seed, 0]).permutation(60)[:5]
+    )
+    found = {replay(TABLE, SamplerConfig(kind=kind), seed=lucky).to_best for kind in SAMPLERS}
+    assert len(found) == 1
+    assert found.pop() <= 5
+
+
+def test_models_beat_chance_and_chance_is_as_expected():
+    options = {"seeds": 40, "batch_size": 1, "top_fraction": 0.1}
+    model = Summary.of([r.to_best for r in replays(TABLE, SamplerConfig(), **options)])
+    chance = replays(TABLE, SamplerConfig(kind="random"), **{**options, "seeds": 2000})
+    assert model.interval[1] < 30.5
+    assert expected_at_random(TABLE, TABLE.values.min()) == 30.5
+    assert np.mean([r.to_best for r in chance]) == pytest.approx(30.5, rel=0.05)
+    expected = expected_at_random(TABLE, TABLE.goal(0.1))
+    assert expected == 61 / 7
+    assert np.mean([r.to_top for r in chance]) == pytest.approx(expected, rel=0.05)
+
+
+def test_a_prior_needs_no_random_start():
+    table = Table(TABLE.labels, TABLE.features, TABLE.values, prior=TABLE.values)
+    assert replay(table, SamplerConfig(), seed=1).to_best == 1
+    blind = Table(TABLE.labels, TABLE.features, TABLE.values, prior=np.full(60, np.nan))
+    assert replay(blind, SamplerConfig(), seed=1).to_best <= 60
+
+
+def test_equal_values_are_all_the_best():
+    table = Table(TABLE.labels, TABLE.features, np.ones(60))
+    assert replay(table, SamplerConfig(), seed=0) == replay(table, SamplerConfig(), seed=7)
+    assert expected_at_random(table, 1.0) == 1
+
+
+def test_a_hopeless_model_goes_on_at_random(monkeypatch):
+    monkeypatch.setattr("screening.replay.LIMIT", 8)
+    assert LIMIT > 8
+    noise = Table(TABLE.labels, TABLE.features, RNG.permutation(60).astype(float))
+    assert (
+        max(
+            r.to_best
+            for r in replays(noise, SamplerConfig(), seeds=8, batch_size=1, top_fraction=0.1)
+        )
+        > 8
+    )
+
+
+def test_tables_are_read_with_what_is_left_out(salts):
+    def read(key, **more):
+        options = {"maximize": False, "log": False, **more}
+        return read_table(open_source(salts).records(), key, **options)
+
+    table = read("a", log=True)
+    assert table.best == "LiF (s-0)"
+    np.testing.assert_allclose(10 ** np.sort(table.values), [4.03, 4.21, 5.64, 6.6])
+    assert read("a", maximize=True).best == "KBr (s-2)"
+    assert np.isfinite(table.features).all()
+    with pytest.raises(ScreenError, match="no entry has a field 'b'; fields found: a, mixed"):
+        read("b")
+    with pytest.raises(ScreenError, match="at least two crystals with values, found 1; left out"):
+        read("mixed")
+    prior = read("a", prior_key="mixed").prior
+    assert np.isfinite(prior).sum() == 1
+
+
+def test_the_command_prints_what_programs_read(salts, screen):
+    words = ["replay", "--pool", salts, "--value-key", "a", "--seeds", "3", "--initial", "2"]
+    done = screen(*words, "--format", "json")
+    found = json.loads(done.out)
+    assert found["sampler"] == "expected-improvement"
+    assert found["seeds"] == 3
+    assert len(found["evaluations_to_best"]) == 3
+    assert found["mean_evaluations_to_best"] == np.mean(found["evaluations_to_best"])
+    assert found["random_mean_evaluations_to_best"] == 2.5
+    assert found["mean_evaluations_to_top_fraction"] >= 1
+    shown = screen(*words, "--maximize", "--sampler", "thompson").out
+    assert "thompson" in shown
+    assert "KBr (s-2)" in shown
