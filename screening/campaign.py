@@ -449,8 +449,11 @@ def _store_pool(database: Database, name: str, pool: Pool) -> None:
         {"campaigns": name},
         {"$pull": {"campaigns": name, "campaign_inputs": {"campaign": name}}},
     )
-    updates = []
+    updates: list[UpdateOne] = []
     for candidate in pool.candidates.values():
+        if len(updates) == 500:
+            database.candidates.bulk_write(updates, ordered=False)
+            updates = []
         document = to_document(candidate)
         stated = {}
         if inputs_hash := pool.inputs.get(candidate.candidate_id):

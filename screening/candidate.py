@@ -272,15 +272,16 @@ def _fingerprint(primitive: Structure) -> str:
     first, second, _, distances = primitive.get_neighbor_list(9.0 * unit)
     reduced = distances / unit
     damping = np.exp(-((reduced / 3.5) ** 2))
-    numbers = np.array([site.specie.Z for site in primitive])
-    heavier = np.maximum(numbers[first], numbers[second])
-    lighter = np.minimum(numbers[first], numbers[second])
-    elements = sorted(set(numbers.tolist()))
+    elements, kinds = np.unique([site.specie.Z for site in primitive], return_inverse=True)
+    n_kinds = len(elements)
+    pairs = np.maximum(kinds[first], kinds[second]) * n_kinds
+    pairs += np.minimum(kinds[first], kinds[second])
     parts = [f"n {len(primitive)}"]
     for wave_number in (3.0, 4.5):
         terms = damping * np.cos(wave_number * reduced) / len(primitive)
-        for i, z in enumerate(elements):
-            for other in elements[: i + 1]:
-                total = terms[(heavier == z) & (lighter == other)].sum()
+        totals = np.bincount(pairs, weights=terms, minlength=n_kinds**2)
+        for i, z in enumerate(elements.tolist()):
+            for j, other in enumerate(elements[: i + 1].tolist()):
+                total = totals[i * n_kinds + j]
                 parts.append(f"{z} {other} {wave_number} {round(total / 0.1)}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

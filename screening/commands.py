@@ -40,6 +40,7 @@ def submit(
     from screening.engine_catalog import engine_config, require_engine
     from screening.ingest import ingest
     from screening.sources import open_source
+    from screening.workforce import usable_cores
 
     config = load_campaign_config(target, overrides)
     engine = engine_config(config.engine)
@@ -63,6 +64,7 @@ def submit(
                 database,
                 on_entry=count,
                 unfit=lambda candidate: refusal(candidate, config, engine),
+                workers=usable_cores(),
             )
         console.pool(pool, engine.name, kept=not dry_run)
         if not pool.candidates:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from screening.candidate import Candidate, Origin, Refusal, candidate_from_structure, merge
+from screening.candidate import Candidate, merge
 from screening.candidate import same_crystal as is_same_crystal
 from screening.filters import refusal
-from screening.sources import Source, SourceRecord
+from screening.sources import Source
+from screening.sources.record import entries_of
 
 if TYPE_CHECKING:
     from screening.engine_catalog import EngineConfig
@@ -44,6 +47,33 @@ class Refused:
     """Elements that the engine cannot compute, where these are the reason."""
 
 
+class PackedCandidates(MutableMapping[str, Candidate]):
+    """Candidates by id, compressed: tens of thousands of them fit into 100 MB."""
+
+    def __init__(self) -> None:
+        self._packed: dict[str, bytes] = {}
+
+    def __getitem__(self, key: str) -> Candidate:
+        """Return a copy."""
+        return Candidate.model_validate_json(zlib.decompress(self._packed[key]))
+
+    def __setitem__(self, key: str, candidate: Candidate) -> None:
+        """Keep a copy."""
+        self._packed[key] = zlib.compress(candidate.model_dump_json().encode(), 1)
+
+    def __delitem__(self, key: str) -> None:
+        """Forget it."""
+        del self._packed[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over ids, as they came."""
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._packed)
+
+
 @dataclass
 class Pool:
     """What ingesting found.
@@ -60,7 +90,7 @@ class Pool:
         By ``candidate_id``, the fingerprint of the inputs of flows that the sources state.
     """
 
-    candidates: dict[str, Candidate] = field(default_factory=dict)
+    candidates: MutableMapping[str, Candidate] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
     inputs: dict[str, str] = field(default_factory=dict)
@@ -77,6 +107,33 @@ class Pool:
         return Counter({_in_one(reasons): len(reasons) for reasons in alike.values()})
 
 
+@dataclass(frozen=True)
+class _Worthless:
+    """Filters and the engine's elements: what stays out whatever its features.
+
+    A class, because processes that read entries are sent it.
+    """
+
+    filters: FilterConfig
+    engine_name: str
+    supported: frozenset[str] | None
+
+    def __call__(self, candidate: Candidate) -> str | None:
+        """Return the reason, as half a sentence."""
+        unknown = self.unsupported(candidate)
+        return refusal(candidate, self.filters) or (
+            f"it contains {', '.join(unknown)}, which engine '{self.engine_name}' does not support"
+            if unknown
+            else None
+        )
+
+    def unsupported(self, candidate: Candidate) -> tuple[str, ...]:
+        """Return the elements that the engine cannot compute."""
+        if self.supported is None:
+            return ()
+        return tuple(sorted(set(candidate.elements) - self.supported))
+
+
 def ingest(
     sources: Iterable[Source],
     filters: FilterConfig,
@@ -84,8 +141,9 @@ def ingest(
     database: Database,
     on_entry: Callable[[], None] = lambda: None,
     unfit: Callable[[Candidate], str | None] = lambda candidate: None,
+    workers: int = 1,
 ) -> Pool:
-    """Read every source to its end; writes nothing.
+    """Read every source to its end; writes nothing but readings, which are a cache.
 
     Parameters
     ----------
@@ -95,53 +153,48 @@ def ingest(
         Asked for crystals of the same formula, which an entry may be one of.
     on_entry
         Called after each entry, for a progress display.
+    workers
+        Processes that read entries.
     """
-    pool = Pool()
-    groups: dict[tuple[str, int], list[Candidate]] = {}
+    from screening.readings import readings
+
+    pool = Pool(candidates=PackedCandidates())
+    groups: dict[tuple[str, int], _Group] = {}
     supported = engine.supported_elements()
+    worthless = _Worthless(
+        filters, engine.name, None if supported is None else frozenset(supported)
+    )
     for source in sources:
-        for record in source.records():
+        for reading in readings(entries_of(source), source.spec, database, worthless, workers):
             on_entry()
-            unknown: list[str] = []
-            try:
-                candidate = _candidate(record, source.spec)
-                reason = refusal(candidate, filters)
-                if reason is None and supported is not None:
-                    unknown = sorted(set(candidate.elements) - supported)
-                if unknown:
-                    reason = (
-                        f"it contains {', '.join(unknown)}, which engine '{engine.name}' does not "
-                        "support"
-                    )
+            candidate, reason = reading.candidate, reading.error
+            unsupported: tuple[str, ...] = ()
+            if candidate is not None:
+                reason = worthless(candidate)
+                if reason is not None and refusal(candidate, filters) is None:
+                    unsupported = worthless.unsupported(candidate)
                 reason = reason or unfit(candidate)
-                if reason is not None:
-                    raise Refusal(reason)
-            except Refusal as refused:
-                pool.refused.append(
-                    Refused(record.location, record.material_id, str(refused), tuple(unknown))
-                )
-                continue
-            key = (candidate.formula, candidate.space_group_number)
-            if key not in groups:
-                groups[key] = _stored(database, *key)
-            if not _take(candidate, groups[key], pool):
+            if candidate is not None and reason is None:
+                key = (candidate.formula, candidate.space_group_number)
+                if key not in groups:
+                    groups[key] = _Group(_stored(database, *key))
+                if _take(candidate, groups[key], pool):
+                    continue
                 reason = (
                     "another entry has the same crystal and other inputs, as its charged crystal"
                 )
-                pool.refused.append(Refused(record.location, record.material_id, reason))
+            pool.refused.append(
+                Refused(reading.location, reading.material_id, str(reason), unsupported)
+            )
     return pool
 
 
-def _candidate(record: SourceRecord, spec: str) -> Candidate:
-    if record.structure is None:
-        raise Refusal(record.error or "it holds no structure")
-    origin = Origin(
-        source=spec,
-        material_id=record.material_id,
-        properties=record.properties,
-        inputs=record.inputs,
-    )
-    return candidate_from_structure(record.structure, origin)
+@dataclass
+class _Group:
+    """Crystals of one formula and space group: those of the database, and ids of the pool's."""
+
+    stored: list[Candidate]
+    taken: list[str] = field(default_factory=list)
 
 
 def _stored(database: Database, formula: str, space_group_number: int) -> list[Candidate]:
@@ -149,30 +202,31 @@ def _stored(database: Database, formula: str, space_group_number: int) -> list[C
     return [from_document(document) for document in database.candidates.find(query)]
 
 
-def _take(candidate: Candidate, group: list[Candidate], pool: Pool) -> bool:
+def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
     """Put a candidate into the pool; return False where its inputs contradict those taken."""
-    from screening.features import FEATURES_VERSION, features
-
-    known = next((each for each in group if is_same_crystal(each, candidate)), None)
+    others = itertools.chain((pool.candidates[key] for key in group.taken), group.stored)
+    known = next((each for each in others if is_same_crystal(each, candidate)), None)
     key = candidate.candidate_id if known is None else known.candidate_id
     stated = candidate.origins[0].inputs_hash
     if stated and pool.inputs.setdefault(key, stated) != stated:
         return False
-    if known is None:
-        merged = candidate
-    else:
+    merged = candidate
+    if known is not None:
         merged = merge(known, candidate)
-        pool.duplicates += known.candidate_id in pool.candidates
-        group.remove(known)
-    if merged.features is None or merged.features_version != FEATURES_VERSION:
-        merged = merged.model_copy(
-            update={
-                "features": features(merged.pymatgen_structure()),
-                "features_version": FEATURES_VERSION,
+        if key in pool.candidates:
+            pool.duplicates += 1
+        else:
+            group.stored.remove(known)
+        if merged.features_version != candidate.features_version:
+            # Of an older version, or none: what the model sees has changed since.
+            update = {
+                "features": candidate.features,
+                "features_version": candidate.features_version,
             }
-        )
-    group.append(merged)
-    pool.candidates[merged.candidate_id] = merged
+            merged = merged.model_copy(update=update)
+    if key not in pool.candidates:
+        group.taken.append(key)
+    pool.candidates[key] = merged
     return True
 
 

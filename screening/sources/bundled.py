@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
-from screening.sources.files import jsonl_records
-from screening.sources.record import Source, SourceError, SourceRecord
+from screening.sources.files import jsonl_entries
+from screening.sources.record import Source, SourceError, SourceRecord, Unread
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,14 @@ class Bundled:
 
     def records(self) -> Iterator[SourceRecord]:
         """Stream the entries."""
+        for entry in self.entries():
+            yield entry()
+
+    def entries(self) -> Iterator[Unread]:
+        """Stream the entries, unread."""
         resource = files("configs") / "data" / f"{self.spec}.jsonl.gz"
         with resource.open("rb") as packed, gzip.open(packed) as raw:
-            yield from jsonl_records(io.TextIOWrapper(raw, encoding="utf-8"), self.spec)
+            yield from jsonl_entries(io.TextIOWrapper(raw, encoding="utf-8"), self.spec)
 
 
 def bundled(name: str) -> Callable[[str], Source]:

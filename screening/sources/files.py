@@ -19,6 +19,7 @@ from screening.sources.record import (
     Scalar,
     SourceError,
     SourceRecord,
+    Unread,
     first_line,
     scalar_properties,
 )
@@ -68,6 +69,11 @@ class FileSource:
         An entry is named after its file, relative to the folder, and its place in a file that may
         hold several; a JSON line names itself with ``material_id``.
         """
+        for entry in self.entries():
+            yield entry() if isinstance(entry, Unread) else entry
+
+    def entries(self) -> Iterator[SourceRecord | Unread]:
+        """Stream the entries, unread where a file holds many."""
         for path, read in self._files:
             name = path.relative_to(self._root).as_posix()
             try:
@@ -76,22 +82,23 @@ class FileSource:
                 yield SourceRecord(name, None, f"it cannot be read ({first_line(error)})", name)
 
 
-def jsonl_records(lines: Iterable[str], location: str) -> Iterator[SourceRecord]:
-    """One record a line: ``material_id`` and either ``cif`` or ``structure`` (pymatgen dictionary).
+def jsonl_entries(lines: Iterable[str], location: str) -> Iterator[Unread]:
+    """One entry a line: ``material_id`` and either ``cif`` or ``structure`` (pymatgen dictionary).
 
     What `screening.sources.inputs.known_inputs` knows becomes inputs of the flow; other scalar keys
     become properties.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            place = f"{location}:{number}"
-            try:
-                entry = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                reason = f"the line is not JSON ({first_line(error)})"
-                yield SourceRecord(place, None, reason, place)
-                continue
-            yield _json_record(entry, "the line", place)
+            yield Unread(_json_line, line, f"{location}:{number}")
+
+
+def _json_line(line: str, place: str) -> SourceRecord:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return SourceRecord(place, None, f"the line is not JSON ({first_line(error)})", place)
+    return _json_record(entry, "the line", place)
 
 
 def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
@@ -142,9 +149,9 @@ def _read_json(path: Path, name: str) -> Iterator[SourceRecord]:
         yield _json_record(entry, "the entry", f"{name}#{number}")
 
 
-def _read_jsonl(path: Path, name: str) -> Iterator[SourceRecord]:
+def _read_jsonl(path: Path, name: str) -> Iterator[Unread]:
     with _open_text(path) as lines:
-        yield from jsonl_records(lines, name)
+        yield from jsonl_entries(lines, name)
 
 
 def _read_cif(path: Path, name: str) -> Iterator[SourceRecord]:
@@ -279,7 +286,7 @@ def _parse_atoms(atoms: Atoms) -> Structure:
     return AseAtomsAdaptor.get_structure(atoms)
 
 
-Reader = Callable[[Path, str], Iterator[SourceRecord]]
+Reader = Callable[[Path, str], Iterator[SourceRecord] | Iterator[Unread]]
 
 _READERS: dict[str, Reader] = {
     ".cif": _read_cif,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,8 +51,41 @@ class SourceRecord:
     inputs: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Unread:
+    """An entry that is not parsed yet, which another process can do.
+
+    Attributes
+    ----------
+    read : callable
+        A function of a module; `content` and `location` make the record.
+    content : str
+        The entry as its source has it.
+    location : str
+        File and place in it.
+    """
+
+    read: Callable[[str, str], SourceRecord]
+    content: str
+    location: str
+
+    def __call__(self) -> SourceRecord:
+        """Parse the entry."""
+        return self.read(self.content, self.location)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this entry from all others, and from itself once its text is another."""
+        said = (self.read.__module__, self.read.__qualname__, self.location, self.content)
+        return hashlib.sha256("\0".join(said).encode("utf-8", "replace")).hexdigest()
+
+
 class Source(Protocol):
-    """A place that crystals come from."""
+    """A place that crystals come from.
+
+    A source whose entries take long to parse may have ``entries()`` too, which streams the same
+    entries as `Unread`: they are then parsed in parallel, and once.
+    """
 
     @property
     def spec(self) -> str:
@@ -61,6 +95,13 @@ class Source(Protocol):
     def records(self) -> Iterator[SourceRecord]:
         """Stream the entries; one that cannot be read gives a record with an error."""
         ...
+
+
+def entries_of(source: Source) -> Iterator[SourceRecord | Unread]:
+    """Stream the entries of a source, unread where it can give them so."""
+    unread: Callable[[], Iterator[SourceRecord | Unread]] | None
+    unread = getattr(source, "entries", None)
+    return source.records() if unread is None else unread()
 
 
 def scalar_properties(entry: Mapping[str, Any]) -> dict[str, Scalar]:

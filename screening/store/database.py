@@ -97,6 +97,11 @@ class Database:
         """The surrogate's last answers, one document a campaign; a cache."""
         return self._client[self.name]["predictions"]
 
+    @property
+    def readings(self) -> Collection[dict[str, Any]]:
+        """What came of entries of sources, by the fingerprint of their text; a cache."""
+        return self._client[self.name]["readings"]
+
     def check(self) -> None:
         """Raise `ScreenError` unless the server answers and lets us in."""
         from pymongo.errors import OperationFailure, PyMongoError

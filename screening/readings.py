@@ -1,0 +1,231 @@
+"""From an entry of a source to a crystal with features, once for each entry, by all cores.
+
+Parsing, standardising and describing a crystal takes some 50 ms.  What came of an entry is kept in
+``readings`` under a fingerprint of the entry's text, so that an interrupted ingest goes on where it
+was, and the next campaign on the same library has it at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from screening.candidate import Candidate, Origin, Refusal, candidate_from_structure
+from screening.features import FEATURES_VERSION, features
+from screening.sources import SourceRecord
+from screening.sources.record import Unread
+
+if TYPE_CHECKING:
+    from screening.store.database import Database
+
+READINGS_VERSION = 1
+"""Raise it whenever parsing or standardising changes: entries are then read again."""
+CHUNK = 40
+"""Entries that one process reads at a time."""
+ALONE = 3 * CHUNK
+"""With no more new entries than this, starting processes takes longer than reading."""
+UNAUTHORIZED = 13
+"""MongoDB's error code for a user who may only read."""
+
+Worthless = Callable[[Candidate], str | None]
+"""Says why a crystal stays out whatever its features; None lets it in."""
+
+
+class Reading(BaseModel):
+    """What came of an entry: a candidate with one origin, or the reason why not.
+
+    Attributes
+    ----------
+    location, material_id : str
+    candidate : Candidate, optional
+        Without features where it was refused before they were computed.
+    error : str, optional
+    """
+
+    location: str
+    material_id: str
+    candidate: Candidate | None = None
+    error: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether features are there, or not needed."""
+        return self.candidate is None or self.candidate.features_version == FEATURES_VERSION
+
+    def described(self) -> Reading:
+        """Return it with features."""
+        if self.is_complete or self.candidate is None:
+            return self
+        update = {
+            "features": features(self.candidate.pymatgen_structure()),
+            "features_version": FEATURES_VERSION,
+        }
+        return self.model_copy(update={"candidate": self.candidate.model_copy(update=update)})
+
+
+def readings(
+    entries: Iterable[SourceRecord | Unread],
+    spec: str,
+    database: Database,
+    worthless: Worthless,
+    workers: int,
+) -> Iterator[Reading]:
+    """Read the entries of a source, in their order.
+
+    Parameters
+    ----------
+    spec
+        Name of the source, for the origin.
+    worthless
+        Asked before features are computed; picklable.
+    workers
+        Processes.
+    """
+    with ExitStack() as stack:
+        executor: ProcessPoolExecutor | None = None
+        waiting: deque[tuple[list[SourceRecord | Unread], dict[str, Reading], Any]] = deque()
+        n_new = 0
+        for chunk in _chunks(entries):
+            known = _kept(database, chunk, worthless)
+            new = [each for each in chunk if _key(each) not in known]
+            n_new += len(new)
+            future: Any = new
+            if workers > 1 and n_new > ALONE and new:
+                executor = executor or stack.enter_context(_processes(workers))
+                future = executor.submit(_read_all, new, spec, worthless)
+            waiting.append((chunk, known, future))
+            # Enough ahead for all processes; what is further ahead would only take memory.
+            while len(waiting) > 3 * workers:
+                yield from _finished(*waiting.popleft(), spec, worthless, database)
+        while waiting:
+            yield from _finished(*waiting.popleft(), spec, worthless, database)
+
+
+def _chunks(entries: Iterable[SourceRecord | Unread]) -> Iterator[list[SourceRecord | Unread]]:
+    entries = iter(entries)
+    while chunk := list(itertools.islice(entries, CHUNK)):
+        yield chunk
+
+
+def _processes(workers: int) -> ProcessPoolExecutor:
+    # Forked ones would share the connection to the database.
+    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_alone)
+
+
+def _alone() -> None:
+    """Keep linear algebra to one thread; several processes share the cores already."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+
+
+def _read_all(
+    entries: list[SourceRecord | Unread], spec: str, worthless: Worthless
+) -> list[Reading]:
+    return [_read(each, spec, worthless) for each in entries]
+
+
+def _read(entry: SourceRecord | Unread, spec: str, worthless: Worthless) -> Reading:
+    record = entry() if isinstance(entry, Unread) else entry
+    found = Reading(location=record.location, material_id=record.material_id)
+    if record.structure is None:
+        return found.model_copy(update={"error": record.error or "it holds no structure"})
+    origin = Origin(
+        source=spec,
+        material_id=record.material_id,
+        properties=record.properties,
+        inputs=record.inputs,
+    )
+    try:
+        candidate = candidate_from_structure(record.structure, origin)
+    except Refusal as refused:
+        return found.model_copy(update={"error": str(refused)})
+    found = found.model_copy(update={"candidate": candidate})
+    return found if worthless(candidate) else found.described()
+
+
+def _key(entry: SourceRecord | Unread) -> str:
+    if not isinstance(entry, Unread):
+        return ""
+    return f"{READINGS_VERSION}-{FEATURES_VERSION}-{entry.fingerprint}"
+
+
+def _kept(
+    database: Database, chunk: list[SourceRecord | Unread], worthless: Worthless
+) -> dict[str, Reading]:
+    keys = [_key(each) for each in chunk if isinstance(each, Unread)]
+    if not keys:
+        return {}
+    found = {}
+    for document in database.readings.find({"_id": {"$in": keys}}):
+        reading = Reading.model_validate_json(zlib.decompress(document["reading"]))
+        # Refused by another campaign's filters before its features were computed.
+        if not reading.is_complete and reading.candidate and not worthless(reading.candidate):
+            continue
+        found[str(document["_id"])] = reading
+    return found
+
+
+def _finished(
+    chunk: list[SourceRecord | Unread],
+    known: dict[str, Reading],
+    future: Future[list[Reading]] | list[SourceRecord | Unread],
+    spec: str,
+    worthless: Worthless,
+    database: Database,
+) -> Iterator[Reading]:
+    new = _read_all(future, spec, worthless) if isinstance(future, list) else future.result()
+    _keep(database, chunk, known, new)
+    fresh = iter(new)
+    for entry in chunk:
+        reading = known.get(_key(entry))
+        if reading is None:
+            yield next(fresh)
+        else:
+            yield _named(reading, spec)
+
+
+def _named(reading: Reading, spec: str) -> Reading:
+    """Return a reading that was kept with the source's present name."""
+    if reading.candidate is None or reading.candidate.origins[0].source == spec:
+        return reading
+    origin = reading.candidate.origins[0].model_copy(update={"source": spec})
+    candidate = reading.candidate.model_copy(update={"origins": [origin]})
+    return reading.model_copy(update={"candidate": candidate})
+
+
+def _keep(
+    database: Database,
+    chunk: list[SourceRecord | Unread],
+    known: dict[str, Reading],
+    new: list[Reading],
+) -> None:
+    from pymongo import ReplaceOne
+    from pymongo.errors import OperationFailure
+
+    entries = [each for each in chunk if _key(each) not in known]
+    updates = [
+        ReplaceOne(
+            {"_id": _key(entry)},
+            {"reading": zlib.compress(reading.model_dump_json().encode(), 1)},
+            upsert=True,
+        )
+        for entry, reading in zip(entries, new, strict=True)
+        if isinstance(entry, Unread)
+    ]
+    if not updates:
+        return
+    try:
+        database.readings.bulk_write(updates, ordered=False)
+    except OperationFailure as error:
+        # People who may only read can try a campaign dry; the next one reads again.
+        if error.code != UNAUTHORIZED:
+            raise
