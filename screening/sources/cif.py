@@ -210,32 +210,47 @@ def _refuse_sites(tags: dict[str, Any]) -> None:
     The parser would read a position of ``.`` as 0, and says of disorder only that there is some.
     """
     labels = _as_list(tags["_atom_site_label"])
-    types = _as_list(tags.get("_atom_site_type_symbol", labels))
+    kinds = _as_list(tags.get("_atom_site_type_symbol", labels))
     columns = [_as_list(tags[tag]) for tag in _POSITION]
-    occupancies = [
-        1.0 if (number := _number(text)) is None else number
-        for text in _as_list(tags.get("_atom_site_occupancy", ["1"] * len(labels)))
-    ]
+    occupancies = _as_list(tags.get("_atom_site_occupancy", ["1"] * len(labels)))
     attached = _as_list(tags.get("_atom_site_attached_hydrogens", ["0"] * len(labels)))
-    lengths = {len(types), len(occupancies), len(attached), *map(len, columns)}
+    lengths = {len(kinds), len(occupancies), len(attached), *map(len, columns)}
     if lengths != {len(labels)}:
         raise EntryError("the columns of its list of atoms differ in length; is it truncated?")
+    elements = [_element(kind) for kind in kinds]
     positions = list(zip(*columns, strict=True))
-    for label, kind, position in zip(labels, types, positions, strict=True):
+    for label, element, position in zip(labels, elements, positions, strict=True):
         if any(text.strip() in {"", "?", "."} for text in position):
-            if _element(kind) in _HYDROGENS:
+            if element in _HYDROGENS:
                 raise EntryError(f"hydrogen positions are missing: site {_site(label)} has none")
             raise EntryError(f"its site {_site(label)} has no position")
     for label, text in zip(labels, attached, strict=True):
-        if (number := _number(text)) is not None and number > 0:
+        if number := _number(text):
             said = f"site {_site(label)} carries {number:g} without one"
             raise EntryError(f"hydrogen positions are missing: {said}")
+    _refuse_disorder(labels, elements, positions, [_occupancy(text) for text in occupancies])
+
+
+def _occupancy(text: str) -> float:
+    if text.strip() == ".":
+        return 0.0  # the parser leaves such an atom out
+    number = _number(text)
+    return 1.0 if number is None else number
+
+
+def _refuse_disorder(
+    labels: list[str],
+    elements: list[str],
+    positions: list[tuple[str, ...]],
+    occupancies: list[float],
+) -> None:
     places: dict[tuple[float, ...], list[int]] = {}
     for index, position in enumerate(positions):
         places.setdefault(_place(position), []).append(index)
+    # Mixed sites first: their single occupancies say less.
     for indices in places.values():
-        if len({_element(types[i]) for i in indices}) > 1:
-            shares = " and ".join(f"{_element(types[i])} ({occupancies[i]:g})" for i in indices)
+        if len({elements[i] for i in indices}) > 1:
+            shares = " and ".join(f"{elements[i]} ({occupancies[i]:g})" for i in indices)
             raise EntryError(f"its site {_site(labels[indices[0]])} is mixed: {shares}")
     for indices in places.values():
         total = sum(occupancies[i] for i in indices)

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screening.candidate import Origin, candidate_from_structure
+from screening.filters import FilterConfig, refusal
+from screening.ingest import Pool, Refused
 from screening.sources import SourceError, open_source
 from screening.sources.cif import CifBlock
 
@@ -150,6 +152,11 @@ def test_one_file_of_the_export(tmp_path):
             "its site Cs 1 is occupied partly, by 0.9",
         ),
         (
+            "Cs1 Cs1+ 1 a 0. 0. 0. . 1.\nCl1 Cl1- 1 b 0.5 0.5 0.5 . .",
+            "?",
+            "its site Cl 1 is occupied partly, by 0",
+        ),
+        (
             "Cs1 Cs1+ 1 a 0. 0. 0. . 0.25\nRb1 Rb1+ 1 a 0. 0. 1.000 . 0.75\n"
             "Cl1 Cl1- 1 b 0.5 0.5 0.5 . 1.",
             "Cl1 Cs0.25 Rb0.75",
@@ -188,6 +195,32 @@ def test_entries_that_must_not_be_used(tmp_path, atoms, formula, reason):
     [record] = read(tmp_path, a=block(atoms=atoms, formula=formula))
     assert (record.material_id, record.structure) == ("icsd-900001", None)
     assert record.error == reason
+
+
+def test_disorder_at_many_sites_is_counted_as_one_reason(tmp_path):
+    atoms = "Cs{0} Cs1+ 1 a 0. 0. 0. . {1}\nCl1 Cl1- 1 b 0.5 0.5 0.5 . 1."
+    found = read(tmp_path, a=block(1, atoms.format(1, 0.5)), b=block(2, atoms.format(4, 0.25)))
+    pool = Pool(refused=[Refused(r.location, r.material_id, r.error) for r in found])
+    assert pool.refusal_counts() == {"its site Cs 1 to 4 is occupied partly, by 0.25 to 0.5": 2}
+
+
+def test_what_the_export_states_is_what_filters_bound(tmp_path):
+    hot = block(1, facts="_cell_measurement_temperature 1200(10)")
+    found = read(
+        tmp_path, a=hot, b=block(2), c=block(3, remark="# structure calculated theoretically")
+    )
+    filters = FilterConfig.model_validate(
+        {"experimental": True, "temperature_k": {"max": 400}, "where_unknown": "keep"}
+    )
+    said = []
+    for record in found:
+        origin = Origin(source="x", material_id=record.material_id, properties=record.properties)
+        said.append(refusal(candidate_from_structure(record.structure, origin), filters))
+    assert said == [
+        "its temperature_k is 1200, above 400",
+        None,
+        "it is stated to be theoretical, not experimental",
+    ]
 
 
 def test_hydrogens_that_are_only_counted(tmp_path):
