@@ -223,8 +223,12 @@ def _nearest(name: str, known: Collection[str]) -> str:
 def _fields_beside(model: type[BaseModel], path: list[str]) -> list[str]:
     """Return the fields known at the place of an unknown one."""
     for part in path[:-1]:
-        inner = model.model_fields[part].annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if part not in model.model_fields:  # the key of a mapping, or the place in a list
+            continue
+        # A part that may be left out is a union with None.
+        kinds = _kinds(model.model_fields[part].annotation)
+        inner = [each for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)]
+        if len(inner) != 1:
             return []
-        model = inner
+        [model] = inner
     return list(model.model_fields)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from screening.store.database import Database
 
 
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w.])")
 
 
 def _in_one(reasons: list[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from screening.sources.bundled import bundled
 from screening.sources.files import FILE_KINDS, FileSource
+from screening.sources.icsd import open_icsd
 from screening.sources.record import Source, SourceError, SourceRecord
 from screening.sources.substitutions import open_substitutions
 
@@ -19,6 +20,7 @@ __all__ = ["SOURCES", "Source", "SourceError", "SourceRecord", "open_source"]
 SOURCES: dict[str, Callable[[str], Source]] = {
     "phonondb-103": bundled("phonondb-103"),
     "electrode-pairs": bundled("electrode-pairs"),
+    "icsd": open_icsd,
     "substitutions": open_substitutions,
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,25 +13,21 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.record import (
-    Scalar,
+    EntryError,
     SourceError,
     SourceRecord,
     Unread,
     first_line,
+    parsed_record,
     scalar_properties,
 )
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
-
-_CIF_TAGS = (
-    *("_cell_length_a", "_cell_length_b", "_cell_length_c"),
-    *("_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma"),
-    *("_atom_site_label", "_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"),
-)
 
 
 class FileSource:
@@ -67,7 +62,8 @@ class FileSource:
         """Stream the entries of each file in turn.
 
         An entry is named after its file, relative to the folder, and its place in a file that may
-        hold several; a JSON line names itself with ``material_id``.
+        hold several. A JSON line names itself with ``material_id``, a CIF from ICSD or COD with the
+        code it has there.
         """
         for entry in self.entries():
             yield entry() if isinstance(entry, Unread) else entry
@@ -110,7 +106,9 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
     name = str(entry.get("material_id", entry.get("battery_id", place)))
     crystals = {*DISCHARGED, *CHARGED, "material_id"}
     facts = {field: value for field, value in entry.items() if field not in crystals}
-    record = _record(name, place, partial(_parse_entry, key, entry[key]), scalar_properties(facts))
+    record = parsed_record(
+        name, place, partial(_parse_entry, key, entry[key]), scalar_properties(facts)
+    )
     if record.structure is None:
         return record
     with warnings.catch_warnings():
@@ -119,7 +117,7 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
             inputs = known_inputs(entry, record.structure, place, _parse_entry)
         except (TypeError, ValueError) as error:
             return replace(record, structure=None, error=str(error))
-        except _EntryError as error:
+        except EntryError as error:
             return replace(record, structure=None, error=f"of its charged crystal: {error}")
         except Exception as error:  # parsers raise anything; the text becomes the reason
             reason = f"its charged crystal cannot be parsed ({first_line(error)})"
@@ -154,21 +152,25 @@ def _read_jsonl(path: Path, name: str) -> Iterator[Unread]:
         yield from jsonl_entries(lines, name)
 
 
-def _read_cif(path: Path, name: str) -> Iterator[SourceRecord]:
+def _read_cif(path: Path, name: str) -> Iterator[Unread]:
     # CIF is ASCII by definition; names and comments in the wild are not.
-    blocks = _crystal_blocks(path.read_text(encoding="utf-8", errors="replace"))
-    if len(blocks) < 2:
-        text = blocks[0] if blocks else ""
-        yield _record(name, name, partial(_parse_cif_block, text))
+    texts = crystal_blocks(path.read_text(encoding="utf-8", errors="replace"))
+    if len(texts) < 2:
+        yield Unread(_cif_record, texts[0] if texts else "", name)
         return
-    for number, text in enumerate(blocks, start=1):
+    for number, text in enumerate(texts, start=1):
         # Numbered, because block names repeat within a file.
-        place = f"{name}#{number}-{text.split(maxsplit=1)[0]}"
-        yield _record(place, place, partial(_parse_cif_block, text))
+        yield Unread(_cif_record, text, f"{name}#{number}-{text.split(maxsplit=1)[0]}")
+
+
+def _cif_record(text: str, place: str) -> SourceRecord:
+    block = CifBlock(text)
+    name = block.material_id() or place
+    return parsed_record(name, place, block.structure, block.facts())
 
 
 def _read_poscar(path: Path, name: str) -> Iterator[SourceRecord]:
-    yield _record(name, name, partial(_parse_poscar, path))
+    yield parsed_record(name, name, partial(_parse_poscar, path))
 
 
 def _read_xyz(path: Path, name: str) -> Iterator[SourceRecord]:
@@ -187,74 +189,14 @@ def _read_xyz(path: Path, name: str) -> Iterator[SourceRecord]:
             return
         properties = scalar_properties(atoms.info)
         material_id = str(properties.pop("material_id", place))
-        yield _record(material_id, place, partial(_parse_atoms, atoms), properties)
-
-
-def _record(
-    material_id: str,
-    location: str,
-    parse: Callable[[], Structure],
-    properties: dict[str, Scalar] | None = None,
-) -> SourceRecord:
-    """Turn whatever a parser does into a record."""
-    structure, reason = None, None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the parse functions check what matters among them
-        try:
-            structure = parse()
-        except _EntryError as error:
-            reason = str(error)
-        except Exception as error:  # parsers raise anything; the text becomes the reason
-            reason = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
-    return SourceRecord(material_id, structure, reason, location, properties or {})
-
-
-class _EntryError(Exception):
-    """An entry that parses, or nearly so, but must not be used; the message says why."""
-
-
-def _crystal_blocks(text: str) -> list[str]:
-    """Every ``data_`` block that describes a crystal, from its name on.
-
-    Journals and ICSD put text, symmetry tables and powder patterns in blocks of their own.
-    """
-    blocks = re.split(r"^\s*data_", text, flags=re.MULTILINE | re.IGNORECASE)[1:]
-    return [block for block in blocks if "_atom_site_" in block or "_cell_length_" in block]
+        yield parsed_record(material_id, place, partial(_parse_atoms, atoms), properties)
 
 
 def _parse_cif(text: str) -> Structure:
-    blocks = _crystal_blocks(text)
+    blocks = crystal_blocks(text)
     if len(blocks) > 1:
-        raise _EntryError(f"its CIF describes {len(blocks)} crystals; give each a line of its own")
-    return _parse_cif_block(blocks[0] if blocks else "")
-
-
-def _parse_cif_block(text: str) -> Structure:
-    """Parse a block, and refuse one whose atoms do not make the formula it states.
-
-    That is how a file cut off within its list of atoms, or one without its hydrogens, is noticed:
-    the parser itself accepts both.
-    """
-    from pymatgen.core.composition import Composition
-    from pymatgen.io.cif import CifParser
-
-    if not text:
-        raise _EntryError("it is not a CIF: no 'data_' block describes a crystal")
-    parser = CifParser.from_str(f"data_{text}", check_cif=False)
-    block = next(iter(parser.as_dict().values()))
-    if missing := [tag for tag in _CIF_TAGS if not block.get(tag)]:
-        raise _EntryError(f"its CIF lacks {', '.join(missing)}; is it truncated?")
-    structure = parser.parse_structures(primitive=False, on_error="raise")[0]
-    stated = str(block.get("_chemical_formula_sum", "")).strip(" ?.")
-    if stated and structure.is_ordered:
-        atoms = structure.composition.remove_charges().reduced_formula
-        formula = Composition(stated).remove_charges().reduced_formula
-        if atoms != formula:
-            raise _EntryError(
-                f"its atoms make {atoms} where _chemical_formula_sum says {formula}; "
-                "are atoms missing, or is it truncated?"
-            )
-    return structure
+        raise EntryError(f"its CIF describes {len(blocks)} crystals; give each a line of its own")
+    return CifBlock(blocks[0] if blocks else "").structure()
 
 
 def _parse_poscar(path: Path) -> Structure:
@@ -262,7 +204,7 @@ def _parse_poscar(path: Path) -> Structure:
 
     poscar = Poscar.from_str(path.read_text(encoding="utf-8", errors="replace"))
     if not poscar.true_names:
-        raise _EntryError("it names no elements (VASP 4 format); add the line of element symbols")
+        raise EntryError("it names no elements (VASP 4 format); add the line of element symbols")
     return poscar.structure
 
 
@@ -282,7 +224,7 @@ def _parse_atoms(atoms: Atoms) -> Structure:
     from pymatgen.io.ase import AseAtomsAdaptor
 
     if not atoms.pbc.all():
-        raise _EntryError("it is not periodic in three dimensions")
+        raise EntryError("it is not periodic in three dimensions")
     return AseAtomsAdaptor.get_structure(atoms)
 
 

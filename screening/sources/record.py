@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,10 @@ Scalar = str | int | float | bool | None
 
 class SourceError(ScreenError):
     """A source as a whole cannot be read: unknown, missing, or without any structure file."""
+
+
+class EntryError(Exception):
+    """An entry that parses, or nearly so, but must not be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -118,3 +123,22 @@ def first_line(error: Exception) -> str:
     """Put a parser's exception in half a sentence."""
     text = str(error).strip().partition("\n")[0].rstrip(".:")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def parsed_record(
+    material_id: str,
+    location: str,
+    parse: Callable[[], Structure],
+    properties: dict[str, Scalar] | None = None,
+) -> SourceRecord:
+    """Turn whatever a parser does into a record."""
+    structure, reason = None, None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the parse functions check what matters among them
+        try:
+            structure = parse()
+        except EntryError as error:
+            reason = str(error)
+        except Exception as error:  # parsers raise anything; the text becomes the reason
+            reason = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
+    return SourceRecord(material_id, structure, reason, location, properties or {})

@@ -22,7 +22,7 @@ from pydantic import (
 
 from screening import shipped
 from screening.config import validated
-from screening.filters import ElementSymbol
+from screening.elements import ElementSymbol
 from screening.sources.record import SourceError, SourceRecord
 
 if TYPE_CHECKING:

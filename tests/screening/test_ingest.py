@@ -85,6 +85,12 @@ def test_reasons_that_differ_in_numbers_are_counted_as_one(read, rocksalt):
     assert pool.refusal_counts() == {"x_mah_per_g is 26.7 to 88.9, below 90": 2, "it has no Li2": 1}
 
 
+def test_large_numbers_are_counted_as_one_too(read):
+    said = ["its pressure_kpa is 5000, above 200", "its pressure_kpa is 2.5e+07, above 200"]
+    pool = read(ListSource(*(SourceRecord(each, None, each, each) for each in said)))
+    assert pool.refusal_counts() == {"its pressure_kpa is 5000 to 2.5e+07, above 200": 2}
+
+
 def test_filters_apply(read):
     source = ListSource(entry("a", AL), entry("b", CU), entry("c", AG))
     pool = read(source, filters=FilterConfig(exclude_elements=["Cu"]))

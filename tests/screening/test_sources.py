@@ -67,8 +67,18 @@ def test_bundled_data():
 
 def test_cif(tmp_path):
     [record] = read_text(tmp_path, "salt.cif", CIF)
-    assert (record.material_id, record.error) == ("salt.cif", None)
+    assert (record.material_id, record.location) == ("icsd-18189", "salt.cif")
+    assert record.error is None
     assert len(record.structure) == 2
+    assert record.properties == {
+        "icsd_code": 18189,
+        "experimental": True,
+        "chemical_name": "Sodium chloride",
+    }
+    unnamed = CIF.replace("_database_code_ICSD", "_some_other_code")
+    [record] = read_text(tmp_path, "salt.cif", unnamed)
+    assert record.material_id == "salt.cif"
+    assert "experimental" not in record.properties
 
 
 def test_cif_with_the_name_of_its_space_group_only(tmp_path):
@@ -81,9 +91,35 @@ def test_cif_with_the_name_of_its_space_group_only(tmp_path):
 def test_cif_with_many_blocks(tmp_path):
     text = f"data_global\n_journal_year 1999\n{CIF}{CIF}{CIF.replace('_cell_length_a', '_x')}"
     found = read_text(tmp_path, "many.cif", text)
-    assert [r.material_id for r in found] == [f"many.cif#{i}-18189-ICSD" for i in (1, 2, 3)]
+    assert [r.location for r in found] == [f"many.cif#{i}-18189-ICSD" for i in (1, 2, 3)]
+    assert {r.material_id for r in found} == {"icsd-18189"}
     assert [len(r.structure) for r in found[:2]] == [2, 2]
     assert "lacks _cell_length_a" in found[2].error
+
+
+def test_a_nested_folder_of_cod(tmp_path):
+    name = tmp_path / "cod" / "1" / "00" / "00" / "1000001.cif"
+    name.parent.mkdir(parents=True)
+    text = CIF.replace("_database_code_ICSD 18189", "_cod_database_code 1000001")
+    text = text.replace(
+        "data_18189-ICSD\n",
+        "data_1000001\nloop_\n_publ_author_name\n'A. Author'\n'B. Author'\n"
+        "_publ_section_title\n;\n Sodium chloride,\n once more\n;\n_journal_year 1998\n"
+        "_diffrn_ambient_temperature 293(2)\n_cell_measurement_temperature 100\n",
+    )
+    name.write_text(text)
+    name.with_name("1000002.cif").write_text(text.replace("1000001", "1000002"))
+    first, second = records(tmp_path / "cod")
+    assert (first.material_id, second.material_id) == ("cod-1000001", "cod-1000002")
+    assert first.location == "1/00/00/1000001.cif"
+    assert first.properties == {
+        "cod_code": 1000001,
+        "experimental": True,
+        "chemical_name": "Sodium chloride",
+        "title": "Sodium chloride, once more",
+        "temperature_k": 293.0,
+        "year": 1998,
+    }
 
 
 @pytest.mark.parametrize(
