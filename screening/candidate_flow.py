@@ -67,9 +67,11 @@ def refusal(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) 
     constraint of the campaign.  The candidate is as its source has it, with that one origin.
     """
     maker = _maker(config.resolved_objective(), config, engine)
+    reason: str | None = None
+    if not hasattr(maker, "refusal") and not (config.constraints and hasattr(maker, "foreknown")):
+        return None
     inputs_hash = candidate.origins[0].inputs_hash
     structure = candidate.pymatgen_structure()
-    reason: str | None = None
     if hasattr(maker, "refusal"):
         reason = maker.refusal(structure, **_inputs(candidate, inputs_hash, maker.refusal))
     if reason is None and config.constraints and hasattr(maker, "foreknown"):

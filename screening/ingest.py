@@ -160,6 +160,10 @@ def ingest(
 
     pool = Pool(candidates=PackedCandidates())
     groups: dict[tuple[str, int], _Group] = {}
+    in_database = {
+        (each["formula"], each["space_group_number"])
+        for each in database.candidates.find({}, {"formula": 1, "space_group_number": 1})
+    }
     supported = engine.supported_elements()
     worthless = _Worthless(
         filters, engine.name, None if supported is None else frozenset(supported)
@@ -177,7 +181,7 @@ def ingest(
             if candidate is not None and reason is None:
                 key = (candidate.formula, candidate.space_group_number)
                 if key not in groups:
-                    groups[key] = _Group(_stored(database, *key))
+                    groups[key] = _Group(_stored(database, *key) if key in in_database else [])
                 if _take(candidate, groups[key], pool):
                     continue
                 reason = (
