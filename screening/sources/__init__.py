@@ -10,6 +10,8 @@ from pathlib import Path
 
 from screening.sources.bundled import bundled
 from screening.sources.files import FILE_KINDS, FileSource
+from screening.sources.materials_project import open_materials_project
+from screening.sources.optimade import open_optimade
 from screening.sources.record import Source, SourceError, SourceRecord
 from screening.sources.substitutions import open_substitutions
 
@@ -19,6 +21,8 @@ __all__ = ["SOURCES", "Source", "SourceError", "SourceRecord", "open_source"]
 SOURCES: dict[str, Callable[[str], Source]] = {
     "phonondb-103": bundled("phonondb-103"),
     "electrode-pairs": bundled("electrode-pairs"),
+    "mp": open_materials_project,
+    "optimade": open_optimade,
     "substitutions": open_substitutions,
 }
 
