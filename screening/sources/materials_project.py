@@ -1,7 +1,7 @@
 """Crystals of the Materials Project through its own client, `mp_api`.
 
-The client's signature and its handling of an answer are what the tests run; the service itself,
-which needs a key and the network, was not called when this was written.
+The service itself, which needs a key and the network, was not called when this was written: the
+tests run the real client against an imitation of the service.
 """
 
 from __future__ import annotations
@@ -189,10 +189,9 @@ class MaterialsProject:
         arguments = self.arguments()
         try:
             with (
-                warnings.catch_warnings(),
+                warnings.catch_warnings(action="ignore"),
                 MPRester(api_key=key, use_document_model=False, mute_progress_bars=True) as rester,
             ):
-                warnings.simplefilter("ignore")
                 return list(rester.materials.summary.search(**arguments))
         except (MPRestError, requests.RequestException, KeyError, TypeError, ValueError) as error:
             # KeyError and the like: the client takes what it is answered for what it expects.

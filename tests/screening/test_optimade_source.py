@@ -139,18 +139,18 @@ def test_filter_and_properties(reference):
 def test_filter_the_server_does_not_understand(reference):
     source = open_source(f'optimade:{reference}?filter=elements HASS "Na"')
     with pytest.raises(
-        SourceError, match="answers 400: Unable to parse filter.*correct the filter"
+        SourceError, match=r"answers 400: Unable to parse filter.*correct the filter"
     ):
         list(source.records())
 
 
 def test_page_larger_than_the_server_allows(reference):
-    with pytest.raises(SourceError, match="403: Max allowed page_limit is 500.*&page_limit="):
+    with pytest.raises(SourceError, match=r"403: Max allowed page_limit is 500.*&page_limit="):
         list(open_source(f"optimade:{reference}?page_limit=501").records())
 
 
 def test_not_a_base_url(reference):
-    with pytest.raises(SourceError, match="answers 404.*stands before /v1/structures"):
+    with pytest.raises(SourceError, match=r"answers 404.*stands before /v1/structures"):
         list(open_source(f"optimade:{reference}/elsewhere").records())
 
 
@@ -178,7 +178,7 @@ class Script:
         script = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 script.asked.append(self.path)
                 script.times.append(time.monotonic())
                 path = self.path.partition("?")[0]
@@ -352,7 +352,7 @@ def test_links_that_are_no_url(script, how):
     link = "http://[::1"
     answer = Answer({"data": [entry("a")], "links": {"next": link}})
     script.first(Answer({}, 302, {"Location": link}) if how == "redirect" else answer)
-    with pytest.raises(SourceError, match="Invalid IPv6 URL|is another server"):
+    with pytest.raises(SourceError, match=r"Invalid IPv6 URL|is another server"):
         names(script)
 
 
@@ -407,14 +407,14 @@ def test_unreachable_server(script, monkeypatch):
     monkeypatch.setattr(optimade_pages, "TRIES", 1)
     script.server.shutdown()
     script.server.server_close()
-    with pytest.raises(SourceError, match="cannot be reached .*run the command again later"):
+    with pytest.raises(SourceError, match=r"cannot be reached .*run the command again later"):
         names(script)
 
 
 def test_folder_that_cannot_be_written(script, directory):
     script.pages([entry("a")])
     directory.write_text("a file")
-    with pytest.raises(SourceError, match="cannot be kept in .*set SCREEN_DIRECTORY"):
+    with pytest.raises(SourceError, match=r"cannot be kept in .*set SCREEN_DIRECTORY"):
         names(script)
 
 
@@ -485,7 +485,9 @@ def test_unknown_provider(script, monkeypatch):
     # The shipped list is the library's answer where no list can be fetched.
     monkeypatch.setattr("optimade.utils.PROVIDER_LIST_URLS", [f"{script.url}/providers"])
     script.answers["/providers"] = [Answer(b"no list")]
-    with pytest.raises(SourceError, match="OPTIMADE knows no provider 'oqdm'.*did you mean 'oqmd'"):
+    with pytest.raises(
+        SourceError, match=r"OPTIMADE knows no provider 'oqdm'.*did you mean 'oqmd'"
+    ):
         list(open_source("optimade:oqdm").records())
 
 
