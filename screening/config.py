@@ -149,7 +149,7 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
         if field not in known:
             raise ScreenError(
                 f"{what}: {part}: results of '{config.objective}' have no field '{field}'; "
-                + _nearest(field, fitting)
+                + nearest(field, fitting)
             )
         if field not in fitting:
             raise ScreenError(
@@ -198,7 +198,7 @@ def _explain(
     else:
         subject = f"{what}: field '{'.'.join(path)}'" if path else what
     if first["type"] == "extra_forbidden":
-        return f"{subject} is unknown; {_nearest(path[-1], _fields_beside(model, path))}"
+        return f"{subject} is unknown; {nearest(path[-1], _fields_beside(model, path))}"
     if first["type"] == "missing":
         return f"{subject} is missing"
     message = first["msg"].removeprefix("Value error, ")
@@ -213,7 +213,7 @@ def _explain(
     return f"{subject}{message}" + ("" if said else f", not {value!r}")
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
+def nearest(name: str, known: Collection[str]) -> str:
     """Return what an unknown name may have meant."""
     close = [each for each in known if name in each.split("_")]
     close += difflib.get_close_matches(name, known, n=1)

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     database
         ``SCREEN_DATABASE``: name of the database.
     directory
-        ``SCREEN_DIRECTORY``: embedded database, logs and run folders.
+        ``SCREEN_DIRECTORY``: embedded database, logs, run folders and downloads.
     workers
         ``SCREEN_WORKERS``: worker processes of `screen work`; unset takes one a usable core, at
         most as many as a batch has candidates.

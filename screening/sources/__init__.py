@@ -11,6 +11,8 @@ from pathlib import Path
 from screening.sources.bundled import bundled
 from screening.sources.files import FILE_KINDS, FileSource
 from screening.sources.icsd import open_icsd
+from screening.sources.materials_project import open_materials_project
+from screening.sources.optimade import open_optimade
 from screening.sources.record import Source, SourceError, SourceRecord
 from screening.sources.substitutions import open_substitutions
 
@@ -21,6 +23,8 @@ SOURCES: dict[str, Callable[[str], Source]] = {
     "phonondb-103": bundled("phonondb-103"),
     "electrode-pairs": bundled("electrode-pairs"),
     "icsd": open_icsd,
+    "mp": open_materials_project,
+    "optimade": open_optimade,
     "substitutions": open_substitutions,
 }
 
