@@ -8,11 +8,12 @@ BIN := $(VENV)/bin
 TORCH ?= cpu
 TORCH_VERSION := 2.13.0
 GPAW := gpaw==26.7.0 gpaw-data==1.2.1
+MP_API := 'mp-api>=0.46'
 BUDGET ?= 10
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help install gpaw run test test-slow lint format lock benchmark-kappa clean
+.PHONY: help install gpaw mp run test test-slow lint format lock benchmark-kappa clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -39,6 +40,10 @@ gpaw: install ## GPAW for real first-principles forces (needs MPI, libxc, BLAS, 
 	Debian: apt-get install libopenmpi-dev libxc-dev libopenblas-dev gcc"; exit 2; }
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 		--constraint requirements.lock $(GPAW)
+
+mp: install ## the Materials Project's client (290 MB), for sources mp:QUERY
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+		--constraint requirements.lock $(MP_API)
 
 run: install ## a real low-kappa campaign on a small budget, and its ranking
 	$(BIN)/screen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --batch-size 2 --name $(RUN) --wait

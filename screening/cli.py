@@ -127,12 +127,29 @@ def rank(
     pareto: Annotated[
         bool, typer.Option("--pareto", help="Of two objectives, only what nothing beats in both.")
     ] = False,
+    predicted: Annotated[
+        bool, typer.Option("--predicted", help="Only what is not computed, by the model.")
+    ] = False,
+    bound: Annotated[
+        Optional[float],
+        typer.Option(help="With --predicted: rank by the chance of a better value than this."),
+    ] = None,
     format: Annotated[RankFormat, typer.Option("--format", help="Output.")] = RankFormat.table,
 ) -> None:
     """Rank candidates: measured and predicted side by side."""
     from screening import commands
 
-    commands.rank(name, top, _json_filter(where), format.value, pareto=pareto)
+    if bound is not None and not predicted:
+        raise ScreenError("--bound: asks about predictions; give --predicted too")
+    commands.rank(
+        name,
+        top,
+        _json_filter(where),
+        format.value,
+        pareto=pareto,
+        predicted=predicted,
+        bound=bound,
+    )
 
 
 @app.command()

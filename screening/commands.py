@@ -110,9 +110,13 @@ def rank(
     format: str,
     *,
     pareto: bool = False,
+    predicted: bool = False,
+    bound: float | None = None,
 ) -> None:
-    """Print the ranking, or only the Pareto front of two objectives."""
+    """Print the ranking, or only the Pareto front of two objectives, or what is predicted."""
     from screening.leaderboard import check_filter, missing_fields, ranking
+    from screening.predictions import calibration
+    from screening.ranking import proposals
 
     check_filter(where)
     with open_database(Settings(), must_exist=True) as database:
@@ -125,6 +129,19 @@ def rank(
             )
         if pareto:
             rows = [row for row in rows if row.on_front]
+        if predicted:
+            objective = campaign.objective
+            if bound is not None and (bound <= 0 if objective.logarithmic else False):
+                raise ScreenError(f"--bound: {objective.label} is above 0, not {bound:g}")
+            rows = proposals(rows, bound, objective.to_model)
+            if campaign.config.also is not None:
+                raise ScreenError(
+                    f"--predicted: campaign '{campaign.name}' has two objectives, whose "
+                    "predictions are on no scale of their own"
+                )
+            if not rows:
+                console.say("nothing is predicted yet: a model needs two results")
+            console.calibration(campaign, calibration(campaign))
         for field, nearest in missing_fields(campaign, where or {}).items():
             hint = f"; did you mean '{nearest}'?" if nearest else ""
             console.say(f"--where: no candidate and no result has a field '{field}'{hint}")
@@ -197,7 +214,20 @@ def show(key: str, *, as_json: bool) -> None:
             judged = best_results(campaign, campaign.results()).get(key)
             if judged is not None and judged["outcome"] == "infeasible":
                 broken[campaign.name] = str(judged["reason"])
+        for pick, campaign in ((p, c) for p in picks for c in campaigns if c.name == p["campaign"]):
+            pick["neighbours"] = _with_values(campaign, pick.get("neighbours", []))
         console.candidate(document, picks, results, objectives, broken, as_json=as_json)
+
+
+def _with_values(campaign: Campaign, neighbours: list[str]) -> list[str]:
+    """Return candidates with the values they have, for a person."""
+    results, objective = campaign.results(), campaign.objective
+    found = []
+    for key in neighbours:
+        value = results.get(key, {}).get(objective.value_field)
+        said = "" if value is None else f" ({value:.3g} {objective.unit})".replace(" )", ")")
+        found.append(f"{key}{said}")
+    return found
 
 
 def retry(name: str, key: str | None) -> None:

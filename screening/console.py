@@ -277,6 +277,23 @@ def ranking(campaign: Campaign, rows: list[RankedRow], total: int, format: str) 
         _ranking_table(campaign, rows, total)
 
 
+def calibration(campaign: Campaign, found: dict[str, float] | None) -> None:
+    """Say how good the model's predictions are."""
+    if found is None:
+        return
+    objective = campaign.objective
+    error = (
+        f"a factor of {10 ** found['rms']:.2g}"
+        if objective.logarithmic
+        else f"{found['rms']:.2g} {objective.unit}".rstrip()
+    )
+    say(
+        f"the model on {found['n']} results, each left out once: typical error {error}, "
+        f"{100 * found['within_one_std']:.0f} % within one standard deviation (68 % is right), "
+        f"rank correlation {found['rank_correlation']:.2f}"
+    )
+
+
 def _ranking_table(campaign: Campaign, rows: list[RankedRow], total: int) -> None:
     out = _stdout()
     table = _ranked(campaign, rows, total, with_material=True)
@@ -318,6 +335,9 @@ def _ranked(campaign: Campaign, rows: list[RankedRow], total: int, *, with_mater
     table.add_column("engine")
     if two_engines:
         table.add_column("of the other engine", justify="right")
+    judged = any(row.chance is not None for row in rows)
+    if judged:
+        table.add_column("chance", justify="right")
     styles = {
         "measured": "bold",
         "predicted": "dim",
@@ -338,6 +358,7 @@ def _ranked(campaign: Campaign, rows: list[RankedRow], total: int, *, with_mater
             *([] if also is None else ["yes" if row.on_front else ""]),
             row.engine or "",
             *([_other_engine(row)] if two_engines else []),
+            *([f"{100 * (row.chance or 0):.0f} %"] if judged else []),
             style=styles[row.outcome],
         )
     return table
@@ -515,6 +536,8 @@ def _short(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, datetime.datetime):
         return value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, list):
+        return ", ".join(map(_short, value))
     return str(value)
 
 

@@ -381,6 +381,7 @@ def _new_pick(
         "probability_feasible": choice.probability_feasible,
         "rank": choice.rank,
         "fitted_on": choice.fitted_on,
+        "neighbours": list(choice.neighbours),
         "attempts": 1,
         "lost": 0,
         "claimed_at": now(),

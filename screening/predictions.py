@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from screening.fidelity import Difference, corrected, difference
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from screening.campaign import Campaign
     from screening.samplers import Observations
 
+MIN_CALIBRATED, MAX_CALIBRATED = 5, 300
+"""Results between which each is left out once, to see how good the error bars are."""
 UNAUTHORIZED = 13
 """MongoDB's error code for a user who may only read."""
 
@@ -60,8 +63,35 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
         }
     if seen is not None:
         expected = corrected(campaign, features, seen, expected)
-    _keep(campaign, fingerprint, expected)
+    _keep(campaign, fingerprint, expected, _calibration(campaign, features, observations))
     return expected
+
+
+def calibration(campaign: Campaign) -> dict[str, float] | None:
+    """Return how well the model behind the last predictions does on results left out.
+
+    Fields of `screening.surrogate.Calibration`; None while there are too few results.
+    """
+    kept = campaign.database.predictions.find_one({"_id": campaign.name}, {"calibration": 1})
+    return (kept or {}).get("calibration")
+
+
+def _calibration(
+    campaign: Campaign, features: dict[str, list[float]], observations: Observations
+) -> dict[str, float] | None:
+    from screening.surrogate import leave_one_out
+
+    if not MIN_CALIBRATED <= len(observations.ids) <= MAX_CALIBRATED:
+        return None
+    found = leave_one_out(
+        campaign.config.sampler.surrogate,
+        observations.features,
+        observations.values,
+        observations.value_std,
+        feature_matrix(features, list(features)),
+        campaign.config.seed,
+    )
+    return asdict(found)
 
 
 def _fingerprint(
@@ -79,7 +109,12 @@ def _fingerprint(
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _keep(campaign: Campaign, fingerprint: str, expected: dict[str, tuple[float, float]]) -> None:
+def _keep(
+    campaign: Campaign,
+    fingerprint: str,
+    expected: dict[str, tuple[float, float]],
+    calibrated: dict[str, float] | None,
+) -> None:
     from pymongo.errors import OperationFailure
 
     document = {
@@ -87,6 +122,7 @@ def _keep(campaign: Campaign, fingerprint: str, expected: dict[str, tuple[float,
         "candidate_ids": list(expected),
         "mean": [mean for mean, _ in expected.values()],
         "std": [std for _, std in expected.values()],
+        "calibration": calibrated,
     }
     try:
         campaign.database.predictions.replace_one({"_id": campaign.name}, document, upsert=True)

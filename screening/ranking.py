@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Outcome = Literal["measured", "predicted", "infeasible", "unstable", "failed"]
@@ -56,6 +56,8 @@ class Entry:
         Further fields of the result.
     on_front : bool or None
         With two objectives, whether no other measured candidate beats it in both.
+    chance : float or None
+        Probability, by the model, of a value better than a bound that was asked for.
     """
 
     candidate_id: str
@@ -74,6 +76,7 @@ class Entry:
     reason: str = ""
     beside: dict[str, float | str | bool | None] = field(default_factory=dict)
     on_front: bool | None = None
+    chance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,30 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
     return [RankedRow(rank=rank, **asdict(entry)) for rank, entry in enumerate(ordered, start=1)]
 
 
+def proposals(
+    rows: Iterable[RankedRow], bound: float | None, to_model: Callable[[float], float]
+) -> list[RankedRow]:
+    """Return what is predicted only, from best to worst; with a bound, by the chance to beat it.
+
+    Parameters
+    ----------
+    bound
+        In the unit of the objective.
+    to_model
+        Brings a value to the scale on which predictions have their standard deviation, where
+        lower is better.
+    """
+    found = [row for row in rows if row.outcome == "predicted" and row.predicted_value is not None]
+    if bound is None:
+        return found
+    judged = []
+    for row in found:
+        away = to_model(bound) - to_model(float(row.predicted_value or 0.0))
+        std = max(row.predicted_std or 0.0, 1e-12)
+        judged.append(replace(row, chance=0.5 * (1 + math.erf(away / std / math.sqrt(2)))))
+    return sorted(judged, key=lambda row: (-(row.chance or 0.0), row.rank))
+
+
 def as_records(
     rows: Iterable[RankedRow], value_field: str, error_field: str | None, log: bool
 ) -> list[dict[str, Any]]:
@@ -147,6 +174,7 @@ def as_records(
             f"expected_{value_field}": row.expected_value,
             "reason": row.reason,
             **({} if row.on_front is None else {"on_front": row.on_front}),
+            **({} if row.chance is None else {"probability_better_than_bound": row.chance}),
         }
         for row in rows
     ]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Candidates scored again for the second and later picks of a batch: the best of the first scoring.
 SHORTLIST = 500
+NEIGHBOURS = 3
+"""Evaluated candidates that a pick names as its nearest."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Choice:
         because the batch spreads out.
     fitted_on : int
         Number of evaluated candidates the model saw; 0 without a model.
+    neighbours : tuple of str
+        Ids of the evaluated candidates nearest in the space of features, nearest first.
     """
 
     candidate_id: str
@@ -95,6 +99,7 @@ class Choice:
     probability_feasible: float | None = None
     rank: int | None = None
     fitted_on: int = 0
+    neighbours: tuple[str, ...] = ()
 
 
 class SamplerConfig(BaseModel, extra="forbid"):
@@ -285,6 +290,7 @@ class ModelSampler:
                 probability_feasible=float(feasible[pick]),
                 rank=rank,
                 fitted_on=len(pool.values),
+                neighbours=pool.nearest(pick),
             )
             for pick in picks
             for rank, k in [first_scoring[pick]]
@@ -336,6 +342,7 @@ class _Pool:
     value_std: Floats | None
     pending: Floats
     prior: _Prior | None
+    valued_ids: list[str]
 
     @classmethod
     def of(cls, seen: Observations, ids: list[str], features: Floats) -> _Pool:
@@ -379,7 +386,14 @@ class _Pool:
             value_std=None if seen.value_std is None else np.asarray(seen.value_std)[order],
             pending=pending,
             prior=prior,
+            valued_ids=names[0],
         )
+
+    def nearest(self, candidate: int) -> tuple[str, ...]:
+        """Return the ids of the candidates with values that are nearest to an available one."""
+        away = self.evaluated[self.feasible] - self.available[candidate]
+        order = np.argsort((away**2).sum(1), kind="stable")[:NEIGHBOURS]
+        return tuple(self.valued_ids[i] for i in order)
 
     @property
     def feasible(self) -> NDArray[np.bool_]:

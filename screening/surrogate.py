@@ -338,6 +338,60 @@ def fit_predict(
     return surrogate.predict(scaling(features))
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """How well a model predicts results that it was not told.
+
+    Attributes
+    ----------
+    n : int
+        Results, each left out once, with length scales learnt from all of them.
+    rms : float
+        Root of the mean squared error, in the objective's model space.
+    within_one_std : float
+        Fraction within one standard deviation of the prediction and the result's own error; 0.68
+        where the error bars are right.
+    rank_correlation : float
+        Spearman's, of predictions and results.
+    """
+
+    n: int
+    rms: float
+    within_one_std: float
+    rank_correlation: float
+
+
+def leave_one_out(
+    config: SurrogateConfig,
+    features_train: Floats,
+    values: Floats,
+    value_std: Floats | None,
+    features: Floats,
+    seed: int,
+) -> Calibration:
+    """Predict each result from the others; arguments are those of `fit_predict`."""
+    from scipy.stats import spearmanr
+
+    scaling = FeatureScaling.of(np.vstack([features_train, features]))
+    scaled = scaling(features_train)
+    surrogate = build_surrogate(config, seed)
+    surrogate.fit(scaled, values, value_std)
+    mean, std = np.empty(len(values)), np.empty(len(values))
+    for left_out in range(len(values)):
+        rest = np.arange(len(values)) != left_out
+        known = None if value_std is None else value_std[rest]
+        surrogate.update(scaled[rest], values[rest], known)
+        mean[left_out], std[left_out] = (each[0] for each in surrogate.predict(scaled[[left_out]]))
+    error = mean - values
+    spread = np.hypot(std, 0.0 if value_std is None else np.nan_to_num(value_std))
+    return Calibration(
+        n=len(values),
+        rms=float(np.sqrt((error**2).mean())),
+        within_one_std=float((np.abs(error) <= spread + 1e-12).mean()),
+        rank_correlation=float(spearmanr(mean, values).statistic),
+    )
+
+
 def probability_feasible(
     features_train: Floats, feasible: NDArray[np.bool_], features: Floats
 ) -> Floats:
