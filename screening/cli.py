@@ -202,6 +202,46 @@ def replay(
 
 
 @app.command()
+def predict(
+    training: Annotated[str, typer.Option(help="Source of crystals whose values are known.")],
+    value_key: Annotated[str, typer.Option(help="Field that holds the value.")],
+    pool: Annotated[str, typer.Option(help="Source of crystals to rank.")],
+    minimize: Annotated[
+        bool, typer.Option("--minimize/--maximize", help="Whether small or large is good.")
+    ] = True,
+    log: Annotated[bool, typer.Option("--log", help="Model the logarithm of the value.")] = False,
+    bound: Annotated[
+        Optional[float], typer.Option(help="Rank by the chance of a better value than this.")
+    ] = None,
+    filters: Annotated[
+        Optional[str], typer.Option(help="Filters as YAML: 'experimental: true'.")
+    ] = None,
+    top: Annotated[Optional[int], typer.Option(min=1, help="Only the best so many.")] = 25,
+    surrogate: Annotated[
+        Optional[str], typer.Option(help="Kind of model. [default: gaussian-process]")
+    ] = None,
+    workers: WorkersOption = None,
+    format: Annotated[RankFormat, typer.Option("--format", help="Output.")] = RankFormat.table,
+) -> None:
+    """Rank a whole library by a model fitted to known values; computes nothing."""
+    from screening import commands
+
+    commands.predict(
+        training,
+        value_key,
+        pool,
+        maximize=not minimize,
+        log=log,
+        bound=bound,
+        filters=filters,
+        top=top,
+        surrogate=surrogate,
+        workers=workers,
+        format=format.value,
+    )
+
+
+@app.command()
 def show(
     candidate: Annotated[str, typer.Argument(help="candidate_id, material_id or formula.")],
     format: FormatOption = Format.table,

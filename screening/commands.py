@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from screening import console
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from screening.engine_catalog import EngineConfig
     from screening.ingest import Pool
 
+MAX_LIBRARY_SITES = 200
+"""Atoms in the primitive cell of what a library's ranking takes, unless its filters say more."""
 ESTIMATED_CANDIDATES = 5
 """Candidates whose force calls a dry run counts, to estimate the budget's."""
 
@@ -194,6 +197,70 @@ def replay(
         console.print_json(found)
     else:
         console.replay(found)
+
+
+def predict(
+    training: str,
+    value_key: str,
+    pool: str,
+    *,
+    maximize: bool,
+    log: bool,
+    bound: float | None,
+    filters: str | None,
+    top: int | None,
+    surrogate: str | None,
+    workers: int | None,
+    format: str,
+) -> None:
+    """Rank a library by a model fitted to a table, and print the best."""
+    import yaml
+
+    from screening.filters import FilterConfig
+    from screening.filters import refusal as filtered
+    from screening.library import rank_library, read_library
+    from screening.readings import readings
+    from screening.replay import on_model_scale, read_table
+    from screening.sources import open_source
+    from screening.sources.record import entries_of
+    from screening.surrogate import SurrogateConfig
+    from screening.workforce import usable_cores
+
+    config = validated(
+        SurrogateConfig, {} if surrogate is None else {"kind": surrogate}, "--surrogate"
+    )
+    try:
+        wanted = yaml.safe_load(filters or "{}")
+    except yaml.YAMLError:
+        wanted = None
+    if not isinstance(wanted, dict):
+        raise ScreenError("--filters: expected YAML as 'experimental: true'")
+    chosen = validated(FilterConfig, {"max_sites": MAX_LIBRARY_SITES, **wanted}, "--filters")
+    scaled_bound = None if bound is None else on_model_scale(bound, maximize=maximize, log=log)
+    if bound is not None and scaled_bound is None:
+        raise ScreenError(f"--bound: {bound:g} has no logarithm; give a number above 0")
+    workers = workers or usable_cores()
+    source = open_source(pool)
+    table = read_table(
+        open_source(training).records(), value_key, maximize=maximize, log=log, workers=workers
+    )
+    worthless = partial(filtered, config=chosen)
+    with (
+        open_database(Settings()) as database,
+        console.counting("crystals read") as on_entry,
+    ):
+        library = read_library(
+            readings(entries_of(source), source.spec, database, worthless, workers),
+            worthless,
+            on_entry,
+        )
+    if not library.facts:
+        said = "; ".join(f"{count} × {reason}" for reason, count in library.refused.items())
+        raise ScreenError(f"source '{pool}': no crystal is left: {said}")
+    rows, calibrated = rank_library(table, library, config, bound=scaled_bound)
+    console.predicted_library(
+        rows[:top], library, table, calibrated, value_key, maximize=maximize, log=log, format=format
+    )
 
 
 def show(key: str, *, as_json: bool) -> None:

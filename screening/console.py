@@ -15,15 +15,19 @@ from rich.console import Console
 from rich.table import Table
 
 from screening.objectives import OBJECTIVES, Objective
-from screening.ranking import RankedRow, as_records
+from screening.ranking import SHOWN_FACTS, RankedRow, as_records
 
 if TYPE_CHECKING:
     from rich.live import Live
 
     from screening.campaign import Campaign, Progress
     from screening.ingest import Pool
+    from screening.library import Library
+    from screening.replay import Table as Table_
+    from screening.surrogate import Calibration
 
 SHOWN_REFUSALS = 20
+FACT_HEADINGS = {"energy_above_hull_ev_per_atom": "above hull / eV/atom", "band_gap_ev": "gap / eV"}
 SHOWN_ELEMENTS = 10
 
 
@@ -423,6 +427,80 @@ def replay(found: dict[str, Any]) -> None:
             table.add_row(name, *cells)
     _stdout().print(table)
     say(f"{found['times_fewer_than_random']:.1f} times fewer evaluations than random choice")
+
+
+def predicted_library(
+    rows: list[dict[str, Any]],
+    library: Library,
+    table: Table_,
+    calibrated: Calibration,
+    value_key: str,
+    *,
+    maximize: bool,
+    log: bool,
+    format: str,
+) -> None:
+    """Print the best of a library with predictions in the unit of the table."""
+
+    def plain(scaled: float) -> float:
+        signed = -scaled if maximize else scaled
+        return 10**signed if log else signed
+
+    taken, refused = len(library.facts), sum(library.refused.values())
+    say(
+        f"{counted(taken + library.duplicates + refused, 'entry', 'entries')} read, "
+        f"{counted(taken, 'crystal')}, {counted(library.duplicates, 'duplicate')}, "
+        f"{refused} left out; the model knows {counted(len(table.values), 'value')}"
+    )
+    error = f"a factor of {10**calibrated.rms:.2g}" if log else f"{calibrated.rms:.2g}"
+    say(
+        f"each of them left out once: typical error {error}, "
+        f"{100 * calibrated.within_one_std:.0f} % within one standard deviation (68 % is right), "
+        f"rank correlation {calibrated.rank_correlation:.2f}"
+    )
+    std_name = "predicted_log10_std" if log else f"predicted_{value_key}_std"
+    records = [
+        {
+            **{key: each for key, each in row.items() if not key.startswith("predicted_")},
+            f"predicted_{value_key}": plain(row["predicted_mean"]),
+            std_name: row["predicted_std"],
+        }
+        for row in rows
+    ]
+    if format == "json":
+        print_json(records)
+        return
+    if format == "csv":
+        writer = csv.DictWriter(sys.stdout, list(dict.fromkeys(k for r in records for k in r)))
+        writer.writeheader()
+        writer.writerows(records)
+        return
+    facts = [name for name in SHOWN_FACTS if any(name in record for record in records)]
+    judged = any("chance" in record for record in records)
+    shown = Table(
+        title=f"the best {len(rows)} of {taken} crystals by predicted {value_key}",
+        caption="predictions with one standard deviation; nearest: of the crystals the model knows",
+    )
+    for name in ("rank", "candidate", "material", "predicted"):
+        shown.add_column(name, justify="right" if name in ("rank", "predicted") else "left")
+    if judged:
+        shown.add_column("chance", justify="right")
+    for name in facts:
+        shown.add_column(FACT_HEADINGS.get(name, name), justify="right")
+    shown.add_column("nearest")
+    for record in records:
+        std = record[std_name]
+        value = f"{record[f'predicted_{value_key}']:.3g}"
+        shown.add_row(
+            str(record["rank"]),
+            record["candidate_id"],
+            record["material_id"],
+            f"{value} ×/÷ {10**std:.2g}" if log else f"{value} ± {std:.2g}",
+            *([f"{100 * record['chance']:.0f} %"] if judged else []),
+            *(_plainly(record.get(name)) for name in facts),
+            record["nearest"],
+        )
+    _stdout().print(shown)
 
 
 def candidate(

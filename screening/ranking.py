@@ -10,6 +10,9 @@ from typing import Any, Literal
 Outcome = Literal["measured", "predicted", "infeasible", "unstable", "failed"]
 Direction = Literal["minimize", "maximize"]
 
+SHOWN_FACTS = ("energy_above_hull_ev_per_atom", "band_gap_ev", "theoretical", "year")
+"""Properties of an entry that a ranking of a library shows, where the source states them."""
+
 _BLOCKS: dict[Outcome, int] = {
     "measured": 0,
     "predicted": 0,

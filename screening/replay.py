@@ -94,7 +94,7 @@ def read_table(
     ScreenError
         When no entry, or only one, has a structure and a value.
     """
-    scale = functools.partial(_on_model_scale, maximize=maximize, log=log)
+    scale = functools.partial(on_model_scale, maximize=maximize, log=log)
     reasons: dict[str, int] = {}
     taken: list[tuple[str, Any, float, float]] = []
     keys: set[str] = set()
@@ -145,7 +145,8 @@ def read_table(
     )
 
 
-def _on_model_scale(value: Any, *, maximize: bool, log: bool) -> float | None:
+def on_model_scale(value: Any, *, maximize: bool, log: bool) -> float | None:
+    """Return a value on the scale where lower is better, None for what has no place on it."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     if log and value <= 0:

@@ -48,6 +48,11 @@ class Surrogate(Protocol):
         """Draw one function of those that fit what was learnt, shape (m,), for features (m, d)."""
         ...
 
+    @property
+    def noise_std(self) -> float:
+        """What results scatter around the function, beside their own errors; 0 if not known."""
+        ...
+
 
 CHUNK = 4096
 """Candidates predicted at once; bounds the memory."""
@@ -237,6 +242,11 @@ class GaussianProcess:
         std = np.sqrt(np.maximum(variance, 0.0))
         return self._shift + self._scale * mean, self._scale * std
 
+    @property
+    def noise_std(self) -> float:
+        """Of the noise that was learnt."""
+        return self._scale * float(np.sqrt(self._model.noise_))
+
     def draw(self, features: Floats, generator: np.random.Generator) -> Floats:
         """Draw from the joint posterior; needs memory that grows with the square of m."""
         model = self._model
@@ -284,6 +294,11 @@ class RandomForest:
         """Mean and spread of the trees."""
         mean, std = self._model.predict(features, return_std=True)
         return mean, std
+
+    @property
+    def noise_std(self) -> float:
+        """The spread of the trees has it in already."""
+        return 0.0
 
     def draw(self, features: Floats, generator: np.random.Generator) -> Floats:
         """Ask one tree, drawn at random: each has seen a different part of the results."""
@@ -383,6 +398,7 @@ def leave_one_out(
         surrogate.update(scaled[rest], values[rest], known)
         mean[left_out], std[left_out] = (each[0] for each in surrogate.predict(scaled[[left_out]]))
     error = mean - values
+    std = np.hypot(std, surrogate.noise_std)
     spread = np.hypot(std, 0.0 if value_std is None else np.nan_to_num(value_std))
     return Calibration(
         n=len(values),

@@ -9,7 +9,7 @@ import pytest
 
 from screening.errors import ScreenError
 from screening.leaderboard import check_filter, missing_fields, ranking
-from screening.ranking import as_records
+from screening.ranking import as_records, proposals
 
 KEYS = {
     "rank",
@@ -266,3 +266,19 @@ def test_a_ranking_without_predictions_loads_nothing_heavy(server_uri, database_
     heavy = {"torch", "phonopy", "phono3py", "atomate2", "jobflow", "fireworks"}
     heavy |= {"pymatgen", "sklearn", "skopt", "scipy", "ase"}
     assert loaded & heavy == set()
+
+
+def test_proposals_are_ranked_by_their_chance(campaign, screen):
+    objective = campaign.objective
+    rows = proposals(ranking(campaign), None, objective.to_model)
+    assert {row.outcome for row in rows} == {"predicted"}
+    bound = rows[2].predicted_value
+    judged = proposals(ranking(campaign), bound, objective.to_model)
+    chances = [row.chance for row in judged]
+    assert chances == sorted(chances, reverse=True)
+    assert next(row.chance for row in judged if row.rank == rows[2].rank) == pytest.approx(0.5)
+    shown = screen("rank", campaign.name, "--predicted", "--bound", bound)
+    assert "chance" in shown.out
+    assert "measured  " not in shown.out
+    assert screen("rank", campaign.name, "--bound", 1).status == 2
+    assert "is above 0, not -1" in screen("rank", campaign.name, "--predicted", "--bound", -1).err

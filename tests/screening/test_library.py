@@ -1,0 +1,155 @@
+"""A library ranked by a model of known values, and readings that are kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from screening import readings as module
+from screening.filters import FilterConfig, refusal
+from screening.library import Library, rank_library, read_library
+from screening.readings import readings
+from screening.replay import Table
+from screening.sources import SourceRecord, open_source
+from screening.sources.record import entries_of
+from screening.surrogate import SurrogateConfig, leave_one_out
+
+RNG = np.random.default_rng(2)
+FEATURES = RNG.normal(size=(80, 6))
+VALUES = FEATURES[:, 0] + 0.2 * FEATURES[:, 1]
+TABLE = Table([f"k{i}" for i in range(40)], FEATURES[:40], VALUES[:40])
+LIBRARY = Library([{"candidate_id": f"c{i}"} for i in range(40)], FEATURES[40:], {}, 0)
+
+
+def salt(cation, anion, a):
+    return Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(a), [cation, anion], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+
+
+@pytest.fixture
+def salts(tmp_path):
+    path = tmp_path / "salts.jsonl"
+    crystals = [("Li", "F", 4.03), ("Na", "Cl", 5.64), ("K", "Br", 6.6), ("Mg", "O", 4.21)]
+    lines = [
+        json.dumps({"material_id": f"s-{n}", "structure": salt(*each).as_dict(), "a": each[2]})
+        for n, each in enumerate(crystals)
+    ]
+    path.write_text("\n".join([*lines, lines[0], "{broken"]) + "\n")
+    return str(path)
+
+
+def nothing(candidate):
+    return None
+
+
+def test_a_library_is_ranked_as_the_model_expects():
+    rows, calibration = rank_library(TABLE, LIBRARY, SurrogateConfig(), bound=None)
+    truth = {f"c{i}": VALUES[40 + i] for i in range(40)}
+    found = [truth[row["candidate_id"]] for row in rows]
+    assert np.corrcoef(found, np.sort(found))[0, 1] > 0.8
+    assert [row["predicted_mean"] for row in rows] == sorted(row["predicted_mean"] for row in rows)
+    assert calibration.n == 40
+    assert calibration.rank_correlation > 0.8
+    assert {row["nearest"] for row in rows} <= set(TABLE.labels)
+
+
+def test_a_bound_ranks_by_the_chance_to_beat_it():
+    rows, _ = rank_library(TABLE, LIBRARY, SurrogateConfig(), bound=-1.0)
+    chances = [row["chance"] for row in rows]
+    assert chances == sorted(chances, reverse=True)
+    for row in rows:
+        assert (row["chance"] > 0.5) == (row["predicted_mean"] < -1.0)
+
+
+def test_leaving_one_out_sees_that_noise_cannot_be_predicted():
+    options = (SurrogateConfig(), FEATURES[:40])
+    signal = leave_one_out(*options, VALUES[:40], None, FEATURES, 0)
+    noise = leave_one_out(*options, RNG.permutation(VALUES[:40]), None, FEATURES, 0)
+    assert signal.rms < 0.5 * noise.rms
+    assert noise.rms > 0.7 * VALUES[:40].std()
+    assert 0.4 < noise.within_one_std < 0.95
+
+
+def test_entries_are_read_once(salts, database, monkeypatch):
+    source = open_source(salts)
+
+    def read():
+        return list(readings(entries_of(source), source.spec, database, nothing, 1))
+
+    first = read()
+    assert [each.error is None for each in first] == [True] * 5 + [False]
+    assert database.readings.count_documents({}) == 6
+    monkeypatch.setattr(module, "_read", None)
+    # As JSON: what was kept has lists for tuples.
+    assert [each.model_dump_json() for each in read()] == [e.model_dump_json() for e in first]
+
+
+def test_a_changed_entry_is_read_again(salts, database, tmp_path):
+    def read():
+        source = open_source(salts)
+        return list(readings(entries_of(source), source.spec, database, nothing, 1))
+
+    read()
+    path = tmp_path / "salts.jsonl"
+    path.write_text(path.read_text().replace('"a": 4.03', '"a": 4.1'))
+    assert read()[0].candidate.origins[0].properties["a"] == 4.1
+
+
+def test_what_a_filter_refused_gets_features_when_it_is_wanted(salts, database):
+    small = FilterConfig(max_elements=1)
+    source = open_source(salts)
+
+    def read(filters):
+        def worthless(candidate):
+            return refusal(candidate, filters)
+
+        return list(readings(entries_of(source), source.spec, database, worthless, 1))
+
+    assert all(each.candidate.features is None for each in read(small)[:4])
+    assert all(each.candidate.features is not None for each in read(FilterConfig())[:4])
+
+
+def test_processes_read_what_one_does(salts, database, monkeypatch):
+    source = open_source(salts)
+    alone = list(readings(entries_of(source), source.spec, database, nothing, 1))
+    database.readings.delete_many({})
+    monkeypatch.setattr(module, "ALONE", 0)
+    monkeypatch.setattr(module, "CHUNK", 2)
+    together = list(readings(entries_of(source), source.spec, database, nothing, 2))
+    assert [e.model_dump_json() for e in together] == [e.model_dump_json() for e in alone]
+
+
+def test_the_same_crystal_is_ranked_once(salts, database):
+    source = open_source(salts)
+    library = read_library(readings(entries_of(source), source.spec, database, nothing, 1), nothing)
+    assert len(library.facts) == 4
+    assert library.duplicates == 1
+    assert [reason[:20] for reason in library.refused] == ["the line is not JSON"]
+
+
+def test_records_without_a_text_are_read_too(database):
+    record = SourceRecord("a", salt("Na", "Cl", 5.6), None, "a.x")
+    [found] = readings([record], "list", database, nothing, 1)
+    assert found.candidate.origins[0].source == "list"
+    assert database.readings.count_documents({}) == 0
+
+
+def test_the_command_ranks_a_library(salts, screen):
+    words = ["predict", "--training", salts, "--value-key", "a", "--pool", salts]
+    shown = screen(*words, "--log", "--bound", 5)
+    assert "LiF" in shown.out
+    assert "typical error" in shown.err
+    found = json.loads(screen(*words, "--format", "json", "--top", 2).out)
+    assert [row["rank"] for row in found] == [1, 2]
+    assert found[0]["predicted_a"] < found[1]["predicted_a"]
+    rows = list(csv.DictReader(io.StringIO(screen(*words, "--maximize", "--format", "csv").out)))
+    assert rows[0]["formula"] == "KBr"
+    wrong = screen(*words, "--filters", "max_site: 3")
+    assert (wrong.status, "did you mean 'max_sites'?" in wrong.err) == (2, True)
+    assert "no logarithm" in screen(*words, "--log", "--bound", -1).err
