@@ -11,10 +11,13 @@ from __future__ import annotations
 import datetime
 import itertools
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from screening.campaign import IN_FLIGHT, Campaign, Level, now
-from screening.candidate_flow import candidate_workflow
+from screening.candidate_flow import candidate_workflow, estimate_force_calls
 from screening.errors import ScreenError
 from screening.leaderboard import ranking
 from screening.observations import feature_matrix, for_search, observed
@@ -22,6 +25,9 @@ from screening.predictions import predictions
 from screening.process import is_alive_here, is_dead_here, this_process
 from screening.samplers import Choice, build_sampler
 from screening.store.launchpad import delete_workflow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LEASE_S = 120.0
 LOST_AFTER_S = 600.0
@@ -181,7 +187,12 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
         return
     for key in ("@module", "@class", "@version"):
         document.pop(key, None)
-    candidate = campaign.candidate(pick["candidate_id"])
+    try:
+        candidate = campaign.candidate(pick["candidate_id"])
+    except ScreenError as error:
+        # Deleted by somebody while it was computed: the loop goes on without it.
+        _end(campaign, pick["_id"], "failed", error=str(error))
+        return
     level = campaign.level(pick["engine"])
     result = {
         **document,
@@ -337,6 +348,7 @@ def propose(campaign: Campaign) -> list[Choice]:
         feature_matrix(features, available),
         wanted,
         seed,
+        partial(_costs, campaign) if campaign.config.sampler.cost_exponent else None,
     )
     if campaign.config.also is not None:
         # Predictions of the two objectives made one are on no scale that a table could show.
@@ -347,6 +359,17 @@ def propose(campaign: Campaign) -> list[Choice]:
         if not _take_lease(campaign) or not _claim(campaign, choice, number, this_round):
             return choices[: number - len(picks) - 1]
     return choices
+
+
+def _costs(campaign: Campaign, ids: list[str]) -> NDArray[np.float64]:
+    """Return the estimated force calls of candidates."""
+    return np.array(
+        [
+            estimate_force_calls(campaign.candidate(each), campaign.config, campaign.engine)
+            for each in ids
+        ],
+        dtype=float,
+    )
 
 
 def _claim(campaign: Campaign, choice: Choice, number: int, this_round: int) -> bool:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Candidates scored again for the second and later picks of a batch: the best of the first scoring.
 SHORTLIST = 500
+COSTED = 20
+"""Candidates whose cost is asked for when a batch is chosen: working one out takes a second."""
 NEIGHBOURS = 3
 """Evaluated candidates that a pick names as its nearest."""
 
@@ -299,7 +301,7 @@ class ModelSampler:
 
 def _prices(cost: Cost, ids: list[str], best_first: NDArray[np.intp]) -> Floats:
     """Return force calls relative to the median, those of the best few; the rest count as dear."""
-    asked = best_first[:SHORTLIST]
+    asked = best_first[:COSTED]
     calls = np.maximum(cost([ids[i] for i in asked]), 1.0)
     relative = calls / np.median(calls)
     price = np.full(len(ids), relative.max())

@@ -800,3 +800,39 @@ def hold_lease(campaign, owner, seconds):
     campaign.database.campaigns.update_one(
         {"_id": campaign.name}, {"$set": {"lease": {"owner": owner, "until": until}}}
     )
+
+
+def test_a_campaign_may_ask_for_improvement_a_force_call(new_campaign, work, monkeypatch):
+    asked = []
+    count = loop.estimate_force_calls
+
+    def counted(candidate, *others):
+        asked.append(candidate.candidate_id)
+        return count(candidate, *others)
+
+    monkeypatch.setattr(loop, "estimate_force_calls", counted)
+    sampler = {"kind": "expected-improvement", "initial": 2, "cost_exponent": 1.0}
+    campaign = new_campaign(pool=10, budget=5, batch_size=1, sampler=sampler)
+    work(campaign)
+    assert campaign.progress().measured == 5
+    assert asked
+    picks = campaign.picks()
+    assert all(len(pick["neighbours"]) >= 2 for pick in picks[2:])
+    assert {key for pick in picks for key in pick["neighbours"]} <= {
+        p["candidate_id"] for p in picks
+    }
+
+
+def test_a_candidate_that_is_deleted_is_not_waited_for(new_campaign, work):
+    """Somebody cleans up while its job is in the queue: the campaign goes on and ends."""
+    campaign = new_campaign(pool=6, budget=5, batch_size=2)
+    advance(campaign)
+    gone = campaign.picks()[0]["candidate_id"]
+    campaign.database.candidates.delete_one({"_id": gone})
+    work(campaign)
+    progress = campaign.progress()
+    assert progress.exhausted
+    assert progress.measured == 4
+    [pick] = [each for each in campaign.picks() if each["candidate_id"] == gone]
+    assert pick["state"] == "failed"
+    assert "no longer in the database" in pick["error"]
