@@ -1,6 +1,6 @@
 """Volume change and voltage of insertion electrodes from an engine, beside DFT.
 
-    python benchmarks/electrode_volume_change.py [--engine chgnet] [--start discharged] [--pairs …]
+    python benchmarks/electrode_volume_change.py [--engine sevennet-l3i5] [--start discharged] [--pairs …]
 
 The 30 pairs of the source `electrode-pairs` (Materials Project, PBE+U), or a file of the same kind.
 `both`: both crystals of a pair are relaxed.  `discharged`: the charged crystal is made from the
@@ -147,7 +147,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Compute what is not there, keep each row as it comes, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--engine", default="chgnet")
+    parser.add_argument("--engine", default="sevennet-l3i5")
     parser.add_argument("--start", choices=("both", "discharged"), default="both")
     parser.add_argument("--pairs", default="electrode-pairs", help="source, or a file like it")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))

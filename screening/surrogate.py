@@ -114,7 +114,7 @@ class GaussianProcess:
     """Of the common scale; two random candidates are about √2 apart."""
     COMMON_SPREAD, OWN_SPREAD = 0.5, 1.0
     """Standard deviations of the logarithm of the common scale, and of each around it."""
-    MEAN_LOG_NOISE, NOISE_SPREAD = -4.0, 1.5
+    MEAN_LOG_NOISE, NOISE_SPREAD = -3.0, 1.5
     """Of the noise's variance, in units of that of the values."""
     AMPLITUDE_SPREAD = 1.0
     MOST_LEARNT_FROM = 200
