@@ -1,6 +1,6 @@
 """Volume change and voltage of insertion electrodes from an engine, beside DFT.
 
-    python benchmarks/electrode_volume_change.py [--engine sevennet-l3i5] [--start discharged] [--pairs …]
+    python benchmarks/electrode_volume_change.py [--engine NAME] [--start discharged] [--pairs …]
 
 The 30 pairs of the source `electrode-pairs` (Materials Project, PBE+U), or a file of the same kind.
 `both`: both crystals of a pair are relaxed.  `discharged`: the charged crystal is made from the

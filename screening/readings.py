@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from screening.candidate import Candidate, Origin, Refusal, candidate_from_structure
 from screening.features import FEATURES_VERSION, features
 from screening.sources import SourceRecord
-from screening.sources.record import Unread
+from screening.sources.record import Unread, same_entry
 
 if TYPE_CHECKING:
     from screening.store.database import Database
@@ -94,6 +94,7 @@ def readings(
         executor: ProcessPoolExecutor | None = None
         waiting: deque[tuple[list[SourceRecord | Unread], dict[str, Reading], Any]] = deque()
         n_new = 0
+        seen: dict[str, str] = {}
         for chunk in _chunks(entries):
             known = _kept(database, chunk, worthless)
             new = [each for each in chunk if _key(each) not in known]
@@ -105,9 +106,9 @@ def readings(
             waiting.append((chunk, known, future))
             # Enough ahead for all processes; what is further ahead would only take memory.
             while len(waiting) > 3 * workers:
-                yield from _finished(*waiting.popleft(), spec, worthless, database)
+                yield from _finished(*waiting.popleft(), spec, worthless, database, seen)
         while waiting:
-            yield from _finished(*waiting.popleft(), spec, worthless, database)
+            yield from _finished(*waiting.popleft(), spec, worthless, database, seen)
 
 
 def _chunks(entries: Iterable[SourceRecord | Unread]) -> Iterator[list[SourceRecord | Unread]]:
@@ -181,16 +182,21 @@ def _finished(
     spec: str,
     worthless: Worthless,
     database: Database,
+    seen: dict[str, str],
 ) -> Iterator[Reading]:
     new = _read_all(future, spec, worthless) if isinstance(future, list) else future.result()
     _keep(database, chunk, known, new)
     fresh = iter(new)
     for entry in chunk:
-        reading = known.get(_key(entry))
-        if reading is None:
-            yield next(fresh)
-        else:
-            yield _named(reading, spec)
+        kept = known.get(_key(entry))
+        reading = next(fresh) if kept is None else _named(kept, spec)
+        identity = entry.identity if isinstance(entry, Unread) else ""
+        if identity in seen:
+            reason = same_entry(seen[identity])
+            reading = reading.model_copy(update={"candidate": None, "error": reason})
+        elif identity and reading.candidate is not None:
+            seen[identity] = reading.location
+        yield reading
 
 
 def _named(reading: Reading, spec: str) -> Reading:

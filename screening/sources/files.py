@@ -156,14 +156,15 @@ def _read_cif(path: Path, name: str) -> Iterator[Unread]:
     # CIF is ASCII by definition; names and comments in the wild are not.
     texts = crystal_blocks(path.read_text(encoding="utf-8", errors="replace"))
     if len(texts) < 2:
-        yield Unread(_cif_record, texts[0] if texts else "", name)
+        yield Unread(cif_record, texts[0] if texts else "", name)
         return
     for number, text in enumerate(texts, start=1):
         # Numbered, because block names repeat within a file.
-        yield Unread(_cif_record, text, f"{name}#{number}-{text.split(maxsplit=1)[0]}")
+        yield Unread(cif_record, text, f"{name}#{number}-{text.split(maxsplit=1)[0]}")
 
 
-def _cif_record(text: str, place: str) -> SourceRecord:
+def cif_record(text: str, place: str) -> SourceRecord:
+    """Read one block of a CIF."""
     block = CifBlock(text)
     name = block.material_id() or place
     return parsed_record(name, place, block.structure, block.facts())

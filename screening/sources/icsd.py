@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from screening.sources.files import FileSource
-from screening.sources.record import Source, SourceError, SourceRecord
+from screening.sources.cif import CifBlock
+from screening.sources.files import FileSource, cif_record
+from screening.sources.record import Source, SourceError, SourceRecord, Unread, same_entry
 
 
 class IcsdExport:
@@ -32,24 +33,33 @@ class IcsdExport:
 
     def records(self) -> Iterator[SourceRecord]:
         """Stream the entries, each named ``icsd-<code>``; one found a second time is refused."""
-        seen: dict[object, str] = {}
-        for record in self._files.records():
-            code = record.properties.get("icsd_code")
-            if code is None:
-                # Of a damaged file its own reason says more.
-                reason = record.error or (
-                    "it states no _database_code_ICSD; name its folder without 'icsd:'"
-                )
-                yield replace(record, structure=None, error=reason)
-                continue
-            named = replace(record, material_id=f"icsd-{code}")
-            if code in seen:
-                reason = f"it is the same ICSD entry as {seen[code]}"
-                yield replace(named, structure=None, error=reason)
-                continue
-            if named.structure is not None:
-                seen[code] = named.location
-            yield named
+        seen: dict[str, str] = {}
+        for entry in self.entries():
+            record = entry()
+            if entry.identity in seen:
+                reason = same_entry(seen[entry.identity])
+                record = replace(record, structure=None, error=reason)
+            elif record.structure is not None and entry.identity:
+                seen[entry.identity] = record.location
+            yield record
+
+    def entries(self) -> Iterator[Unread]:
+        """Stream the entries, unread."""
+        for entry in self._files.entries():
+            if isinstance(entry, Unread):
+                code = CifBlock(entry.content).codes().get("icsd_code")
+                identity = "" if code is None else f"icsd-{code}"
+                yield Unread(_icsd_record, entry.content, entry.location, identity)
+
+
+def _icsd_record(text: str, place: str) -> SourceRecord:
+    record = cif_record(text, place)
+    code = record.properties.get("icsd_code")
+    if code is None:
+        # Of a damaged file its own reason says more.
+        reason = record.error or "it states no _database_code_ICSD; name its folder without 'icsd:'"
+        return replace(record, structure=None, error=reason)
+    return replace(record, material_id=f"icsd-{code}")
 
 
 def open_icsd(rest: str) -> Source:

@@ -68,11 +68,14 @@ class Unread:
         The entry as its source has it.
     location : str
         File and place in it.
+    identity : str
+        What its database calls it, where a second entry of that name would be the same one.
     """
 
     read: Callable[[str, str], SourceRecord]
     content: str
     location: str
+    identity: str = ""
 
     def __call__(self) -> SourceRecord:
         """Parse the entry."""
@@ -100,6 +103,11 @@ class Source(Protocol):
     def records(self) -> Iterator[SourceRecord]:
         """Stream the entries; one that cannot be read gives a record with an error."""
         ...
+
+
+def same_entry(location: str) -> str:
+    """Return why a second entry of one name in its database is refused."""
+    return f"it is the same entry as {location}"
 
 
 def entries_of(source: Source) -> Iterator[SourceRecord | Unread]:

@@ -125,7 +125,7 @@ def test_many_blocks_many_files_and_an_entry_twice(tmp_path):
     assert [r.location for r in found] == ["a.cif#1-1-ICSD", "a.cif#2-2-ICSD", "b.cif", "c.cif"]
     assert [r.error for r in found] == [
         *(None, None),
-        "it is the same ICSD entry as a.cif#2-2-ICSD",
+        "it is the same entry as a.cif#2-2-ICSD",
         None,
     ]
 

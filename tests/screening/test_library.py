@@ -16,7 +16,7 @@ from screening.library import Library, rank_library, read_library
 from screening.readings import readings
 from screening.replay import Table
 from screening.sources import SourceRecord, open_source
-from screening.sources.record import entries_of
+from screening.sources.record import Unread, entries_of
 from screening.surrogate import SurrogateConfig, leave_one_out
 
 RNG = np.random.default_rng(2)
@@ -153,3 +153,22 @@ def test_the_command_ranks_a_library(salts, screen):
     wrong = screen(*words, "--filters", "max_site: 3")
     assert (wrong.status, "did you mean 'max_sites'?" in wrong.err) == (2, True)
     assert "no logarithm" in screen(*words, "--log", "--bound", -1).err
+
+
+def test_a_second_entry_of_one_name_is_refused_once_the_first_is_good(database):
+    def read(text, place):
+        good = text != "broken"
+        crystal = salt("Na", "Cl", 5.6) if good else None
+        return SourceRecord(place, crystal, None if good else "it is broken", place)
+
+    texts = [("broken", "x-1"), ("first", "x-1"), ("second", "x-1"), ("other", "")]
+    entries = [Unread(read, text, text, identity) for text, identity in texts]
+    found = list(readings(entries, "list", database, nothing, 1))
+    assert [each.error for each in found] == [
+        "it is broken",
+        None,
+        "it is the same entry as first",
+        None,
+    ]
+    again = list(readings(entries, "list", database, nothing, 1))
+    assert [each.error for each in again] == [each.error for each in found]
