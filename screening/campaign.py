@@ -19,6 +19,7 @@ from screening.errors import ScreenError
 from screening.ingest import Pool, from_document, to_document
 from screening.objectives import Objective
 from screening.process import is_dead_here, this_process
+from screening.store.database import if_allowed
 
 if TYPE_CHECKING:
     from screening.store.database import Database
@@ -257,7 +258,8 @@ class Campaign:
             if document["features_version"] != FEATURES_VERSION:
                 document["features"] = features(self.candidate(key).pymatgen_structure())
                 changed = {"features": document["features"], "features_version": FEATURES_VERSION}
-                self.database.candidates.update_one({"_id": key}, {"$set": changed})
+                with if_allowed():
+                    self.database.candidates.update_one({"_id": key}, {"$set": changed})
             found[key] = document["features"]
         return found
 

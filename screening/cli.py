@@ -76,7 +76,8 @@ def submit(
     source: Annotated[
         Optional[list[str]],
         typer.Option(
-            help="phonondb-103, electrode-pairs, substitutions:YAML, file or folder; repeatable."
+            help="phonondb-103, electrode-pairs, substitutions:YAML, icsd:FOLDER, optimade:…, "
+            "mp:…, file or folder; repeatable."
         ),
     ] = None,
     engine: Annotated[Optional[str], typer.Option(help="Engine name, or an engine YAML.")] = None,
@@ -164,10 +165,14 @@ def replay(
     batch_size: Annotated[int, typer.Option(min=1, help="Picks made at once.")] = 1,
     seeds: Annotated[int, typer.Option(min=1, help="Replays.")] = 20,
     sampler: Annotated[
-        Optional[str], typer.Option(help="Kind of sampler. [default: expected-improvement]")
+        Optional[str],
+        typer.Option(
+            help="expected-improvement (the default), probability-of-improvement, "
+            "lower-confidence-bound, thompson, greedy or random."
+        ),
     ] = None,
     surrogate: Annotated[
-        Optional[str], typer.Option(help="Kind of model. [default: gaussian-process]")
+        Optional[str], typer.Option(help="gaussian-process (the default) or random-forest.")
     ] = None,
     top_fraction: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Part of the table that counts as good.")
@@ -218,7 +223,7 @@ def predict(
     ] = None,
     top: Annotated[Optional[int], typer.Option(min=1, help="Only the best so many.")] = 25,
     surrogate: Annotated[
-        Optional[str], typer.Option(help="Kind of model. [default: gaussian-process]")
+        Optional[str], typer.Option(help="gaussian-process (the default) or random-forest.")
     ] = None,
     workers: WorkersOption = None,
     format: Annotated[RankFormat, typer.Option("--format", help="Output.")] = RankFormat.table,
@@ -339,7 +344,7 @@ def main() -> None:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        if type(error).__module__.partition(".")[0] != "pymongo":
+        if type(error).__module__.partition(".")[0] not in ("pymongo", "bson"):
             raise
         # Its text names hosts and topologies over several lines; never the password.
         details = getattr(error, "details", None) or {}

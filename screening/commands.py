@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from screening.campaign import (
     check_name_is_free,
     new_name,
 )
-from screening.config import CampaignConfig, load_campaign_config, validated
+from screening.config import CampaignConfig, check_choice, load_campaign_config, validated
 from screening.errors import ScreenError
 from screening.settings import Settings
 from screening.store.database import Database, open_database
@@ -134,7 +135,9 @@ def rank(
             rows = [row for row in rows if row.on_front]
         if predicted:
             objective = campaign.objective
-            if bound is not None and (bound <= 0 if objective.logarithmic else False):
+            if bound is not None and not math.isfinite(bound):
+                raise ScreenError(f"--bound: give a number, not {bound:g}")
+            if bound is not None and objective.logarithmic and bound <= 0:
                 raise ScreenError(f"--bound: {objective.label} is above 0, not {bound:g}")
             rows = proposals(rows, bound, objective.to_model)
             if campaign.config.also is not None:
@@ -167,11 +170,14 @@ def replay(
 ) -> None:
     """Replay a sampler on a table of crystals, and print what it took."""
     from screening.replay import read_table, report
-    from screening.samplers import SamplerConfig
+    from screening.samplers import SAMPLERS, SamplerConfig
     from screening.sources import open_source
+    from screening.surrogate import SURROGATES
     from screening.workforce import usable_cores
 
-    config = validated(SamplerConfig, sampler, "--sampler, --surrogate")
+    check_choice("--sampler", sampler.get("kind"), SAMPLERS)
+    check_choice("--surrogate", sampler.get("surrogate", {}).get("kind"), SURROGATES)
+    config = validated(SamplerConfig, sampler, "the sampler")
     workers = workers or usable_cores()
     with console.counting("entries read") as on_entry:
         table = read_table(
@@ -196,7 +202,7 @@ def replay(
     if as_json:
         console.print_json(found)
     else:
-        console.replay(found)
+        console.replay(found, maximize=maximize)
 
 
 def predict(
@@ -223,12 +229,11 @@ def predict(
     from screening.replay import on_model_scale, read_table
     from screening.sources import open_source
     from screening.sources.record import entries_of
-    from screening.surrogate import SurrogateConfig
+    from screening.surrogate import SURROGATES, SurrogateConfig
     from screening.workforce import usable_cores
 
-    config = validated(
-        SurrogateConfig, {} if surrogate is None else {"kind": surrogate}, "--surrogate"
-    )
+    check_choice("--surrogate", surrogate, SURROGATES)
+    config = SurrogateConfig.model_validate({} if surrogate is None else {"kind": surrogate})
     try:
         wanted = yaml.safe_load(filters or "{}")
     except yaml.YAMLError:
@@ -238,7 +243,7 @@ def predict(
     chosen = validated(FilterConfig, {"max_sites": MAX_LIBRARY_SITES, **wanted}, "--filters")
     scaled_bound = None if bound is None else on_model_scale(bound, maximize=maximize, log=log)
     if bound is not None and scaled_bound is None:
-        raise ScreenError(f"--bound: {bound:g} has no logarithm; give a number above 0")
+        raise ScreenError(f"--bound: give a number{' above 0' if log else ''}, not {bound:g}")
     workers = workers or usable_cores()
     source = open_source(pool)
     table = read_table(

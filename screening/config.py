@@ -134,6 +134,12 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
     return config.model_copy(update={"recipe": recipe.model_dump(mode="json")})
 
 
+def check_choice(option: str, given: str | None, known: Collection[str]) -> None:
+    """Raise `ScreenError` where an option of the command line is none of the names known."""
+    if given is not None and given not in known:
+        raise ScreenError(f"{option} '{given}': unknown; {nearest(given, known)}")
+
+
 def _check_fields(config: CampaignConfig, what: str) -> None:
     """Raise `ScreenError` where a constraint or the second objective names no field of a result."""
     known = load(config.resolved_objective().document).model_fields

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from screening.replay import Table as Table_
     from screening.surrogate import Calibration
 
+SAY_EVERY_S = 30.0
 SHOWN_REFUSALS = 20
 FACT_HEADINGS = {"energy_above_hull_ev_per_atom": "above hull / eV/atom", "band_gap_ev": "gap / eV"}
 SHOWN_ELEMENTS = 10
@@ -48,17 +49,31 @@ def print_json(value: Any) -> None:
 
 @contextlib.contextmanager
 def counting(what: str) -> Iterator[Callable[[], None]]:
-    """Show a running count on a terminal, nothing elsewhere."""
+    """Show a running count: live on a terminal, now and then elsewhere."""
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
     console = _stderr()
     if not console.is_terminal:
-        yield lambda: None
+        yield _now_and_then(what)
         return
     columns = (SpinnerColumn(), TextColumn(f"{what}: {{task.completed}}"))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda: progress.advance(task)
+
+
+def _now_and_then(what: str) -> Callable[[], None]:
+    """Return what counts, and says so every half minute, for logs."""
+    done, said = 0, time.monotonic()
+
+    def count() -> None:
+        nonlocal done, said
+        done += 1
+        if time.monotonic() - said > SAY_EVERY_S:
+            said = time.monotonic()
+            say(f"{what}: {done}")
+
+    return count
 
 
 def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
@@ -400,33 +415,39 @@ def _prediction(
 # ----------------------------------------------------------------------------------- candidate
 
 
-def replay(found: dict[str, Any]) -> None:
+def replay(found: dict[str, Any], *, maximize: bool) -> None:
     """Print what a sampler took, beside a greedy model and random choice."""
     for reason, count in sorted(found["left_out"].items()):
         say(f"left out {count} ×: {reason}")
     crystals, best = counted(found["crystals"], "crystal"), found["best"]
     prior = ", with a prior" if found["with_prior"] else ""
+    extreme = "largest" if maximize else "smallest"
     table = Table(
-        title=f"{crystals}, the best {best}; {counted(found['seeds'], 'replay')}{prior}",
+        title=f"{crystals}, {extreme}: {best}; {counted(found['seeds'], 'replay')}{prior}",
         caption="mean number of evaluations, with its 95 % interval over the replays",
     )
     table.add_column("sampler")
     table.add_column("to the best", justify="right")
-    top = found["top_crystals"]
-    table.add_column(f"to one of the best {top}" if top > 1 else "to the best 1", justify="right")
+    goals = ["best", "top_fraction"] if found["top_crystals"] > 1 else ["best"]
+    if len(goals) > 1:
+        table.add_column(f"to one of the best {found['top_crystals']}", justify="right")
     for name, prefix in ((found["sampler"], ""), ("greedy", "greedy_"), ("random", "random_")):
         cells = []
-        for goal in ("best", "top_fraction"):
+        for goal in goals:
             mean = found[f"{prefix}mean_evaluations_to_{goal}"]
             low, high = found[f"{prefix}interval_95_of_mean_evaluations_to_{goal}"]
-            # Of random choice the mean is known exactly.
-            cells.append(
-                f"{mean:.1f}" + ("" if prefix == "random_" else f" ({low:.1f}–{high:.1f})")
-            )
+            # Of random choice the mean is known exactly; of a handful of equal runs nothing is.
+            known = prefix == "random_" or low == high
+            cells.append(f"{mean:.1f}" + ("" if known else f" ({low:.1f}–{high:.1f})"))
         if name != found["sampler"] or not prefix:
             table.add_row(name, *cells)
     _stdout().print(table)
-    say(f"{found['times_fewer_than_random']:.1f} times fewer evaluations than random choice")
+    times = found["times_fewer_than_random"]
+    say(
+        f"{times:.1f} times fewer evaluations than random choice"
+        if times > 1.05
+        else "no better than random choice"
+    )
 
 
 def predicted_library(

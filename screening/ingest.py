@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w.])")
 
 
+def summed_up(reasons: Iterable[str]) -> Counter[str]:
+    """Count reasons; those that differ in numbers alone are one."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for reason in reasons:
+        alike[_NUMBER.sub("#", reason)].append(reason)
+    return Counter({_in_one(each): len(each) for each in alike.values()})
+
+
 def _in_one(reasons: list[str]) -> str:
     """Return reasons that differ in numbers alone as one, with the range of each number."""
     columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
@@ -100,11 +108,7 @@ class Pool:
 
         Reasons that differ in numbers alone are one: "it has 41 to 96 atoms, …".
         """
-        alike: dict[str, list[str]] = defaultdict(list)
-        for entry in self.refused:
-            if not entry.unsupported:
-                alike[_NUMBER.sub("#", entry.reason)].append(entry.reason)
-        return Counter({_in_one(reasons): len(reasons) for reasons in alike.values()})
+        return summed_up(entry.reason for entry in self.refused if not entry.unsupported)
 
 
 @dataclass(frozen=True)
@@ -208,6 +212,8 @@ def _stored(database: Database, formula: str, space_group_number: int) -> list[C
 
 def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
     """Put a candidate into the pool; return False where its inputs contradict those taken."""
+    from screening.features import FEATURES_VERSION, features
+
     others = itertools.chain((pool.candidates[key] for key in group.taken), group.stored)
     known = next((each for each in others if is_same_crystal(each, candidate)), None)
     key = candidate.candidate_id if known is None else known.candidate_id
@@ -224,8 +230,8 @@ def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
         if merged.features_version != candidate.features_version:
             # Of an older version, or none: what the model sees has changed since.
             update = {
-                "features": candidate.features,
-                "features_version": candidate.features_version,
+                "features": features(merged.pymatgen_structure()),
+                "features_version": FEATURES_VERSION,
             }
             merged = merged.model_copy(update=update)
     if key not in pool.candidates:

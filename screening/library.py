@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.ingest import summed_up
 from screening.ranking import SHOWN_FACTS
 from screening.surrogate import (
     Calibration,
@@ -65,14 +66,14 @@ def read_library(
     """
     facts: dict[str, dict[str, Any]] = {}
     rows: list[list[float]] = []
-    refused: dict[str, int] = {}
+    refused: list[str] = []
     duplicates = 0
     for reading in readings:
         on_entry()
         candidate = reading.candidate
         reason = reading.error if candidate is None else refusal(candidate)
         if candidate is None or reason is not None or candidate.features is None:
-            refused[str(reason)] = refused.get(str(reason), 0) + 1
+            refused.append(str(reason))
             continue
         if candidate.candidate_id in facts:
             duplicates += 1
@@ -87,7 +88,9 @@ def read_library(
             **{name: stated[name] for name in SHOWN_FACTS if name in stated},
         }
         rows.append(candidate.features)
-    return Library(list(facts.values()), np.array(rows, dtype=float), refused, duplicates)
+    return Library(
+        list(facts.values()), np.array(rows, dtype=float), summed_up(refused), duplicates
+    )
 
 
 def rank_library(

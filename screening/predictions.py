@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 
 from screening.fidelity import Difference, corrected, difference
 from screening.observations import feature_matrix, observed
+from screening.store.database import if_allowed
 
 if TYPE_CHECKING:
     from screening.campaign import Campaign
     from screening.samplers import Observations
 
-MIN_CALIBRATED, MAX_CALIBRATED = 5, 300
-"""Results between which each is left out once, to see how good the error bars are."""
-UNAUTHORIZED = 13
-"""MongoDB's error code for a user who may only read."""
+MODEL_VERSION = 2
+"""Raise it whenever a surrogate's predictions from the same data change."""
+MIN_CALIBRATED = 5
+"""Results from which on each is left out once, to see how good the error bars are."""
 
 
 def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
@@ -81,7 +82,7 @@ def _calibration(
 ) -> dict[str, float] | None:
     from screening.surrogate import leave_one_out
 
-    if not MIN_CALIBRATED <= len(observations.ids) <= MAX_CALIBRATED:
+    if len(observations.ids) < MIN_CALIBRATED:
         return None
     found = leave_one_out(
         campaign.config.sampler.surrogate,
@@ -97,7 +98,11 @@ def _calibration(
 def _fingerprint(
     campaign: Campaign, observations: Observations, wanted: list[str], seen: Difference | None
 ) -> str:
+    from screening.features import FEATURES_VERSION
+
     content = [
+        FEATURES_VERSION,
+        MODEL_VERSION,
         campaign.config.sampler.surrogate.model_dump(),
         campaign.config.seed,
         observations.ids,
@@ -115,8 +120,6 @@ def _keep(
     expected: dict[str, tuple[float, float]],
     calibrated: dict[str, float] | None,
 ) -> None:
-    from pymongo.errors import OperationFailure
-
     document = {
         "fingerprint": fingerprint,
         "candidate_ids": list(expected),
@@ -124,9 +127,6 @@ def _keep(
         "std": [std for _, std in expected.values()],
         "calibration": calibrated,
     }
-    try:
+    # People who may only read still get their ranking, just not faster the next time.
+    with if_allowed():
         campaign.database.predictions.replace_one({"_id": campaign.name}, document, upsert=True)
-    except OperationFailure as error:
-        # People who may only read still get their ranking, just not faster the next time.
-        if error.code != UNAUTHORIZED:
-            raise

@@ -8,21 +8,23 @@ was, and the next campaign on the same library has it at once.
 from __future__ import annotations
 
 import itertools
-import os
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from screening.candidate import Candidate, Origin, Refusal, candidate_from_structure
+from screening.errors import ScreenError
 from screening.features import FEATURES_VERSION, features
+from screening.parallel import processes
 from screening.sources import SourceRecord
 from screening.sources.record import Unread, same_entry
+from screening.store.database import if_allowed
 
 if TYPE_CHECKING:
     from screening.store.database import Database
@@ -33,8 +35,6 @@ CHUNK = 40
 """Entries that one process reads at a time."""
 ALONE = 3 * CHUNK
 """With no more new entries than this, starting processes takes longer than reading."""
-UNAUTHORIZED = 13
-"""MongoDB's error code for a user who may only read."""
 
 Worthless = Callable[[Candidate], str | None]
 """Says why a crystal stays out whatever its features; None lets it in."""
@@ -101,7 +101,7 @@ def readings(
             n_new += len(new)
             future: Any = new
             if workers > 1 and n_new > ALONE and new:
-                executor = executor or stack.enter_context(_processes(workers))
+                executor = executor or stack.enter_context(processes(workers))
                 future = executor.submit(_read_all, new, spec, worthless)
             waiting.append((chunk, known, future))
             # Enough ahead for all processes; what is further ahead would only take memory.
@@ -115,17 +115,6 @@ def _chunks(entries: Iterable[SourceRecord | Unread]) -> Iterator[list[SourceRec
     entries = iter(entries)
     while chunk := list(itertools.islice(entries, CHUNK)):
         yield chunk
-
-
-def _processes(workers: int) -> ProcessPoolExecutor:
-    # Forked ones would share the connection to the database.
-    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_alone)
-
-
-def _alone() -> None:
-    """Keep linear algebra to one thread; several processes share the cores already."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = "1"
 
 
 def _read_all(
@@ -184,7 +173,13 @@ def _finished(
     database: Database,
     seen: dict[str, str],
 ) -> Iterator[Reading]:
-    new = _read_all(future, spec, worthless) if isinstance(future, list) else future.result()
+    try:
+        new = _read_all(future, spec, worthless) if isinstance(future, list) else future.result()
+    except BrokenProcessPool:
+        raise ScreenError(
+            f"a process that read entries near {chunk[0].location} was killed, perhaps for its "
+            "memory; run the command again, what was read is kept"
+        ) from None
     _keep(database, chunk, known, new)
     fresh = iter(new)
     for entry in chunk:
@@ -215,7 +210,6 @@ def _keep(
     new: list[Reading],
 ) -> None:
     from pymongo import ReplaceOne
-    from pymongo.errors import OperationFailure
 
     entries = [each for each in chunk if _key(each) not in known]
     updates = [
@@ -229,9 +223,6 @@ def _keep(
     ]
     if not updates:
         return
-    try:
+    # People who may only read can try a campaign dry; the next one reads again.
+    with if_allowed():
         database.readings.bulk_write(updates, ordered=False)
-    except OperationFailure as error:
-        # People who may only read can try a campaign dry; the next one reads again.
-        if error.code != UNAUTHORIZED:
-            raise

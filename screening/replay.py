@@ -11,13 +11,13 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from screening.errors import ScreenError
+from screening.parallel import processes
 from screening.samplers import Observations, SamplerConfig, build_sampler
 
 if TYPE_CHECKING:
@@ -110,13 +110,13 @@ def read_table(
             continue
         value = scale(record.properties.get(value_key))
         if value is None:
-            positive = " above 0" if log else ""
+            positive = " above 0, as --log needs," if log else ""
             leave_out(f"it has no number{positive} as '{value_key}'")
             continue
         guess = None if prior_key is None else scale(record.properties.get(prior_key))
         label = f"{record.structure.reduced_formula} ({record.material_id})"
         taken.append((label, record.structure, value, math.nan if guess is None else guess))
-    if taken or reasons:
+    if keys:
         for key in filter(None, (value_key, prior_key)):
             if key not in keys:
                 numbers = ", ".join(sorted(keys)) or "none"
@@ -132,10 +132,12 @@ def read_table(
     if len(kept) < 2:
         said = "; ".join(f"{count} × {reason}" for reason, count in reasons.items())
         raise ScreenError(
-            f"a replay needs at least two crystals with values, found {len(kept)}"
-            + (f"; left out: {said}" if said else "")
+            f"at least two crystals with values are needed, found {len(kept)}"
+            + (f"; left out: {said}" if said else "; the source is empty")
         )
     prior = np.array([guess for (_, _, _, guess), _ in kept])
+    if prior_key is not None and not np.isfinite(prior).any():
+        raise ScreenError(f"no crystal has a number as '{prior_key}' that could be a prior")
     return Table(
         labels=[label for (label, _, _, _), _ in kept],
         features=np.array([row for _, row in kept], dtype=float),
@@ -158,7 +160,7 @@ def on_model_scale(value: Any, *, maximize: bool, log: bool) -> float | None:
 def _features(structures: list[Any], workers: int) -> list[list[float] | str]:
     if workers == 1 or len(structures) < 50:
         return [_features_of(each) for each in structures]
-    with ProcessPoolExecutor(workers, initializer=_one_thread) as executor:
+    with processes(workers) as executor:
         return list(executor.map(_features_of, structures, chunksize=20))
 
 
@@ -198,10 +200,12 @@ def replay(
         Of the table, one of which is to be found as well.
     """
     n_crystals = len(table.values)
-    ids = [f"{i:06d}" for i in range(n_crystals)]
     best = table.values.min()
     generator = np.random.default_rng([seed, 0])
     at_random = generator.permutation(n_crystals)
+    # Ties go by id: the order of the table must not tell which crystal is good.
+    ids = [f"{i:06d}" for i in generator.permutation(n_crystals)]
+    index = {candidate_id: i for i, candidate_id in enumerate(ids)}
     picked: list[int] = []
     prior = None
     if table.prior is not None and config.kind != "random":
@@ -218,7 +222,7 @@ def replay(
             prior=prior,
         )
         choices = sampler.propose(seen, ids, table.features, batch_size, seed)
-        picked += [int(choice.candidate_id) for choice in choices]
+        picked += [index[choice.candidate_id] for choice in choices]
     taken = set(picked)
     found = table.values[[*picked, *(i for i in at_random if i not in taken)]]
     goal = table.goal(top_fraction)
@@ -243,18 +247,11 @@ def replays(
     with contextlib.ExitStack() as stack:
         apply: Callable[..., Iterable[Run]] = map
         if workers > 1 and config.kind != "random":
-            apply = stack.enter_context(ProcessPoolExecutor(workers, initializer=_one_thread)).map
+            apply = stack.enter_context(processes(workers)).map
         for run in apply(one, range(seeds)):
             on_run()
             found.append(run)
     return found
-
-
-def _one_thread() -> None:
-    """Keep linear algebra to one thread in a process that is one of several."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    threadpool_limits(1)
 
 
 def _replay_seed(table: Table, config: SamplerConfig, seed: int, **options: Any) -> Run:

@@ -42,14 +42,14 @@ _YEARS = ("_citation_year", "_journal_year")
 
 _CODES = {
     "cod_code": re.compile(
-        r"^\s*_cod_database_code\s+['\"]?(\d{1,12})\b", re.MULTILINE | re.IGNORECASE
+        r"^[ \t]*_cod_database_code\s+['\"]?(\d{1,12})\b", re.MULTILINE | re.IGNORECASE
     ),
     "icsd_code": re.compile(
-        r"^\s*_database_code_icsd\s+['\"]?(\d{1,12})\b", re.MULTILINE | re.IGNORECASE
+        r"^[ \t]*_database_code_icsd\s+['\"]?(\d{1,12})\b", re.MULTILINE | re.IGNORECASE
     ),
 }
 #: ICSD's standard remark, and the tags of the dictionaries for computed crystals.
-_COMPUTED = re.compile(r"structure\s+calculated\s+theoretically|^\s*_(?:tcod|dft)_", re.I | re.M)
+_COMPUTED = re.compile(r"structure\s+calculated\s+theoretically|^[ \t]*_(?:tcod|dft)_", re.I | re.M)
 
 _HYDROGENS = {"H", "D", "T"}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(\d+\)?)?")
@@ -64,7 +64,7 @@ def crystal_blocks(text: str) -> list[str]:
 
     Journals and ICSD put text, symmetry tables and powder patterns in blocks of their own.
     """
-    blocks = re.split(r"^\s*data_", text, flags=re.MULTILINE | re.IGNORECASE)[1:]
+    blocks = re.split(r"^[ \t]*data_", text, flags=re.MULTILINE | re.IGNORECASE)[1:]
     return [block for block in blocks if "_atom_site_" in block or "_cell_length_" in block]
 
 

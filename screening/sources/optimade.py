@@ -20,7 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from screening.config import nearest, validated
 from screening.settings import Settings
 from screening.sources.optimade_pages import Pages, plain
-from screening.sources.record import SourceError, SourceRecord, first_line, scalar_properties
+from screening.sources.record import (
+    SourceError,
+    SourceRecord,
+    first_line,
+    plain_text,
+    scalar_properties,
+)
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -176,7 +182,7 @@ def _record(entry: Any, place: str, number: int) -> SourceRecord:
             error = str(reason)
         except Exception as failure:  # pydantic and pymatgen raise anything
             error = f"it cannot be converted ({_why(failure)})"
-    location = f"{place}/{quote(name, safe='')}"
+    location = f"{place}/{quote(plain_text(name), safe='')}"
     return SourceRecord(name, structure, error, location, scalar_properties(stated))
 
 

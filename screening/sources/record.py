@@ -55,6 +55,12 @@ class SourceRecord:
     properties: dict[str, Scalar] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Take out what no database can hold."""
+        object.__setattr__(self, "material_id", plain_text(self.material_id))
+        object.__setattr__(self, "location", plain_text(self.location))
+        object.__setattr__(self, "properties", scalar_properties(self.properties))
+
 
 @dataclass(frozen=True)
 class Unread:
@@ -118,13 +124,19 @@ def entries_of(source: Source) -> Iterator[SourceRecord | Unread]:
 
 
 def scalar_properties(entry: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Keep what is a single fact and survives JSON: no lists, no NaN."""
+    """Keep what is a single fact and survives JSON and BSON: no lists, no NaN, no huge integer."""
     return {
-        key: value
+        plain_text(key): plain_text(value) if isinstance(value, str) else value
         for key, value in entry.items()
         if isinstance(value, str | int | float | bool | None)
         and not (isinstance(value, float) and not math.isfinite(value))
+        and not (isinstance(value, int) and abs(value) >= 2**63)
     }
+
+
+def plain_text(text: str) -> str:
+    """Return a text without what UTF-8 or a key of a document cannot hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def first_line(error: Exception) -> str:
@@ -147,6 +159,8 @@ def parsed_record(
             structure = parse()
         except EntryError as error:
             reason = str(error)
+        except (MemoryError, ImportError):  # of this machine, not of the entry
+            raise
         except Exception as error:  # parsers raise anything; the text becomes the reason
             reason = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
     return SourceRecord(material_id, structure, reason, location, properties or {})

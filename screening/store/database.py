@@ -1,6 +1,6 @@
 """One connection to everything a campaign stores.
 
-Three places: this project's four collections, jobflow's JobStore (job outputs, large values in
+Three places: this project's own collections, jobflow's JobStore (job outputs, large values in
 GridFS) and the FireWorks LaunchPad (what is queued and running).  All live in one database.
 """
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from screening.settings import Settings
 
+UNAUTHORIZED = 13
+"""MongoDB's error code for a user who may only read."""
 OBSOLETE_INDEXES = {"picks": ["campaign_1_number_1"]}
 """Indexes of earlier versions that would be in the way."""
 
@@ -42,7 +44,7 @@ INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {
     "results": [
         ([("candidate_id", 1)], False),
         ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),
-        *(([(each.value_field, 1)], False) for each in OBJECTIVES.values()),
+        *(([(field, 1)], False) for field in sorted({o.value_field for o in OBJECTIVES.values()})),
     ],
 }
 """Indexes beyond ``_id``: keys and whether they are unique."""
@@ -218,6 +220,18 @@ def _connect(uri: str, name: str) -> Database:
             "mongodb://[user:password@]host[:port]/[?options], with special characters in the "
             "password percent-encoded"
         ) from None
+
+
+@contextlib.contextmanager
+def if_allowed() -> Iterator[None]:
+    """Write to a cache; people who may only read do without."""
+    from pymongo.errors import OperationFailure
+
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code != UNAUTHORIZED:
+            raise
 
 
 def _reason(error: Exception) -> str:

@@ -152,7 +152,7 @@ def test_the_command_ranks_a_library(salts, screen):
     assert rows[0]["formula"] == "KBr"
     wrong = screen(*words, "--filters", "max_site: 3")
     assert (wrong.status, "did you mean 'max_sites'?" in wrong.err) == (2, True)
-    assert "no logarithm" in screen(*words, "--log", "--bound", -1).err
+    assert "give a number above 0, not -1" in screen(*words, "--log", "--bound", -1).err
 
 
 def test_a_second_entry_of_one_name_is_refused_once_the_first_is_good(database):
@@ -172,3 +172,12 @@ def test_a_second_entry_of_one_name_is_refused_once_the_first_is_good(database):
     ]
     again = list(readings(entries, "list", database, nothing, 1))
     assert [each.error for each in again] == [each.error for each in found]
+
+
+def test_what_no_database_can_hold_is_taken_out(database):
+    facts = {"id": 12345678901234567890, "a\0b": "x\ud800y", "nan": float("nan"), "fine": 3}
+    record = SourceRecord("n\ud800", salt("Na", "Cl", 5.6), None, "p\0", facts)
+    assert record.properties == {"ab": "x?y", "fine": 3}
+    [found] = readings([record], "list", database, nothing, 1)
+    database.candidates.insert_one(found.model_dump())
+    assert found.material_id == "n?"
