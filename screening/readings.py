@@ -33,6 +33,9 @@ READINGS_VERSION = 1
 """Raise it whenever parsing or standardising changes: entries are then read again."""
 CHUNK = 40
 """Entries that one process reads at a time."""
+LOOKED_UP = 1000
+"""Entries that the database is asked about at a time: the embedded server goes through all it has
+for each question."""
 ALONE = 3 * CHUNK
 """With no more new entries than this, starting processes takes longer than reading."""
 
@@ -95,8 +98,7 @@ def readings(
         waiting: deque[tuple[list[SourceRecord | Unread], dict[str, Reading], Any]] = deque()
         n_new = 0
         seen: dict[str, str] = {}
-        for chunk in _chunks(entries):
-            known = _kept(database, chunk, worthless)
+        for chunk, known in _looked_up(entries, database, worthless):
             new = [each for each in chunk if _key(each) not in known]
             n_new += len(new)
             future: Any = new
@@ -111,10 +113,15 @@ def readings(
             yield from _finished(*waiting.popleft(), spec, worthless, database, seen)
 
 
-def _chunks(entries: Iterable[SourceRecord | Unread]) -> Iterator[list[SourceRecord | Unread]]:
+def _looked_up(
+    entries: Iterable[SourceRecord | Unread], database: Database, worthless: Worthless
+) -> Iterator[tuple[list[SourceRecord | Unread], dict[str, Reading]]]:
+    """Cut entries into chunks, each with what is known of its entries."""
     entries = iter(entries)
-    while chunk := list(itertools.islice(entries, CHUNK)):
-        yield chunk
+    while block := list(itertools.islice(entries, LOOKED_UP)):
+        known = _kept(database, block, worthless)
+        for first in range(0, len(block), CHUNK):
+            yield block[first : first + CHUNK], known
 
 
 def _read_all(
