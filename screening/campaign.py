@@ -248,7 +248,7 @@ class Campaign:
 
         Features of an older version are computed again.
         """
-        from screening.features import FEATURES_VERSION, features
+        from screening.features import FEATURES_VERSION, described
 
         fields = {"features": 1, "features_version": 1}
         documents = list(self.database.candidates.find({"campaigns": self.name}, fields))
@@ -256,8 +256,8 @@ class Campaign:
         for document in sorted(documents, key=lambda each: str(each["_id"])):
             key = document["_id"]
             if document["features_version"] != FEATURES_VERSION:
-                document["features"] = features(self.candidate(key).pymatgen_structure())
-                changed = {"features": document["features"], "features_version": FEATURES_VERSION}
+                changed = described(self.candidate(key)).model_dump(include=set(fields))
+                document |= changed
                 with if_allowed():
                     self.database.candidates.update_one({"_id": key}, {"$set": changed})
             found[key] = document["features"]

@@ -50,6 +50,17 @@ WorkersOption = Annotated[
 ]
 
 
+RankFormatOption = Annotated[RankFormat, typer.Option("--format", help="Output.")]
+ValueKeyOption = Annotated[str, typer.Option(help="Field that holds the value.")]
+MinimizeOption = Annotated[
+    bool, typer.Option("--minimize/--maximize", help="Whether small or large is good.")
+]
+LogOption = Annotated[bool, typer.Option("--log", help="Model the logarithm of the value.")]
+SurrogateOption = Annotated[
+    Optional[str], typer.Option(help="gaussian-process (the default) or random-forest.")
+]
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -135,7 +146,7 @@ def rank(
         Optional[float],
         typer.Option(help="With --predicted: rank by the chance of a better value than this."),
     ] = None,
-    format: Annotated[RankFormat, typer.Option("--format", help="Output.")] = RankFormat.table,
+    format: RankFormatOption = RankFormat.table,
 ) -> None:
     """Rank candidates: measured and predicted side by side."""
     from screening import commands
@@ -156,11 +167,9 @@ def rank(
 @app.command()
 def replay(
     pool: Annotated[str, typer.Option(help="Source of crystals whose values are known.")],
-    value_key: Annotated[str, typer.Option(help="Field that holds the value.")],
-    minimize: Annotated[
-        bool, typer.Option("--minimize/--maximize", help="Whether small or large is good.")
-    ] = True,
-    log: Annotated[bool, typer.Option("--log", help="Model the logarithm of the value.")] = False,
+    value_key: ValueKeyOption,
+    minimize: MinimizeOption = True,
+    log: LogOption = False,
     initial: Annotated[int, typer.Option(min=1, help="First picks, drawn at random.")] = 5,
     batch_size: Annotated[int, typer.Option(min=1, help="Picks made at once.")] = 1,
     seeds: Annotated[int, typer.Option(min=1, help="Replays.")] = 20,
@@ -171,9 +180,7 @@ def replay(
             "lower-confidence-bound, thompson, greedy or random."
         ),
     ] = None,
-    surrogate: Annotated[
-        Optional[str], typer.Option(help="gaussian-process (the default) or random-forest.")
-    ] = None,
+    surrogate: SurrogateOption = None,
     top_fraction: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Part of the table that counts as good.")
     ] = 0.01,
@@ -209,12 +216,10 @@ def replay(
 @app.command()
 def predict(
     training: Annotated[str, typer.Option(help="Source of crystals whose values are known.")],
-    value_key: Annotated[str, typer.Option(help="Field that holds the value.")],
+    value_key: ValueKeyOption,
     pool: Annotated[str, typer.Option(help="Source of crystals to rank.")],
-    minimize: Annotated[
-        bool, typer.Option("--minimize/--maximize", help="Whether small or large is good.")
-    ] = True,
-    log: Annotated[bool, typer.Option("--log", help="Model the logarithm of the value.")] = False,
+    minimize: MinimizeOption = True,
+    log: LogOption = False,
     bound: Annotated[
         Optional[float], typer.Option(help="Rank by the chance of a better value than this.")
     ] = None,
@@ -222,11 +227,9 @@ def predict(
         Optional[str], typer.Option(help="Filters as YAML: 'experimental: true'.")
     ] = None,
     top: Annotated[Optional[int], typer.Option(min=1, help="Only the best so many.")] = 25,
-    surrogate: Annotated[
-        Optional[str], typer.Option(help="gaussian-process (the default) or random-forest.")
-    ] = None,
+    surrogate: SurrogateOption = None,
     workers: WorkersOption = None,
-    format: Annotated[RankFormat, typer.Option("--format", help="Output.")] = RankFormat.table,
+    format: RankFormatOption = RankFormat.table,
 ) -> None:
     """Rank a whole library by a model fitted to known values; computes nothing."""
     from screening import commands

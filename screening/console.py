@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -301,15 +302,18 @@ def calibration(campaign: Campaign, found: dict[str, float] | None) -> None:
     if found is None:
         return
     objective = campaign.objective
+    how_good = _how_good(found, objective.unit, log=objective.logarithmic)
+    say(f"the model on {found['n']} results, each left out once: {how_good}")
+
+
+def _how_good(found: Mapping[str, float], unit: str, *, log: bool) -> str:
+    """Put a calibration's fields in words."""
     error = (
-        f"a factor of {10 ** found['rms']:.2g}"
-        if objective.logarithmic
-        else f"{found['rms']:.2g} {objective.unit}".rstrip()
+        f"a factor of {10 ** found['rms']:.2g}" if log else f"{found['rms']:.2g} {unit}".rstrip()
     )
-    say(
-        f"the model on {found['n']} results, each left out once: typical error {error}, "
-        f"{100 * found['within_one_std']:.0f} % within one standard deviation (68 % is right), "
-        f"rank correlation {found['rank_correlation']:.2f}"
+    return (
+        f"typical error {error}, {100 * found['within_one_std']:.0f} % within one standard "
+        f"deviation (68 % is right), rank correlation {found['rank_correlation']:.2f}"
     )
 
 
@@ -473,12 +477,7 @@ def predicted_library(
         f"{counted(taken, 'crystal')}, {counted(library.duplicates, 'duplicate')}, "
         f"{refused} left out; the model knows {counted(len(table.values), 'value')}"
     )
-    error = f"a factor of {10**calibrated.rms:.2g}" if log else f"{calibrated.rms:.2g}"
-    say(
-        f"each of them left out once: typical error {error}, "
-        f"{100 * calibrated.within_one_std:.0f} % within one standard deviation (68 % is right), "
-        f"rank correlation {calibrated.rank_correlation:.2f}"
-    )
+    say(f"each of them left out once: {_how_good(asdict(calibrated), '', log=log)}")
     std_name = "predicted_log10_std" if log else f"predicted_{value_key}_std"
     records = [
         {

@@ -212,7 +212,7 @@ def _stored(database: Database, formula: str, space_group_number: int) -> list[C
 
 def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
     """Put a candidate into the pool; return False where its inputs contradict those taken."""
-    from screening.features import FEATURES_VERSION, features
+    from screening.features import described
 
     others = itertools.chain((pool.candidates[key] for key in group.taken), group.stored)
     known = next((each for each in others if is_same_crystal(each, candidate)), None)
@@ -227,13 +227,8 @@ def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
             pool.duplicates += 1
         else:
             group.stored.remove(known)
-        if merged.features_version != candidate.features_version:
-            # Of an older version, or none: what the model sees has changed since.
-            update = {
-                "features": features(merged.pymatgen_structure()),
-                "features_version": FEATURES_VERSION,
-            }
-            merged = merged.model_copy(update=update)
+        # Those stored may be of an older version, or missing.
+        merged = described(merged)
     if key not in pool.candidates:
         group.taken.append(key)
     pool.candidates[key] = merged

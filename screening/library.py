@@ -7,7 +7,6 @@ model is of it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.ingest import summed_up
-from screening.ranking import SHOWN_FACTS
+from screening.ranking import SHOWN_FACTS, chance_below
 from screening.surrogate import (
     Calibration,
     FeatureScaling,
@@ -122,8 +121,7 @@ def rank_library(
     nearest, distance = _nearest(asked, known)
     chance = np.zeros(len(mean))
     if bound is not None:
-        away = (bound - mean) / np.maximum(std, 1e-12) / math.sqrt(2)
-        chance = np.array([0.5 * (1 + math.erf(each)) for each in away])
+        chance = np.array([chance_below(bound, *each) for each in zip(mean, std, strict=True)])
     order = np.lexsort((mean, -chance))
     rows = [
         {

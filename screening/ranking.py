@@ -118,6 +118,11 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
     return [RankedRow(rank=rank, **asdict(entry)) for rank, entry in enumerate(ordered, start=1)]
 
 
+def chance_below(bound: float, mean: float, std: float) -> float:
+    """Return the probability that a normally distributed value is below a bound."""
+    return 0.5 * (1 + math.erf((bound - mean) / max(std, 1e-12) / math.sqrt(2)))
+
+
 def proposals(
     rows: Iterable[RankedRow], bound: float | None, to_model: Callable[[float], float]
 ) -> list[RankedRow]:
@@ -136,9 +141,9 @@ def proposals(
         return found
     judged = []
     for row in found:
-        away = to_model(bound) - to_model(float(row.predicted_value or 0.0))
-        std = max(row.predicted_std or 0.0, 1e-12)
-        judged.append(replace(row, chance=0.5 * (1 + math.erf(away / std / math.sqrt(2)))))
+        mean = to_model(float(row.predicted_value or 0.0))
+        chance = chance_below(to_model(bound), mean, row.predicted_std or 0.0)
+        judged.append(replace(row, chance=chance))
     return sorted(judged, key=lambda row: (-(row.chance or 0.0), row.rank))
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from screening.candidate import Candidate, Origin, Refusal, candidate_from_structure
 from screening.errors import ScreenError
-from screening.features import FEATURES_VERSION, features
+from screening.features import FEATURES_VERSION, described
 from screening.parallel import processes
 from screening.sources import SourceRecord
 from screening.sources.record import Unread, same_entry
@@ -63,16 +63,6 @@ class Reading(BaseModel):
     def is_complete(self) -> bool:
         """Whether features are there, or not needed."""
         return self.candidate is None or self.candidate.features_version == FEATURES_VERSION
-
-    def described(self) -> Reading:
-        """Return it with features."""
-        if self.is_complete or self.candidate is None:
-            return self
-        update = {
-            "features": features(self.candidate.pymatgen_structure()),
-            "features_version": FEATURES_VERSION,
-        }
-        return self.model_copy(update={"candidate": self.candidate.model_copy(update=update)})
 
 
 def readings(
@@ -145,8 +135,9 @@ def _read(entry: SourceRecord | Unread, spec: str, worthless: Worthless) -> Read
         candidate = candidate_from_structure(record.structure, origin)
     except Refusal as refused:
         return found.model_copy(update={"error": str(refused)})
-    found = found.model_copy(update={"candidate": candidate})
-    return found if worthless(candidate) else found.described()
+    if not worthless(candidate):
+        candidate = described(candidate)
+    return found.model_copy(update={"candidate": candidate})
 
 
 def _key(entry: SourceRecord | Unread) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -95,23 +96,20 @@ def read_table(
         When no entry, or only one, has a structure and a value.
     """
     scale = functools.partial(on_model_scale, maximize=maximize, log=log)
-    reasons: dict[str, int] = {}
+    reasons: Counter[str] = Counter()
     taken: list[tuple[str, Any, float, float]] = []
     keys: set[str] = set()
-
-    def leave_out(reason: str) -> None:
-        reasons[reason] = reasons.get(reason, 0) + 1
 
     for record in records:
         on_entry()
         keys.update(record.properties)
         if record.structure is None:
-            leave_out(record.error or "it holds no structure")
+            reasons[record.error or "it holds no structure"] += 1
             continue
         value = scale(record.properties.get(value_key))
         if value is None:
             positive = " above 0, as --log needs," if log else ""
-            leave_out(f"it has no number{positive} as '{value_key}'")
+            reasons[f"it has no number{positive} as '{value_key}'"] += 1
             continue
         guess = None if prior_key is None else scale(record.properties.get(prior_key))
         label = f"{record.structure.reduced_formula} ({record.material_id})"
@@ -126,7 +124,7 @@ def read_table(
     kept = []
     for entry, row in zip(taken, rows, strict=True):
         if isinstance(row, str):
-            leave_out(row)
+            reasons[row] += 1
         else:
             kept.append((entry, row))
     if len(kept) < 2:
@@ -310,7 +308,6 @@ def report(
         "workers": workers,
         "on_run": on_run,
     }
-    config = config.model_copy(update={"cost_exponent": 0.0})
     found = {
         kind: replays(table, config.model_copy(update={"kind": kind}), **options)
         for kind in dict.fromkeys((config.kind, "greedy", "random"))
