@@ -95,6 +95,10 @@ def submit(
     budget: Annotated[Optional[int], typer.Option(help="Candidates to compute.")] = None,
     batch_size: Annotated[Optional[int], typer.Option(help="Candidates chosen at once.")] = None,
     name: Annotated[Optional[str], typer.Option(help="Campaign name.")] = None,
+    prior: Annotated[
+        Optional[str],
+        typer.Option(help="Earlier campaign whose results are what is expected beforehand."),
+    ] = None,
     seed: Annotated[Optional[int], typer.Option(help="Seed of everything random.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Work the queue here, to the end.")] = False,
     workers: WorkersOption = None,
@@ -110,6 +114,7 @@ def submit(
         "engine": engine,
         "budget": budget,
         "batch_size": batch_size,
+        "prior": prior,
         "seed": seed,
     }
     commands.submit(target, overrides, name, wait=wait, workers=workers, dry_run=dry_run)

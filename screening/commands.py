@@ -60,6 +60,10 @@ def submit(
         database.prepare()
         name = name or new_name(database, config.target)
         check_name_is_free(database, name)
+        if config.prior is not None:
+            from screening.prior import earlier_campaign
+
+            earlier_campaign(database, config)
         with console.counting("reading crystals") as count:
             pool = ingest(
                 sources,

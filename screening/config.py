@@ -6,9 +6,9 @@ import difflib
 import hashlib
 import json
 from collections.abc import Collection
-from typing import Any, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from screening import shipped
 from screening.constraints import Bound
@@ -57,6 +57,9 @@ class CampaignConfig(BaseModel):
         Shipped engine, or the path of an engine's YAML.
     confirm
         A better engine for the best candidates; None leaves it at one engine.
+    prior
+        An earlier campaign whose results are what is expected of candidates beforehand: a cheaper
+        engine's, or a cheaper objective of the same unit and scale; None expects nothing.
     recipe
         Scientific settings of the flow; checked against the objective's recipe model.
     sources
@@ -89,6 +92,7 @@ class CampaignConfig(BaseModel):
     constraints: dict[str, Bound] = Field(default_factory=dict)
     engine: str
     confirm: ConfirmConfig | None = None
+    prior: str | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     sources: list[str] = Field(min_length=1)
     filters: FilterConfig = Field(default_factory=FilterConfig)
@@ -98,6 +102,12 @@ class CampaignConfig(BaseModel):
     refill_below: int = Field(1, gt=0)
     max_attempts: int = Field(2, gt=0)
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_value_has_one_prior(self) -> Self:
+        if self.prior is not None and self.also is not None:
+            raise ValueError("prior and also exclude each other: a prior is for one objective")
+        return self
 
     def resolved_objective(self) -> Objective:
         """Return the objective with this campaign's direction."""

@@ -40,7 +40,17 @@ def observed(
         infeasible_features=feature_matrix(features, infeasible),
         pending_ids=pending,
         pending_features=feature_matrix(features, pending),
+        prior=_prior(campaign, features),
     )
+
+
+def _prior(campaign: Campaign, features: Mapping[str, list[float]]) -> dict[str, float] | None:
+    if campaign.config.prior is None:
+        return None
+    from screening.prior import expected_beforehand
+
+    found = expected_beforehand(campaign) or {}
+    return {key: value for key, value in found.items() if key in features}
 
 
 def for_search(campaign: Campaign, observations: Observations, seed: int) -> Observations:

@@ -48,16 +48,19 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
         )
     expected: dict[str, tuple[float, float]] = {}
     if wanted:
+        from screening.prior import Beyond
         from screening.surrogate import fit_predict
 
+        beyond = Beyond.of(observations, wanted, feature_matrix(features, wanted))
         mean, std = fit_predict(
             campaign.config.sampler.surrogate,
-            observations.features,
-            observations.values,
+            beyond.known,
+            beyond.values,
             observations.value_std,
-            feature_matrix(features, wanted),
+            beyond.asked,
             campaign.config.seed,
         )
+        mean += beyond.asked_expected
         expected = {
             key: (float(one), float(other))
             for key, one, other in zip(wanted, mean, std, strict=True)
@@ -80,17 +83,20 @@ def calibration(campaign: Campaign) -> dict[str, float] | None:
 def _calibration(
     campaign: Campaign, features: dict[str, list[float]], observations: Observations
 ) -> dict[str, float] | None:
-    from screening.surrogate import leave_one_out
-
     if len(observations.ids) < MIN_CALIBRATED:
         return None
+    from screening.prior import Beyond
+    from screening.surrogate import leave_one_out
+
+    beyond = Beyond.of(observations, list(features), feature_matrix(features, list(features)))
     found = leave_one_out(
         campaign.config.sampler.surrogate,
-        observations.features,
-        observations.values,
+        beyond.known,
+        beyond.values,
         observations.value_std,
-        feature_matrix(features, list(features)),
+        beyond.asked,
         campaign.config.seed,
+        beyond.known_expected,
     )
     return asdict(found)
 
@@ -109,6 +115,7 @@ def _fingerprint(
         observations.values.tolist(),
         [] if observations.value_std is None else observations.value_std.tolist(),
         wanted,
+        [] if observations.prior is None else sorted(observations.prior.items()),
         [] if seen is None else [seen.ids, seen.values.tolist(), sorted(seen.confirmed)],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from screening.acquisitions import ACQUISITIONS, Posterior
+from screening.prior import completed
 from screening.surrogate import (
     FeatureScaling,
     SurrogateConfig,
@@ -365,20 +366,16 @@ class _Pool:
             rows(ids, features)[[index[candidate_id] for candidate_id in free]],
         ]
         names = [[seen.ids[i] for i in order], seen.infeasible_ids, seen.pending_ids, free]
-        scaled = FeatureScaling.of(np.vstack(parts))
-        parts = [scaled(each) for each in parts]
         prior = None
         if seen.prior:
-            guesses = _completed(seen.prior, list(itertools.chain(*names)), np.vstack(parts))
-            stops = np.cumsum([len(each) for each in names])[:-1]
-            expected = np.split(guesses, stops)
+            everyone = np.vstack(parts)
+            guesses = completed(seen.prior, list(itertools.chain(*names)), everyone)
+            expected = np.split(guesses, np.cumsum([len(each) for each in names])[:-1])
             # Also a feature: the prior's error may grow with its value.
-            width = np.sqrt(parts[0].shape[1] + 1) * max(float(guesses.std()), 1e-9)
-            parts = [
-                np.column_stack([part, (guess - guesses.mean()) / width])
-                for part, guess in zip(parts, expected, strict=True)
-            ]
+            parts = [np.column_stack(each) for each in zip(parts, expected, strict=True)]
             prior = _Prior(expected[0], expected[2], expected[3])
+        scaled = FeatureScaling.of(np.vstack(parts))
+        parts = [scaled(each) for each in parts]
         observed, infeasible, pending, available = parts
         return cls(
             ids=free,
@@ -410,19 +407,6 @@ class _Pool:
     def generator(self, seed: int) -> np.random.Generator:
         """Give a stream of its own to each pick, or equal seeds would draw equal positions."""
         return np.random.default_rng([seed, len(self.seen)])
-
-
-def _completed(prior: Mapping[str, float], ids: list[str], features: Floats) -> Floats:
-    """Return the prior of every candidate; where there is none, what its neighbours' say."""
-    guesses = np.array([prior.get(candidate_id, np.nan) for candidate_id in ids], dtype=float)
-    missing = ~np.isfinite(guesses)
-    if missing.all():
-        return np.zeros(len(ids))
-    if missing.any():
-        model = build_surrogate(SurrogateConfig(), 0)
-        model.fit(features[~missing], guesses[~missing], None)
-        guesses[missing] = model.predict(features[missing])[0]
-    return guesses
 
 
 class _Believer:

@@ -385,16 +385,21 @@ def leave_one_out(
     value_std: Floats | None,
     features: Floats,
     seed: int,
+    expected: Floats | None = None,
 ) -> Calibration:
     """Predict each result from the others; arguments are those of `fit_predict`.
 
     Of more results than `MAX_CALIBRATED` so many are drawn: the cost grows with the fourth power.
-    """
-    from scipy.stats import spearmanr
 
+    Parameters
+    ----------
+    expected : ndarray, shape (n,), optional
+        What a prior says of the results, where `values` are what is beyond it.
+    """
+    expected = np.zeros(len(values)) if expected is None else expected
     if len(values) > MAX_CALIBRATED:
         drawn = np.random.default_rng(seed).permutation(len(values))[:MAX_CALIBRATED]
-        features_train, values = features_train[drawn], values[drawn]
+        features_train, values, expected = features_train[drawn], values[drawn], expected[drawn]
         value_std = None if value_std is None else value_std[drawn]
     scaling = FeatureScaling.of(np.vstack([features_train, features]))
     scaled = scaling(features_train)
@@ -413,8 +418,14 @@ def leave_one_out(
         n=len(values),
         rms=float(np.sqrt((error**2).mean())),
         within_one_std=float((np.abs(error) <= spread + 1e-12).mean()),
-        rank_correlation=float(spearmanr(mean, values).statistic) if np.ptp(values) else 0.0,
+        rank_correlation=_rank_correlation(mean + expected, values + expected),
     )
+
+
+def _rank_correlation(one: Floats, other: Floats) -> float:
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(one, other).statistic) if np.ptp(one) and np.ptp(other) else 0.0
 
 
 def probability_feasible(

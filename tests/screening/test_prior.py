@@ -1,0 +1,115 @@
+"""A campaign whose pool was ranked beforehand by an earlier one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from screening.config import CampaignConfig
+from screening.errors import ScreenError
+from screening.leaderboard import ranking
+from screening.observations import observed
+from screening.predictions import predictions
+from screening.prior import Beyond, completed, earlier_campaign, expected_beforehand
+from screening.samplers import Observations
+
+MODEL = {"kind": "expected-improvement", "initial": 3}
+
+
+def second(new_campaign, **changes):
+    # Another recipe, so that no result of the earlier campaign is this one's own.
+    given = {"prior": "fast", "sampler": MODEL, "recipe": {"second": True}, "batch_size": 1}
+    return new_campaign("dear", pool=5, **(given | changes))
+
+
+def test_the_first_picks_are_the_best_of_the_earlier_campaign(new_campaign, work):
+    earlier = new_campaign("fast", pool=5, budget=5, batch_size=5)
+    work(earlier)
+    best = [row.candidate_id for row in ranking(earlier)][:2]
+    campaign = second(new_campaign, budget=3)
+    work(campaign)
+    picks = campaign.picks()
+    assert [pick["candidate_id"] for pick in picks[:2]] == best
+    assert [pick["reason"] for pick in picks] == ["prior", "prior", "expected-improvement"]
+    value = {row.candidate_id: row.value for row in ranking(earlier)}[best[0]]
+    assert picks[0]["predicted_mean"] == pytest.approx(np.log10(value))
+
+
+def test_predictions_start_from_the_earlier_results(new_campaign, work):
+    earlier = new_campaign("fast", pool=5, budget=5, batch_size=5)
+    work(earlier)
+    expected = expected_beforehand(earlier)
+    assert expected is None  # it has none of its own
+    campaign = second(new_campaign, budget=3)
+    work(campaign)
+    beforehand = expected_beforehand(campaign)
+    # Both compute the same numbers here, so nothing is left for the model to learn.
+    assert len(predictions(campaign)) == 2
+    for key, (mean, _) in predictions(campaign).items():
+        assert mean == pytest.approx(beforehand[key], abs=1e-6)
+
+
+def test_results_that_come_later_count_too(new_campaign, work):
+    earlier = new_campaign("fast", pool=5, budget=2, batch_size=2)
+    campaign = second(new_campaign, budget=3)
+    features = campaign.pool_features()
+    assert observed(campaign, features, []).prior == {}
+    work(earlier)
+    assert len(observed(campaign, features, []).prior) == 2
+
+
+def test_an_unknown_campaign_is_named(new_campaign, database):
+    campaign = second(new_campaign, prior="nobody")
+    with pytest.raises(ScreenError, match="campaign 'nobody': unknown"):
+        expected_beforehand(campaign)
+
+
+def test_another_scale_is_refused(new_campaign, toy):
+    campaign = second(new_campaign)
+    new_campaign("fast", objective="electrode-volume-change")
+    with pytest.raises(ScreenError, match="cannot stand for 'toy'; both need the same unit"):
+        earlier_campaign(campaign.database, campaign.config)
+
+
+def test_two_objectives_have_no_prior(new_campaign):
+    also = {"field": "max_frequency_thz", "direction": "minimize"}
+    with pytest.raises(ValueError, match="prior and also exclude each other"):
+        CampaignConfig.model_validate(
+            {
+                **second(new_campaign).config.model_dump(),
+                "also": also,
+            }
+        )
+
+
+def test_candidates_without_a_prior_take_that_of_their_neighbours():
+    features = np.linspace(0, 1, 9)[:, None]
+    ids = [f"c{i}" for i in range(9)]
+    prior = {key: 2 * float(x) for key, x in zip(ids, features[:, 0], strict=True) if key != "c4"}
+    assert completed(prior, ids, features)[4] == pytest.approx(1.0, abs=0.05)
+    assert completed({}, ids, features).tolist() == [0.0] * 9
+
+
+def test_without_a_prior_all_is_left_to_the_model():
+    seen = Observations(["a", "b"], np.array([[0.0], [1.0]]), np.array([3.0, 4.0]))
+    beyond = Beyond.of(seen, ["c"], np.array([[2.0]]))
+    assert beyond.known.shape == (2, 1)
+    assert beyond.asked.shape == (1, 1)
+    assert beyond.values.tolist() == [3.0, 4.0]
+    assert beyond.asked_expected.tolist() == [0.0]
+
+
+def test_left_out_results_are_predicted_with_the_prior():
+    from screening.surrogate import SurrogateConfig, leave_one_out
+
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(20, 3))
+    values = generator.normal(size=20)
+    prior = {f"c{i:02d}": value + 5 for i, value in enumerate(values)}
+    seen = Observations(sorted(prior), features, values, prior=prior)
+    beyond = Beyond.of(seen, [], np.empty((0, 3)))
+    arguments = (SurrogateConfig(), beyond.known, beyond.values, None, beyond.asked, 0)
+    found = leave_one_out(*arguments, beyond.known_expected)
+    assert found.rms < 1e-3
+    assert found.rank_correlation == pytest.approx(1.0)
+    assert leave_one_out(SurrogateConfig(), features, values, None, features, 0).rms > 0.5
