@@ -29,9 +29,14 @@ from screening.store.launchpad import delete_workflow
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DUPLICATE = 11000
+"""MongoDB's error code for a value that is unique and there already."""
 LEASE_S = 120.0
 LOST_AFTER_S = 600.0
 """Silence after which a run on another machine counts as lost; its heartbeat is a minute."""
+QUEUE_DEPTH = 200
+"""Candidates of a campaign whose jobs are on the LaunchPad at a time; others wait as ``claimed``,
+which costs nothing.  FireWorks sorts all that is ready for each job it gives out."""
 MAX_LOST = 5
 """Times a candidate's worker may die under it before the candidate counts as failed."""
 
@@ -99,8 +104,22 @@ def recover(campaign: Campaign) -> None:
     _withdraw_stuck(campaign)
     if campaign.status == "cancelled":
         return
-    for pick in campaign.database.picks.find({"campaign": campaign.name, "state": "claimed"}):
-        _submit(campaign, pick)
+    _fill_queue(campaign)
+
+
+def _fill_queue(campaign: Campaign) -> None:
+    """Queue claimed picks, in their order, as far as the queue takes them."""
+    picks = campaign.database.picks
+    mine = {"campaign": campaign.name}
+    room = QUEUE_DEPTH - picks.count_documents({**mine, "state": "queued"})
+    if room > 0:
+        for pick in list(
+            picks.find({**mine, "state": "claimed"}, sort=[("number", 1)], limit=room)
+        ):
+            # Building and storing a flow takes a while; a lease that ran out belongs to another.
+            if not _take_lease(campaign):
+                return
+            _submit(campaign, pick)
 
 
 def _release_reserved(campaign: Campaign) -> None:
@@ -122,7 +141,7 @@ def _withdraw_stuck(campaign: Campaign) -> None:
     a_minute_ago = now() - datetime.timedelta(seconds=60)
     for pick in list(database.picks.find({"campaign": campaign.name, "state": "queued"})):
         workflow = database.launchpad.workflows.find_one(
-            {"metadata.pick": pick["_id"]}, {"nodes": 1, "state": 1}
+            {"metadata.pick": pick["_id"]}, {"nodes": 1, "state": 1, "metadata": 1}
         ) or {"nodes": [], "state": None}
         jobs = list(
             database.launchpad.fireworks.find(
@@ -136,6 +155,12 @@ def _withdraw_stuck(campaign: Campaign) -> None:
             or (workflow["state"] == "FIZZLED" and "FIZZLED" in found)
         ):
             continue
+        output_uuid = (workflow.get("metadata") or {}).get("output_uuid")
+        if output_uuid is not None and _is_finished(campaign, output_uuid):
+            # Only FireWorks' book-keeping is behind: all has been computed.
+            _store_result(campaign, pick, output_uuid)
+            _delete(campaign, pick["_id"])
+            continue
         workers = database.launchpad.launches.distinct(
             "fworker.name", {"fw_id": {"$in": workflow["nodes"]}}
         )
@@ -148,6 +173,15 @@ def _withdraw_stuck(campaign: Campaign) -> None:
         database.picks.update_one(
             {"_id": pick["_id"], "state": "queued"}, {"$set": {"state": "claimed"}}
         )
+
+
+def _is_finished(campaign: Campaign, output_uuid: str) -> bool:
+    """Return whether the last job of a flow has delivered its document."""
+    store = campaign.database.job_store
+    found = store.docs_store.query_one(
+        {"uuid": output_uuid}, ["output.outcome"], sort={"index": -1}
+    )
+    return bool(((found or {}).get("output") or {}).get("outcome"))
 
 
 def _count_loss(campaign: Campaign, pick_id: str) -> None:
@@ -354,11 +388,9 @@ def propose(campaign: Campaign) -> list[Choice]:
         # Predictions of the two objectives made one are on no scale that a table could show.
         choices = [replace(each, predicted_mean=None, predicted_std=None) for each in choices]
     this_round = 1 + max((pick["round"] for pick in picks), default=0)
-    for number, choice in enumerate(choices, start=len(picks) + 1):
-        # Building and storing a flow takes a while; a lease that ran out belongs to another.
-        if not _take_lease(campaign) or not _claim(campaign, choice, number, this_round):
-            return choices[: number - len(picks) - 1]
-    return choices
+    claimed = _claim(campaign, choices, len(picks) + 1, this_round)
+    _fill_queue(campaign)
+    return choices[:claimed]
 
 
 def _costs(campaign: Campaign, ids: list[str]) -> NDArray[np.float64]:
@@ -372,18 +404,31 @@ def _costs(campaign: Campaign, ids: list[str]) -> NDArray[np.float64]:
     )
 
 
-def _claim(campaign: Campaign, choice: Choice, number: int, this_round: int) -> bool:
-    """Claim one candidate under one number of the budget, and queue it."""
-    from pymongo.errors import DuplicateKeyError
+def _claim(campaign: Campaign, choices: list[Choice], first: int, this_round: int) -> int:
+    """Claim candidates under successive numbers of the budget; return how many are ours.
 
-    pick = _new_pick(campaign, campaign.engine.name, choice, number, this_round)
-    pick["_id"] = f"{campaign.name}/{choice.candidate_id}"
+    Somebody else may have claimed a number or a candidate meanwhile; what comes after it is left
+    to the next round.
+    """
+    from pymongo.errors import BulkWriteError
+
+    new = [
+        {
+            "_id": f"{campaign.name}/{choice.candidate_id}",
+            **_new_pick(campaign, campaign.engine.name, choice, number, this_round),
+        }
+        for number, choice in enumerate(choices, start=first)
+    ]
+    # A lease that ran out belongs to another.
+    if not new or not _take_lease(campaign):
+        return 0
     try:
-        campaign.database.picks.insert_one(pick)
-    except DuplicateKeyError:
-        return False
-    _submit(campaign, pick)
-    return True
+        campaign.database.picks.insert_many(new, ordered=True)
+    except BulkWriteError as error:
+        if any(each["code"] != DUPLICATE for each in error.details["writeErrors"]):
+            raise
+        return int(error.details["nInserted"])
+    return len(new)
 
 
 def _new_pick(

@@ -25,6 +25,8 @@ from screening.loop import advance
 from screening.process import this_process
 from screening.settings import Settings
 from screening.store.database import open_database
+from screening.store.outbox import Outbox
+from screening.store.patience import EX_TEMPFAIL, patiently
 
 if TYPE_CHECKING:
     from fireworks import FWorker, LaunchPad
@@ -41,36 +43,54 @@ def work(database: Database, name: str, folder: Path) -> None:
     Parameters
     ----------
     folder
-        Each job gets a directory of its own below it.
+        Each job gets a directory of its own below it, and results wait in its ``outbox``.
     """
     # First of all: it names FireWorks' settings file, which is read when FireWorks is imported.
     launchpad = database.launchpad
     from fireworks import FWorker
     from jobflow import SETTINGS
+    from pymongo.errors import ConnectionFailure
 
     # Fireworks carry no store (no password in them): jobs take the worker's.
-    SETTINGS.JOB_STORE = database.job_store
+    SETTINGS.JOB_STORE = launchpad.job_store = database.job_store
+    launchpad.outbox = Outbox(folder / "outbox")
     campaign = Campaign.open(database, name)
     known = 0
     idle_s = IDLE_S[0]
-    while campaign.status == "active":
-        advance(campaign)
-        campaign.reload_levels()
+    while patiently(lambda: campaign.status) == "active":
+        patiently(advance, campaign)
+        patiently(campaign.reload_levels)
         if known != len(campaign.levels):
             known = len(campaign.levels)
             query = {"spec.campaign": name, "spec.engine": {"$in": engines_here(campaign)}}
             fworker = FWorker(this_process(), query=query)
-        with _job_directory(folder) as directory, contextlib.chdir(directory):
-            ran = _run_job(launchpad, fworker)
+        try:
+            with _job_directory(folder) as directory, contextlib.chdir(directory):
+                ran = _run_job(launchpad, fworker)
+        except ConnectionFailure:
+            # Of the job just claimed nobody else knows that it is not run.
+            patiently(give_back, launchpad, fworker.name)
+            continue
+        if launchpad.running is not None and launchpad.running.unfit:
+            patiently(give_back, launchpad, fworker.name)
+            say(f"this machine is unfit ({launchpad.running.unfit}); its job is put back")
+            sys.exit(EX_TEMPFAIL)
         if ran:
             idle_s = IDLE_S[0]
             continue
-        if campaign.is_exhausted():
+        if patiently(campaign.is_exhausted):
             break
         time.sleep(idle_s)
         idle_s = min(2 * idle_s, IDLE_S[1])
     # A paused or cancelled campaign still gets the result of the job that just ended.
-    advance(campaign)
+    patiently(advance, campaign)
+
+
+def give_back(launchpad: LaunchPad, worker: str) -> None:
+    """Put back what the LaunchPad thinks that a worker runs, which runs nothing now."""
+    launchpad.detect_lostruns(
+        expiration_secs=0, rerun=True, refresh=True, launch_query={"fworker.name": worker}
+    )
 
 
 def engines_here(campaign: Campaign) -> list[str]:

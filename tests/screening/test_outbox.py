@@ -1,0 +1,290 @@
+"""Results that wait on disk: a database that goes away, workers killed, full disks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from toy_flow import diary
+
+from screening import loop, worker
+from screening.campaign import Campaign
+from screening.loop import advance
+from screening.process import this_process
+from screening.store import outbox as outbox_module
+from screening.store.database import Database
+from screening.store.outbox import Kept, Outbox
+from screening.store.patience import EX_TEMPFAIL, patiently
+
+KEPT = Kept(
+    [{"docs": [{"uuid": "u", "index": 1, "output": [0.1, None]}], "key": ["uuid"], "save": {}}], {}
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_predictions(monkeypatch):
+    """Spare the loop its fit for the ranking, which takes longer than the toy."""
+    monkeypatch.setattr(loop, "predictions", lambda campaign: {})
+
+
+def ends(folder):
+    return sum(n for (event, _), n in diary(folder).items() if event == "end")
+
+
+# ------------------------------------------------------------------------------------- the folder
+
+
+def test_what_is_kept_is_found_and_dropped(tmp_path):
+    outbox = Outbox(tmp_path / "outbox")
+    assert outbox.find("job-1") is None
+    outbox.drop("job-1")
+    outbox.keep("job-1", KEPT)
+    assert outbox.find("job-1") == KEPT
+    assert outbox.find("job-2") is None
+    outbox.drop("job-1")
+    assert outbox.find("job-1") is None
+
+
+@pytest.mark.parametrize("length", [0, 10, 40, -1])
+def test_a_truncated_file_is_set_aside(tmp_path, length, capsys):
+    outbox = Outbox(tmp_path)
+    outbox.keep("job-1", KEPT)
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:length])
+    assert outbox.find("job-1") is None
+    assert "is damaged and set aside; its job is computed again" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["job-1.damaged"]
+
+
+def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch):
+    outbox = Outbox(tmp_path)
+    monkeypatch.setattr(os, "fsync", lambda file: (_ for _ in ()).throw(OSError(errno.ENOSPC, "")))
+    with pytest.raises(OSError, match=str(errno.ENOSPC)):
+        outbox.keep("job-1", KEPT)
+    assert list(tmp_path.iterdir()) == []
+
+
+# -------------------------------------------------------------------------------- killed workers
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL at one place of the code."""
+
+
+def test_a_result_whose_worker_was_killed_is_delivered_by_the_next(
+    new_campaign, work, monkeypatch, tmp_path, dead_process
+):
+    campaign = new_campaign(pool=3, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
+    keep = Outbox.keep
+
+    def killed(self, *arguments):
+        keep(self, *arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "keep", killed)
+        # FireWorks takes any exception for the job's; a killed process writes no more.
+        patch.setattr(campaign.database.launchpad, "complete_launch", _raise_killed)
+        with pytest.raises(Killed):
+            work(campaign)
+    assert ends(tmp_path) == 1
+    assert campaign.database.job_store.count() == 0
+    launches = campaign.database.launchpad.launches
+    launches.update_many({}, {"$set": {"fworker.name": dead_process}})
+    work(campaign)
+    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    assert ends(tmp_path) == 1
+    assert list((tmp_path / "jobs" / "outbox").iterdir()) == []
+
+
+def _raise_killed(*args, **kwargs):
+    raise Killed
+
+
+@pytest.fixture
+def dead_process():
+    from screening.process import name_of
+
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    name = name_of(process.pid)
+    process.communicate(b"\n")
+    return name
+
+
+def test_jobs_that_create_jobs_are_kept_with_them(new_campaign, work, monkeypatch, tmp_path):
+    """Delivered from the outbox, a step that creates the next one still creates it."""
+    recipe = {"folder": str(tmp_path), "steps": 3}
+    campaign = new_campaign(pool=3, budget=1, batch_size=1, recipe=recipe)
+    find, calls = Outbox.find, []
+
+    def forgetful(self, key):
+        # As after a kill: what was just kept is read from the file.
+        found = find(self, key)
+        calls.append((key, found is not None))
+        return found
+
+    deliver = outbox_module.KeptJob._deliver
+
+    def fail_once(self, kept):
+        if sum(key == self.key for key, _ in calls) == 1:
+            raise RuntimeError("killed before the delivery")
+        deliver(self, kept)
+
+    monkeypatch.setattr(Outbox, "find", forgetful)
+    monkeypatch.setattr(outbox_module.KeptJob, "_deliver", fail_once)
+    campaign.database.campaigns.update_one(
+        {"_id": campaign.name}, {"$set": {"config.max_attempts": 9}}
+    )
+    work(Campaign.open(campaign.database, campaign.name))
+    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    # Three jobs, each computed once and delivered by the second try.
+    assert [found for _, found in calls] == [False, True] * 3
+    assert sum(n for (event, _), n in diary(tmp_path).items() if event == "start") == 3
+
+
+# ------------------------------------------------------------------------------------- full disks
+
+
+def test_a_full_disk_ends_the_worker_and_not_the_candidate(
+    new_campaign, work, monkeypatch, tmp_path, capsys
+):
+    campaign = new_campaign(pool=3, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
+
+    def full(self, *arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/scratch/job")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "keep", full)
+        with pytest.raises(SystemExit) as stopped:
+            work(campaign)
+    assert stopped.value.code == EX_TEMPFAIL
+    said = "this machine is unfit (No space left on device: /scratch/job); its job is put back"
+    assert said in capsys.readouterr().err
+    [pick] = campaign.picks()
+    assert (pick["state"], pick["attempts"], pick["lost"]) == ("queued", 1, 0)
+    work(campaign)
+    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+
+
+# ------------------------------------------------------------------------------ a database away
+
+
+class Server:
+    """A database server of its own, to be killed and started again on the same port."""
+
+    def __init__(self, folder):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._folder = folder
+        self.start()
+
+    def start(self):
+        options = ["--host", "127.0.0.1", "--port", str(self.port), "--sync-on-commit"]
+        command = [sys.executable, "-m", "secantus", "--standalone", *options]
+        command += ["--storage-path", str(self._folder), "--log-level", "ERROR"]
+        self.process = subprocess.Popen(command)
+        patiently(self.database().check)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def database(self):
+        from screening.errors import ScreenError
+
+        database = Database(f"mongodb://127.0.0.1:{self.port}/", "away")
+        for _ in range(100):
+            try:
+                database.check()
+            except ScreenError:
+                time.sleep(0.1)
+            else:
+                break
+        return database
+
+
+def test_workers_wait_for_a_database_that_goes_away(toy, tmp_path):
+    from campaign_fixtures import toy_content, toy_pool
+
+    from screening.config import CampaignConfig
+    from screening.engine_catalog import engine_config
+
+    server = Server(tmp_path / "database")
+    try:
+        database = server.database()
+        database.prepare()
+        recipe = {"folder": str(tmp_path), "seconds": 1.5}
+        config = CampaignConfig.model_validate(toy_content(recipe=recipe, budget=2, batch_size=1))
+        campaign = Campaign.create(database, "away", config, engine_config("emt"), toy_pool(3))
+
+        def restart():
+            while sum(diary(tmp_path).values()) < 1:
+                time.sleep(0.05)
+            server.kill()  # while the first job runs
+            time.sleep(3)
+            server.start()
+
+        restarting = threading.Thread(target=restart)
+        restarting.start()
+        worker.work(database, "away", tmp_path / "jobs")
+        restarting.join()
+        picks = campaign.picks()
+        assert [pick["state"] for pick in picks] == ["measured", "measured"]
+        assert [(pick["attempts"], pick["lost"]) for pick in picks] == [(1, 0), (1, 0)]
+        assert ends(tmp_path) == 2
+    finally:
+        server.kill()
+
+
+def test_patience_ends(monkeypatch, capsys):
+    from pymongo.errors import AutoReconnect
+
+    from screening.store import patience
+
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.5)
+
+    def away():
+        raise AutoReconnect
+
+    with pytest.raises(SystemExit) as stopped:
+        patiently(away)
+    assert stopped.value.code == EX_TEMPFAIL
+    said = capsys.readouterr().err
+    assert "the database does not answer; waiting for it" in said
+    assert "giving up" in said
+
+
+# --------------------------------------------------------------------------------------- claims
+
+
+def test_no_job_is_claimed_twice(new_campaign, connect):
+    """Also on a server whose find-and-modify may answer two callers alike."""
+    from fireworks import FWorker
+
+    campaign = new_campaign(pool=24, budget=24, batch_size=24)
+    advance(campaign)
+    claimed, errors = [], []
+
+    def claim(launchpad):
+        fworker = FWorker(this_process(), query={"spec.campaign": campaign.name})
+        try:
+            while (found := launchpad._get_a_fw_to_run(fworker.query)) is not None:
+                claimed.append(found.fw_id)
+        except Exception as error:
+            errors.append(error)
+
+    launchpads = [connect().launchpad for _ in range(4)]
+    threads = [threading.Thread(target=claim, args=[each]) for each in launchpads]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert errors == []
+    assert len(claimed) == len(set(claimed)) == 24
