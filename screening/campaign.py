@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ IN_FLIGHT = ("claimed", "queued")
 """Pick states that a result is still expected of."""
 ENDED = ("measured", "unstable", "failed", "cancelled")
 
+STORED_AT_ONCE = 500
+"""Candidates of a pool that are written at a time."""
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -63,6 +66,7 @@ class Campaign:
         self.levels += self._confirming(document)
         self.created_at: datetime.datetime = document["created_at"]
         self.ingested: dict[str, Any] = document["ingested"]
+        self._features: dict[str, list[float]] | None = None
 
     def _confirming(self, document: Mapping[str, Any]) -> list[Level]:
         return [
@@ -246,8 +250,14 @@ class Campaign:
     def pool_features(self) -> dict[str, list[float]]:
         """Return the features of every candidate of the pool, by id, in a fixed order.
 
-        Features of an older version are computed again.
+        Features of an older version are computed again.  They are read once: a pool does not
+        change, and loading tens of thousands takes seconds.
         """
+        if self._features is None:
+            self._features = self._load_features()
+        return self._features
+
+    def _load_features(self) -> dict[str, list[float]]:
         from screening.features import FEATURES_VERSION, described
 
         fields = {"features": 1, "features_version": 1}
@@ -445,29 +455,40 @@ def _level_document(config: CampaignConfig, engine: EngineConfig) -> dict[str, A
 
 def _store_pool(database: Database, name: str, pool: Pool) -> None:
     from pymongo import UpdateOne
+    from pymongo.errors import BulkWriteError
 
     # What an interrupted submit of the same name left behind is not of this pool.
     database.candidates.update_many(
         {"campaigns": name},
         {"$pull": {"campaigns": name, "campaign_inputs": {"campaign": name}}},
     )
-    updates: list[UpdateOne] = []
-    for candidate in pool.candidates.values():
-        if len(updates) == 500:
-            database.candidates.bulk_write(updates, ordered=False)
-            updates = []
-        document = to_document(candidate)
-        stated = {}
-        if inputs_hash := pool.inputs.get(candidate.candidate_id):
-            stated["campaign_inputs"] = {"campaign": name, "inputs_hash": inputs_hash}
-        updates.append(
-            UpdateOne(
-                {"_id": document.pop("_id")},
-                {"$set": document, "$addToSet": {"campaigns": name, **stated}},
-                upsert=True,
-            )
-        )
-    database.candidates.bulk_write(updates, ordered=False)
+    stored = {each["_id"] for each in database.candidates.find({}, {"_id": 1})}
+    ids = list(pool.candidates)
+    for first in range(0, len(ids), STORED_AT_ONCE):
+        block = ids[first : first + STORED_AT_ONCE]
+        documents = {key: _pool_member(name, pool, key) for key in block}
+        if stored.isdisjoint(block):
+            # Servers take new documents several times faster than updates.
+            new = [
+                {**document, **{field: [each] for field, each in mine.items()}}
+                for document, mine in documents.values()
+            ]
+            with contextlib.suppress(BulkWriteError):  # another campaign stored some meanwhile
+                database.candidates.insert_many(new, ordered=False)
+                continue
+        updates = [
+            UpdateOne({"_id": key}, {"$set": document, "$addToSet": mine}, upsert=True)
+            for key, (document, mine) in documents.items()
+        ]
+        database.candidates.bulk_write(updates, ordered=False)
+
+
+def _pool_member(name: str, pool: Pool, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a candidate's document, and what this campaign adds to its lists."""
+    mine: dict[str, Any] = {"campaigns": name}
+    if inputs_hash := pool.inputs.get(key):
+        mine["campaign_inputs"] = {"campaign": name, "inputs_hash": inputs_hash}
+    return to_document(pool.candidates[key]), mine
 
 
 def check_name_is_free(database: Database, name: str) -> None:

@@ -34,8 +34,10 @@ READINGS_VERSION = 1
 CHUNK = 40
 """Entries that one process reads at a time."""
 LOOKED_UP = 1000
-"""Entries that the database is asked about at a time: the embedded server goes through all it has
-for each question."""
+"""Entries that the database is asked about at a time."""
+AT_ONCE = 100_000
+"""Readings that are fetched at once, instead of by name, for a source of more than `LOOKED_UP`
+entries: the embedded server goes through all it has for each question."""
 ALONE = 3 * CHUNK
 """With no more new entries than this, starting processes takes longer than reading."""
 
@@ -108,8 +110,16 @@ def _looked_up(
 ) -> Iterator[tuple[list[SourceRecord | Unread], dict[str, Reading]]]:
     """Cut entries into chunks, each with what is known of its entries."""
     entries = iter(entries)
+    fetched: dict[str, bytes] | None = None
     while block := list(itertools.islice(entries, LOOKED_UP)):
-        known = _kept(database, block, worthless)
+        if fetched is None and len(block) == LOOKED_UP:
+            small = database.readings.estimated_document_count() <= AT_ONCE
+            fetched = _packed(database, {}) if small else {}
+        keys = [_key(each) for each in block if isinstance(each, Unread)]
+        packed = (
+            _packed(database, {"_id": {"$in": keys}}) if not fetched and keys else fetched or {}
+        )
+        known = _kept({key: packed[key] for key in keys if key in packed}, worthless)
         for first in range(0, len(block), CHUNK):
             yield block[first : first + CHUNK], known
 
@@ -146,19 +156,18 @@ def _key(entry: SourceRecord | Unread) -> str:
     return f"{READINGS_VERSION}-{FEATURES_VERSION}-{entry.fingerprint}"
 
 
-def _kept(
-    database: Database, chunk: list[SourceRecord | Unread], worthless: Worthless
-) -> dict[str, Reading]:
-    keys = [_key(each) for each in chunk if isinstance(each, Unread)]
-    if not keys:
-        return {}
+def _packed(database: Database, query: dict[str, Any]) -> dict[str, bytes]:
+    return {str(each["_id"]): each["reading"] for each in database.readings.find(query)}
+
+
+def _kept(packed: dict[str, bytes], worthless: Worthless) -> dict[str, Reading]:
     found = {}
-    for document in database.readings.find({"_id": {"$in": keys}}):
-        reading = Reading.model_validate_json(zlib.decompress(document["reading"]))
+    for key, content in packed.items():
+        reading = Reading.model_validate_json(zlib.decompress(content))
         # Refused by another campaign's filters before its features were computed.
         if not reading.is_complete and reading.candidate and not worthless(reading.candidate):
             continue
-        found[str(document["_id"])] = reading
+        found[key] = reading
     return found
 
 

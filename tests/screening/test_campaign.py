@@ -141,7 +141,7 @@ def test_features_of_an_older_version_are_computed_again(new_campaign, database)
     campaign = new_campaign(pool=2)
     before = campaign.pool_features()
     database.candidates.update_many({}, {"$set": {"features": [1.0], "features_version": 0}})
-    assert campaign.pool_features() == before
+    assert Campaign.open(database, campaign.name).pool_features() == before
     assert database.candidates.count_documents({"features_version": FEATURES_VERSION}) == 2
 
 
