@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -228,6 +229,26 @@ class Campaign:
         query = {"campaign": self.name, "engine": self.engine.name}
         return list(self.database.picks.find(query, sort=[("number", 1)]))
 
+    def in_flight(self, at_most: int, *, confirming: bool = False) -> int:
+        """Return how many candidates are queued or running, counted up to a number.
+
+        Parameters
+        ----------
+        confirming
+            Count those of better engines instead of those of the engine that explores.
+        """
+        levels = self.levels[1:] if confirming else self.levels[:1]
+        found = 0
+        # One state at a time, and no further than needed: by index, however many have ended.
+        for level, state in itertools.product(levels, reversed(IN_FLIGHT)):
+            query = {"campaign": self.name, "state": state}
+            if len(self.levels) > 1:
+                query["engine"] = level.engine.name
+            if found < at_most:
+                picks = self.database.picks.find(query, {"_id": 1}, limit=at_most - found)
+                found += len(list(picks))
+        return found
+
     def confirmation_picks(self) -> list[dict[str, Any]]:
         """Return what was sent on to better engines, in that order."""
         query = {"campaign": self.name, "engine": {"$ne": self.engine.name}}
@@ -381,16 +402,15 @@ class Campaign:
 
     def is_exhausted(self, picks: list[dict[str, Any]] | None = None) -> bool:
         """Return whether nothing is in flight and nothing more may or can be picked."""
-        confirming = self.confirmation_picks()
-        if any(pick["state"] in IN_FLIGHT for pick in confirming) or self.awaits_promotion():
+        if self.in_flight(1, confirming=True) or self.awaits_promotion():
             return False
         return self.is_explored(picks)
 
     def is_explored(self, picks: list[dict[str, Any]] | None = None) -> bool:
         """Return whether the engine that explores has nothing more to do."""
-        picks = self.picks() if picks is None else picks
-        if any(pick["state"] in IN_FLIGHT for pick in picks):
+        if self.in_flight(1):
             return False
+        picks = self.picks() if picks is None else picks
         if len(picks) >= self.config.budget:
             return True
         known = {pick["candidate_id"] for pick in picks} | set(self.results())

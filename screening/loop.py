@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -139,15 +140,21 @@ def _withdraw_stuck(campaign: Campaign) -> None:
     # that nobody is between these steps now.
     database = campaign.database
     a_minute_ago = now() - datetime.timedelta(seconds=60)
-    for pick in list(database.picks.find({"campaign": campaign.name, "state": "queued"})):
-        workflow = database.launchpad.workflows.find_one(
-            {"metadata.pick": pick["_id"]}, {"nodes": 1, "state": 1, "metadata": 1}
-        ) or {"nodes": [], "state": None}
-        jobs = list(
-            database.launchpad.fireworks.find(
-                {"fw_id": {"$in": workflow["nodes"]}}, {"state": 1, "updated_on": 1}
-            )
-        )
+    queued = list(database.picks.find({"campaign": campaign.name, "state": "queued"}))
+    if not queued:
+        return
+    mine = {"metadata.campaign": campaign.name}
+    fields = {"metadata": 1, "nodes": 1, "state": 1}
+    workflows = {
+        each["metadata"]["pick"]: each for each in database.launchpad.workflows.find(mine, fields)
+    }
+    jobs_of: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    fields = {"spec.pick": 1, "fw_id": 1, "state": 1, "updated_on": 1}
+    for job in database.launchpad.fireworks.find({"spec.campaign": campaign.name}, fields):
+        jobs_of[job["spec"]["pick"]].append(job)
+    for pick in queued:
+        workflow = workflows.get(pick["_id"], {"nodes": [], "state": None})
+        jobs = [job for job in jobs_of[pick["_id"]] if job["fw_id"] in workflow["nodes"]]
         found = {job["state"] for job in jobs}
         if (
             workflow["state"] == "COMPLETED"
@@ -359,10 +366,10 @@ def drop_queued(campaign: Campaign) -> int:
 
 def propose(campaign: Campaign) -> list[Choice]:
     """Choose the next batch when few enough candidates are in flight, and queue it."""
-    picks = campaign.picks()
-    in_flight = sum(pick["state"] in IN_FLIGHT for pick in picks)
+    in_flight = campaign.in_flight(campaign.config.refill_below)
     if in_flight >= campaign.config.refill_below:
         return []
+    picks = campaign.picks()
     wanted = min(campaign.config.batch_size - in_flight, campaign.config.budget - len(picks))
     if wanted <= 0:
         return []
