@@ -219,7 +219,8 @@ class Campaign:
                         f"'{self.name}' used before; give the changed engine another name"
                     )
                 return level
-        self.database.campaigns.update_one({"_id": self.name}, {"$push": {"confirming": document}})
+        change = {"$push": {"confirming": document}, "$inc": {"revision": 1}}
+        self.database.campaigns.update_one({"_id": self.name}, change)
         added = Level(engine, document["recipe_hash"])
         self.levels.append(added)
         return added
@@ -418,6 +419,10 @@ class Campaign:
         return all(each["_id"] in known for each in pool)
 
     # ------------------------------------------------------------------------------- control
+
+    def touch(self) -> None:
+        """Say that a pick has changed, and with it perhaps the ranking."""
+        self.database.campaigns.update_one({"_id": self.name}, {"$inc": {"revision": 1}})
 
     def set_status(self, status: Status) -> None:
         """Pause, resume or cancel."""

@@ -125,11 +125,17 @@ def rank(
     from screening.leaderboard import check_filter, missing_fields, ranking
     from screening.predictions import calibration
     from screening.ranking import proposals
+    from screening.standings import standings
 
     check_filter(where)
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
-        rows = ranking(campaign, where)
+        selected = where or pareto or predicted
+        if where:
+            rows = ranking(campaign, where)
+            total = len(rows)
+        else:
+            rows, total = standings(campaign, None if selected else top)
         if pareto and campaign.config.also is None:
             raise ScreenError(
                 f"--pareto: campaign '{campaign.name}' has one objective; a second one is named "
@@ -137,6 +143,7 @@ def rank(
             )
         if pareto:
             rows = [row for row in rows if row.on_front]
+            total = len(rows)
         if predicted:
             objective = campaign.objective
             if bound is not None and not math.isfinite(bound):
@@ -144,6 +151,7 @@ def rank(
             if bound is not None and objective.logarithmic and bound <= 0:
                 raise ScreenError(f"--bound: {objective.label} is above 0, not {bound:g}")
             rows = proposals(rows, bound, objective.to_model)
+            total = len(rows)
             if campaign.config.also is not None:
                 raise ScreenError(
                     f"--predicted: campaign '{campaign.name}' has two objectives, whose "
@@ -155,7 +163,7 @@ def rank(
         for field, nearest in missing_fields(campaign, where or {}).items():
             hint = f"; did you mean '{nearest}'?" if nearest else ""
             console.say(f"--where: no candidate and no result has a field '{field}'{hint}")
-        console.ranking(campaign, rows[:top], len(rows), format)
+        console.ranking(campaign, rows[:top], total, format)
 
 
 def replay(

@@ -25,6 +25,7 @@ from screening.observations import feature_matrix, for_search, observed
 from screening.predictions import predictions
 from screening.process import is_alive_here, is_dead_here, this_process
 from screening.samplers import Choice, build_sampler
+from screening.standings import standings
 from screening.store.launchpad import delete_workflow
 
 if TYPE_CHECKING:
@@ -59,8 +60,10 @@ def advance(campaign: Campaign) -> bool:
             chosen = propose(campaign)
             if campaign.awaits_promotion() and campaign.is_explored():
                 promote_configured(campaign)
-            if chosen or campaign.is_exhausted():
-                # Worked out here, where scikit-learn is loaded, so that `screen rank` need not.
+            # Worked out here, where scikit-learn is loaded, so that `screen rank` need not.
+            if campaign.is_exhausted():
+                standings(campaign, 1)
+            elif chosen:
                 predictions(campaign)
     finally:
         _give_lease_back(campaign)
@@ -254,6 +257,8 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
     parts = (candidate.candidate_id, campaign.objective.name, level.recipe_hash, inputs_hash)
     result_id = "/".join(filter(None, parts))
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
+    shared = "/".join(campaign.result_key_of(level).values())
+    database.revisions.update_one({"_id": shared}, {"$inc": {"n": 1}}, upsert=True)
     _end(
         campaign,
         pick["_id"],
@@ -311,6 +316,7 @@ def _end(campaign: Campaign, pick_id: str, state: str, **fields: Any) -> None:
         {"_id": pick_id, "state": {"$in": list(IN_FLIGHT)}},
         {"$set": {"state": state, "finished_at": now(), **fields}},
     )
+    campaign.touch()
 
 
 def _delete(campaign: Campaign, pick_id: str) -> None:
@@ -338,6 +344,7 @@ def requeue(campaign: Campaign, candidate_id: str | None = None) -> int:
             {"_id": pick["_id"], "state": "failed"},
             {"$set": {"state": "claimed", "attempts": 1, "lost": 0}},
         )
+    campaign.touch()
     return len(picks)
 
 
@@ -429,6 +436,7 @@ def _claim(campaign: Campaign, choices: list[Choice], first: int, this_round: in
     # A lease that ran out belongs to another.
     if not new or not _take_lease(campaign):
         return 0
+    campaign.touch()
     try:
         campaign.database.picks.insert_many(new, ordered=True)
     except BulkWriteError as error:

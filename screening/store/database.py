@@ -41,6 +41,7 @@ INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {
         ([("campaign", 1), ("state", 1)], False),
         ([("candidate_id", 1)], False),
     ],
+    "standings": [([("campaign", 1)], False)],
     "results": [
         ([("candidate_id", 1)], False),
         ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),
@@ -103,6 +104,16 @@ class Database:
     def readings(self) -> Collection[dict[str, Any]]:
         """What came of entries of sources, by the fingerprint of their text; a cache."""
         return self._client[self.name]["readings"]
+
+    @property
+    def standings(self) -> Collection[dict[str, Any]]:
+        """Rankings as last worked out, in pieces; a cache."""
+        return self._client[self.name]["standings"]
+
+    @property
+    def revisions(self) -> Collection[dict[str, Any]]:
+        """How often results of an objective and recipe were stored."""
+        return self._client[self.name]["revisions"]
 
     def check(self) -> None:
         """Raise `ScreenError` unless the server answers and lets us in."""

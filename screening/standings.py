@@ -1,0 +1,97 @@
+"""The ranking as last worked out, kept in pieces: the top of 100,000 rows is one small document.
+
+Working out a ranking reads every candidate, result and pick of a campaign.  What came of it stays
+right until one of them changes, which each writer tells by raising a number: the campaign's own
+``revision`` for its picks, and one in ``revisions`` for the results of an objective and recipe,
+which other campaigns share.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from screening.leaderboard import ranking
+from screening.prior import earlier_campaign
+from screening.ranking import RankedRow
+from screening.store.database import if_allowed
+
+if TYPE_CHECKING:
+    from screening.campaign import Campaign
+
+STANDINGS_VERSION = 1
+"""Raise it whenever the same data are ranked differently, or rows have other fields."""
+PIECE = 1000
+"""Rows in a document."""
+
+
+def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRow], int]:
+    """Return the best rows of a campaign's ranking, all by default, and how many rows there are.
+
+    Somebody who changed results by hand gets the new ranking after `forget`.
+    """
+    revision = _revision(campaign)
+    found = _kept(campaign, revision, top)
+    if found is not None:
+        return found
+    rows = ranking(campaign)
+    _keep(campaign, revision, rows)
+    return rows[:top], len(rows)
+
+
+def forget(campaign: Campaign) -> None:
+    """Have the ranking worked out again the next time."""
+    campaign.database.standings.delete_many({"campaign": campaign.name})
+
+
+def _revision(campaign: Campaign) -> str:
+    """Return what changes whenever the ranking may."""
+    campaigns, hashes = [campaign], []
+    # The prior's results shape predictions.
+    earlier = earlier_campaign(campaign.database, campaign.config)
+    if earlier is not None:
+        campaigns.append(earlier)
+    for each in campaigns:
+        hashes += [f"{each.objective.name}/{level.recipe_hash}" for level in each.levels]
+    own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
+    counts = [
+        (campaign.database.revisions.find_one({"_id": key}) or {}).get("n", 0) for key in hashes
+    ]
+    return json.dumps(
+        [STANDINGS_VERSION, own.get("revision", 0), dict(zip(hashes, counts, strict=True))]
+    )
+
+
+def _kept(campaign: Campaign, revision: str, top: int | None) -> tuple[list[RankedRow], int] | None:
+    rows: list[dict[str, Any]] = []
+    total = None
+    piece = 0
+    while total is None or len(rows) < min(total, total if top is None else top):
+        document = campaign.database.standings.find_one({"_id": f"{campaign.name}/{piece}"})
+        if document is None or document["revision"] != revision:
+            return None
+        rows += json.loads(zlib.decompress(document["rows"]))
+        total = document["total"]
+        piece += 1
+    return [RankedRow(**each) for each in rows[:top]], total
+
+
+def _keep(campaign: Campaign, revision: str, rows: list[RankedRow]) -> None:
+    documents = [
+        {
+            "_id": f"{campaign.name}/{first // PIECE}",
+            "campaign": campaign.name,
+            "revision": revision,
+            "total": len(rows),
+            "rows": zlib.compress(
+                json.dumps([asdict(row) for row in rows[first : first + PIECE]]).encode(), 1
+            ),
+        }
+        for first in range(0, max(len(rows), 1), PIECE)
+    ]
+    # People who may only read still get their ranking, just not faster the next time.
+    with if_allowed():
+        forget(campaign)
+        campaign.database.standings.insert_many(documents)

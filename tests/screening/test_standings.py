@@ -1,0 +1,93 @@
+"""The ranking that is kept: the same as the one worked out, and never an old one."""
+
+from __future__ import annotations
+
+import pytest
+
+from screening import standings as standings_module
+from screening.campaign import Campaign
+from screening.leaderboard import ranking
+from screening.loop import advance, requeue
+from screening.standings import forget, standings
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Count how often a ranking is worked out."""
+    calls = []
+
+    def counting(campaign):
+        calls.append(campaign.name)
+        return ranking(campaign)
+
+    monkeypatch.setattr(standings_module, "ranking", counting)
+    return calls
+
+
+def test_what_is_kept_is_the_ranking(new_campaign, work, counted, monkeypatch):
+    monkeypatch.setattr(standings_module, "PIECE", 3)
+    campaign = new_campaign(pool=8, budget=4, batch_size=4, recipe={"unstable": ["Al"]})
+    work(campaign)
+    counted.clear()
+    rows = ranking(campaign)
+    for top in (None, 1, 3, 4, 8, 100):
+        assert standings(campaign, top) == (rows[:top], 8)
+    assert counted == []
+    forget(campaign)
+    assert standings(campaign, 2) == (rows[:2], 8)
+    assert counted == ["toy-1"]
+
+
+def test_every_result_and_every_pick_counts(new_campaign, work, counted):
+    campaign = new_campaign(pool=4, budget=3, batch_size=1, recipe={"failing": ["Al", "Cu"]})
+    assert standings(campaign)[0] == ranking(campaign)
+    work(campaign)
+    assert standings(campaign)[0] == ranking(campaign)
+    assert {row.outcome for row in ranking(campaign)} > {"measured", "failed"}
+    before = len(counted)
+    assert requeue(campaign) > 0
+    assert standings(campaign)[0] == ranking(campaign)
+    assert len(counted) == before + 1
+
+
+def test_results_of_another_campaign_count(new_campaign, work):
+    first = new_campaign("first", pool=4, budget=1, batch_size=1)
+    second = new_campaign("second", pool=4, budget=4, batch_size=4)
+    work(first)
+    before, _ = standings(first)
+    assert [row.outcome for row in before].count("measured") == 1
+    work(second)
+    after, _ = standings(first)
+    assert [row.outcome for row in after] == ["measured"] * 4
+
+
+def test_an_engine_that_confirms_counts(new_campaign, tmp_path):
+    from screening.engine_catalog import engine_config
+
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    revision = standings_module._revision(campaign)
+    path = tmp_path / "better.yaml"
+    path.write_text(
+        "name: better\nkind: ase\nfidelity: 20\ncalculator: ase.calculators.emt.EMT\n"
+        "elements: [Al, Cu, Ag, Au, Ni, Pd, Pt]\n"
+    )
+    campaign.add_level(engine_config(str(path)))
+    assert standings_module._revision(campaign) != revision
+    reopened = Campaign.open(campaign.database, campaign.name)
+    assert standings_module._revision(reopened) == standings_module._revision(campaign)
+
+
+def test_pieces_of_two_rankings_are_not_mixed(new_campaign, monkeypatch, counted):
+    monkeypatch.setattr(standings_module, "PIECE", 2)
+    campaign = new_campaign(pool=4)
+    rows, _ = standings(campaign)
+    kept = campaign.database.standings
+    kept.update_one({"_id": "toy-1/1"}, {"$set": {"revision": "of another"}})
+    assert standings(campaign, 2) == (rows[:2], 4)
+    assert len(counted) == 1
+    assert standings(campaign) == (rows, 4)
+    assert len(counted) == 2
+    kept.delete_one({"_id": "toy-1/1"})
+    assert standings(campaign) == (rows, 4)
+    assert len(counted) == 3
