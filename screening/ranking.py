@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Outcome = Literal["measured", "predicted", "infeasible", "unstable", "failed"]
@@ -115,7 +115,8 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
         return block, sign * number, entry.candidate_id
 
     ordered = sorted(entries, key=key)
-    return [RankedRow(rank=rank, **asdict(entry)) for rank, entry in enumerate(ordered, start=1)]
+    # vars, not asdict: that copies every value, which takes longer than all the rest.
+    return [RankedRow(rank=rank, **vars(entry)) for rank, entry in enumerate(ordered, start=1)]
 
 
 def chance_below(bound: float, mean: float, std: float) -> float:

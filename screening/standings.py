@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from screening.leaderboard import ranking
@@ -86,7 +85,7 @@ def _keep(campaign: Campaign, revision: str, rows: list[RankedRow]) -> None:
             "revision": revision,
             "total": len(rows),
             "rows": zlib.compress(
-                json.dumps([asdict(row) for row in rows[first : first + PIECE]]).encode(), 1
+                json.dumps([vars(row) for row in rows[first : first + PIECE]]).encode(), 1
             ),
         }
         for first in range(0, max(len(rows), 1), PIECE)

@@ -120,8 +120,10 @@ class GaussianProcess:
     """Of the noise's variance, in units of that of the values."""
     AMPLITUDE_SPREAD = 1.0
     MOST_LEARNT_FROM = 200
-    """Results that length scales are learnt from, drawn at random from more; all count for the
-    prediction."""
+    """Results that length scales are learnt from, drawn at random from more."""
+    MOST_CONDITIONED = 3000
+    """Results that predictions rest on: of more, the best third of these and others at random.  Time
+    grows with the third power and memory with the square."""
 
     def __init__(self, config: SurrogateConfig, seed: int) -> None:
         self._seed = seed
@@ -152,6 +154,14 @@ class GaussianProcess:
 
     def _condition(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
         """Take in values, with length scales that are learnt from them where none are known."""
+        if len(values) > self.MOST_CONDITIONED:
+            best_first = np.argsort(values, kind="stable")
+            n_best = self.MOST_CONDITIONED // 3
+            others = np.random.default_rng(self._seed).permutation(best_first[n_best:])
+            kept = [best_first[:n_best], others[: self.MOST_CONDITIONED - n_best]]
+            rows = np.sort(np.concatenate(kept))
+            features, values = features[rows], values[rows]
+            value_std = None if value_std is None else value_std[rows]
         from skopt.learning import GaussianProcessRegressor
         from skopt.learning.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 

@@ -6,6 +6,7 @@ import pytest
 from screening.surrogate import (
     SURROGATES,
     FeatureScaling,
+    GaussianProcess,
     SurrogateConfig,
     build_surrogate,
     fit_predict,
@@ -125,3 +126,17 @@ class TestProbabilityFeasible:
         feasible = np.arange(40) % 4 != 0
         probability = probability_feasible(SCALED[:40], feasible, SCALED[:1] + 100.0)
         np.testing.assert_allclose(probability, 0.75)
+
+
+def test_of_very_many_results_the_best_and_a_sample_count(monkeypatch):
+    monkeypatch.setattr(GaussianProcess, "MOST_CONDITIONED", 60)
+    generator = np.random.default_rng(0)
+    features = generator.uniform(size=(400, 2))
+    values = features.sum(1)
+    model = GaussianProcess(SurrogateConfig(), 0)
+    model.fit(features, values, None)
+    assert len(model._model.X_train_) == 60
+    mean, _ = model.predict(features)
+    assert np.abs(mean - values).max() < 0.1
+    best = features[np.argsort(values)[:20]]
+    assert all((model._model.X_train_ == row).all(1).any() for row in best)

@@ -1,0 +1,210 @@
+"""What the loop costs beside the physics: submitting, claiming, a candidate's way, ranking.
+
+    python benchmarks/loop_overhead.py [--pool N] [--candidates N] [--results N …]
+
+The toy objective of the tests takes no time at all, so that what is measured is the overhead.
+Plain jobflow and FireWorks do the same jobs on the same embedded database in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+if TYPE_CHECKING:
+    from screening.campaign import Campaign
+    from screening.ingest import Pool
+    from screening.store.database import Database
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pool", type=int, default=10_000)
+    parser.add_argument("--candidates", type=int, default=60)
+    parser.add_argument("--results", type=int, nargs="*", default=[1000, 10_000, 100_000])
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SCREEN_DIRECTORY"] = folder
+        os.environ.pop("SCREEN_MONGODB_URI", None)
+        import toy_objective
+
+        from screening.settings import Settings
+        from screening.store.database import open_database
+
+        toy_objective.register()
+        with open_database(Settings()) as database:
+            database.prepare()
+            print("| what | how many | time | each |")
+            print("|---|---|---|---|", flush=True)
+            submitting(database, options.pool)
+            plain = plain_jobs(database, options.candidates, Path(folder))
+            for sampler in ("random", "expected-improvement"):
+                campaign_jobs(database, options.candidates, sampler, Path(folder), plain)
+            for count in options.results:
+                ranking_latency(database, count)
+
+
+def timed(what: str, count: int, function: Callable[[], Any], beside: float | None = None) -> float:
+    """Print a line of the table and return the seconds for one."""
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        function()
+    seconds = time.perf_counter() - start
+    ratio = "" if beside is None else f" ({seconds / count / beside:.2f} × plain)"
+    print(
+        f"| {what} | {count} | {seconds:.2f} s | {1000 * seconds / count:.1f} ms{ratio} |",
+        flush=True,
+    )
+    return seconds / count
+
+
+def many(count: int, prefix: str) -> Pool:
+    """Return toy crystals under names of their own, with features that differ a little."""
+    from campaign_fixtures import toy_candidates
+
+    from screening.ingest import Pool
+
+    crystals = toy_candidates()
+    generator = np.random.default_rng(0)
+    found = {}
+    for i in range(count):
+        crystal = crystals[i % len(crystals)]
+        known = np.array(crystal.features, dtype=float)
+        changed = known * generator.normal(1, 0.05, known.shape)
+        key = f"{prefix}-{crystal.formula}-{i:06d}"
+        found[key] = crystal.model_copy(update={"candidate_id": key, "features": changed.tolist()})
+    return Pool(candidates=found)
+
+
+def new_campaign(database: Database, name: str, pool: Pool, **changes: Any) -> Campaign:
+    """Store a campaign of the toy objective."""
+    from campaign_fixtures import toy_content
+
+    from screening.campaign import Campaign
+    from screening.config import CampaignConfig
+    from screening.engine_catalog import engine_config
+
+    config = CampaignConfig.model_validate(toy_content(**changes))
+    return Campaign.create(database, name, config, engine_config("emt"), pool)
+
+
+def submitting(database: Database, count: int) -> None:
+    """Time the way from a pool in memory to picks that are claimed, and a round of the loop."""
+    from screening.loop import QUEUE_DEPTH, advance
+
+    pool = many(count, "pool")
+    made: list[Campaign] = []
+    timed(
+        "store a campaign's pool",
+        count,
+        lambda: made.append(new_campaign(database, "large", pool, budget=count, batch_size=count)),
+    )
+    timed(f"choose and claim them, queue {QUEUE_DEPTH}", count, lambda: advance(made[0]))
+    timed("a round of the loop with nothing to do", 1, lambda: advance(made[0]))
+    made[0].set_status("cancelled")
+
+
+def plain_jobs(database: Database, count: int, folder: Path) -> float:
+    """Time the same jobs as plain FireWorks workflows; return the seconds for one."""
+    from fireworks import FWorker
+    from fireworks.core.rocket_launcher import launch_rocket
+    from jobflow import SETTINGS
+    from jobflow.managers.fireworks import flow_to_workflow
+    from toy_flow import ToyMaker
+
+    crystals = [each.pymatgen_structure() for each in many(count, "plain").candidates.values()]
+    launchpad = database.launchpad
+    SETTINGS.JOB_STORE = database.job_store
+
+    def submit() -> None:
+        for crystal in crystals:
+            workflow = flow_to_workflow(ToyMaker().make(crystal), store=None)
+            for firework in workflow.fws:
+                firework.spec["plain"] = True
+            launchpad.add_wf(workflow)
+
+    def run() -> None:
+        fworker = FWorker("plain", query={"spec.plain": True})
+        with contextlib.chdir(folder):
+            while launch_rocket(launchpad, fworker, strm_lvl="ERROR"):
+                pass
+
+    submitted = timed("plain FireWorks: submit", count, submit)
+    return submitted + timed("plain FireWorks: claim, run, complete", count, run)
+
+
+def campaign_jobs(database: Database, count: int, sampler: str, folder: Path, plain: float) -> None:
+    """Time a campaign of as many candidates, chosen four at a time, by one worker."""
+    from screening.worker import work
+
+    campaign = new_campaign(
+        database,
+        f"jobs-{sampler}",
+        many(5 * count, sampler),
+        budget=count,
+        batch_size=4,
+        sampler={"kind": sampler},
+    )
+    timed(
+        f"campaign by {sampler}: choose, submit, run, store",
+        count,
+        lambda: work(database, campaign.name, folder / "jobs"),
+        plain,
+    )
+
+
+def ranking_latency(database: Database, count: int) -> None:
+    """Time the ranking of a campaign with many results: at first, and as kept."""
+    from screening.campaign import Campaign
+    from screening.standings import standings
+
+    campaign = new_campaign(
+        database,
+        f"ranked-{count}",
+        many(count, f"r{count}"),
+        budget=1,
+        batch_size=1,
+        recipe={"seconds": count / 1e9},
+    )
+    values = np.random.default_rng(0).lognormal(2, 1, count)
+    ids = [
+        each["_id"] for each in database.candidates.find({"campaigns": campaign.name}, {"_id": 1})
+    ]
+    for first in range(0, count, 2000):
+        database.results.insert_many(
+            {
+                "_id": f"{key}/{campaign.name}",
+                **campaign.result_key,
+                "candidate_id": key,
+                "engine": "emt",
+                "outcome": "measured",
+                "kappa_300k_w_per_m_k": float(value),
+                "kappa_300k_error_w_per_m_k": 0.1,
+            }
+            for key, value in list(zip(ids, values, strict=True))[first : first + 2000]
+        )
+    timed("rank results after a change", count, lambda: standings(campaign, 20))
+    timed(
+        "rank results, nothing changed",
+        count,
+        lambda: standings(Campaign.open(database, campaign.name), 20),
+    )
+
+
+if __name__ == "__main__":
+    main()
