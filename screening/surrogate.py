@@ -122,8 +122,8 @@ class GaussianProcess:
     MOST_LEARNT_FROM = 200
     """Results that length scales are learnt from, drawn at random from more."""
     MOST_CONDITIONED = 3000
-    """Results that predictions rest on: of more, the best third of these and others at random.  Time
-    grows with the third power and memory with the square."""
+    """Results that predictions rest on: of more, the best third of these and others at random.
+    Time grows with the third power and memory with the square."""
 
     def __init__(self, config: SurrogateConfig, seed: int) -> None:
         self._seed = seed
