@@ -313,6 +313,19 @@ def cancel(name: NameGiven) -> None:
 
 
 @app.command()
+def clean(
+    older_than_h: Annotated[
+        float, typer.Option(min=0.0, help="Spare what is younger, in hours.")
+    ] = 24.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Remove large values that no result and no job refers to any more."""
+    from screening import commands
+
+    commands.clean(older_than_h=older_than_h, dry_run=dry_run)
+
+
+@app.command()
 def doctor(format: FormatOption = Format.table) -> None:
     """Check this machine: packages, engines, database; say what to do about what is missing."""
     from screening import doctor as checks

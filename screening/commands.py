@@ -280,6 +280,21 @@ def predict(
     )
 
 
+def clean(*, older_than_h: float, dry_run: bool) -> None:
+    """Remove large values that nothing refers to."""
+    from screening.store.garbage import find_garbage, remove_garbage
+
+    with open_database(Settings(), must_exist=True) as database:
+        garbage = find_garbage(database, older_than_h)
+        found = f"{len(garbage.ids)} of {console.counted(garbage.total, 'blob')}"
+        size = f"{garbage.size_mb:.1f} MB"
+        if dry_run:
+            console.say(f"{found} ({size}) could be removed")
+            return
+        remove_garbage(database, garbage)
+        console.say(f"{found} ({size}) removed: nothing referred to them")
+
+
 def show(key: str, *, as_json: bool) -> None:
     """Print all that is known about one candidate."""
     from screening.leaderboard import best_results

@@ -17,6 +17,8 @@ from jobflow import Maker, Response, job
 
 from workflows.recipes import Recipe
 
+COMPLETE = "energy 1.0 eV\njob done\n"
+
 
 class ToyRecipe(Recipe):
     """What the toy does; crystals are named by their reduced formula.
@@ -33,6 +35,9 @@ class ToyRecipe(Recipe):
         Time a step takes.
     second
         Whether there is a second number, for campaigns with two objectives.
+    output
+        Whether each step writes a file and reads it again at its end, as a program's output is;
+        one that was truncated meanwhile is an error.
     """
 
     folder: str = ""
@@ -42,6 +47,7 @@ class ToyRecipe(Recipe):
     steps: int = 1
     seconds: float = 0.0
     second: bool = False
+    output: bool = False
 
 
 @dataclass
@@ -58,7 +64,12 @@ class ToyMaker(Maker):
         formula = structure.composition.reduced_formula
         recipe = self.recipe
         _write(recipe.folder, "start", formula)
+        output = Path(f"{formula}.out")
+        if recipe.output:
+            output.write_text(COMPLETE)
         time.sleep(recipe.seconds)
+        if recipe.output and output.read_text() != COMPLETE:
+            raise RuntimeError(f"the output of {formula} is truncated")
         once = formula in recipe.failing_once and diary(recipe.folder)["start", formula] == 1
         if once or formula in recipe.failing:
             raise RuntimeError(f"{formula} cannot be computed")

@@ -17,6 +17,7 @@ from screening.store.embedded import embedded_server, has_database
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
+    from gridfs import GridFSBucket
     from jobflow import JobStore
     from pymongo import MongoClient
     from pymongo.collection import Collection
@@ -114,6 +115,23 @@ class Database:
     def revisions(self) -> Collection[dict[str, Any]]:
         """How often results of an objective and recipe were stored."""
         return self._client[self.name]["revisions"]
+
+    @property
+    def job_outputs(self) -> Collection[dict[str, Any]]:
+        """What jobs gave, as jobflow stores it."""
+        return self._client[self.name]["job_outputs"]
+
+    @property
+    def blobs(self) -> Collection[dict[str, Any]]:
+        """The files of the GridFS bucket that holds large values of job outputs."""
+        return self._client[self.name]["job_blobs.files"]
+
+    @property
+    def blob_bucket(self) -> GridFSBucket:
+        """That bucket."""
+        from gridfs import GridFSBucket
+
+        return GridFSBucket(self._client[self.name], "job_blobs")
 
     def check(self) -> None:
         """Raise `ScreenError` unless the server answers and lets us in."""

@@ -1,0 +1,362 @@
+"""A campaign on a real Slurm while everything that can break is broken.
+
+    python tests/integration/slurm_node.py python benchmarks/chaos.py [--faults N] [--seed N]
+
+A toy campaign of 60 candidates under three queue jobs, and a list of faults in random order, one
+every few seconds: workers and queue jobs killed, `scancel`, the database server killed and started
+again, outputs truncated, the disk full; the walltime of one minute kills every job that lives that
+long.  The campaign is submitted and launched once, and `screen launch --daemon` keeps jobs queued.
+Afterwards the books are checked.  Needs root, for the small file system that is filled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parent.parent / "tests"
+sys.path.insert(0, str(TESTS))
+BUDGET = 60
+FAULTS = {
+    "worker killed (kill -9)": 10,
+    "queue job killed (kill -9 of its driver)": 4,
+    "queue job cancelled (scancel)": 5,
+    "database server killed and started again": 6,
+    "output truncated while its job runs": 6,
+    "disk full for 4 s": 3,
+}
+DISK_MB = 24
+
+
+class Server:
+    """A database server that can be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._folder = folder
+        self.uri = f"mongodb://127.0.0.1:{self._port}/"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, on the same port each time."""
+        options = ["--host", "127.0.0.1", "--port", str(self._port), "--sync-on-commit"]
+        options += ["--storage-path", str(self._folder), "--log-level", "ERROR"]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "secantus", "--standalone", *options]
+        )
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Trouble:
+    """What makes trouble, and how often it did.
+
+    Parameters
+    ----------
+    folder
+        The user's, with the campaign's ``.screen`` on a small file system.
+    """
+
+    def __init__(self, folder: Path, server: Server, seed: int) -> None:
+        self.done: Counter[str] = Counter()
+        self._folder = folder
+        self._server = server
+        self._random = random.Random(seed)
+        self._ways: dict[str, Callable[[], bool]] = {
+            "worker killed (kill -9)": lambda: self._kill("screening.worker"),
+            "queue job killed (kill -9 of its driver)": lambda: self._kill(
+                "screening.queues.driver"
+            ),
+            "queue job cancelled (scancel)": self._cancel,
+            "database server killed and started again": self._restart,
+            "output truncated while its job runs": self._truncate,
+            "disk full for 4 s": self._fill,
+        }
+
+    def make(self, what: str) -> bool:
+        """Make one kind of trouble; return whether there was something to break."""
+        made = self._ways[what]()
+        self.done[what] += made
+        return made
+
+    def _kill(self, module: str) -> bool:
+        import psutil
+
+        found = [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if module in (process.info["cmdline"] or [])
+        ]
+        if not found:
+            return False
+        try:
+            self._random.choice(found).kill()
+        except psutil.NoSuchProcess:
+            return False
+        return True
+
+    def _cancel(self) -> bool:
+        listed = subprocess.run(
+            ["squeue", "-h", "-t", "RUNNING", "-o", "%i"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        if not listed:
+            return False
+        return subprocess.run(["scancel", self._random.choice(listed)], check=False).returncode == 0
+
+    def _restart(self) -> bool:
+        self._server.kill()
+        time.sleep(self._random.uniform(1, 8))
+        self._server.start()
+        return True
+
+    def _truncate(self) -> bool:
+        outputs = sorted((self._folder / ".screen").rglob("*.out"), key=lambda p: p.stat().st_mtime)
+        if not outputs or time.time() - outputs[-1].stat().st_mtime > 1:
+            return False
+        outputs[-1].write_text("energy")
+        return True
+
+    def _fill(self) -> bool:
+        ballast = self._folder / ".screen" / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+        time.sleep(4)
+        ballast.unlink()
+        return True
+
+
+def main() -> None:
+    """Run the campaign, make trouble, check the books, print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--faults", type=int, default=sum(FAULTS.values()))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--timeout", type=float, default=1200, help="seconds")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="chaos-") as name:
+        folder = Path(name)
+        (folder / ".screen").mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "chaos", folder / ".screen"]
+        subprocess.run(mount, check=True)
+        server = Server(folder / "database")
+        try:
+            run(folder, server, options)
+        finally:
+            server.kill()
+            subprocess.run(["umount", "--lazy", folder / ".screen"], check=True)
+
+
+def run(folder: Path, server: Server, options: argparse.Namespace) -> None:
+    """Submit, launch, break, wait, check."""
+    environment = {
+        **os.environ,
+        "SCREEN_MONGODB_URI": server.uri,
+        "PYTHONPATH": os.pathsep.join(
+            [str(TESTS / "toy_site"), str(TESTS), os.environ.get("PYTHONPATH", "")]
+        ),
+    }
+
+    def screen(*arguments: str) -> subprocess.Popen[bytes]:
+        log = (folder / "screen.log").open("ab")
+        return subprocess.Popen(
+            [sys.executable, "-m", "screening", *arguments],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+
+    write_campaign(folder)
+    started = time.time()
+    if screen("submit", "--target", "toy.yaml", "--name", "toy").wait() != 0:
+        sys.exit((folder / "screen.log").read_text())
+    daemon = screen("launch", "toy", "--queue", "queue.yaml", "--daemon")
+    trouble = Trouble(folder, server, options.seed)
+    generator = random.Random(options.seed)
+    plan = [what for what, count in FAULTS.items() for _ in range(count)]
+    generator.shuffle(plan)
+    plan = plan[: options.faults]
+    relaunched = 0
+    while time.time() - started < options.timeout:
+        time.sleep(generator.uniform(1.5, 4))
+        if plan and trouble.make(plan[0]):
+            plan.pop(0)
+        elif plan:
+            plan.append(plan.pop(0))
+        if daemon.poll() is not None:
+            # As a person would who looks after the campaign; it ends with the campaign, too.
+            if not plan and is_exhausted(server.uri):
+                break
+            relaunched += 1
+            daemon = screen("launch", "toy", "--daemon")
+    daemon.kill()
+    tell(folder, server.uri, trouble.done, relaunched, time.time() - started)
+
+
+def write_campaign(folder: Path) -> None:
+    """Write crystals, the campaign and the queue."""
+    from pymatgen.core import Lattice, Structure
+
+    lattice_a = {"Al": 4.05, "Cu": 3.62, "Ag": 4.09, "Au": 4.08, "Ni": 3.52, "Pd": 3.89, "Pt": 3.92}
+    crystals = folder / "crystals"
+    crystals.mkdir()
+    for one, a in lattice_a.items():
+        for other, b in lattice_a.items():
+            if one != other:
+                structure = Structure.from_spacegroup(
+                    "Pm-3m",
+                    Lattice.cubic((a + 3 * b) / 4),
+                    [one, other],
+                    [[0, 0, 0], [0.5, 0.5, 0]],
+                )
+            else:
+                structure = Structure.from_spacegroup("Fm-3m", Lattice.cubic(a), [one], [[0, 0, 0]])
+            structure.to(str(crystals / f"{structure.reduced_formula}.cif"))
+            if one < other:
+                structure = Structure.from_spacegroup(
+                    "Pm-3m", Lattice.cubic((a + b) / 2 * 0.8), [one, other], [[0, 0, 0], [0.5] * 3]
+                )
+                structure.to(str(crystals / f"{structure.reduced_formula}.cif"))
+    campaign = {
+        "target": "toy",
+        "objective": "toy",
+        "engine": "emt",
+        "sources": ["crystals"],
+        "sampler": {"kind": "random"},
+        "budget": BUDGET,
+        "batch_size": 9,
+        "refill_below": 9,
+        "max_attempts": 4,
+        "recipe": {"folder": str(folder), "steps": 2, "seconds": 1.5, "output": True},
+    }
+    queue = {
+        "q_type": "SLURM",
+        "max_jobs": 3,
+        "poll_s": 2,
+        "walltime": "0:01:00",
+        "reserve_s": 1,
+        "idle_s": 30,
+        "environment": ["PYTHONPATH", "SCREEN_MONGODB_URI"],
+    }
+    # JSON is YAML.
+    (folder / "toy.yaml").write_text(json.dumps(campaign))
+    (folder / "queue.yaml").write_text(json.dumps(queue))
+
+
+def opened(uri: str) -> Any:
+    """Return the campaign, once the database answers."""
+    import toy_objective
+
+    from screening.campaign import Campaign
+    from screening.store.database import Database
+    from screening.store.patience import patiently
+
+    toy_objective.register()
+    return patiently(Campaign.open, Database(uri, "screen"), "toy")
+
+
+def is_exhausted(uri: str) -> bool:
+    """Return whether the campaign has nothing more to do."""
+    from screening.store.patience import patiently
+
+    return bool(patiently(opened(uri).is_exhausted))
+
+
+def tell(folder: Path, uri: str, faults: Counter[str], relaunched: int, seconds: float) -> None:
+    """Check the books and print the table; exit with status 1 when they do not balance."""
+    from toy_flow import diary
+
+    campaign = opened(uri)
+    picks = campaign.picks()
+    states = Counter(pick["state"] for pick in picks)
+    results = campaign.results()
+    written = diary(folder)
+    ended = Counter({formula: n for (event, formula), n in written.items() if event == "end"})
+    started = sum(n for (event, _), n in written.items() if event == "start")
+    formula = {
+        each["_id"]: each["formula"]
+        for each in campaign.database.candidates.find({}, {"formula": 1})
+    }
+    measured = {key for key, each in results.items() if each["outcome"] == "measured"}
+    lost = [name for name in ended if name not in {formula[key] for key in measured}]
+    timeouts = sum(
+        "TIME LIMIT" in path.read_text(errors="replace")
+        for path in (folder / ".screen" / "logs").iterdir()
+    )
+    checks = {
+        f"picks (budget {BUDGET})": (len(picks), len(picks) == BUDGET),
+        "numbers of the budget used once": (
+            len({pick["number"] for pick in picks}),
+            sorted(pick["number"] for pick in picks) == list(range(1, BUDGET + 1)),
+        ),
+        "candidates with an outcome": (
+            sum(n for state, n in states.items() if state in ("measured", "failed")),
+            set(states) <= {"measured", "failed"},
+        ),
+        "measured": (states["measured"], states["measured"] == len(measured)),
+        "failed": (states["failed"], states["failed"] == 0),
+        "computed to the end, and no result": (len(lost), not lost),
+        "computed to the end twice": (
+            sum(n - 1 for n in ended.values()),
+            all(n == 1 for n in ended.values()),
+        ),
+        "results waiting in the outbox": (
+            waiting := len(list((folder / ".screen").rglob("*.result"))),
+            waiting == 0,
+        ),
+        "jobs left in the queue of FireWorks": (
+            left := campaign.database.launchpad.fireworks.count_documents({}),
+            left == 0,
+        ),
+    }
+    print("\n| fault | times |\n|---|---|")
+    for what, count in faults.items():
+        print(f"| {what} | {count} |")
+    print(f"| queue job ended by its walltime | {timeouts} |")
+    print(f"| all | {faults.total() + timeouts} |")
+    print("\n| afterwards | | |\n|---|---|---|")
+    for what, (number, fine) in checks.items():
+        print(f"| {what} | {number} | {'as it should be' if fine else 'WRONG'} |")
+    tries = sum(pick["attempts"] for pick in picks)
+    losses = sum(pick["lost"] for pick in picks)
+    print(
+        f"\n{seconds:.0f} s; {started} steps started for {2 * BUDGET} that were needed; "
+        f"{losses} runs lost and run again, {tries - BUDGET} tried again after an error; "
+        f"launched again {relaunched} times"
+    )
+    for pick in picks:
+        if pick["state"] != "measured":
+            print(
+                {
+                    key: pick.get(key)
+                    for key in ("candidate_id", "state", "attempts", "lost", "error")
+                }
+            )
+    if not all(fine for _, fine in checks.values()):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
