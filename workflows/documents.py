@@ -56,7 +56,7 @@ class StepCost(Document):
 
 
 class RelaxationDocument(Document):
-    """A cell relaxed under its own symmetry."""
+    """A cell relaxed under its own symmetry, or positions alone in a given cell."""
 
     structure: Structure
     energy_ev_per_atom: float
@@ -64,6 +64,8 @@ class RelaxationDocument(Document):
     initial_volume_a3_per_atom: float
     max_force_ev_per_a: float
     max_stress_gpa: float
+    stress_gpa: list[float]
+    """xx, yy, zz, yz, xz, xy; positive: the cell is stretched."""
     steps: int
     space_group_number: int
     cost: StepCost
