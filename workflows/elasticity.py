@@ -63,7 +63,7 @@ class ElasticTensorMaker(Maker):
             ),
         ]
         found: dict[str, Any] = (
-            {"outcome": "measured", **_derived(tensor, structure, atoms)}
+            {"outcome": "measured", **derived_fields(tensor, structure, atoms)}
             if lowest_gpa > threshold_gpa
             else {
                 "outcome": "unstable",
@@ -141,7 +141,9 @@ class ElasticityMaker(Maker):
         return 20 + 6 * len(cells)
 
 
-def _derived(tensor: ElasticTensor, structure: Structure, primitive_atoms: int) -> dict[str, float]:
+def derived_fields(
+    tensor: ElasticTensor, structure: Structure, primitive_atoms: int
+) -> dict[str, float]:
     """Return the fields of the document that follow from a positive definite tensor."""
     bulk_gpa, shear_gpa = float(tensor.k_vrh), float(tensor.g_vrh)
     longitudinal, transverse = tensor.long_v(structure), tensor.trans_v(structure)

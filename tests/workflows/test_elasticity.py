@@ -187,13 +187,13 @@ def test_the_threshold_of_stability_is_the_recipes(emt, fcc_copper, tmp_path, mo
 
 
 def test_moduli_and_debye_temperature_of_silicon():
-    """Measured constants (H. J. McSkimin, J. Appl. Phys. 24, 988 (1953)) give the measured one."""
+    """Measured constants (H. J. McSkimin and P. Andreatch, 1964) give the measured one."""
     silicon = Structure.from_spacegroup("Fd-3m", Lattice.cubic(5.431), ["Si"], [[0, 0, 0]])
-    tensor = cubic_tensor(165.7, 63.9, 79.6)
+    tensor = cubic_tensor(165.8, 63.9, 79.6)
     assert tensor.k_vrh == pytest.approx(97.8, abs=0.1)
     assert tensor.g_vrh == pytest.approx(66.6, abs=0.3)
     assert tensor.debye_temperature(silicon) == pytest.approx(645, abs=8)
-    assert elastic_constants.lowest_eigenvalue_gpa(tensor) == pytest.approx(101.8)
+    assert elastic_constants.lowest_eigenvalue_gpa(tensor) == pytest.approx(101.9)
     assert elastic_constants.primitive_atoms(silicon) == 2
 
 
