@@ -135,6 +135,22 @@ OBJECTIVES: dict[str, Objective] = {
                 Quantity("host_dimensionality", "host", "D"),
             ),
         ),
+        Objective(
+            name="slack-thermal-conductivity",
+            maker="workflows.elasticity.ElasticityMaker",
+            recipe="workflows.recipes.ElasticityRecipe",
+            document="workflows.documents.ElasticityDocument",
+            value_field="slack_kappa_300k_w_per_m_k",
+            error_field=None,
+            label="Slack's κ(300 K)",
+            unit="W/m/K",
+            logarithmic=True,
+            beside=(
+                Quantity("debye_temperature_k", "Debye temperature", "K"),
+                Quantity("bulk_modulus_gpa", "bulk modulus", "GPa"),
+                Quantity("shear_modulus_gpa", "shear modulus", "GPa"),
+            ),
+        ),
     )
 }
 

@@ -56,7 +56,7 @@ class StepCost(Document):
 
 
 class RelaxationDocument(Document):
-    """A cell relaxed under its own symmetry."""
+    """A cell relaxed under its own symmetry, or positions alone in a given cell."""
 
     structure: Structure
     energy_ev_per_atom: float
@@ -64,6 +64,8 @@ class RelaxationDocument(Document):
     initial_volume_a3_per_atom: float
     max_force_ev_per_a: float
     max_stress_gpa: float
+    stress_gpa: list[float]
+    """xx, yy, zz, yz, xz, xy; positive: the cell is stretched."""
     steps: int
     space_group_number: int
     cost: StepCost
@@ -282,6 +284,56 @@ class InsertionDocument(Document):
     path: list[ElectrodeState]
     """Compositions, charged first."""
     metal_energy_ev_per_atom: float
+    volume_a3_per_atom: float
+    force_calls: int
+    wall_s: float
+    costs: list[StepCost]
+    provenance: Provenance
+
+
+class ElasticityDocument(Document):
+    """Elastic constants of one crystal, and what they say of sound and heat.
+
+    `slack_kappa_300k_w_per_m_k` is the value to rank by: Slack's estimate of the lattice thermal
+    conductivity at 300 K.  Moduli are Hill's means of Voigt's and Reuss's bounds; nothing below
+    them is there for a crystal that is mechanically unstable.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    outcome: Outcome
+    reason: str = ""
+    formula: str
+    structure: Structure
+    slack_kappa_300k_w_per_m_k: float | None = None
+    elastic_tensor_gpa: list[list[float]]
+    """Shape (6, 6), in Voigt's notation and order xx, yy, zz, yz, xz, xy, in the Cartesian frame of
+    `structure`."""
+    min_eigenvalue_gpa: float
+    """Lowest eigenvalue of the tensor (in Kelvin's notation); not positive: unstable."""
+    asymmetry_gpa: float
+    """Largest |Cij − Cji| before symmetrisation: a check of the engine's stresses and of the
+    strain."""
+    bulk_modulus_gpa: float | None = None
+    shear_modulus_gpa: float | None = None
+    poisson_ratio: float | None = None
+    pugh_ratio: float | None = None
+    """Bulk over shear modulus; above 1.75 metals tend to be ductile."""
+    universal_anisotropy: float | None = None
+    """Ranganathan and Ostoja-Starzewski's index, 0 for an isotropic crystal."""
+    longitudinal_velocity_m_per_s: float | None = None
+    transverse_velocity_m_per_s: float | None = None
+    mean_velocity_m_per_s: float | None = None
+    debye_temperature_k: float | None = None
+    """From the mean velocity, all modes counted: what heat capacities are compared with."""
+    acoustic_debye_temperature_k: float | None = None
+    """Of the acoustic modes alone, the one in Slack's formula."""
+    gruneisen_parameter: float | None = None
+    """Estimated from Poisson's ratio."""
+    primitive_atoms: int
+    """Atoms in the primitive cell."""
+    strain_fraction: float
+    strained_cells: int
+    """Symmetry-distinct ones, whose stress was computed."""
     volume_a3_per_atom: float
     force_calls: int
     wall_s: float

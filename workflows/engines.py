@@ -51,11 +51,15 @@ class Engine(Protocol):
         0 gives every supercell its own job (DFT).
     gives_dielectric
         Whether `dielectric` can be asked for.
+    compares_cells
+        Whether stresses of cells that differ by a small strain can be subtracted.  Not where
+        k-points are chosen by the cell: their number may jump between the two.
     """
 
     name: str
     inline_supercells: int
     gives_dielectric: bool
+    compares_cells: bool
 
     def refusal(self, elements: Iterable[str]) -> str | None:
         """Return why this engine cannot take these elements, or None."""
@@ -63,8 +67,10 @@ class Engine(Protocol):
     def missing(self) -> str | None:
         """Return what must be installed before this engine can run, or None."""
 
-    def relax(self, structure: Structure, recipe: RelaxationRecipe) -> RelaxationDocument:
-        """Relax cell and positions under the crystal's own symmetry."""
+    def relax(
+        self, structure: Structure, recipe: RelaxationRecipe, *, fixed_cell: bool = False
+    ) -> RelaxationDocument:
+        """Relax cell and positions, or positions alone, under the crystal's own symmetry."""
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
@@ -106,6 +112,7 @@ class AseEngine(MSONable):
     install_hint: str = ""
     inline_supercells: int = 64
     gives_dielectric: ClassVar[bool] = False
+    compares_cells: ClassVar[bool] = True
 
     def refusal(self, elements: Iterable[str]) -> str | None:
         """Return why this engine cannot take these elements, or None."""
@@ -123,8 +130,10 @@ class AseEngine(MSONable):
             return None
         return f"Python package '{package}' is not installed; {self.install_hint}".rstrip("; ")
 
-    def relax(self, structure: Structure, recipe: RelaxationRecipe) -> RelaxationDocument:
-        """Relax cell and positions under the crystal's own symmetry.
+    def relax(
+        self, structure: Structure, recipe: RelaxationRecipe, *, fixed_cell: bool = False
+    ) -> RelaxationDocument:
+        """Relax cell and positions, or positions alone, under the crystal's own symmetry.
 
         Raises
         ------
@@ -133,7 +142,9 @@ class AseEngine(MSONable):
         """
         from workflows.relaxing import relax_with
 
-        return relax_with(self._calculator(), structure, recipe, self.provenance())
+        return relax_with(
+            self._calculator(), structure, recipe, self.provenance(), fixed_cell=fixed_cell
+        )
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""

@@ -136,3 +136,21 @@ class InsertionRecipe(Recipe):
     max_orderings: int = Field(2, gt=0, le=20)
     """Symmetry-distinct orderings of lowest electrostatic energy relaxed for each of them."""
     relaxation: ElectrodeRelaxationRecipe = ElectrodeRelaxationRecipe()
+
+
+class ElasticityRelaxationRecipe(RelaxationRecipe):
+    """Relaxation of crystals and of strained cells for elastic constants."""
+
+    force_tolerance_ev_per_a: float = Field(1e-3, gt=0)
+
+
+class ElasticityRecipe(Recipe):
+    """Elastic constants by finite strains."""
+
+    strain_fraction: float = Field(0.005, ge=2e-3, le=0.03)
+    """Each of the six strains is applied with this size and both signs.  A smaller one drowns in
+    the engine's noise, and symmetry can no longer tell the strained cell from the other."""
+    stability_threshold_gpa: float = Field(0.0, ge=0)
+    """A crystal whose elastic tensor has an eigenvalue that is not above this is unstable."""
+    relaxation: ElasticityRelaxationRecipe = ElasticityRelaxationRecipe()
+    """Of the crystal, and of the positions in each strained cell."""

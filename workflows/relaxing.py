@@ -23,6 +23,7 @@ def relax_with(
     recipe: RelaxationRecipe,
     provenance: Provenance,
     *,
+    fixed_cell: bool = False,
     force_floor_ev_per_a: float = 0.0,
     stress_floor_gpa: float = 0.0,
 ) -> RelaxationDocument:
@@ -30,6 +31,8 @@ def relax_with(
 
     Parameters
     ----------
+    fixed_cell
+        Whether only the positions are relaxed; the stress that is left is then no failure.
     force_floor_ev_per_a, stress_floor_gpa
         Noise of the calculator: forces and stress both below it count as relaxed, however tight
         the recipe.
@@ -37,7 +40,8 @@ def relax_with(
     Raises
     ------
     EngineError
-        When forces and stress are not below tolerance within `recipe.max_steps`.
+        When forces, and stress unless the cell is fixed, are not below tolerance within
+        `recipe.max_steps`.
     """
     from ase.constraints import FixSymmetry
     from ase.filters import FrechetCellFilter
@@ -50,7 +54,8 @@ def relax_with(
     atoms.calc = calculator
     if recipe.keep_symmetry:
         atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3))
-    optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)  # type: ignore[arg-type]  # ASE takes filters
+    movable = atoms if fixed_cell else FrechetCellFilter(atoms)
+    optimizer = BFGS(movable, logfile=None)  # type: ignore[arg-type]  # ASE takes filters
 
     def largest() -> tuple[float, float]:
         return (
@@ -61,7 +66,8 @@ def relax_with(
     converged = False
     for converged in optimizer.irun(fmax=recipe.force_tolerance_ev_per_a, steps=recipe.max_steps):
         max_force, max_stress_gpa = largest()
-        if max_force <= force_floor_ev_per_a and max_stress_gpa <= stress_floor_gpa:
+        calm = fixed_cell or max_stress_gpa <= stress_floor_gpa
+        if max_force <= force_floor_ev_per_a and calm:
             converged = True
             break
     max_force, max_stress_gpa = largest()
@@ -81,6 +87,7 @@ def relax_with(
         initial_volume_a3_per_atom=structure.volume / len(structure),
         max_force_ev_per_a=max_force,
         max_stress_gpa=max_stress_gpa,
+        stress_gpa=[float(each) * EV_PER_A3_IN_GPA for each in atoms.get_stress()],
         steps=int(optimizer.nsteps),
         space_group_number=SpacegroupAnalyzer(relaxed, 1e-3).get_space_group_number(),
         cost=StepCost(

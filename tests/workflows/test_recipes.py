@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from workflows.engines import AseEngine
 from workflows.recipes import (
+    ElasticityRecipe,
     PhononRecipe,
     Recipe,
     RelaxationRecipe,
@@ -24,6 +25,7 @@ RECIPES: list[type[Recipe]] = [
     ThirdOrderRecipe,
     TransportRecipe,
     ThermalConductivityRecipe,
+    ElasticityRecipe,
 ]
 
 
@@ -93,6 +95,7 @@ def test_the_ranking_temperature_cannot_be_left_out():
         (ThirdOrderRecipe, {"route": "random"}),
         (ThirdOrderRecipe, {"overdetermination": 0.9}),
         (ThirdOrderRecipe, {"cutoff_a": 0.0}),
+        (ElasticityRecipe, {"strain_fraction": 1e-4}),
     ],
 )
 def test_impossible_settings_are_refused(kind, settings):

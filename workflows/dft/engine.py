@@ -66,6 +66,7 @@ class DftEngine(MSONable):
     elements: list[str] | None = None
     inline_supercells: int = 0
     gives_dielectric: ClassVar[bool] = True
+    compares_cells: ClassVar[bool] = False
 
     def refusal(self, elements: Iterable[str]) -> str | None:
         """Return why this engine cannot take these elements, or None."""
@@ -82,8 +83,10 @@ class DftEngine(MSONable):
         """Return what must be installed before this engine can run, or None."""
         return self._program().missing()
 
-    def relax(self, structure: Structure, recipe: RelaxationRecipe) -> RelaxationDocument:
-        """Relax cell and positions under the crystal's own symmetry.
+    def relax(
+        self, structure: Structure, recipe: RelaxationRecipe, *, fixed_cell: bool = False
+    ) -> RelaxationDocument:
+        """Relax cell and positions, or positions alone, under the crystal's own symmetry.
 
         Raises
         ------
@@ -93,7 +96,7 @@ class DftEngine(MSONable):
         started_from = structure
         program = self._program()
         steps = 0
-        if hasattr(program, "relax"):
+        if hasattr(program, "relax") and not fixed_cell:
             # What the program does itself in one run is not asked of it step by step; ASE only
             # checks the outcome, and goes on from there where it is not good enough.
             tolerance = max(recipe.force_tolerance_ev_per_a, self.force_floor_ev_per_a)
@@ -106,6 +109,7 @@ class DftEngine(MSONable):
             started_from,
             recipe,
             self.provenance(),
+            fixed_cell=fixed_cell,
             force_floor_ev_per_a=self.force_floor_ev_per_a,
             stress_floor_gpa=self.stress_floor_gpa,
         )

@@ -1,0 +1,188 @@
+"""Elastic constants from stresses of strained cells, and what follows from them.
+
+Pure functions.  Strains are Green's, stresses Piola and Kirchhoff's second: tensors of the
+unstrained crystal, so that its symmetry carries them over into each other exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from pymatgen.analysis.elasticity import Deformation, ElasticTensor
+    from pymatgen.core import Structure
+
+SYMPREC_A = 1e-3
+"""Of relaxed crystals; the same as in their relaxation."""
+SLACK_COEFFICIENT = 2.43e-6
+"""Of A(γ), for masses in u, lengths in Å, temperatures in K and κ in W/m/K."""
+
+
+@dataclass(frozen=True)
+class StrainedCell:
+    """One of the symmetry-distinct strained cells.
+
+    Attributes
+    ----------
+    structure : Structure
+        The crystal, strained without rotation; fractional coordinates as before.
+    deformation : Deformation
+        Deformation gradient, shape (3, 3).
+    """
+
+    structure: Structure
+    deformation: Deformation
+
+
+def strained_cells(structure: Structure, strain_fraction: float) -> list[StrainedCell]:
+    """Return the fewest strained cells from which symmetry gives the whole tensor.
+
+    Of the six strains of Voigt's notation those are taken that the images of earlier ones do not
+    span: two in cubic crystals, three in hexagonal ones.  Each comes with both signs, where they
+    differ, so that what is quadratic in the strain cancels.
+
+    Parameters
+    ----------
+    strain_fraction
+        Size of each strain; of shears that of 2ε, as in Voigt's notation.
+    """
+    from pymatgen.analysis.elasticity import Strain
+
+    rotations = point_group(structure)
+    tolerance = 0.01 * strain_fraction
+    chosen: list[Strain] = []
+    spanned = np.zeros((1, 6))
+    for direction in np.eye(6):
+        strain = Strain.from_voigt(strain_fraction * direction)
+        images = [Strain(each) for each in images_of(strain, rotations)]
+        together = np.vstack([spanned, *(each.voigt for each in images)])
+        if np.linalg.matrix_rank(together, tolerance) == np.linalg.matrix_rank(spanned, tolerance):
+            continue
+        spanned = together
+        chosen.append(strain)
+        if not any(np.allclose(each, -strain, atol=tolerance) for each in images):
+            chosen.append(-strain)
+    deformations = [each.get_deformation_matrix(shape="symmetric") for each in chosen]
+    return [StrainedCell(each.apply_to_structure(structure), each) for each in deformations]
+
+
+def elastic_tensor(
+    structure: Structure, cells: Sequence[StrainedCell], stresses_gpa: Sequence[Sequence[float]]
+) -> tuple[ElasticTensor, float]:
+    """Return the elastic tensor in GPa, and its largest |Cij − Cji| before symmetrisation.
+
+    Parameters
+    ----------
+    structure
+        The crystal without strain.
+    cells
+        As `strained_cells` gave them.
+    stresses_gpa
+        Cauchy's stress of each, its positions relaxed: xx, yy, zz, yz, xz, xy, positive where the
+        cell is stretched.
+    """
+    from pymatgen.analysis.elasticity import ElasticTensor, Strain, Stress
+
+    rotations = point_group(structure)
+    strains, responses = [], []
+    for cell, stress_gpa in zip(cells, stresses_gpa, strict=True):
+        strain = cell.deformation.green_lagrange_strain
+        response = Stress.from_voigt(np.array(stress_gpa)).piola_kirchoff_2(cell.deformation)
+        strains += [Strain(each).voigt for each in images_of(strain, rotations)]
+        responses += [Stress(each).voigt for each in images_of(response, rotations)]
+    # Both signs of each strain are there: the slope of least squares is a central difference.
+    slope = np.linalg.lstsq(np.array(strains), np.array(responses), rcond=None)[0]
+    asymmetry_gpa = float(np.abs(slope - slope.T).max())
+    return ElasticTensor.from_voigt((slope + slope.T) / 2), asymmetry_gpa
+
+
+def point_group(structure: Structure) -> NDArray[np.float64]:
+    """Return the rotations of a crystal, shape (operations, 3, 3), in Cartesian coordinates."""
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    operations = SpacegroupAnalyzer(structure, SYMPREC_A).get_point_group_operations(cartesian=True)
+    return np.array([each.rotation_matrix for each in operations])
+
+
+def images_of(tensor: NDArray[np.float64], rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a symmetric tensor of shape (3, 3) under each rotation."""
+    turned = rotations @ np.asarray(tensor) @ rotations.transpose(0, 2, 1)
+    return (turned + turned.transpose(0, 2, 1)) / 2
+
+
+def lowest_eigenvalue_gpa(tensor: ElasticTensor) -> float:
+    """Return the lowest eigenvalue of an elastic tensor, in GPa.
+
+    A crystal is mechanically stable where it is positive (F. Mouhat and F.-X. Coudert, Phys. Rev.
+    B 90, 224104 (2014)).  Kelvin's notation, with √2 on shears, makes the eigenvalues those of the
+    tensor itself, whatever the Cartesian frame.
+    """
+    weights = np.sqrt([1, 1, 1, 2, 2, 2])
+    return float(np.linalg.eigvalsh(tensor.voigt * np.outer(weights, weights)).min())
+
+
+def primitive_atoms(structure: Structure) -> int:
+    """Return how many atoms the primitive cell of a crystal has."""
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    return len(SpacegroupAnalyzer(structure, SYMPREC_A).find_primitive())
+
+
+def gruneisen_parameter(poisson_ratio: float) -> float:
+    """Return γ = 3 (1 + ν) / (2 (2 − 3 ν)), an estimate from Poisson's ratio ν.
+
+    V. N. Belomestnykh and E. P. Tesleva, Tech. Phys. 49, 1098 (2004).
+    """
+    return 1.5 * (1 + poisson_ratio) / (2 - 3 * poisson_ratio)
+
+
+def acoustic_debye_temperature_k(debye_temperature_k: float, primitive_atoms: int) -> float:
+    """Return θₐ = θ_D n^(−1/3), the Debye temperature of the acoustic modes alone.
+
+    θ_D counts all 3n modes, θₐ the three acoustic ones: the mode density of the same velocity is
+    cut off at an n-th of the volume of reciprocal space (O. L. Anderson, J. Phys. Chem. Solids 24,
+    909 (1963), and Slack).
+    """
+    return float(debye_temperature_k * primitive_atoms ** (-1 / 3))
+
+
+def slack_kappa_w_per_m_k(
+    mean_mass_u: float,
+    volume_a3_per_atom: float,
+    primitive_atoms: int,
+    acoustic_debye_temperature_k: float,
+    gruneisen: float,
+    temperature_k: float,
+) -> float:
+    """Return Slack's estimate of the lattice thermal conductivity, in W/m/K.
+
+    κ = A(γ) M̄ θₐ³ δ n^(1/3) / (γ² T), A(γ) = 2.43e-6 / (1 − 0.514/γ + 0.228/γ²), δ³ the volume of
+    an atom: G. A. Slack, Solid State Physics 34, 1 (1979), with A as D. T. Morelli and G. A. Slack
+    have it in High Thermal Conductivity Materials (Springer, 2006), p. 37.  The exponent of n
+    belongs to the Debye temperature: n^(1/3) goes with θₐ of the acoustic modes (C. Toher et al.,
+    Phys. Rev. B 90, 174107 (2014), who write V^(1/3), V the volume of the cell); since
+    θₐ = θ_D n^(−1/3), the same is θ_D³ n^(−2/3) with that of all modes.  θₐ together with n^(−2/3)
+    would count the optical modes out twice and be a factor of n too small.
+
+    Parameters
+    ----------
+    mean_mass_u
+        M̄, of an atom.
+    primitive_atoms
+        n, atoms in the primitive cell.
+    """
+    coefficient = SLACK_COEFFICIENT / (1 - 0.514 / gruneisen + 0.228 / gruneisen**2)
+    edge_a = (volume_a3_per_atom * primitive_atoms) ** (1 / 3)
+    return float(
+        coefficient
+        * mean_mass_u
+        * acoustic_debye_temperature_k**3
+        * edge_a
+        / (gruneisen**2 * temperature_k)
+    )
