@@ -9,9 +9,8 @@ import json
 from pathlib import Path
 
 import pytest
-from campaign_fixtures import toy_pool
 
-from screening.candidate import bare_structure
+from screening.candidate import Origin, bare_structure, candidate_from_structure
 from screening.errors import ScreenError
 from screening.filters import FilterConfig
 from screening.sources import files, open_source
@@ -126,7 +125,7 @@ def test_objects_in_pymatgens_dictionaries_are_not_built(trap, tmp_path, rocksal
 
     assert _record({"material_id": "mp-1", "structure": content}).structure is not None
     # A document of the database, which others may have written.
-    [candidate] = toy_pool(1).candidates.values()
+    candidate = candidate_from_structure(rocksalt, Origin(source="x", material_id="x"))
     sites = [{**site, "properties": {"x": trap}} for site in candidate.structure["sites"]]
     stored = candidate.model_copy(update={"structure": {**candidate.structure, "sites": sites}})
     assert stored.pymatgen_structure() == bare_structure(candidate.structure)
