@@ -71,7 +71,7 @@ class Meter:
                 try:
                     # Shared pages are counted once for each process: an upper bound.
                     used = process.memory_info().rss / 1e6
-                    server = "secantus" in process.cmdline()
+                    server = "screening.store.embedded_process" in process.cmdline()
                 except psutil.Error:
                     continue
                 memory["all"] += used

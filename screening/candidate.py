@@ -103,9 +103,23 @@ class Candidate(BaseModel):
 
     def pymatgen_structure(self) -> Structure:
         """Build the standardised primitive cell."""
-        from pymatgen.core.structure import Structure
+        return bare_structure(self.structure)
 
-        return Structure.from_dict(self.structure)
+
+def bare_structure(description: dict[str, Any]) -> Structure:
+    """Build a structure from pymatgen's dictionary of it, properties left out.
+
+    Those of sites pymatgen decodes, and would import and call what they name.
+    """
+    from pymatgen.core.structure import Structure
+
+    kept: dict[str, Any]
+    kept = {key: description[key] for key in ("lattice", "charge") if key in description}
+    sites = [
+        {key: value for key, value in site.items() if key != "properties"}
+        for site in description["sites"]
+    ]
+    return Structure.from_dict({**kept, "sites": sites})
 
 
 def candidate_from_structure(

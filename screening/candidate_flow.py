@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from screening.candidate import bare_structure
 from screening.constraints import violations
 from screening.engine_catalog import build_engine
 from screening.objectives import Objective, load
@@ -95,19 +96,13 @@ def _dielectric(content: dict[str, Any]) -> Any:
     from workflows.documents import DielectricDocument
 
     return DielectricDocument.model_validate(
-        {**content, "structure": _structure(content["structure"])}
+        {**content, "structure": bare_structure(content["structure"])}
     )
-
-
-def _structure(content: dict[str, Any]) -> Any:
-    from pymatgen.core import Structure
-
-    return Structure.from_dict(content)
 
 
 INPUTS: dict[str, Callable[[Any], Any]] = {
     "dielectric": _dielectric,
-    "charged": _structure,
+    "charged": bare_structure,
     "working_ion": str,
     "remaining_fraction": float,
     "oxidation_states": dict,

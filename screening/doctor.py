@@ -104,7 +104,7 @@ def _database() -> str:
     with open_database(settings) as database:
         count = database.campaigns.count_documents({})
     embedded = f"embedded server in {settings.directory.absolute()}"
-    kind = embedded if settings.mongodb_uri is None else "SCREEN_MONGODB_URI"
+    kind = embedded if settings.mongodb_uri is None else settings.address_variable
     holds = console.counted(count, "campaign")
     return f"{kind} answers; database '{settings.database}' holds {holds}"
 

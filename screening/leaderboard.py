@@ -14,8 +14,15 @@ from screening.ranking import Entry, RankedRow, rank_candidates
 if TYPE_CHECKING:
     from screening.campaign import Campaign
 
-FORBIDDEN_OPERATORS = frozenset({"$where", "$function", "$accumulator", "$expr"})
-"""Operators that run code on the server, or can."""
+OPERATORS = frozenset(
+    {
+        *("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$mod"),
+        *("$and", "$or", "$nor", "$not"),
+        *("$exists", "$type", "$size", "$all", "$elemMatch"),
+        *("$regex", "$options"),
+    }
+)
+"""Operators of a filter: those that compare, and nothing that computes or runs code."""
 
 
 def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[RankedRow]:
@@ -97,11 +104,18 @@ def best_results(
 
 
 def check_filter(where: Any) -> None:
-    """Refuse filters that could run code on the database server."""
+    """Refuse operators that are not among `OPERATORS`, at any depth.
+
+    Some run code on the database server (``$where``, ``$function``, ``$accumulator``), and
+    ``$expr`` opens a language in which they can be named.
+    """
     if isinstance(where, dict):
-        bad = sorted(FORBIDDEN_OPERATORS & where.keys())
+        bad = sorted(key for key in where if key.startswith("$") and key not in OPERATORS)
         if bad:
-            raise ScreenError(f"--where: operator '{bad[0]}' can run code and is not allowed")
+            raise ScreenError(
+                f"--where: operator '{bad[0]}' is not allowed: it is unknown, or can compute or "
+                f"run code; allowed: {', '.join(sorted(OPERATORS))}"
+            )
         for value in where.values():
             check_filter(value)
     elif isinstance(where, list):

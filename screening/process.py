@@ -55,6 +55,16 @@ def is_dead_here(name: str) -> bool:
     return _start_ticks(int(pid)) != int(started)
 
 
+def other_host(name: str) -> str | None:
+    """Return the host name of a process of another machine; None when it is this one's.
+
+    A name of this host from before a reboot, or of another form, is not of another machine.
+    """
+    machine, *rest = name.rsplit(":", 2)
+    host = machine.partition("/")[0]
+    return host if host != platform.node() and len(rest) == 2 else None
+
+
 def _is_here(name: str) -> bool:
     machine, *rest = name.rsplit(":", 2)
     return machine == _machine() and len(rest) == 2 and all(part.isdigit() for part in rest)

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from screening.errors import ScreenError
+from screening.secret_file import read_secret
 
 
 class Settings(BaseSettings):
@@ -21,6 +22,9 @@ class Settings(BaseSettings):
     ----------
     mongodb_uri
         ``SCREEN_MONGODB_URI``; unset starts an embedded server below `directory`.
+    mongodb_uri_file
+        ``SCREEN_MONGODB_URI_FILE``: file that holds the address instead, and is open to nobody
+        else; `mongodb_uri` is then what it says.
     database
         ``SCREEN_DATABASE``: name of the database.
     directory
@@ -33,6 +37,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SCREEN_", extra="ignore")
 
     mongodb_uri: SecretStr | None = None
+    mongodb_uri_file: Path | None = None
     database: str = Field("screen", pattern=r"^[A-Za-z0-9_-]{1,60}$")
     directory: Path = Path(".screen")
     workers: int | None = Field(None, gt=0)
@@ -45,3 +50,16 @@ class Settings(BaseSettings):
             name = f"{self.model_config['env_prefix']}{wrong['loc'][0]}".upper()
             # The value is not repeated: the address may hold a password.
             raise ScreenError(f"environment variable {name}: {wrong['msg']}") from None
+        if self.mongodb_uri_file is not None:
+            if self.mongodb_uri is not None:
+                raise ScreenError(
+                    "SCREEN_MONGODB_URI and SCREEN_MONGODB_URI_FILE are both set; unset one"
+                )
+            path = self.mongodb_uri_file.expanduser()
+            self.mongodb_uri = SecretStr(read_secret(path, "SCREEN_MONGODB_URI_FILE"))
+
+    @property
+    def address_variable(self) -> str:
+        """The environment variable that the address of the database comes from."""
+        name = "mongodb_uri" if self.mongodb_uri_file is None else "mongodb_uri_file"
+        return f"{self.model_config['env_prefix']}{name}".upper()

@@ -97,6 +97,14 @@ def test_only_the_bridge_touches_makers():
     assert offenders("screening", MAKER_MODULES, (BRIDGE,)) == []
 
 
+def test_only_its_own_process_imports_the_embedded_server():
+    """Its licence is the GPL: the rest speaks to it over the network protocol."""
+    allowed = "screening/store/embedded_process.py"
+    assert offenders("screening", {"secantus"}, (allowed,)) == []
+    program = f"import sys, {allowed[:-3].replace('/', '.')}; sys.exit('secantus' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
 def test_objectives_name_makers_that_exist():
     from screening.objectives import OBJECTIVES, load
 

@@ -21,7 +21,7 @@ def test_compose_keeps_its_secrets_outside():
     assert set(services) == {"mongo", "worker"}
     for name, service in services.items():
         for variable, value in service["environment"].items():
-            if re.search("PASSWORD|USERNAME|URI", variable):
+            if re.search("PASSWORD|URI", variable):
                 assert "${" in value, f"{name}: {variable} is written out"
     assert not re.search(r"://[^$\s/]+:[^$\s/]+@", text)
     assert services["mongo"]["image"].startswith("mongo:8")
@@ -29,15 +29,32 @@ def test_compose_keeps_its_secrets_outside():
     assert services["mongo"]["healthcheck"]["test"]
     assert services["worker"]["depends_on"]["mongo"]["condition"] == "service_healthy"
     volumes = set(yaml.safe_load(text)["volumes"])
-    mounted = {
-        each.partition(":")[0] for service in services.values() for each in service["volumes"]
-    }
-    assert mounted == volumes
+    mounted = {each for service in services.values() for each in service["volumes"]}
+    files = {each for each in mounted if each.startswith("./")}
+    assert {each.partition(":")[0] for each in mounted - files} == volumes
+    for each in files:
+        assert each.endswith(":ro")
+        assert (ROOT / each.partition(":")[0]).is_file()
+
+
+def test_workers_in_containers_are_no_root_of_the_database():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    address = services["worker"]["environment"]["SCREEN_MONGODB_URI"]
+    assert address.startswith("mongodb://screen:${SCREEN_PASSWORD}@mongo:27017/")
+    assert "ROOT" not in str(services["worker"])
+    script = (ROOT / "docker/create-users.js").read_text()
+    made = dict(re.findall(r'^create\("(\w+)", "\w+", \[(.*)\]\);$', script, re.M))
+    assert made == {"screen": '"readWrite", "dbAdmin"', "reader": '"read"'}
+    variables = set(re.findall(r'process\.env\.(\w+)|create\("\w+", "(\w+)"', script))
+    assert {name for pair in variables for name in pair if name} <= set(
+        services["mongo"]["environment"]
+    )
 
 
 def test_the_example_environment_names_every_variable_and_no_password():
     example = (ROOT / ".env.example").read_text()
-    assert re.search(r"^MONGO_PASSWORD=$", example, re.M)
+    assigned = re.findall(r"^(\w+PASSWORD)=(.*)$", example, re.M)
+    assert [value for _, value in assigned] == ["", "", ""]
     used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
     assert used == set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.M))
     page = (ROOT / "docs/how-to/docker-compose.md").read_text("utf-8")

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from screening.candidate import bare_structure
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.record import (
@@ -28,6 +29,12 @@ from screening.sources.record import (
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
+
+
+LARGEST_TEXT = 2**29
+"""Characters of a JSON file, unpacked: a small archive may unpack to more than the memory."""
+LARGEST_LINE = 2**26
+"""Characters of a JSON line."""
 
 
 class FileSource:
@@ -126,7 +133,7 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
 
 
 def _parse_entry(key: str, value: Any) -> Structure:
-    return _parse_cif(str(value)) if "cif" in key else _parse_dict(value)
+    return _parse_cif(str(value)) if "cif" in key else bare_structure(value)
 
 
 def _open_text(path: Path) -> IO[str]:
@@ -138,7 +145,7 @@ def _read_json(path: Path, name: str) -> Iterator[SourceRecord]:
     """Read a list of the same objects, as web services return them."""
     with _open_text(path) as text:
         try:
-            entries = json.load(text)
+            entries = json.loads(_bounded(text.read(LARGEST_TEXT + 1), LARGEST_TEXT, "the file"))
         except (ValueError, RecursionError) as error:
             reason = f"the file is not JSON ({first_line(error)})"
             yield SourceRecord(name, None, reason, name)
@@ -148,8 +155,16 @@ def _read_json(path: Path, name: str) -> Iterator[SourceRecord]:
 
 
 def _read_jsonl(path: Path, name: str) -> Iterator[Unread]:
-    with _open_text(path) as lines:
-        yield from jsonl_entries(lines, name)
+    with _open_text(path) as text:
+        lines = iter(partial(text.readline, LARGEST_LINE + 1), "")
+        yield from jsonl_entries((_bounded(line, LARGEST_LINE, "a line") for line in lines), name)
+
+
+def _bounded(text: str, largest: int, what: str) -> str:
+    """Return a text of which at most one character too many was read."""
+    if len(text) > largest:
+        raise OSError(f"{what} has more than {largest} characters")
+    return text
 
 
 def _read_cif(path: Path, name: str) -> Iterator[Unread]:
@@ -207,18 +222,6 @@ def _parse_poscar(path: Path) -> Structure:
     if not poscar.true_names:
         raise EntryError("it names no elements (VASP 4 format); add the line of element symbols")
     return poscar.structure
-
-
-def _parse_dict(description: Any) -> Structure:
-    from pymatgen.core.structure import Structure
-
-    # Site properties go first: pymatgen decodes them, and may import what they name.
-    bare = {key: description[key] for key in ("lattice", "charge") if key in description}
-    sites = [
-        {key: value for key, value in site.items() if key != "properties"}
-        for site in description["sites"]
-    ]
-    return Structure.from_dict({**bare, "sites": sites})
 
 
 def _parse_atoms(atoms: Atoms) -> Structure:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+from screening.candidate import bare_structure
 from screening.config import validated
 from screening.sources.record import SourceError, SourceRecord, first_line, scalar_properties
 
@@ -225,7 +226,7 @@ def _structure(value: Any) -> Structure:
         return value
     if not isinstance(value, dict):
         raise ValueError("there is none")
-    return Structure.from_dict(value)
+    return bare_structure(value)
 
 
 def open_materials_project(rest: str) -> MaterialsProject:

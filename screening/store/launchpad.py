@@ -31,6 +31,8 @@ def open_launchpad(uri: str, database: str) -> LaunchPad:
     """
     os.environ.setdefault("FW_CONFIG_FILE", str(resources.files("configs") / "fireworks.yaml"))
     launchpad = _launchpad_class()(host=uri, name=database, uri_mode=True, strm_lvl="ERROR")
+    # It is connected; its `to_dict`, and with it its repr, would say the address and the password.
+    launchpad.host = None
     counters = launchpad.fw_id_assigner
     if counters.find_one({}) is None:
         # What LaunchPad.reset does, without its deleting of what another program just queued.

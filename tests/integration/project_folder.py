@@ -111,7 +111,9 @@ def family(program: subprocess.Popen[str]) -> list[psutil.Process]:
     try:
         parent = psutil.Process(program.pid)
         members = [parent, *parent.children(recursive=True)]
-        return [each for each in members if "secantus" not in each.cmdline()]
+        return [
+            each for each in members if "screening.store.embedded_process" not in each.cmdline()
+        ]
     except psutil.NoSuchProcess:
         return []
 

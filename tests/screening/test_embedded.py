@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
+import stat
 import subprocess
 import sys
+import time
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from screening.errors import ScreenError
 from screening.process import name_of
@@ -31,6 +36,38 @@ def server_of(folder) -> psutil.Process:
     return process
 
 
+def mode(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def nobody_else_gets_in(folder, uri: str) -> None:
+    """Check what another user of this machine could try, and see."""
+    address = urlsplit(uri)
+    password = address.password
+    assert len(password) > 40
+    with MongoClient("127.0.0.1", address.port) as client:
+        for attempt in (
+            client.list_database_names,
+            client.db.things.find_one,
+            lambda: client.db.things.insert_one({"_id": 2}),
+            lambda: client.admin.command("createUser", "x", pwd="x", roles=[]),
+        ):
+            with pytest.raises(OperationFailure, match="requires authentication"):
+                attempt()
+    for guess in ("screen:wrong", "nobody:x", "intruder:x"):
+        with (
+            MongoClient(f"mongodb://{guess}@127.0.0.1:{address.port}/") as client,
+            pytest.raises(OperationFailure, match="authentication failed"),
+        ):
+            client.admin.command("ping")
+    assert (folder / "password").read_text() == f"{password}\n"
+    assert mode(folder / "password") == 0o600
+    assert mode(folder / "database") == 0o700
+    assert all(password not in word for word in server_of(folder).cmdline())
+    for name in ("server.json", "server.log"):
+        assert password not in (folder / name).read_text()
+
+
 def test_it_is_shared_within_a_folder_and_stops_after_the_last(tmp_path):
     with embedded_server(tmp_path) as uri:
         process = server_of(tmp_path)
@@ -40,7 +77,8 @@ def test_it_is_shared_within_a_folder_and_stops_after_the_last(tmp_path):
         with MongoClient(uri) as client:
             client.db.things.insert_one({"_id": 1})
         sockets = [each for each in process.net_connections() if each.status == psutil.CONN_LISTEN]
-        assert {each.laddr.ip for each in sockets} == {"127.0.0.1"}  # nobody else can reach it
+        assert {each.laddr.ip for each in sockets} == {"127.0.0.1"}  # no other machine can reach it
+        nobody_else_gets_in(tmp_path, uri)
     assert not process.is_running()
     assert not (tmp_path / "server.json").exists()
 
@@ -124,7 +162,85 @@ def test_a_number_of_a_process_that_is_somebody_elses_now_is_not_touched(tmp_pat
 @pytest.mark.parametrize("text", ["", "{"])
 def test_a_damaged_note_is_written_anew(tmp_path, text):
     (tmp_path / "server.json").write_text(text)
-    assert embedded._running(tmp_path) is None
+    with (tmp_path / "clients.lock").open("a+") as clients:
+        assert embedded._running(tmp_path, clients) is None
+
+
+# ---------------------------------------------------------------------------- who gets in
+
+
+def test_a_database_of_the_earlier_version_opens_and_gets_a_password(tmp_path):
+    """The server of that version let everybody in; one that nobody uses is stopped."""
+    options = ["--standalone", "--port", "0", "--storage-path", str(tmp_path / "database")]
+    earlier = subprocess.Popen(
+        [sys.executable, "-m", "secantus", *options], stderr=(tmp_path / "log").open("w")
+    )
+    while "listening on" not in (log := (tmp_path / "log").read_text()):
+        assert earlier.poll() is None
+        time.sleep(0.05)
+    port = int(log.strip().rpartition(":")[2])
+    with MongoClient("127.0.0.1", port) as client:
+        client.db.things.insert_one({"_id": 1})
+        client.admin.command("createUser", "intruder", pwd="x", roles=["root"])
+    state = {
+        "process": name_of(earlier.pid),
+        "pid": earlier.pid,
+        "uri": f"mongodb://127.0.0.1:{port}/",
+    }
+    (tmp_path / "server.json").write_text(json.dumps(state))
+    with (tmp_path / "clients.lock").open("a+") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        with pytest.raises(ScreenError, match="in use by an earlier version"):
+            embedded_server(tmp_path).__enter__()
+        assert earlier.poll() is None
+    with embedded_server(tmp_path) as uri:
+        assert earlier.poll() is not None
+        with MongoClient(uri) as client:
+            assert client.db.things.find_one() == {"_id": 1}
+            assert client.admin["system.users"].distinct("user") == ["screen"]
+        nobody_else_gets_in(tmp_path, uri)
+
+
+def test_a_first_start_that_was_killed_is_made_good(tmp_path):
+    """Killed between any two steps: half a password, no password, a server without its note."""
+    (tmp_path / "password.new").write_text("hal")
+    (tmp_path / "password.new").chmod(0o644)
+    (tmp_path / "database").mkdir(mode=0o755)
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from screening.store import embedded\n"
+        "embedded.name_of = lambda pid: os.kill(pid, signal.SIGKILL) or os._exit(9)\n"
+        "embedded.embedded_server(Path(sys.argv[1])).__enter__()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)]).returncode == 9
+    assert not (tmp_path / "server.json").exists()
+    password = (tmp_path / "password").read_text().strip()
+    with embedded_server(tmp_path) as uri:
+        assert urlsplit(uri).password == password != "hal"
+        nobody_else_gets_in(tmp_path, uri)
+
+
+def test_a_password_that_others_can_read_is_refused(tmp_path):
+    (tmp_path / "password").write_text("known\n")
+    (tmp_path / "password").chmod(0o640)
+    with pytest.raises(ScreenError, match=r"open to other users \(mode 640\); run: chmod 600 /"):
+        embedded_server(tmp_path).__enter__()
+    assert not (tmp_path / "server.json").exists()
+
+
+def test_the_server_of_another_machine_is_left_alone(tmp_path):
+    machine, pid, started = name_of(psutil.Process().pid).rsplit(":", 2)
+    boot_and_space = machine.partition("/")[2]
+    state = {"process": f"node17/{boot_and_space}:{pid}:{started}", "pid": int(pid), "port": 1}
+    (tmp_path / "server.json").write_text(json.dumps(state))
+    with pytest.raises(ScreenError, match=r"in use on machine 'node17'.*delete .*server\.json"):
+        embedded_server(tmp_path).__enter__()
+    assert json.loads((tmp_path / "server.json").read_text()) == state
+    assert not (tmp_path / "database").exists()
+
+
+# ---------------------------------------------------------------------------------- refusals
 
 
 def test_a_server_that_cannot_start_says_where_its_log_is(tmp_path):

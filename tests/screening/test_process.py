@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from screening.process import is_alive_here, is_dead_here, name_of, this_process
+from screening.process import is_alive_here, is_dead_here, name_of, other_host, this_process
 
 
 @pytest.fixture
@@ -76,3 +76,12 @@ def test_a_child_made_by_fork_has_a_name_of_its_own():
         "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_host_of_a_process_of_another_machine_is_named():
+    machine, pid, started = this_process().rsplit(":", 2)
+    host, _, rest = machine.partition("/")
+    assert other_host(this_process()) is None
+    assert other_host(f"{host}/before-a-reboot/1:{pid}:{started}") is None
+    assert other_host(f"node17/{rest}:{pid}:{started}") == "node17"
+    assert other_host("no name of a process") is None

@@ -17,6 +17,7 @@ from workflows.lattice_dynamics.cells import (
     pymatgen_cell,
     q_mesh,
 )
+from workflows.lattice_dynamics.parameter_files import phonopy_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -198,10 +199,9 @@ def phonopy_params(phonon: Phonopy) -> str:
 def load_phonopy_params(params: str) -> Phonopy:
     """Return the Phonopy object that `phonopy_params` describes, force constants included."""
     from phonopy import Phonopy
-    from phonopy.interface.phonopy_yaml import PhonopyYaml
 
     # phonopy.load would also take a BORN or FORCE_CONSTANTS of the working directory.
-    record: Any = PhonopyYaml().read(io.StringIO(params))
+    record = phonopy_record(io.StringIO(params))
     phonon = Phonopy(
         record.unitcell,
         supercell_matrix=record.supercell_matrix,

@@ -14,6 +14,7 @@ from workflows.lattice_dynamics.cells import (
     conventional_cell,
     pymatgen_cell,
 )
+from workflows.lattice_dynamics.parameter_files import phono3py_record
 from workflows.lattice_dynamics.third_order import (
     ThirdOrderForceConstants,
     ThirdOrderPlan,
@@ -57,10 +58,9 @@ def recorded_model(
     """
     from phono3py import Phono3py
     from phono3py.file_IO import parse_FORCES_FC3
-    from phono3py.interface.phono3py_yaml import Phono3pyYaml
     from phonopy.structure.cells import get_primitive_matrix
 
-    record = Phono3pyYaml().read(params)
+    record = phono3py_record(params)
     structure = pymatgen_cell(record.unitcell)
     name = structure.reduced_formula
     centring = conventional_cell(structure)[1]
