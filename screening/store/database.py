@@ -115,6 +115,11 @@ class Database:
         """How often results of an objective and recipe were stored."""
         return self._client[self.name]["revisions"]
 
+    @property
+    def checks(self) -> Collection[dict[str, Any]]:
+        """What the jobs of `screen doctor --queue` write; empty at all other times."""
+        return self._client[self.name]["checks"]
+
     def check(self) -> None:
         """Raise `ScreenError` unless the server answers and lets us in."""
         from pymongo.errors import OperationFailure, PyMongoError
