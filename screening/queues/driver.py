@@ -22,6 +22,7 @@ from screening.errors import ScreenError
 from screening.process import name_of
 from screening.queues.launch import (
     End,
+    last_finish,
     note_trouble,
     record_of,
     set_record,
@@ -69,7 +70,8 @@ class _Watch:
         self._give_up_at = ends_at - END_MARGIN_S
         self._looked_at = self._topped_up_at = self._busy_at = time.time()
         self._workers: list[str] = []
-        self.worked = False
+        self._worked = False
+        self._started_at = now()
 
     def on_start(self, pid: int) -> None:
         """Remember a worker."""
@@ -97,11 +99,18 @@ class _Watch:
             raise _EndOfJobError(f"nothing to run for {self._idle_s} s")
 
     def look(self) -> bool:
-        """Return whether workers of this job run something now, and remember if they ever did."""
-        launches = self._campaign.database.launchpad.launches
+        """Return whether workers of this job run something now."""
         mine = {"fworker.name": {"$in": self._workers}}
-        self.worked = self.worked or launches.find_one(mine, {"_id": 1}) is not None
-        return launches.find_one({**mine, "state": "RUNNING"}, {"_id": 1}) is not None
+        states = self._campaign.database.launchpad.launches.distinct("state", mine)
+        self._worked = self._worked or bool(states)
+        return "RUNNING" in states
+
+    def has_worked(self) -> bool:
+        """Return whether this job was of use, as far as can be told."""
+        self.look()
+        # A finished candidate leaves no trace of who ran it.  Where some finish, all is well.
+        finished_at = last_finish(self._campaign)
+        return self._worked or (finished_at or self._started_at) > self._started_at
 
 
 def drive(database: Database, settings: Settings, name: str, ticket: str, started: float) -> End:
@@ -178,8 +187,7 @@ def _run(
         say(str(error))
         note_trouble(campaign, str(error))
         return "unfit" if isinstance(error, UnfitError) else "failed"
-    watch.look()
-    return "done" if watch.worked else "workless"
+    return "done" if watch.has_worked() else "workless"
 
 
 def _leave(campaign: Campaign, settings: Settings, end: End, until: float) -> None:

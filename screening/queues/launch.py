@@ -13,7 +13,7 @@ import os
 import platform
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -209,16 +209,36 @@ def is_alive(
     return bool(record["reserved_at"] > moment - datetime.timedelta(seconds=RESERVATION_S))
 
 
-def failed_in_a_row(records: list[Mapping[str, Any]], since: datetime.datetime) -> int:
-    """Return how many of the queue jobs that ended last have failed, one after the other."""
+def failed_in_a_row(
+    records: Iterable[Mapping[str, Any]],
+    since: datetime.datetime,
+    progress_at: datetime.datetime | None,
+) -> int:
+    """Return how many of the queue jobs that ended last have failed, one after the other.
+
+    Parameters
+    ----------
+    since
+        What was queued before does not count.
+    progress_at
+        When a candidate finished last: to have had no work before that is no failure.
+    """
     ended = [r for r in records if "ended_at" in r and r["reserved_at"] >= since]
     ended.sort(key=lambda record: record["ended_at"], reverse=True)
     count = 0
     for record in ended:
         if record["end"] not in FAILURES:
             break
-        count += 1
+        idle = record["end"] == "workless"
+        count += not (idle and progress_at is not None and record["ended_at"] <= progress_at)
     return count
+
+
+def last_finish(campaign: Campaign) -> datetime.datetime | None:
+    """Return when a candidate of a campaign finished last."""
+    query = {"campaign": campaign.name, "finished_at": {"$exists": True}}
+    pick = campaign.database.picks.find_one(query, sort=[("finished_at", -1)])
+    return None if pick is None else pick["finished_at"]
 
 
 def top_up(campaign: Campaign, settings: Settings) -> list[str]:
@@ -254,7 +274,7 @@ def _top_up(campaign: Campaign, settings: Settings) -> list[str]:
         moment = now()
         gone = _vanished(queue.get("jobs", {}), listed, moment)
         records = queue.get("jobs", {}) | gone
-        failed = failed_in_a_row(list(records.values()), queue["launched_at"])
+        failed = failed_in_a_row(records.values(), queue["launched_at"], last_finish(campaign))
         if failed >= MAX_FAILED_JOBS:
             _swap(campaign, queue, gone)
             raise ScreenError(
