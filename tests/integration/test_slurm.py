@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import time
 
+import psutil
 import pytest
 from project_folder import Project, wait_until
 from test_toy_programs import ends, starts
@@ -112,16 +113,23 @@ def check_no_address(project: Project, campaign: Campaign) -> None:
     assert address not in str(campaign.database.campaigns.find_one({"_id": campaign.name}))
 
 
+def job_at_work(campaign: Campaign) -> str:
+    """Return the number of a queue job that computes a candidate now."""
+    launch = campaign.database.launchpad.launches.find_one({"state": "RUNNING"})
+    pid = int(launch["fworker"]["name"].split(":")[1])
+    return psutil.Process(pid).environ()["SLURM_JOB_ID"]
+
+
 def test_a_cancelled_job_loses_nothing(cluster, toy_campaign):
-    campaign = toy_campaign(budget=3, batch_size=2, recipe={"steps": 2, "seconds": 2})
-    wait_until(lambda: len(starts(cluster)) >= 2)
-    running = [number for number, state in Scheduler("SLURM").jobs().items() if state == "running"]
-    subprocess.run(["scancel", running[0]], check=True)
+    campaign = toy_campaign(budget=3, batch_size=2, recipe={"seconds": 4})
+    wait_until(lambda: starts(cluster))
+    cancelled = job_at_work(campaign)
+    subprocess.run(["scancel", cancelled], check=True)
     wait_until(campaign.is_exhausted)
     check_finished(campaign, cluster, 3)
     assert sum(pick["lost"] for pick in campaign.picks()) >= 1
     ended = {record["job_id"]: record.get("end") for record in records(campaign).values()}
-    assert ended[running[0]] == "signal", (ended, cluster.logs())
+    assert ended[cancelled] == "signal", (ended, cluster.logs())
     assert sum(ends(cluster).values()) == 3
 
 
