@@ -265,7 +265,7 @@ def status(
         print_json(facts)
         return
     table = Table(title=_title(campaign), show_header=False)
-    rows = _status_rows(campaign, progress) | _pace_rows(pace)
+    rows = _status_rows(campaign, progress) | _pace_rows(pace, progress)
     if jobs is not None:
         rows["queue jobs"] = _queue_jobs(jobs)
     for label, value in rows.items():
@@ -303,15 +303,20 @@ def _status_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     return rows
 
 
-def _pace_rows(pace: Pace) -> dict[str, Any]:
+def _pace_rows(pace: Pace, progress: Progress) -> dict[str, Any]:
     per_hour, end = pace.candidates_per_hour, pace.expected_end
+    unknown = "–" if progress.exhausted else "unknown"
     return {
         "lost a worker": pace.lost,
         "retried": pace.retried,
         "force calls": pace.force_calls,
-        "candidates an hour": "unknown" if per_hour is None else f"{per_hour:.3g}",
-        "expected end": "unknown" if end is None else f"{end:%Y-%m-%d %H:%M} UTC",
+        "candidates an hour": unknown if per_hour is None else _rounded(per_hour),
+        "expected end": unknown if end is None else f"{end:%Y-%m-%d %H:%M} UTC",
     }
+
+
+def _rounded(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.2g}"
 
 
 def _queue_jobs(jobs: QueueState) -> str:

@@ -12,10 +12,18 @@ from screening.campaign import Campaign
 from screening.config import validated
 from screening.errors import ScreenError
 from screening.queues.config import WALLTIME, QueueConfig, load_queue_config
-from screening.queues.launch import jobs_needed, queue_state, store_queue, stored_queue, top_up
+from screening.queues.launch import (
+    KeepFailingError,
+    jobs_needed,
+    queue_state,
+    store_queue,
+    stored_queue,
+    top_up,
+)
 from screening.queues.script import job_script, require_credentials
 from screening.settings import Settings
 from screening.store.database import open_database
+from screening.store.patience import patiently
 
 EMBEDDED_WARNING = (
     "--embedded: the database is in this program and listens to this machine only; every node "
@@ -90,10 +98,18 @@ def _keep_up(campaign: Campaign, settings: Settings, poll_s: float) -> None:
 
     console.say(f"keeping up the number of jobs, every {poll_s:g} s; Ctrl-C ends only this")
     try:
-        while campaign.status == "active" and not campaign.is_exhausted():
+        while patiently(lambda: campaign.status == "active" and not campaign.is_exhausted()):
             time.sleep(poll_s)
-            advance(campaign)
-            if numbers := top_up(campaign, settings):
+            patiently(advance, campaign)
+            try:
+                numbers = patiently(top_up, campaign, settings)
+            except KeepFailingError:
+                raise
+            except ScreenError as error:
+                # A scheduler that is busy or restarted answers later.
+                console.say(f"{error}; trying again in {poll_s:g} s")
+                continue
+            if numbers:
                 _say_submitted(campaign, numbers)
     except KeyboardInterrupt:
         console.say(f"\nstopped; queue jobs go on; again with: screen launch {campaign.name}")

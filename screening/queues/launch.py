@@ -41,6 +41,10 @@ FAILURES: tuple[End, ...] = ("workless", "failed", "unfit", "vanished")
 """Ends after which the same job, queued again, would likely end the same way."""
 
 
+class KeepFailingError(ScreenError):
+    """The last queue jobs of a campaign have all failed."""
+
+
 @dataclass(frozen=True)
 class QueueState:
     """A campaign's queue jobs.
@@ -277,7 +281,7 @@ def _top_up(campaign: Campaign, settings: Settings) -> list[str]:
         failed = failed_in_a_row(records.values(), queue["launched_at"], last_finish(campaign))
         if failed >= MAX_FAILED_JOBS:
             _swap(campaign, queue, gone)
-            raise ScreenError(
+            raise KeepFailingError(
                 f"the last {failed} queue jobs of campaign '{campaign.name}' failed or had nothing "
                 f"to do, so no more are queued; see {settings.directory.absolute() / 'logs'}, and "
                 f"go on with: screen launch {campaign.name}"

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from screening.campaign import now
 from screening.errors import ScreenError
 from screening.loop import advance
-from screening.queues import driver, launch
+from screening.queues import commands, driver, launch
 from screening.queues.config import QueueConfig
 from screening.queues.launch import jobs_needed, plan, queue_state, store_queue, top_up
 from screening.settings import Settings
@@ -69,17 +69,21 @@ def test_a_plan_keeps_to_the_room_and_to_the_work(counts, room):
     assert all(chosen.count(engines) <= max(count, 0) for engines, count in needed.items())
 
 
-@pytest.mark.parametrize(
-    ("workers", "room", "jobs"), [(1, 9, 4), (1, 3, 3), (2, 9, 2), (3, 9, 2), (8, 9, 1)]
-)
-def test_there_are_as_many_jobs_as_work_and_room(launched, machine, slurm, workers, room, jobs):
-    campaign = launched(workers_per_job=workers, max_jobs=room)
-    assert len(top_up(campaign, machine)) == jobs
-    assert slurm.submitted == jobs
+def test_there_are_as_many_jobs_as_work(launched):
+    campaign = launched()
+    for workers, jobs in ((1, 4), (2, 2), (3, 2), (8, 1)):
+        config = QueueConfig.model_validate(QUEUE | {"workers_per_job": workers})
+        assert jobs_needed(campaign, config.profiles(["emt"])) == {("emt",): jobs}
+
+
+def test_there_are_as_many_jobs_as_room(launched, machine, slurm):
+    campaign = launched(max_jobs=3)
+    assert len(top_up(campaign, machine)) == 3
     assert top_up(campaign, machine) == []
+    assert slurm.submitted == 3
     assert {record["job_id"] for record in records(campaign).values()} == set(slurm.jobs)
     state = queue_state(campaign)
-    assert (state.pending, state.running) == (jobs, 0)
+    assert (state.pending, state.running) == (3, 0)
 
 
 def test_other_jobs_of_the_user_count(launched, machine, slurm):
@@ -487,6 +491,22 @@ def test_a_job_ends_in_order_before_its_walltime(in_a_job, slurm, monkeypatch):
     assert record["end"] in ("done", "workless")
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 7200))
     assert driver.end_of_job(0, record) == pytest.approx(time.time() + 7200, abs=5)
+
+
+def test_the_daemon_outlives_a_scheduler_that_is_away(screen, new_campaign, slurm, tmp_path):
+    campaign = new_campaign("mine", budget=2)
+    slurm.refuse("sbatch: error: Unable to contact slurm controller\n")
+    assert screen("launch", "mine", "--queue", queue_file(tmp_path)).status == 2
+    timers = [
+        threading.Timer(0.6, (slurm.folder / "refusal").unlink),
+        threading.Timer(2, campaign.set_status, ["paused"]),
+    ]
+    # The first look is a command's like any other; this one is in the middle.
+    commands.store_queue(campaign, launch.stored_queue(campaign))
+    for timer in timers:
+        timer.start()
+    commands._keep_up(campaign, Settings(), 0.3)
+    assert slurm.submitted == 2
 
 
 def test_a_driver_that_may_not_queue_says_what_to_do(in_a_job, slurm, capsys):
