@@ -13,7 +13,7 @@ BUDGET ?= 10
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help install gpaw mp run test test-slow lint format lock benchmark-kappa clean
+.PHONY: help install gpaw mp run test test-slow test-slurm lint format lock benchmark-kappa clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -54,6 +54,10 @@ test: install ## the test suite
 
 test-slow: install ## checks that take minutes of computing
 	$(BIN)/python -m pytest -n 2 -m slow --override-ini addopts=-ra
+
+test-slurm: install ## campaigns on a real Slurm of one node; as root it is installed and started
+	$(BIN)/python tests/integration/slurm_node.py \
+		$(BIN)/python -m pytest -m slurm --override-ini addopts=-ra
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

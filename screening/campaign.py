@@ -240,8 +240,9 @@ class Campaign:
         """
         levels = self.levels[1:] if confirming else self.levels[:1]
         found = 0
-        # One state at a time, and no further than needed: by index, however many have ended.
-        for level, state in itertools.product(levels, reversed(IN_FLIGHT)):
+        # One state at a time, and no further than needed: by index, however many have ended.  In
+        # the order that a pick passes through them, so that none slips by between two queries.
+        for level, state in itertools.product(levels, IN_FLIGHT):
             query = {"campaign": self.name, "state": state}
             if len(self.levels) > 1:
                 query["engine"] = level.engine.name

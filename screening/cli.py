@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -39,6 +40,14 @@ class RankFormat(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+
+
+class Scheduler(StrEnum):
+    """Batch systems of clusters."""
+
+    slurm = "slurm"
+    pbs = "pbs"
+    sge = "sge"
 
 
 Name = Annotated[Optional[str], typer.Argument(help="Campaign; the newest one if left out.")]
@@ -126,6 +135,70 @@ def work(name: Name = None, workers: WorkersOption = None) -> None:
     from screening import commands
 
     commands.work(name, workers)
+
+
+@app.command()
+def launch(
+    name: Name = None,
+    queue: Annotated[
+        Optional[str],
+        typer.Option(help="slurm, pbs, sge or a queue's YAML. [default: as launched before]"),
+    ] = None,
+    daemon: Annotated[
+        bool, typer.Option("--daemon", help="Stay, and keep up the number of jobs from here.")
+    ] = False,
+    poll_s: Annotated[
+        float, typer.Option("--poll-s", min=1, help="With --daemon: seconds between two looks.")
+    ] = 60,
+    embedded: Annotated[
+        bool,
+        typer.Option("--embedded", help="The embedded database: every node is this machine."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the job script, submit nothing.")
+    ] = False,
+) -> None:
+    """Queue jobs on a cluster; they run workers, and queue their successors."""
+    from screening.queues import commands
+
+    commands.launch(name, queue, daemon=daemon, poll_s=poll_s, embedded=embedded, dry_run=dry_run)
+
+
+@app.command()
+def init(
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Write the YAML of a cluster's queue.")
+    ] = False,
+    scheduler: Annotated[Optional[Scheduler], typer.Option(help="The cluster's scheduler.")] = None,
+    partition: Annotated[Optional[str], typer.Option(help="Partition or queue.")] = None,
+    account: Annotated[Optional[str], typer.Option(help="Account or project.")] = None,
+    walltime: Annotated[Optional[str], typer.Option(help="H:MM:SS of a job.")] = None,
+    cores: Annotated[Optional[int], typer.Option(help="Cores of a job.")] = None,
+    gpus: Annotated[Optional[int], typer.Option(help="GPUs of a job.")] = None,
+    workers_per_job: Annotated[
+        Optional[int], typer.Option(help="Worker processes that share a job.")
+    ] = None,
+    max_jobs: Annotated[
+        Optional[int], typer.Option(help="Jobs of yours that may be in the queue.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="File to write.")] = Path("queue.yaml"),
+) -> None:
+    """Write a configuration into this folder; asks for what no option says, on a terminal."""
+    from screening.queues import commands
+
+    if not cluster:
+        raise ScreenError("init: say what to write; known: --cluster")
+    given = {
+        "q_type": None if scheduler is None else scheduler.value.upper(),
+        "partition": partition,
+        "account": account,
+        "walltime": walltime,
+        "cores": cores,
+        "gpus": gpus,
+        "workers_per_job": workers_per_job,
+        "max_jobs": max_jobs,
+    }
+    commands.init_cluster(output, given)
 
 
 @app.command()
@@ -326,11 +399,20 @@ def clean(
 
 
 @app.command()
-def doctor(format: FormatOption = Format.table) -> None:
+def doctor(
+    queue: Annotated[
+        Optional[str],
+        typer.Option(help="Also try a cluster with one short job: a queue as in `screen launch`."),
+    ] = None,
+    wait_s: Annotated[
+        float, typer.Option("--wait-s", min=1, help="With --queue: how long to wait for the job.")
+    ] = 300,
+    format: FormatOption = Format.table,
+) -> None:
     """Check this machine: packages, engines, database; say what to do about what is missing."""
     from screening import doctor as checks
 
-    if not checks.report(as_json=format is Format.json):
+    if not checks.report(as_json=format is Format.json, queue=queue, wait_s=wait_s):
         raise typer.Exit(1)
 
 

@@ -106,9 +106,14 @@ def work(name: str | None, workers: int | None) -> None:
 
 def status(name: str | None, *, as_json: bool) -> None:
     """Print how far a campaign is."""
+    from screening.pace import pace_of
+    from screening.queues.launch import queue_state
+
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
-        console.status(campaign, campaign.progress(), as_json=as_json)
+        progress = campaign.progress()
+        jobs = queue_state(campaign)
+        console.status(campaign, progress, pace_of(campaign, progress), jobs, as_json=as_json)
 
 
 def rank(

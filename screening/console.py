@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from screening.campaign import Campaign, Progress
     from screening.ingest import Pool
     from screening.library import Library
+    from screening.pace import Pace
+    from screening.queues.launch import QueueState
     from screening.replay import Table as Table_
     from screening.surrogate import Calibration
 
@@ -46,6 +48,11 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 def print_json(value: Any) -> None:
     """Print JSON to stdout; dates become ISO strings, NaN becomes null."""
     print(json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def print_plain(text: str) -> None:
+    """Print text as it is to stdout."""
+    print(text)
 
 
 @contextlib.contextmanager
@@ -226,8 +233,16 @@ STATUS_COUNTS = (
 """Fields of `Progress` that a status lists, in this order."""
 
 
-def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
-    """Print a campaign's progress."""
+def status(
+    campaign: Campaign, progress: Progress, pace: Pace, jobs: QueueState | None, *, as_json: bool
+) -> None:
+    """Print a campaign's progress.
+
+    Parameters
+    ----------
+    jobs
+        Its jobs on a cluster, where it was launched on one.
+    """
     objective = campaign.objective
     facts = {
         "campaign": campaign.name,
@@ -243,14 +258,23 @@ def status(campaign: Campaign, progress: Progress, *, as_json: bool) -> None:
         f"best_{objective.value_field}": progress.best_value,
         "best_candidate_id": progress.best_candidate,
         "mean_candidate_s": progress.mean_candidate_s,
+        **asdict(pace),
+        "queue_jobs": None if jobs is None else asdict(jobs),
     }
     if as_json:
         print_json(facts)
         return
     table = Table(title=_title(campaign), show_header=False)
-    for label, value in _status_rows(campaign, progress).items():
+    rows = _status_rows(campaign, progress) | _pace_rows(pace, progress)
+    if jobs is not None:
+        rows["queue jobs"] = _queue_jobs(jobs)
+    for label, value in rows.items():
         table.add_row(label, str(value))
     _stdout().print(table)
+    if jobs is not None and jobs.trouble:
+        say(f"the last attempt to queue a job failed: {jobs.trouble}")
+    if progress.status == "active" and not progress.exhausted and jobs and jobs.nothing_left():
+        say(f"no queue job is left; go on with: screen launch {campaign.name}")
 
 
 def _title(campaign: Campaign) -> str:
@@ -277,6 +301,28 @@ def _status_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
         "–" if pace is None else f"{pace:.1f} s" if pace < 60 else _duration(pace)
     )
     return rows
+
+
+def _pace_rows(pace: Pace, progress: Progress) -> dict[str, Any]:
+    per_hour, end = pace.candidates_per_hour, pace.expected_end
+    unknown = "–" if progress.exhausted else "unknown"
+    return {
+        "lost a worker": pace.lost,
+        "retried": pace.retried,
+        "force calls": pace.force_calls,
+        "candidates an hour": unknown if per_hour is None else _rounded(per_hour),
+        "expected end": unknown if end is None else f"{end:%Y-%m-%d %H:%M} UTC",
+    }
+
+
+def _rounded(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.2g}"
+
+
+def _queue_jobs(jobs: QueueState) -> str:
+    if jobs.running is None:
+        return f"unknown: {jobs.scheduler} cannot be asked here"
+    return f"{jobs.running} running, {jobs.pending} pending ({jobs.scheduler})"
 
 
 # ------------------------------------------------------------------------------------- ranking

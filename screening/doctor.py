@@ -46,11 +46,21 @@ class Check:
     essential: bool = True
 
 
-def report(*, as_json: bool) -> bool:
-    """Print every check; return whether all essential ones passed."""
+def report(*, as_json: bool, queue: str | None = None, wait_s: float = 300.0) -> bool:
+    """Print every check; return whether all essential ones passed.
+
+    Parameters
+    ----------
+    queue
+        Shipped queue, or the path of its YAML, to try with a job; None for no job.
+    wait_s
+        Time within which that job must have run.
+    """
     checks = [_python(), _machine(), _command(), *map(_package, PACKAGES)]
     checks += [_engine(name) for name in shipped.names("engines")]
     checks.append(_attempt("database", _database))
+    if queue is not None:
+        checks += _queue(queue, wait_s)
     ready = all(check.ok for check in checks if check.essential)
     if as_json:
         console.print_json([asdict(check) for check in checks])
@@ -107,6 +117,18 @@ def _database() -> str:
     kind = embedded if settings.mongodb_uri is None else settings.address_variable
     holds = console.counted(count, "campaign")
     return f"{kind} answers; database '{settings.database}' holds {holds}"
+
+
+def _queue(name_or_path: str, wait_s: float) -> list[Check]:
+    from screening.queues.check import try_queue
+
+    checks = []
+    try:
+        for seen in try_queue(name_or_path, wait_s, console.say):
+            checks.append(Check("queue", True, seen))
+    except ScreenError as error:
+        checks.append(Check("queue", False, str(error)))
+    return checks
 
 
 def _attempt(name: str, check: Callable[[], str]) -> Check:

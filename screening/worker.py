@@ -7,13 +7,14 @@ whose end of the pipe on standard input closes.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,13 +38,24 @@ IDLE_S = (0.2, 5.0)
 """Shortest and longest wait when there is nothing to run but others still work."""
 
 
-def work(database: Database, name: str, folder: Path) -> None:
+def work(
+    database: Database,
+    name: str,
+    folder: Path,
+    *,
+    engines: Collection[str] = (),
+    stop_at: float | None = None,
+) -> None:
     """Run a campaign's jobs until it is exhausted, paused or cancelled.
 
     Parameters
     ----------
     folder
         Each job gets a directory of its own below it, and results wait in its ``outbox``.
+    engines
+        Engines whose jobs are run; all of the campaign's when empty.
+    stop_at
+        Time, in seconds since the epoch, from which on no new job is taken.
     """
     # First of all: it names FireWorks' settings file, which is read when FireWorks is imported.
     launchpad = database.launchpad
@@ -62,8 +74,10 @@ def work(database: Database, name: str, folder: Path) -> None:
         patiently(campaign.reload_levels)
         if known != len(campaign.levels):
             known = len(campaign.levels)
-            query = {"spec.campaign": name, "spec.engine": {"$in": engines_here(campaign)}}
+            query = {"spec.campaign": name, "spec.engine": {"$in": engines_here(campaign, engines)}}
             fworker = FWorker(this_process(), query=query)
+        if stop_at is not None and time.time() >= stop_at:
+            break
         try:
             with _job_directory(folder) as directory, contextlib.chdir(directory):
                 ran = _run_job(launchpad, fworker)
@@ -93,8 +107,13 @@ def give_back(launchpad: LaunchPad, worker: str) -> None:
     )
 
 
-def engines_here(campaign: Campaign) -> list[str]:
+def engines_here(campaign: Campaign, among: Collection[str] = ()) -> list[str]:
     """Return the campaign's engines that can run on this machine; jobs of others are left alone.
+
+    Parameters
+    ----------
+    among
+        The only engines asked about; all when empty.
 
     Raises
     ------
@@ -102,15 +121,16 @@ def engines_here(campaign: Campaign) -> list[str]:
         When none of them can run.
     """
     reasons: dict[str, str] = {}
-    for level in campaign.levels:
+    levels = [each for each in campaign.levels if not among or each.engine.name in among]
+    for level in levels:
         try:
             require_engine(level.engine)
         except ScreenError as error:
             reasons[level.engine.name] = str(error)
             say(f"{error}; its jobs are left to other machines")
-    if len(reasons) == len(campaign.levels):
+    if len(reasons) == len(levels):
         raise ScreenError("; ".join(reasons.values()))
-    return [level.engine.name for level in campaign.levels if level.engine.name not in reasons]
+    return [level.engine.name for level in levels if level.engine.name not in reasons]
 
 
 def _run_job(launchpad: LaunchPad, fworker: FWorker) -> bool:
@@ -149,11 +169,16 @@ def _die_with_parent() -> None:
 
 
 def main() -> None:
-    """Run as a child of `screen work`."""
-    name, folder = sys.argv[1:]
+    """Run as a child of `screen work`, or of a queue job."""
+    parser = argparse.ArgumentParser(prog="screening.worker")
+    parser.add_argument("name")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--engine", action="append", default=[])
+    parser.add_argument("--stop-at", type=float)
+    given = parser.parse_args()
     _die_with_parent()
     with open_database(Settings()) as database:
-        work(database, name, Path(folder))
+        work(database, given.name, given.folder, engines=given.engine, stop_at=given.stop_at)
 
 
 if __name__ == "__main__":

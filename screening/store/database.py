@@ -133,6 +133,11 @@ class Database:
 
         return GridFSBucket(self._client[self.name], "job_blobs")
 
+    @property
+    def checks(self) -> Collection[dict[str, Any]]:
+        """What the jobs of `screen doctor --queue` write; empty at all other times."""
+        return self._client[self.name]["checks"]
+
     def check(self) -> None:
         """Raise `ScreenError` unless the server answers and lets us in."""
         from pymongo.errors import OperationFailure, PyMongoError

@@ -23,13 +23,18 @@ CLAIMED_AMONG = 10
 """Jobs at the head of the queue that a worker tries to claim before it looks again."""
 
 
-def open_launchpad(uri: str, database: str) -> LaunchPad:
-    """Return the LaunchPad in `database`, ready to use.
+def use_fireworks_settings() -> None:
+    """Name FireWorks' configuration, before anybody imports FireWorks.
 
-    FireWorks reads its configuration when it is imported and takes its own defaults (a heartbeat
-    an hour) otherwise; ``FW_CONFIG_FILE``, when the user has set it, is respected.
+    FireWorks reads it when it is imported and takes its own defaults (a heartbeat an hour)
+    otherwise; ``FW_CONFIG_FILE``, when the user has set it, is respected.
     """
     os.environ.setdefault("FW_CONFIG_FILE", str(resources.files("configs") / "fireworks.yaml"))
+
+
+def open_launchpad(uri: str, database: str) -> LaunchPad:
+    """Return the LaunchPad in `database`, ready to use."""
+    use_fireworks_settings()
     launchpad = _launchpad_class()(host=uri, name=database, uri_mode=True, strm_lvl="ERROR")
     # It is connected; its `to_dict`, and with it its repr, would say the address and the password.
     launchpad.host = None

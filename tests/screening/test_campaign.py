@@ -221,3 +221,21 @@ def test_a_campaign_deleted_meanwhile_is_said_to_be_gone(new_campaign, database)
     database.candidates.delete_many({})
     with pytest.raises(ScreenError, match="'x' is no longer in the database"):
         campaign.candidate("x")
+
+
+def test_a_pick_that_enters_the_queue_meanwhile_is_in_flight(new_campaign, monkeypatch):
+    from pymongo.collection import Collection
+
+    campaign = new_campaign(budget=1, batch_size=1)
+    add_pick(campaign, 1, next(iter(toy_pool(1).candidates)), "claimed")
+    find = Collection.find
+
+    def find_slowly(collection, query, *arguments, **options):
+        found = list(find(collection, query, *arguments, **options))
+        if query.get("state"):
+            collection.update_many({"state": "claimed"}, {"$set": {"state": "queued"}})
+        return found
+
+    monkeypatch.setattr(Collection, "find", find_slowly)
+    assert campaign.in_flight(1) == 1
+    assert not campaign.is_exhausted()

@@ -1,0 +1,1 @@
+"""Clusters: workers of a campaign inside the jobs of a batch queue (Slurm, PBS, SGE)."""

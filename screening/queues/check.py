@@ -1,0 +1,166 @@
+"""A cluster, tried from end to end: one short job that reaches the database from its node.
+
+`screen doctor --queue` submits it.  In the job, ``python -m screening.queues.check TOKEN Q_TYPE``
+writes a document into the collection ``checks``, which is taken away again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from screening.campaign import now
+from screening.errors import ScreenError
+from screening.queues.adapter import scheduler
+from screening.queues.config import JobShape, QueueConfig, load_queue_config
+from screening.queues.script import job_script, require_credentials
+from screening.settings import Settings
+from screening.store.database import open_database
+
+if TYPE_CHECKING:
+    from screening.store.database import Database
+
+POLL_S = 1.0
+LOG_CHARACTERS = 300
+
+
+def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> Iterator[str]:
+    """Submit a short job and yield what was seen, step by step.
+
+    Parameters
+    ----------
+    wait_s
+        Time within which the job must have run.
+    say
+        Called with what is going on.
+
+    Raises
+    ------
+    ScreenError
+        At the first step that fails.
+    """
+    config = load_queue_config(name_or_path)
+    settings = Settings()
+    require_credentials(config, settings, embedded=False)
+    jobs = scheduler(config.q_type).jobs()
+    yield f"{config.q_type} answers; you have {len(jobs)} jobs in it, of at most {config.max_jobs}"
+    with open_database(settings) as database, _submitted(config, settings) as (token, number, log):
+        say(f"job {number} queued; waiting for it, at most {wait_s:g} s")
+        marker = _wait_for(database, config, token, number, log, wait_s)
+        gpus = f", GPUs {marker['gpus']}" if marker["gpus"] else ""
+        yield (
+            f"job {number} ran on {marker['machine']} ({marker['cores']} usable cores{gpus}) and "
+            "reached the database"
+        )
+        if marker["version"] != version("matscreen"):
+            raise ScreenError(
+                f"matscreen is {marker['version']} on {marker['machine']} and "
+                f"{version('matscreen')} here; install the same version"
+            )
+        if not marker["sees_directory"]:
+            raise ScreenError(
+                f"{marker['machine']} does not see {settings.directory.absolute()}; set "
+                "SCREEN_DIRECTORY to a folder that all nodes share"
+            )
+        yield f"the same version and the same SCREEN_DIRECTORY on {marker['machine']}"
+        if marker["scheduler"]:
+            raise ScreenError(
+                f"jobs cannot queue jobs from {marker['machine']} ({marker['scheduler']}); keep "
+                "`screen launch --daemon` running on this machine"
+            )
+        yield f"jobs may queue jobs from {marker['machine']}"
+
+
+@contextlib.contextmanager
+def _submitted(config: QueueConfig, settings: Settings) -> Iterator[tuple[str, str, Path]]:
+    """Submit the job; afterwards take it off the queue and remove its files."""
+    token = secrets.token_hex(4)
+    logs = settings.directory.absolute() / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    path = logs / f"doctor-{token}.sh"
+    # A few minutes on the smallest piece of the machine: it shall start soon.
+    small = {"walltime": "0:05:00", "reserve_s": 0, "nodes": 1, "workers_per_job": 1}
+    shape = JobShape.model_validate(config.model_dump(include=set(JobShape.model_fields)) | small)
+    module = ["screening.queues.check", token, config.q_type]
+    script = job_script(config, shape, "screen-doctor", path.stem, module, settings)
+    path.touch(0o700)
+    path.write_text(script, "utf-8")
+    try:
+        number = scheduler(config.q_type).submit(path)
+        try:
+            yield token, number, path
+        finally:
+            # A job that has ended is no longer known.
+            with contextlib.suppress(ScreenError):
+                scheduler(config.q_type).cancel(number)
+            with open_database(settings) as database:
+                database.checks.delete_one({"_id": token})
+    finally:
+        for each in logs.glob(f"doctor-{token}*"):
+            each.unlink(missing_ok=True)
+
+
+def _wait_for(
+    database: Database, config: QueueConfig, token: str, number: str, path: Path, wait_s: float
+) -> dict[str, Any]:
+    """Return what the job wrote."""
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        marker = database.checks.find_one({"_id": token})
+        if marker is not None:
+            return marker
+        listed = scheduler(config.q_type).jobs()
+        if number not in listed:
+            # It may have written after we looked.
+            marker = database.checks.find_one({"_id": token})
+            if marker is not None:
+                return marker
+            raise ScreenError(f"job {number} ended without reaching the database; {_log(path)}")
+        time.sleep(POLL_S)
+    state = scheduler(config.q_type).jobs().get(number, "gone")
+    raise ScreenError(f"job {number} is {state} after {wait_s:g} s; {_log(path)}")
+
+
+def _log(path: Path) -> str:
+    said = "".join(
+        each.read_text("utf-8", "replace") for each in path.parent.glob(f"{path.stem}*.log")
+    )
+    said = " ".join(said.split())[-LOG_CHARACTERS:]
+    return f"its log ends: {said}" if said else "its log is empty"
+
+
+def main() -> None:
+    """Run as the one command of the job."""
+    from screening.workforce import GPUS, usable_cores
+
+    token, q_type = sys.argv[1:]
+    settings = Settings()
+    refusal = ""
+    try:
+        scheduler(q_type).jobs()
+    except ScreenError as error:
+        refusal = str(error)
+    marker = {
+        "_id": token,
+        "machine": platform.node(),
+        "version": version("matscreen"),
+        "cores": usable_cores(),
+        "gpus": os.environ.get(GPUS, ""),
+        "sees_directory": (settings.directory / "logs" / f"doctor-{token}.sh").exists(),
+        "scheduler": refusal,
+        "written_at": now(),
+    }
+    with open_database(settings, must_exist=True) as database:
+        database.checks.insert_one(marker)
+
+
+if __name__ == "__main__":
+    main()

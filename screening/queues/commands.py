@@ -1,0 +1,192 @@
+"""What `screen launch` and `screen init --cluster` do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from screening import console, shipped
+from screening.campaign import Campaign
+from screening.config import validated
+from screening.errors import ScreenError
+from screening.queues.config import WALLTIME, QueueConfig, load_queue_config
+from screening.queues.launch import (
+    KeepFailingError,
+    jobs_needed,
+    queue_state,
+    store_queue,
+    stored_queue,
+    top_up,
+)
+from screening.queues.script import job_script, require_credentials
+from screening.settings import Settings
+from screening.store.database import open_database
+from screening.store.patience import patiently
+
+EMBEDDED_WARNING = (
+    "--embedded: the database is in this program and listens to this machine only; every node "
+    "must be this machine, and this program must stay"
+)
+
+
+def launch(
+    name: str | None,
+    queue: str | None,
+    *,
+    daemon: bool,
+    poll_s: float,
+    embedded: bool,
+    dry_run: bool,
+) -> None:
+    """Queue jobs that run workers of a campaign; they queue their successors."""
+    settings = Settings()
+    with open_database(settings, must_exist=True) as database:
+        campaign = Campaign.open(database, name)
+        if (status := campaign.status) != "active":
+            remedy = f"; go on with: screen resume {campaign.name}" if status == "paused" else ""
+            raise ScreenError(f"campaign '{campaign.name}' is {status}{remedy}")
+        config = load_queue_config(queue) if queue is not None else stored_queue(campaign)
+        if config is None:
+            raise ScreenError(
+                f"campaign '{campaign.name}' was not launched yet: name its queue with --queue, as "
+                f"{', '.join(shipped.names('queues'))}, or the path of a YAML"
+            )
+        require_credentials(config, settings, embedded=embedded)
+        if settings.mongodb_uri is None and embedded:
+            console.say(EMBEDDED_WARNING)
+            # The server ends with its last client, and the first job must not be it.
+            daemon = True
+        if dry_run:
+            _show(campaign, config, settings)
+            return
+        from screening.loop import advance
+
+        store_queue(campaign, config)
+        advance(campaign)
+        if campaign.is_exhausted():
+            console.say(f"campaign '{campaign.name}' is finished; next: screen rank")
+            return
+        submitted = top_up(campaign, settings)
+        _say_submitted(campaign, submitted)
+        if daemon:
+            _keep_up(campaign, settings, poll_s)
+        elif submitted:
+            console.say(
+                f"they queue their successors until the campaign is finished; you may log out; "
+                f"next: screen status {campaign.name}"
+            )
+
+
+def _say_submitted(campaign: Campaign, numbers: list[str]) -> None:
+    state = queue_state(campaign)
+    if numbers:
+        console.say(f"{console.counted(len(numbers), 'job')} queued: {', '.join(numbers)}")
+    elif state is not None and state.nothing_left():
+        console.say(
+            f"no job queued: your other jobs are as many as max_jobs allows ({state.max_jobs}); "
+            "wait for them, allow more, or stay with --daemon"
+        )
+    else:
+        console.say("no job queued: there are as many as there is work and room for")
+
+
+def _keep_up(campaign: Campaign, settings: Settings, poll_s: float) -> None:
+    """Keep up the number of queue jobs from here, to the campaign's end."""
+    from screening.loop import advance
+
+    console.say(f"keeping up the number of jobs, every {poll_s:g} s; Ctrl-C ends only this")
+    try:
+        while patiently(lambda: campaign.status == "active" and not campaign.is_exhausted()):
+            time.sleep(poll_s)
+            patiently(advance, campaign)
+            try:
+                numbers = patiently(top_up, campaign, settings)
+            except KeepFailingError:
+                raise
+            except ScreenError as error:
+                # A scheduler that is busy or restarted answers later.
+                console.say(f"{error}; trying again in {poll_s:g} s")
+                continue
+            if numbers:
+                _say_submitted(campaign, numbers)
+    except KeyboardInterrupt:
+        console.say(f"\nstopped; queue jobs go on; again with: screen launch {campaign.name}")
+        sys.exit(130)
+    console.finished(campaign, campaign.progress())
+
+
+def _show(campaign: Campaign, config: QueueConfig, settings: Settings) -> None:
+    """Print the scripts that would be submitted."""
+    profiles = config.profiles(level.engine.name for level in campaign.levels)
+    needed = jobs_needed(campaign, profiles)
+    for engines, shape in profiles.items():
+        count = console.counted(needed[engines], "job")
+        console.say(f"{', '.join(engines)}: there is work for {count}; nothing was submitted")
+        module = ["screening.queues.driver", campaign.name, "TICKET"]
+        name = f"screen-{campaign.name}"
+        script = job_script(config, shape, name, f"{campaign.name}-TICKET", module, settings)
+        console.print_plain(script)
+
+
+QUESTIONS: dict[str, tuple[str, Any]] = {
+    "q_type": ("Scheduler (slurm, pbs or sge)", "slurm"),
+    "partition": ("Partition or queue (empty for the cluster's default)", ""),
+    "account": ("Account or project (empty for none)", ""),
+    "walltime": ("Walltime of a job, H:MM:SS", "24:00:00"),
+    "cores": ("Cores of a job", 4),
+    "gpus": ("GPUs of a job", 0),
+    "workers_per_job": ("Workers that share a job", 1),
+    "max_jobs": ("Jobs of yours that may be in the queue", 4),
+}
+"""What `screen init --cluster` asks for, by field of the YAML, with what it proposes."""
+
+
+def init_cluster(path: Path, given: dict[str, Any]) -> None:
+    """Write a queue's YAML, asking on a terminal for what is not given.
+
+    Raises
+    ------
+    ScreenError
+        When the file is there, or a value is wrong.
+    """
+    import typer
+    import yaml
+
+    if path.exists():
+        raise ScreenError(f"file '{path}' exists; give another one with --output")
+    content: dict[str, Any] = {}
+    for field, (question, proposed) in QUESTIONS.items():
+        answer = given.get(field)
+        if answer is None:
+            asks = sys.stdin.isatty()
+            answer = typer.prompt(question, default=proposed, err=True) if asks else proposed
+        if answer != "":
+            content[field] = answer.upper() if field == "q_type" else answer
+    content = _with_proposals(content)
+    named = [field for field, answer in given.items() if answer is not None]
+    validated(QueueConfig, content, "the queue", options=named)
+    comment = (
+        f"# A cluster's queue, for: screen launch CAMPAIGN --queue {path.name}\n"
+        "# Every field is explained in docs/how-to/cluster.md.\n"
+    )
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    except OSError as error:
+        raise ScreenError(f"cannot write {path} ({error.strerror})") from None
+    console.say(f"wrote {path}; next: screen doctor --queue {path}")
+
+
+def _with_proposals(content: dict[str, Any]) -> dict[str, Any]:
+    """Add what nobody was asked for, as an example to change."""
+    more: dict[str, Any] = {"setup": []}
+    if content["q_type"] == "SGE":
+        more["parallel_environment"] = "smp"
+    match = WALLTIME.fullmatch(str(content["walltime"]))
+    if match is not None:
+        hours, minutes, seconds = map(int, match.groups())
+        # Half of a short walltime: the default hour would leave nothing of it.
+        more["reserve_s"] = min(3600, (3600 * hours + 60 * minutes + seconds) // 2)
+    return content | more

@@ -1,0 +1,141 @@
+"""The script of a queue job."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from screening.errors import ScreenError
+from screening.queues.adapter import DIALECTS, common_adapter, template_of
+from screening.queues.config import JobShape, QueueConfig
+from screening.settings import Settings
+
+URI_FILE = "SCREEN_MONGODB_URI_FILE"
+
+
+def job_script(
+    config: QueueConfig,
+    shape: JobShape,
+    name: str,
+    log_name: str,
+    module: list[str],
+    settings: Settings,
+) -> str:
+    """Return a script that runs a module of this program.
+
+    Parameters
+    ----------
+    name
+        Of the job, for people.
+    log_name
+        Of the job's log, its ending left out; a word.
+    module
+        The module and its arguments.
+
+    Raises
+    ------
+    ScreenError
+        When something cannot be written into a script.
+    """
+    python = _written("the path of Python", sys.executable)
+    mark = DIALECTS[config.q_type].mark
+    values: dict[str, object] = {
+        "job_name": name,
+        "log_name": log_name,
+        "walltime": shape.walltime,
+        "nodes": shape.nodes,
+        "ranks": shape.ranks,
+        "cores": shape.cores,
+        "cores_per_rank": shape.cores // shape.ranks,
+        "gpus": shape.gpus or None,
+        "memory_mb": shape.memory_mb,
+        "memory_mb_per_core": shape.memory_mb and -(-shape.memory_mb // shape.cores),
+        "select": _select(shape),
+        "partition": shape.partition,
+        "account": shape.account,
+        "parallel_environment": shape.parallel_environment,
+        "options": "\n".join(f"{mark} {option}" for option in shape.options),
+        "exports": "\n".join(
+            f"export {variable}={_written(variable, value)}"
+            for variable, value in carried(config, settings).items()
+        ),
+        "setup": "\n".join(shape.setup),
+        "command": " ".join((python, "-m", *map(shlex.quote, module))),
+    }
+    # FireWorks leaves out the lines of what is None, and warns of what no line asks for.
+    text = template_of(config.q_type).read_text("utf-8")
+    wanted = {key: str(each) for key, each in values.items() if each is not None}
+    used = {key: each for key, each in wanted.items() if f"$${{{key}}}" in text}
+    script: str = common_adapter(config.q_type, **used).get_script_str(".")
+    return script
+
+
+def carried(config: QueueConfig, settings: Settings) -> dict[str, str]:
+    """Return the variables that a script sets: where things are, and never a password.
+
+    Raises
+    ------
+    ScreenError
+        When one that the queue's YAML names is not set.
+    """
+    found = {
+        "SCREEN_DIRECTORY": str(settings.directory.absolute()),
+        "SCREEN_DATABASE": settings.database,
+    }
+    if URI_FILE in os.environ:
+        found[URI_FILE] = str(Path(os.environ[URI_FILE]).expanduser().absolute())
+    for variable in config.environment:
+        if variable not in os.environ:
+            raise ScreenError(
+                f"the queue's YAML carries variable {variable}, which is not set; set it, or take "
+                "it off `environment`"
+            )
+        found[variable] = os.environ[variable]
+    return found
+
+
+def require_credentials(config: QueueConfig, settings: Settings, *, embedded: bool) -> None:
+    """Raise `ScreenError` unless jobs will find the database.
+
+    Parameters
+    ----------
+    embedded
+        Whether the user says that every node is this machine.
+    """
+    if URI_FILE in os.environ:
+        return
+    if settings.mongodb_uri is None:
+        if embedded:
+            return
+        raise ScreenError(
+            f"jobs on other machines cannot reach the embedded database: name a MongoDB in "
+            f"{URI_FILE}; where every node is this machine, give --embedded"
+        )
+    if config.q_type != "SLURM":
+        raise ScreenError(
+            f"{config.q_type} does not carry the environment into its jobs, and an address with a "
+            "password belongs into no script: write it into a file that only you can read, and "
+            f"set {URI_FILE} to its path"
+        )
+
+
+def _select(shape: JobShape) -> str:
+    parts = [str(shape.nodes), f"ncpus={shape.cores}", f"mpiprocs={shape.ranks}"]
+    if shape.gpus:
+        parts.append(f"ngpus={shape.gpus}")
+    if shape.memory_mb:
+        parts.append(f"mem={shape.memory_mb}mb")
+    return ":".join(parts)
+
+
+def _written(what: str, value: str) -> str:
+    """Return a value as one word of shell."""
+    # Grid Engine looks for options at the start of every line; FireWorks drops lines with $$.
+    if not value.isprintable() or "$$" in value:
+        raise ScreenError(
+            f"{what}: has a line break, a control character or '$$' in it, which cannot be "
+            "written into a script"
+        )
+    return shlex.quote(value)
