@@ -27,6 +27,7 @@ from typing import Any
 
 TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
+NAME = "chaos"
 BUDGET = 60
 FAULTS = {
     "worker killed (kill -9)": 10,
@@ -37,6 +38,7 @@ FAULTS = {
     "disk full for 4 s": 3,
 }
 DISK_MB = 24
+MAX_RELAUNCHED = 20
 
 
 class Server:
@@ -101,7 +103,7 @@ class Trouble:
         found = [
             process
             for process in psutil.process_iter(["cmdline"])
-            if module in (process.info["cmdline"] or [])
+            if {module, NAME} <= set(process.info["cmdline"] or [])
         ]
         if not found:
             return False
@@ -113,7 +115,7 @@ class Trouble:
 
     def _cancel(self) -> bool:
         listed = subprocess.run(
-            ["squeue", "-h", "-t", "RUNNING", "-o", "%i"],
+            ["squeue", "-h", "-t", "RUNNING", "-n", f"screen-{NAME}", "-o", "%i"],
             capture_output=True,
             text=True,
             check=True,
@@ -190,9 +192,9 @@ def run(folder: Path, server: Server, options: argparse.Namespace) -> None:
 
     write_campaign(folder)
     started = time.time()
-    if screen("submit", "--target", "toy.yaml", "--name", "toy").wait() != 0:
+    if screen("submit", "--target", "toy.yaml", "--name", NAME).wait() != 0:
         sys.exit((folder / "screen.log").read_text())
-    daemon = screen("launch", "toy", "--queue", "queue.yaml", "--daemon")
+    daemon = screen("launch", NAME, "--queue", "queue.yaml", "--daemon")
     trouble = Trouble(folder, server, options.seed)
     generator = random.Random(options.seed)
     plan = [what for what, count in FAULTS.items() for _ in range(count)]
@@ -210,7 +212,9 @@ def run(folder: Path, server: Server, options: argparse.Namespace) -> None:
             if not plan and is_exhausted(server.uri):
                 break
             relaunched += 1
-            daemon = screen("launch", "toy", "--daemon")
+            if relaunched > MAX_RELAUNCHED:
+                sys.exit((folder / "screen.log").read_text())
+            daemon = screen("launch", NAME, "--daemon")
     daemon.kill()
     tell(folder, server.uri, trouble.done, relaunched, time.time() - started)
 
@@ -258,7 +262,7 @@ def write_campaign(folder: Path) -> None:
         "walltime": "0:01:00",
         "reserve_s": 1,
         "idle_s": 30,
-        "environment": ["PYTHONPATH", "SCREEN_MONGODB_URI"],
+        "environment": ["PYTHONPATH"],
     }
     # JSON is YAML.
     (folder / "toy.yaml").write_text(json.dumps(campaign))
@@ -274,7 +278,7 @@ def opened(uri: str) -> Any:
     from screening.store.patience import patiently
 
     toy_objective.register()
-    return patiently(Campaign.open, Database(uri, "screen"), "toy")
+    return patiently(Campaign.open, Database(uri, "screen"), NAME)
 
 
 def is_exhausted(uri: str) -> bool:
