@@ -85,8 +85,7 @@ class Scheduler:
         ScreenError
             When the scheduler cannot be asked here.
         """
-        user = pwd.getpwuid(os.getuid()).pw_name
-        said = self._run([*self.dialect.listing, user])
+        said = self._run([*self.dialect.listing, _user()])
         found: dict[str, JobState] = {}
         for line in said.splitlines():
             number = re.match(r"\s*(\d+)", line)
@@ -152,6 +151,14 @@ class Scheduler:
             reason = " ".join(answer.stderr.split()) or f"exit status {answer.returncode}"
             raise ScreenError(f"{command[0]} refused: {reason}")
         return answer.stdout
+
+
+def _user() -> str:
+    # Not $LOGNAME, which stays somebody else's after `su`: jobs belong to the user's number.
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container
+        return str(os.getuid())
 
 
 def common_adapter(q_type: str, **values: str) -> CommonAdapter:

@@ -209,8 +209,11 @@ def is_alive(
         return False
     if record.get("job_id") in listed:
         return True
-    # Just submitted, or about to be: the list may be older.
-    return bool(record["reserved_at"] > moment - datetime.timedelta(seconds=RESERVATION_S))
+    # Just submitted, or about to be: the list may be older.  What has started must be on it, for
+    # records are read before the list.
+    return "started_at" not in record and bool(
+        record["reserved_at"] > moment - datetime.timedelta(seconds=RESERVATION_S)
+    )
 
 
 def failed_in_a_row(

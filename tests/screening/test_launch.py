@@ -194,6 +194,17 @@ def test_what_was_reserved_and_never_submitted_is_forgotten(launched, machine, s
     assert [records(campaign)[ticket]["end"] for ticket in tickets] == ["vanished"] * 2
 
 
+def test_a_job_that_had_started_and_is_gone_is_replaced_at_once(launched, machine, slurm):
+    campaign = launched(max_jobs=1)
+    top_up(campaign, machine)
+    (ticket,) = records(campaign)
+    slurm.jobs = {}
+    assert top_up(campaign, machine) == []
+    launch.set_record(campaign, ticket, started_at=now())
+    assert top_up(campaign, machine) == ["2"]
+    assert records(campaign)[ticket]["end"] == "vanished"
+
+
 def test_jobs_that_keep_failing_are_not_queued_for_ever(launched, machine, slurm):
     campaign = launched(max_jobs=1)
     for _ in range(launch.MAX_FAILED_JOBS):
