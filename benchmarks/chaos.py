@@ -4,8 +4,9 @@
 
 A toy campaign of 60 candidates under three queue jobs, and a list of faults in random order, one
 every few seconds: workers and queue jobs killed, `scancel`, walltimes that end, the database server
-killed and started again, outputs truncated, the disk full.  The campaign is submitted and launched once, and `screen launch --daemon` keeps jobs queued.
-Afterwards the books are checked.  Needs root, for the small file system that is filled.
+killed and started again, outputs truncated, the disk full.  The campaign is submitted and launched
+once, and `screen launch --daemon` keeps jobs queued.  Afterwards the books are checked.  Needs
+root, for the small file system that is filled.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _withdraw_stuck(campaign: Campaign) -> None:
     jobs_of: dict[str, list[dict[str, Any]]] = defaultdict(list)
     fields = {"spec.pick": 1, "fw_id": 1, "state": 1, "updated_on": 1}
     for job in database.launchpad.fireworks.find({"spec.campaign": campaign.name}, fields):
-        jobs_of[job["spec"]["pick"]].append(job)
+        jobs_of[job["spec"].get("pick", "")].append(job)
     for pick in queued:
         workflow = workflows.get(pick["_id"], {"nodes": [], "state": None})
         jobs = [job for job in jobs_of[pick["_id"]] if job["fw_id"] in workflow["nodes"]]
