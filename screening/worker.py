@@ -177,7 +177,10 @@ def main() -> None:
     parser.add_argument("--stop-at", type=float)
     given = parser.parse_args()
     _die_with_parent()
-    with open_database(Settings()) as database:
+    settings = Settings()
+    # Programs that jobs start, as DFT codes, have no business with the password.
+    os.environ.pop("SCREEN_MONGODB_URI", None)
+    with open_database(settings) as database:
         work(database, given.name, given.folder, engines=given.engine, stop_at=given.stop_at)
 
 

@@ -187,13 +187,11 @@ def test_the_readme_states_what_make_run_does():
 
 
 def test_exported_variables_are_settings():
-    from screening.queues.script import URI_FILE
     from screening.settings import Settings
     from workflows.dft import espresso, gpaw
 
     known = {f"SCREEN_{name.upper()}" for name in Settings.model_fields}
     known |= {gpaw.COMMAND_VARIABLE, espresso.COMMAND_VARIABLE, espresso.LIBRARY_VARIABLE}
-    known.add(URI_FILE)
     # atomate2's and pymatgen's own.
     known |= {"ATOMATE2_VASP_CMD", "PMG_VASP_PSP_DIR"}
     for page, line in command_lines():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -33,7 +34,13 @@ QUEUE = {
 @pytest.fixture
 def cluster(project, server_uri, database_name):
     """A user's folder on a cluster, with a database that the nodes reach."""
-    project.environment |= {"SCREEN_MONGODB_URI": server_uri, "SCREEN_DATABASE": database_name}
+    secret = project.folder / "mongodb-uri"
+    secret.touch(mode=0o600)
+    secret.write_text(server_uri)
+    project.environment |= {
+        "SCREEN_MONGODB_URI_FILE": str(secret),
+        "SCREEN_DATABASE": database_name,
+    }
     project.write("queue.yaml", **QUEUE)
     yield project
     for number in Scheduler("SLURM").jobs():
@@ -106,7 +113,7 @@ def test_a_campaign_launched_once_finishes_by_itself(cluster, toy_campaign):
 
 
 def check_no_address(project: Project, campaign: Campaign) -> None:
-    address = project.environment["SCREEN_MONGODB_URI"]
+    address = Path(project.environment["SCREEN_MONGODB_URI_FILE"]).read_text()
     written = [path.read_text() for path in (project.folder / ".screen" / "logs").iterdir()]
     assert any("sbatch" in text.lower() for text in written)
     assert not any(address in text for text in written)
