@@ -15,10 +15,12 @@ import argparse
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -78,6 +80,8 @@ class Trouble:
 
     def __init__(self, folder: Path, server: Server, seed: int) -> None:
         self.done: Counter[str] = Counter()
+        self.ends: dict[str, str] = {}
+        """How jobs ended whose walltime was made shorter."""
         self._folder = folder
         self._server = server
         self._random = random.Random(seed)
@@ -135,8 +139,22 @@ class Trouble:
         jobs = self._jobs()
         if not jobs:
             return False
-        job = f"JobId={self._random.choice(jobs)}"
-        return _ran("scontrol", "update", job, "TimeLimit=1")
+        job = self._random.choice(jobs)
+        if not _ran("scontrol", "update", f"JobId={job}", "TimeLimit=1"):
+            return False
+        threading.Thread(target=self._see_out, args=[job], daemon=True).start()
+        return True
+
+    def _see_out(self, job: str) -> None:
+        """Note how Slurm says that a job ended."""
+        for _ in range(90):
+            command = ["scontrol", "show", "job", "-o", job]
+            told = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+            if state := re.search(r"JobState=(\w+)", told):
+                self.ends[job] = state[1]
+                if state[1] not in ("RUNNING", "COMPLETING"):
+                    return
+            time.sleep(1)
 
     def _restart(self) -> bool:
         self._server.kill()
@@ -234,7 +252,7 @@ def run(folder: Path, server: Server, options: argparse.Namespace) -> None:
                 sys.exit((folder / "screen.log").read_text())
             daemon = screen("launch", NAME, "--daemon")
     daemon.kill()
-    tell(folder, server.uri, trouble.done, relaunched, time.time() - started)
+    tell(folder, server.uri, trouble, relaunched, time.time() - started)
 
 
 def write_campaign(folder: Path) -> None:
@@ -306,7 +324,7 @@ def is_exhausted(uri: str) -> bool:
     return bool(patiently(opened(uri).is_exhausted))
 
 
-def tell(folder: Path, uri: str, faults: Counter[str], relaunched: int, seconds: float) -> None:
+def tell(folder: Path, uri: str, made: Trouble, relaunched: int, seconds: float) -> None:
     """Check the books and print the table; exit with status 1 when they do not balance."""
     from toy_flow import diary
 
@@ -323,10 +341,6 @@ def tell(folder: Path, uri: str, faults: Counter[str], relaunched: int, seconds:
     }
     measured = {key for key, each in results.items() if each["outcome"] == "measured"}
     lost = [name for name in ended if name not in {formula[key] for key in measured}]
-    timeouts = sum(
-        "TIME LIMIT" in path.read_text(errors="replace")
-        for path in (folder / ".screen" / "logs").iterdir()
-    )
     checks = {
         f"picks (budget {BUDGET})": (len(picks), len(picks) == BUDGET),
         "numbers of the budget used once": (
@@ -354,10 +368,12 @@ def tell(folder: Path, uri: str, faults: Counter[str], relaunched: int, seconds:
         ),
     }
     print("\n| fault | times |\n|---|---|")
-    for what, count in faults.items():
+    for what, count in made.done.items():
         print(f"| {what} | {count} |")
-    print(f"| all | {faults.total()} |")
-    print(f"\n{timeouts} queue jobs were killed by Slurm for their walltime")
+    print(f"| all | {made.done.total()} |")
+    print(
+        f"\nHow Slurm says that jobs at their walltime ended: {dict(Counter(made.ends.values()))}"
+    )
     print("\n| afterwards | | |\n|---|---|---|")
     for what, (number, fine) in checks.items():
         print(f"| {what} | {number} | {'as it should be' if fine else 'WRONG'} |")

@@ -26,7 +26,7 @@ from screening.loop import advance
 from screening.process import this_process
 from screening.settings import Settings
 from screening.store.database import open_database
-from screening.store.outbox import Outbox
+from screening.store.outbox import DISK_FULL, Outbox
 from screening.store.patience import EX_TEMPFAIL, patiently
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def work(
 
     # Fireworks carry no store (no password in them): jobs take the worker's.
     SETTINGS.JOB_STORE = launchpad.job_store = database.job_store
-    launchpad.outbox = Outbox(folder / "outbox")
+    outbox = launchpad.outbox = Outbox(folder / "outbox")
     campaign = Campaign.open(database, name)
     known = 0
     idle_s = IDLE_S[0]
@@ -85,9 +85,15 @@ def work(
             # Of the job just claimed nobody else knows that it is not run.
             patiently(give_back, launchpad, fworker.name)
             continue
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            say(f"this machine is unfit ({error.strerror}: {folder})")
+            sys.exit(EX_TEMPFAIL)
         if launchpad.running is not None and launchpad.running.unfit:
+            # If the job was completed all the same, there is nothing to give back.
             patiently(give_back, launchpad, fworker.name)
-            say(f"this machine is unfit ({launchpad.running.unfit}); its job is put back")
+            say(f"this machine is unfit ({launchpad.running.unfit})")
             sys.exit(EX_TEMPFAIL)
         if ran:
             idle_s = IDLE_S[0]
@@ -98,6 +104,12 @@ def work(
         idle_s = min(2 * idle_s, IDLE_S[1])
     # A paused or cancelled campaign still gets the result of the job that just ended.
     patiently(advance, campaign)
+    outbox.sweep(lambda uuid: patiently(_is_on_launchpad, launchpad, uuid))
+
+
+def _is_on_launchpad(launchpad: LaunchPad, job_uuid: str) -> bool:
+    found = launchpad.fireworks.find_one({"spec._tasks.job.uuid": job_uuid}, {"fw_id": 1})
+    return found is not None
 
 
 def give_back(launchpad: LaunchPad, worker: str) -> None:

@@ -13,6 +13,7 @@ import errno
 import hashlib
 import os
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,18 @@ class Outbox:
         """Forget a result that was delivered."""
         self._path(key).unlink(missing_ok=True)
 
+    def sweep(self, awaited: Callable[[str], bool]) -> None:
+        """Remove results that nobody waits for, as their jobs are done or gone.
+
+        Parameters
+        ----------
+        awaited
+            Whether the job of an identity (its uuid) is still to be completed.
+        """
+        for path in self._folder.glob("*.result"):
+            if not awaited(path.stem.rpartition("-")[0]):
+                path.unlink(missing_ok=True)
+
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.result"
 
@@ -121,15 +134,19 @@ class KeptJob:
         """Deliver what is kept, or compute, keep and deliver it."""
         from fireworks import FWAction
 
-        try:
-            kept = self._outbox.find(self.key)
-            if kept is None:
+        kept = self._outbox.find(self.key)
+        if kept is None:
+            try:
                 kept = patiently(self._compute, fw_spec)
+            except OSError as error:
+                if error.errno in DISK_FULL:
+                    self.unfit = _reason(error)
+                raise
+            try:
                 self._outbox.keep(self.key, kept)
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                self.unfit = f"{os.strerror(error.errno)}: {error.filename or os.getcwd()}"
-            raise
+            except OSError as error:
+                # Not on the disk, but still in memory: it is delivered all the same.
+                self.unfit = _reason(error)
         patiently(self._deliver, kept)
         action: FWAction = FWAction.from_dict(kept.action)
         return action
@@ -153,6 +170,10 @@ class KeptJob:
     def _deliver(self, kept: Kept) -> None:
         for update in kept.updates:
             self._store.update(**update)
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.strerror}: {error.filename or os.getcwd()}"
 
 
 def job_key(task: Any) -> str:

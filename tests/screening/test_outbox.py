@@ -152,25 +152,74 @@ def test_jobs_that_create_jobs_are_kept_with_them(new_campaign, work, monkeypatc
 # ------------------------------------------------------------------------------------- full disks
 
 
-def test_a_full_disk_ends_the_worker_and_not_the_candidate(
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/scratch/job")
+
+
+def full(*arguments, **more):
+    raise FULL
+
+
+def test_a_full_disk_ends_the_worker_and_loses_nothing(
     new_campaign, work, monkeypatch, tmp_path, capsys
 ):
-    campaign = new_campaign(pool=3, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
-
-    def full(self, *arguments):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/scratch/job")
-
+    campaign = new_campaign(pool=3, budget=2, batch_size=2, recipe={"folder": str(tmp_path)})
     with monkeypatch.context() as patch:
         patch.setattr(Outbox, "keep", full)
         with pytest.raises(SystemExit) as stopped:
             work(campaign)
     assert stopped.value.code == EX_TEMPFAIL
-    said = "this machine is unfit (No space left on device: /scratch/job); its job is put back"
+    said = "this machine is unfit (No space left on device: /scratch/job)"
     assert said in capsys.readouterr().err
+    # What could not be kept was still delivered.
+    assert campaign.database.job_store.count() == 1
+    work(campaign)
+    picks = campaign.picks()
+    assert [pick["state"] for pick in picks] == ["measured", "measured"]
+    assert [(pick["attempts"], pick["lost"]) for pick in picks] == [(1, 0), (1, 0)]
+    assert ends(tmp_path) == 2
+
+
+def test_a_job_that_meets_a_full_disk_goes_back_untried(
+    new_campaign, work, monkeypatch, tmp_path, capsys
+):
+    campaign = new_campaign(pool=3, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox_module.KeptJob, "_compute", full)
+        with pytest.raises(SystemExit) as stopped:
+            work(campaign)
+    assert stopped.value.code == EX_TEMPFAIL
     [pick] = campaign.picks()
     assert (pick["state"], pick["attempts"], pick["lost"]) == ("queued", 1, 0)
     work(campaign)
     assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+
+
+def test_a_worker_without_room_for_a_folder_claims_nothing(new_campaign, work, monkeypatch, capsys):
+    campaign = new_campaign(pool=3, budget=1, batch_size=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "_job_directory", full)
+        with pytest.raises(SystemExit) as stopped:
+            work(campaign)
+    assert stopped.value.code == EX_TEMPFAIL
+    assert "this machine is unfit (No space left on device" in capsys.readouterr().err
+    states = campaign.database.launchpad.fireworks.distinct("state")
+    assert states == ["READY"]
+
+
+def test_results_that_nobody_waits_for_are_swept(new_campaign, work, tmp_path):
+    campaign = new_campaign(pool=4, budget=1, batch_size=1)
+    advance(campaign)
+    outbox = Outbox(tmp_path / "jobs" / "outbox")
+    [firework] = campaign.database.launchpad.fireworks.find()
+    uuid = firework["spec"]["_tasks"][0]["job"]["uuid"]
+    outbox.keep(f"{uuid}-2", KEPT)
+    outbox.keep("4b0c9d-of-another-1", KEPT)
+    outbox.sweep(lambda each: worker._is_on_launchpad(campaign.database.launchpad, each))
+    assert outbox.find(f"{uuid}-2") == KEPT
+    assert outbox.find("4b0c9d-of-another-1") is None
+    # With the campaign's end nobody waits any more.
+    work(campaign)
+    assert outbox.find(f"{uuid}-2") is None
 
 
 # ------------------------------------------------------------------------------ a database away
