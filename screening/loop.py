@@ -39,6 +39,8 @@ LOST_AFTER_S = 600.0
 QUEUE_DEPTH = 200
 """Candidates of a campaign whose jobs are on the LaunchPad at a time; others wait as ``claimed``,
 which costs nothing.  FireWorks sorts all that is ready for each job it gives out."""
+TRACEBACK = 8000
+"""Characters of a traceback that are kept, its end."""
 MAX_LOST = 5
 """Times a candidate's worker may die under it before the candidate counts as failed."""
 
@@ -308,7 +310,7 @@ def _last_error(campaign: Campaign, fw_ids: list[int]) -> dict[str, str] | None:
     stacktrace = str((stored.get("_exception") or {}).get("_stacktrace") or "").strip()
     if not stacktrace:
         return None
-    return {"error": stacktrace.splitlines()[-1], "traceback": stacktrace[-4000:]}
+    return {"error": stacktrace.splitlines()[-1], "traceback": stacktrace[-TRACEBACK:]}
 
 
 def _end(campaign: Campaign, pick_id: str, state: str, **fields: Any) -> None:

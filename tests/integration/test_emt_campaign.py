@@ -47,7 +47,9 @@ def test_from_files_to_a_ranking(project):
         check_results(database)
         check_no_address_is_stored(database)
     # FireWorks writes no description of a job, and nothing else is left in its folder.
-    assert list((project.folder / ".screen" / "jobs" / "metals").iterdir()) == []
+    [outbox] = (project.folder / ".screen" / "jobs" / "metals").iterdir()
+    assert outbox.name == "outbox"
+    assert list(outbox.iterdir()) == []
 
 
 def check_answers(project):
