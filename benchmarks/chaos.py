@@ -208,8 +208,10 @@ def main() -> None:
 
 def run(folder: Path, server: Server, options: argparse.Namespace) -> None:
     """Submit, launch, break, wait, check."""
+    # Nothing of this may get into a database that people use.
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("SCREEN_")}
     environment = {
-        **os.environ,
+        **kept,
         "SCREEN_MONGODB_URI": server.uri,
         "PYTHONPATH": os.pathsep.join(
             [str(TESTS / "toy_site"), str(TESTS), os.environ.get("PYTHONPATH", "")]

@@ -127,6 +127,8 @@ def main() -> None:
             print(table_row(row), flush=True)
             # Hours of computing must not hang on the last compound.
             out.write_text(json.dumps(done, indent=1))
+    asked = {row["material_id"] for row in rows}
+    done = [row for row in done if row["material_id"] in asked]
     ratios = [
         (abs(log_ratio(row)), row["formula"], row["space_group_number"])
         for row in done

@@ -107,7 +107,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SCREEN_DIRECTORY"] = folder
-        os.environ.pop("SCREEN_MONGODB_URI", None)
+        # Nothing of this may get into a database that people use.
+        for name in ("SCREEN_MONGODB_URI", "SCREEN_MONGODB_URI_FILE"):
+            os.environ.pop(name, None)
         measure(options.file, options.limit, options.rows, options.workers, Path(folder))
 
 

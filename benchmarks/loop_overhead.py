@@ -40,7 +40,9 @@ def main() -> None:
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SCREEN_DIRECTORY"] = folder
-        os.environ.pop("SCREEN_MONGODB_URI", None)
+        # Nothing of this may get into a database that people use.
+        for name in ("SCREEN_MONGODB_URI", "SCREEN_MONGODB_URI_FILE"):
+            os.environ.pop(name, None)
         import toy_objective
 
         from screening.settings import Settings

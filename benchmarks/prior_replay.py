@@ -54,6 +54,7 @@ def main() -> None:
     print("|" + "---|" * (len(best) + 3))
     for prior, (file, key) in PRIORS.items():
         if not (RESULTS / file).exists():
+            print(f"{prior}: missing {RESULTS / file}; run the benchmark that makes it")
             continue
         rows = {row["material_id"]: row for row in json.loads((RESULTS / file).read_text())}
         guesses = np.array([_log(rows.get(name, {}).get(key)) for name in names])

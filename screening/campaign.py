@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import itertools
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -219,7 +220,7 @@ class Campaign:
                         f"'{self.name}' used before; give the changed engine another name"
                     )
                 return level
-        change = {"$push": {"confirming": document}, "$inc": {"revision": 1}}
+        change = {"$push": {"confirming": document}, "$set": {"revision": uuid.uuid4().hex}}
         self.database.campaigns.update_one({"_id": self.name}, change)
         added = Level(engine, document["recipe_hash"])
         self.levels.append(added)
@@ -404,6 +405,7 @@ class Campaign:
 
     def is_exhausted(self, picks: list[dict[str, Any]] | None = None) -> bool:
         """Return whether nothing is in flight and nothing more may or can be picked."""
+        self.reload_levels()
         if self.in_flight(1, confirming=True) or self.awaits_promotion():
             return False
         return self.is_explored(picks)
@@ -423,7 +425,9 @@ class Campaign:
 
     def touch(self) -> None:
         """Say that a pick has changed, and with it perhaps the ranking."""
-        self.database.campaigns.update_one({"_id": self.name}, {"$inc": {"revision": 1}})
+        self.database.campaigns.update_one(
+            {"_id": self.name}, {"$set": {"revision": uuid.uuid4().hex}}
+        )
 
     def set_status(self, status: Status) -> None:
         """Pause, resume or cancel."""

@@ -352,6 +352,7 @@ def retry(name: str, key: str | None) -> None:
 def promote(name: str | None, engine_name: str, top: int) -> None:
     """Send the best candidates of a campaign on to a better engine."""
     from screening.engine_catalog import engine_config, require_engine
+    from screening.loop import advance
     from screening.loop import promote as queue
 
     engine = engine_config(engine_name)
@@ -361,6 +362,7 @@ def promote(name: str | None, engine_name: str, top: int) -> None:
         _refuse_cancelled(campaign)
         level = campaign.add_level(engine)
         queued = queue(campaign, level, top)
+        advance(campaign)
         if not queued:
             raise ScreenError(
                 f"campaign '{campaign.name}': none of its best {top} candidates is measured and "

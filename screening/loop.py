@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import uuid
 from collections import defaultdict
 from dataclasses import replace
 from functools import partial
@@ -39,6 +40,8 @@ LOST_AFTER_S = 600.0
 QUEUE_DEPTH = 200
 """Candidates of a campaign whose jobs are on the LaunchPad at a time; others wait as ``claimed``,
 which costs nothing.  FireWorks sorts all that is ready for each job it gives out."""
+FOR_EVER_S = 1e9
+"""Silence that no job has kept."""
 TRACEBACK = 8000
 """Characters of a traceback that are kept, its end."""
 MAX_LOST = 5
@@ -95,9 +98,10 @@ def recover(campaign: Campaign) -> None:
             launch_query={"fworker.name": {"$in": dead}},
         )
         lost.update(found)
-    # Silence says nothing about a process that is seen to live, as after a laptop's sleep.
+    # Silence says nothing about a process that is seen to live, as after a laptop's sleep.  What
+    # ended without its workflow knowing is found in any case.
     _, found, _ = launchpad.detect_lostruns(
-        expiration_secs=LOST_AFTER_S,
+        expiration_secs=LOST_AFTER_S if _has_listened(campaign) else FOR_EVER_S,
         rerun=True,
         refresh=True,
         query=mine,
@@ -106,7 +110,7 @@ def recover(campaign: Campaign) -> None:
     lost.update(found)
     _release_reserved(campaign)
     for firework in launchpad.fireworks.find({"fw_id": {"$in": sorted(lost)}}, {"spec.pick": 1}):
-        _count_loss(campaign, firework["spec"]["pick"])
+        count_loss(campaign, firework["spec"]["pick"])
     _withdraw_stuck(campaign)
     if campaign.status == "cancelled":
         return
@@ -126,6 +130,24 @@ def _fill_queue(campaign: Campaign) -> None:
             if not _take_lease(campaign):
                 return
             _submit(campaign, pick)
+
+
+def _has_listened(campaign: Campaign) -> bool:
+    """Return whether somebody was there for long enough to judge a silence.
+
+    While the database is away nobody's heartbeat arrives.  The first to come back must not take
+    all the others for dead.
+    """
+    campaigns, moment = campaign.database.campaigns, now()
+    fields = {"advanced_at": 1, "listening_since": 1}
+    known = campaigns.find_one({"_id": campaign.name}, fields) or {}
+    since, last = known.get("listening_since"), known.get("advanced_at")
+    gap = datetime.timedelta(seconds=LOST_AFTER_S / 4)
+    if since is None or last is None or moment - _as_utc(last) > gap:
+        since = moment
+    changes = {"advanced_at": moment, "listening_since": since}
+    campaigns.update_one({"_id": campaign.name}, {"$set": changes})
+    return moment - _as_utc(since) >= datetime.timedelta(seconds=LOST_AFTER_S)
 
 
 def _release_reserved(campaign: Campaign) -> None:
@@ -181,7 +203,7 @@ def _withdraw_stuck(campaign: Campaign) -> None:
         ):
             continue
         _delete(campaign, pick["_id"])
-        _count_loss(campaign, pick["_id"])
+        count_loss(campaign, pick["_id"])
         database.picks.update_one(
             {"_id": pick["_id"], "state": "queued"}, {"$set": {"state": "claimed"}}
         )
@@ -196,7 +218,8 @@ def _is_finished(campaign: Campaign, output_uuid: str) -> bool:
     return bool(((found or {}).get("output") or {}).get("outcome"))
 
 
-def _count_loss(campaign: Campaign, pick_id: str) -> None:
+def count_loss(campaign: Campaign, pick_id: str) -> None:
+    """Note that a worker did not survive a candidate, which fails after `MAX_LOST` times."""
     campaign.database.picks.update_one({"_id": pick_id}, {"$inc": {"lost": 1}})
     pick = campaign.database.picks.find_one({"_id": pick_id})
     if pick is not None and pick["lost"] >= MAX_LOST and pick["state"] == "queued":
@@ -260,7 +283,8 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
     result_id = "/".join(filter(None, parts))
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
     shared = "/".join(campaign.result_key_of(level).values())
-    database.revisions.update_one({"_id": shared}, {"$inc": {"n": 1}}, upsert=True)
+    token = {"$set": {"token": uuid.uuid4().hex}}
+    database.revisions.update_one({"_id": shared}, token, upsert=True)
     _end(
         campaign,
         pick["_id"],
@@ -284,7 +308,7 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], fw_ids: list[int]) 
         # A program was killed while it put a lost run back: no failure of the candidate.
         for fw_id in broken:
             launchpad.rerun_fw(fw_id)
-            _count_loss(campaign, pick["_id"])
+            count_loss(campaign, pick["_id"])
         return
     if pick["attempts"] >= campaign.config.max_attempts:
         _end(campaign, pick["_id"], "failed", **complaint)
@@ -314,6 +338,8 @@ def _last_error(campaign: Campaign, fw_ids: list[int]) -> dict[str, str] | None:
 
 
 def _end(campaign: Campaign, pick_id: str, state: str, **fields: Any) -> None:
+    # Before and after: a program killed in between must not leave an old ranking for good.
+    campaign.touch()
     campaign.database.picks.update_one(
         {"_id": pick_id, "state": {"$in": list(IN_FLIGHT)}},
         {"$set": {"state": state, "finished_at": now(), **fields}},
@@ -344,7 +370,10 @@ def requeue(campaign: Campaign, candidate_id: str | None = None) -> int:
             launchpad.rerun_fw(firework["fw_id"])
         campaign.database.picks.update_one(
             {"_id": pick["_id"], "state": "failed"},
-            {"$set": {"state": "claimed", "attempts": 1, "lost": 0}},
+            {
+                "$set": {"state": "claimed", "attempts": 1, "lost": 0},
+                "$unset": {"finished_at": ""},
+            },
         )
     campaign.touch()
     return len(picks)
@@ -479,11 +508,14 @@ def promote_configured(campaign: Campaign) -> None:
     if confirm is None or len(campaign.levels) < 2:
         return
     promote(campaign, campaign.levels[1], confirm.top)
+    _fill_queue(campaign)
     campaign.database.campaigns.update_one({"_id": campaign.name}, {"$set": {"promoted": True}})
 
 
 def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
-    """Queue the best candidates for a better engine; return their ids.
+    """Claim the best candidates for a better engine; return their ids.
+
+    The next `advance` queues them.
 
     Of those that the better engine can take, the best `top` by the ranking count, whether
     measured by the engine that explores or confirmed already; what is done or in work is not
@@ -509,8 +541,8 @@ def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
         pick["_id"] = f"{campaign.name}/{row.candidate_id}/{level.engine.name}"
         if _insert(campaign, pick):
             number = pick["number"]
-            _submit(campaign, pick)
             queued.append(row.candidate_id)
+    campaign.touch()
     return queued
 
 

@@ -1,7 +1,7 @@
 """The ranking as last worked out, kept in pieces: the top of 100,000 rows is one small document.
 
 Working out a ranking reads every candidate, result and pick of a campaign.  What came of it stays
-right until one of them changes, which each writer tells by raising a number: the campaign's own
+right until one of them changes, which each writer tells by a new token: the campaign's own
 ``revision`` for its picks, and one in ``revisions`` for the results of an objective and recipe,
 which other campaigns share.
 """
@@ -12,7 +12,9 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from screening.features import FEATURES_VERSION
 from screening.leaderboard import ranking
+from screening.predictions import MODEL_VERSION
 from screening.prior import earlier_campaign
 from screening.ranking import RankedRow
 from screening.store.database import if_allowed
@@ -55,11 +57,10 @@ def _revision(campaign: Campaign) -> str:
     for each in campaigns:
         hashes += [f"{each.objective.name}/{level.recipe_hash}" for level in each.levels]
     own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
-    counts = [
-        (campaign.database.revisions.find_one({"_id": key}) or {}).get("n", 0) for key in hashes
-    ]
+    shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
+    versions = [STANDINGS_VERSION, MODEL_VERSION, FEATURES_VERSION]
     return json.dumps(
-        [STANDINGS_VERSION, own.get("revision", 0), dict(zip(hashes, counts, strict=True))]
+        [versions, own.get("revision"), [(each or {}).get("token") for each in shared]]
     )
 
 
@@ -90,7 +91,10 @@ def _keep(campaign: Campaign, revision: str, rows: list[RankedRow]) -> None:
         }
         for first in range(0, max(len(rows), 1), PIECE)
     ]
+    from pymongo import ReplaceOne
+
     # People who may only read still get their ranking, just not faster the next time.
     with if_allowed():
-        forget(campaign)
-        campaign.database.standings.insert_many(documents)
+        kept = campaign.database.standings
+        # Two may do this at once, each piece says of which ranking it is.
+        kept.bulk_write([ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents])

@@ -22,7 +22,7 @@ from screening.campaign import Campaign
 from screening.console import say
 from screening.engine_catalog import require_engine
 from screening.errors import ScreenError
-from screening.loop import advance
+from screening.loop import advance, count_loss
 from screening.process import this_process
 from screening.settings import Settings
 from screening.store.database import open_database
@@ -91,9 +91,13 @@ def work(
             say(f"this machine is unfit ({error.strerror}: {folder})")
             sys.exit(EX_TEMPFAIL)
         if launchpad.running is not None and launchpad.running.unfit:
-            # If the job was completed all the same, there is nothing to give back.
-            patiently(give_back, launchpad, fworker.name)
             say(f"this machine is unfit ({launchpad.running.unfit})")
+            # Where it could be completed all the same, or the database is away, there is nothing
+            # to give back.
+            with contextlib.suppress(ConnectionFailure):
+                for pick_id in give_back(launchpad, fworker.name):
+                    # A candidate that fills every disk must not go round for ever.
+                    count_loss(campaign, pick_id)
             sys.exit(EX_TEMPFAIL)
         if ran:
             idle_s = IDLE_S[0]
@@ -112,11 +116,19 @@ def _is_on_launchpad(launchpad: LaunchPad, job_uuid: str) -> bool:
     return found is not None
 
 
-def give_back(launchpad: LaunchPad, worker: str) -> None:
-    """Put back what the LaunchPad thinks that a worker runs, which runs nothing now."""
-    launchpad.detect_lostruns(
+def give_back(launchpad: LaunchPad, worker: str) -> list[str]:
+    """Put back what the LaunchPad thinks that a worker runs, which runs nothing now.
+
+    Returns
+    -------
+    list of str
+        The picks whose jobs were put back.
+    """
+    _, fw_ids, _ = launchpad.detect_lostruns(
         expiration_secs=0, rerun=True, refresh=True, launch_query={"fworker.name": worker}
     )
+    picks: list[str] = launchpad.fireworks.distinct("spec.pick", {"fw_id": {"$in": fw_ids}})
+    return picks
 
 
 def engines_here(campaign: Campaign, among: Collection[str] = ()) -> list[str]:

@@ -103,7 +103,7 @@ def run_workers(
     unfit = [
         path for child, path in zip(children, paths, strict=True) if child.returncode == EX_TEMPFAIL
     ]
-    if unfit:
+    if unfit and all(child.returncode != 0 for child in children):
         raise UnfitError(f"this machine cannot be used; the reason is at the end of {unfit[0]}")
     if all(child.returncode != 0 for child in children):
         raise ScreenError(

@@ -64,7 +64,7 @@ class RelaxationDocument(Document):
     initial_volume_a3_per_atom: float
     max_force_ev_per_a: float
     max_stress_gpa: float
-    stress_gpa: list[float]
+    stress_gpa: list[float] | None = None
     """xx, yy, zz, yz, xz, xy; positive: the cell is stretched."""
     steps: int
     space_group_number: int

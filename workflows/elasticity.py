@@ -49,7 +49,7 @@ class ElasticTensorMaker(Maker):
             for cell in cells
         ]
         tensor, asymmetry_gpa = elastic_constants.elastic_tensor(
-            structure, cells, [each.stress_gpa for each in strained]
+            structure, cells, [each.stress_gpa or [] for each in strained]
         )
         lowest_gpa = elastic_constants.lowest_eigenvalue_gpa(tensor)
         threshold_gpa = self.recipe.stability_threshold_gpa

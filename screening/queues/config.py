@@ -24,7 +24,9 @@ from screening import shipped
 from screening.config import validated
 
 WALLTIME = re.compile(r"([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])")
-SECRET = re.compile(r"PASSW|SECRET|TOKEN|CREDENTIAL|API_?KEY|SCREEN_MONGODB_URI$")
+SECRET = re.compile(
+    r"PASSW|SECRET|TOKEN|CREDENTIAL|API_?KEY|MONGO\w*_URI$|DATABASE_URL$", re.IGNORECASE
+)
 """Environment variables whose value must not be written into a script."""
 
 # These go into lines that the scheduler or the shell reads: nothing that either could take for

@@ -6,6 +6,7 @@ first time behind.  What a document of ``results`` or ``job_outputs`` refers to 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,9 +60,12 @@ def find_garbage(database: Database, older_than_h: float = SPARED_H) -> Garbage:
 
 def remove_garbage(database: Database, garbage: Garbage) -> None:
     """Delete blobs for good."""
+    from gridfs.errors import NoFile
+
     bucket = database.blob_bucket
     for file_id in garbage.ids:
-        bucket.delete(file_id)
+        with contextlib.suppress(NoFile):  # somebody else was faster
+            bucket.delete(file_id)
 
 
 def _references(content: Any) -> Iterator[str]:

@@ -105,7 +105,11 @@ def _launchpad_class() -> type[LaunchPad]:
                 return None  # not the job's fault: the worker puts it back
             done = patiently(super().complete_launch, launch_id, action, state)
             if running is not None and self.outbox is not None and state == "COMPLETED":
-                self.outbox.drop(running.key)
+                mine = {"launches": launch_id}
+                # A run that was given up meanwhile completes nothing: who runs the job again
+                # still wants its result.
+                if patiently(self.fireworks.find_one, mine, {"_id": 1}) is not None:
+                    self.outbox.drop(running.key)
             return done
 
         def ping_launch(self, *args: Any, **kwargs: Any) -> None:

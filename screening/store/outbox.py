@@ -70,6 +70,12 @@ class Outbox:
                 file.flush()
                 os.fsync(file.fileno())
             written.replace(path)
+            # The name, too, has to survive.
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         finally:
             written.unlink(missing_ok=True)
 
@@ -101,7 +107,8 @@ class Outbox:
         awaited
             Whether the job of an identity (its uuid) is still to be completed.
         """
-        for path in self._folder.glob("*.result"):
+        for path in self._folder.glob("*.*"):
+            # Also damaged ones, and what a worker that was killed had begun to write.
             if not awaited(path.stem.rpartition("-")[0]):
                 path.unlink(missing_ok=True)
 
@@ -132,6 +139,15 @@ class KeptJob:
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
         """Deliver what is kept, or compute, keep and deliver it."""
+        if hasattr(self, "fw_id"):
+            self._task.fw_id = self.fw_id
+        try:
+            return self._run(fw_spec)
+        except SystemExit:
+            self.unfit = "the database stays away"
+            raise
+
+    def _run(self, fw_spec: dict[str, Any]) -> FWAction:
         from fireworks import FWAction
 
         kept = self._outbox.find(self.key)

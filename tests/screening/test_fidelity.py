@@ -79,6 +79,7 @@ def test_jobs_of_an_engine_that_is_not_here_are_left_to_other_machines(
     )
     level = campaign.add_level(engine_config(str(absent)))
     (promoted,) = promote(campaign, level, 1)
+    advance(campaign)
     reopened = Campaign.open(campaign.database, campaign.name)
     assert engines_here(reopened) == ["emt"]
     (workflow,) = campaign.database.launchpad.fireworks.find({"spec.campaign": campaign.name})

@@ -608,6 +608,12 @@ def test_a_run_of_another_machine_is_lost_after_long_silence(new_campaign):
     for entry in launch["state_history"]:
         entry["updated_on"] = silent_since.isoformat()
     launches.replace_one({"launch_id": launch_id}, launch)
+    # As after an outage of the database: nobody could be heard, so nobody is dead.
+    recover(campaign)
+    assert [each["state"] for each in fireworks(campaign)] == ["RUNNING"]
+    campaign.database.campaigns.update_one(
+        {"_id": campaign.name}, {"$set": {"listening_since": silent_since}}
+    )
     recover(campaign)
     assert [each["state"] for each in fireworks(campaign)] == ["READY"]
 

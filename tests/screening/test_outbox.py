@@ -189,9 +189,69 @@ def test_a_job_that_meets_a_full_disk_goes_back_untried(
             work(campaign)
     assert stopped.value.code == EX_TEMPFAIL
     [pick] = campaign.picks()
-    assert (pick["state"], pick["attempts"], pick["lost"]) == ("queued", 1, 0)
+    assert (pick["state"], pick["attempts"], pick["lost"]) == ("queued", 1, 1)
     work(campaign)
     assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+
+
+def test_a_candidate_that_fills_every_disk_fails_in_the_end(new_campaign, work, monkeypatch):
+    campaign = new_campaign(pool=3, budget=1, batch_size=1)
+    monkeypatch.setattr(outbox_module.KeptJob, "_compute", full)
+    for _ in range(loop.MAX_LOST):
+        with pytest.raises(SystemExit):
+            work(campaign)
+    work(campaign)
+    assert [pick["state"] for pick in campaign.picks()] == ["failed"]
+
+
+def test_a_database_that_stays_away_is_not_the_candidates_fault(
+    new_campaign, work, monkeypatch, tmp_path
+):
+    recipe = {"folder": str(tmp_path)}
+    campaign = new_campaign(pool=3, budget=1, batch_size=1, max_attempts=1, recipe=recipe)
+
+    def gone(self, kept):
+        sys.exit(EX_TEMPFAIL)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox_module.KeptJob, "_deliver", gone)
+        with pytest.raises(SystemExit) as stopped:
+            work(campaign)
+    assert stopped.value.code == EX_TEMPFAIL
+    assert [pick["state"] for pick in campaign.picks()] == ["queued"]
+    work(campaign)
+    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    assert ends(tmp_path) == 1
+
+
+def test_a_run_that_was_given_up_leaves_its_result_to_the_next(
+    new_campaign, work, monkeypatch, tmp_path
+):
+    """Taken for dead while it delivered: another worker must not compute again."""
+    campaign = new_campaign(pool=3, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
+    deliver = outbox_module.KeptJob._deliver
+
+    def taken_for_dead(self, kept):
+        deliver(self, kept)
+        worker.give_back(campaign.database.launchpad, this_process())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox_module.KeptJob, "_deliver", taken_for_dead)
+        patch.setattr(
+            worker, "advance", lambda campaign: loop.advance(campaign) and _pause(campaign)
+        )
+        work(campaign)
+    assert ends(tmp_path) == 1
+    campaign.set_status("active")
+    work(campaign)
+    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    assert ends(tmp_path) == 1
+
+
+def _pause(campaign):
+    """Let a worker run one job only."""
+    if ends(campaign.config.recipe["folder"]):
+        campaign.set_status("paused")
 
 
 def test_a_worker_without_room_for_a_folder_claims_nothing(new_campaign, work, monkeypatch, capsys):
