@@ -206,6 +206,11 @@ def replay(
             workers=workers,
             on_entry=on_entry,
         )
+    if config.initial >= len(table.values) and prior_key is None:
+        raise ScreenError(
+            f"--initial {config.initial}: there are {len(table.values)} crystals, and all would be "
+            "drawn at random"
+        )
     with console.counting("replays") as on_run:
         found = report(
             table,

@@ -223,8 +223,12 @@ def _explain(
     else:
         message = f": {message[:1].lower()}{message[1:]}"
     value = first["input"]
+    # Whoever writes NAME=VALUE there may have written a password.
     said = (
-        not path or isinstance(value, dict) or (isinstance(value, str) and repr(value) in message)
+        not path
+        or "environment" in path
+        or isinstance(value, dict)
+        or (isinstance(value, str) and repr(value) in message)
     )
     return f"{subject}{message}" + ("" if said else f", not {value!r}")
 

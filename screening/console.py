@@ -492,6 +492,8 @@ def replay(found: dict[str, Any], *, maximize: bool) -> None:
         if name != found["sampler"] or not prefix:
             table.add_row(name, *cells)
     _stdout().print(table)
+    if found["sampler"] == "random":
+        return
     times = found["times_fewer_than_random"]
     say(
         f"{times:.1f} times fewer evaluations than random choice"

@@ -48,6 +48,8 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
         )
     expected: dict[str, tuple[float, float]] = {}
     if wanted:
+        import numpy as np
+
         from screening.prior import Beyond
         from screening.surrogate import fit_predict
 
@@ -60,7 +62,7 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
             beyond.asked,
             campaign.config.seed,
         )
-        mean += beyond.asked_expected
+        mean, std = mean + beyond.asked_expected, np.hypot(std, beyond.asked_std)
         expected = {
             key: (float(one), float(other))
             for key, one, other in zip(wanted, mean, std, strict=True)

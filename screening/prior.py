@@ -66,24 +66,32 @@ def expected_beforehand(campaign: Campaign) -> dict[str, float] | None:
     return found
 
 
-def completed(prior: Mapping[str, float], ids: list[str], features: Floats) -> Floats:
+def completed(
+    prior: Mapping[str, float], ids: list[str], features: Floats
+) -> tuple[Floats, Floats]:
     """Return the prior of every candidate; where there is none, what a model of the others says.
 
     Parameters
     ----------
     features : ndarray, shape (ids, d)
         Raw; NaN is allowed.
+
+    Returns
+    -------
+    expected, std : ndarray, shape (ids,)
+        The second is zero where there is a prior, and says how sure the model is elsewhere.
     """
     guesses = np.array([prior.get(candidate_id, np.nan) for candidate_id in ids], dtype=float)
     missing = ~np.isfinite(guesses)
+    spread = np.zeros(len(ids))
     if missing.all():
-        return np.zeros(len(ids))
+        return np.zeros(len(ids)), spread
     if missing.any():
         scaled = FeatureScaling.of(features)(features)
         model = build_surrogate(SurrogateConfig(), 0)
         model.fit(scaled[~missing], guesses[~missing], None)
-        guesses[missing] = model.predict(scaled[missing])[0]
-    return guesses
+        guesses[missing], spread[missing] = model.predict(scaled[missing])
+    return guesses, spread
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,8 @@ class Beyond:
     known_expected : ndarray, shape (n,)
     asked, asked_expected : ndarray, shape (m, d) and (m,)
         The same of the candidates asked about.
+    asked_std : ndarray, shape (m,)
+        How unsure the prior of these is itself, where it is a guess.
     """
 
     known: Floats
@@ -106,17 +116,24 @@ class Beyond:
     known_expected: Floats
     asked: Floats
     asked_expected: Floats
+    asked_std: Floats
 
     @classmethod
     def of(cls, seen: Observations, ids: list[str], features: Floats) -> Beyond:
         """Take the prior off the results; without one nothing changes."""
         n = len(seen.ids)
         if not seen.prior:
-            return cls(seen.features, seen.values, np.zeros(n), features, np.zeros(len(ids)))
+            nothing = np.zeros(len(ids))
+            return cls(seen.features, seen.values, np.zeros(n), features, nothing, nothing)
         everyone = np.vstack([seen.features, features])
-        expected = completed(seen.prior, [*seen.ids, *ids], everyone)
+        expected, spread = completed(seen.prior, [*seen.ids, *ids], everyone)
         # Also a feature: the prior's error may grow with its value.
         everyone = np.column_stack([everyone, expected])
         return cls(
-            everyone[:n], seen.values - expected[:n], expected[:n], everyone[n:], expected[n:]
+            known=everyone[:n],
+            values=seen.values - expected[:n],
+            known_expected=expected[:n],
+            asked=everyone[n:],
+            asked_expected=expected[n:],
+            asked_std=spread[n:],
         )

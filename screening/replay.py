@@ -12,6 +12,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -158,8 +159,13 @@ def on_model_scale(value: Any, *, maximize: bool, log: bool) -> float | None:
 def _features(structures: list[Any], workers: int) -> list[list[float] | str]:
     if workers == 1 or len(structures) < 50:
         return [_features_of(each) for each in structures]
-    with processes(workers) as executor:
-        return list(executor.map(_features_of, structures, chunksize=20))
+    try:
+        with processes(workers) as executor:
+            return list(executor.map(_features_of, structures, chunksize=20))
+    except BrokenProcessPool:
+        raise ScreenError(
+            "a process that computed features was killed, perhaps for its memory; try --workers 1"
+        ) from None
 
 
 def _features_of(structure: Any) -> list[float] | str:

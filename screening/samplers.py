@@ -328,6 +328,7 @@ class _Prior:
     observed: Floats
     pending: Floats
     available: Floats
+    available_std: Floats
 
 
 @dataclass(frozen=True)
@@ -369,11 +370,12 @@ class _Pool:
         prior = None
         if seen.prior:
             everyone = np.vstack(parts)
-            guesses = completed(seen.prior, list(itertools.chain(*names)), everyone)
-            expected = np.split(guesses, np.cumsum([len(each) for each in names])[:-1])
+            stops = np.cumsum([len(each) for each in names])[:-1]
+            guesses, spread = completed(seen.prior, list(itertools.chain(*names)), everyone)
+            expected = np.split(guesses, stops)
             # Also a feature: the prior's error may grow with its value.
             parts = [np.column_stack(each) for each in zip(parts, expected, strict=True)]
-            prior = _Prior(expected[0], expected[2], expected[3])
+            prior = _Prior(expected[0], expected[2], expected[3], np.split(spread, stops)[3])
         scaled = FeatureScaling.of(np.vstack(parts))
         parts = [scaled(each) for each in parts]
         observed, infeasible, pending, available = parts
@@ -428,6 +430,8 @@ class _Believer:
     def predict(self, candidates: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Predict available candidates, by their indices."""
         mean, std = self._surrogate.predict(self._pool.available[candidates])
+        if self._pool.prior is not None:
+            std = np.hypot(std, self._pool.prior.available_std[candidates])
         return mean + self._prior(candidates), std
 
     def draw(self, candidates: NDArray[np.intp], generator: np.random.Generator) -> Floats:

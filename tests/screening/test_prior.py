@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -86,8 +88,10 @@ def test_candidates_without_a_prior_take_that_of_their_neighbours():
     features = np.linspace(0, 1, 9)[:, None]
     ids = [f"c{i}" for i in range(9)]
     prior = {key: 2 * float(x) for key, x in zip(ids, features[:, 0], strict=True) if key != "c4"}
-    assert completed(prior, ids, features)[4] == pytest.approx(1.0, abs=0.05)
-    assert completed({}, ids, features).tolist() == [0.0] * 9
+    expected, std = completed(prior, ids, features)
+    assert expected[4] == pytest.approx(1.0, abs=0.05)
+    assert [i for i in range(9) if std[i] > 0] == [4]
+    assert completed({}, ids, features)[0].tolist() == [0.0] * 9
 
 
 def test_without_a_prior_all_is_left_to_the_model():
@@ -113,3 +117,14 @@ def test_left_out_results_are_predicted_with_the_prior():
     assert found.rms < 1e-3
     assert found.rank_correlation == pytest.approx(1.0)
     assert leave_one_out(SurrogateConfig(), features, values, None, features, 0).rms > 0.5
+
+
+def test_what_is_guessed_is_said_to_be_unsure():
+    features = np.linspace(0, 1, 12)[:, None]
+    ids = [f"c{i:02d}" for i in range(12)]
+    prior = {key: float(np.sin(9 * x)) for key, x in zip(ids, features[:, 0], strict=True)}
+    seen = Observations(ids[:4], features[:4], np.array([prior[key] for key in ids[:4]]))
+    for unknown in ([], ["c09"]):
+        known = {key: value for key, value in prior.items() if key not in unknown}
+        beyond = Beyond.of(replace(seen, prior=known), ids[4:], features[4:])
+        assert [ids[4 + i] for i in np.flatnonzero(beyond.asked_std)] == unknown

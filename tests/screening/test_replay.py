@@ -138,3 +138,12 @@ def test_the_command_prints_what_programs_read(salts, screen):
     shown = screen(*words, "--maximize", "--sampler", "thompson").out
     assert "thompson" in shown
     assert "largest: KBr" in shown
+
+
+def test_drawing_everything_at_random_is_refused(screen):
+    answer = screen(
+        *("replay", "--pool", "phonondb-103", "--value-key", "kappa_300k_with_nac_w_per_m_k"),
+        *("--initial", "103", "--seeds", "1"),
+    )
+    assert answer.status == 2
+    assert "--initial 103: there are 103 crystals, and all would be drawn at random" in answer.err
