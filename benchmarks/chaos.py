@@ -16,7 +16,6 @@ import json
 import os
 import random
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,8 @@ from typing import Any
 
 TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
+from killable_server import KillableServer  # noqa: E402
+
 NAME = "chaos"
 BUDGET = 60
 FAULTS = {
@@ -44,31 +45,6 @@ DISK_MB = 24
 MAX_RELAUNCHED = 20
 
 
-class Server:
-    """A database server that can be killed."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        self._folder = folder
-        self.uri = f"mongodb://127.0.0.1:{self._port}/"
-        self.start()
-
-    def start(self) -> None:
-        """Start it, on the same port each time."""
-        options = ["--host", "127.0.0.1", "--port", str(self._port), "--sync-on-commit"]
-        options += ["--storage-path", str(self._folder), "--log-level", "ERROR"]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "secantus", "--standalone", *options]
-        )
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        self._process.kill()
-        self._process.wait()
-
-
 class Trouble:
     """What makes trouble, and how often it did.
 
@@ -78,7 +54,7 @@ class Trouble:
         The user's, with the campaign's ``.screen`` on a small file system.
     """
 
-    def __init__(self, folder: Path, server: Server, seed: int) -> None:
+    def __init__(self, folder: Path, server: KillableServer, seed: int) -> None:
         self.done: Counter[str] = Counter()
         self.ends: dict[str, str] = {}
         """How jobs ended whose walltime was made shorter."""
@@ -198,7 +174,7 @@ def main() -> None:
         (folder / ".screen").mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "chaos", folder / ".screen"]
         subprocess.run(mount, check=True)
-        server = Server(folder / "database")
+        server = KillableServer(folder / "database")
         try:
             run(folder, server, options)
         finally:
@@ -206,7 +182,7 @@ def main() -> None:
             subprocess.run(["umount", "--lazy", folder / ".screen"], check=True)
 
 
-def run(folder: Path, server: Server, options: argparse.Namespace) -> None:
+def run(folder: Path, server: KillableServer, options: argparse.Namespace) -> None:
     """Submit, launch, break, wait, check."""
     # Nothing of this may get into a database that people use.
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SCREEN_")}

@@ -220,8 +220,8 @@ class Campaign:
                         f"'{self.name}' used before; give the changed engine another name"
                     )
                 return level
-        change = {"$push": {"confirming": document}, "$set": {"revision": uuid.uuid4().hex}}
-        self.database.campaigns.update_one({"_id": self.name}, change)
+        self.database.campaigns.update_one({"_id": self.name}, {"$push": {"confirming": document}})
+        self.touch()
         added = Level(engine, document["recipe_hash"])
         self.levels.append(added)
         return added
@@ -406,14 +406,18 @@ class Campaign:
     def is_exhausted(self, picks: list[dict[str, Any]] | None = None) -> bool:
         """Return whether nothing is in flight and nothing more may or can be picked."""
         self.reload_levels()
-        if self.in_flight(1, confirming=True) or self.awaits_promotion():
+        # What is in flight is asked before all else because that is cheap, and once more after
+        # all else because others claim the last candidates between two queries.
+        if self.in_flight(1, confirming=True) or not self.is_explored(picks):
             return False
-        return self.is_explored(picks)
+        return not self.awaits_promotion() and not self.in_flight(1, confirming=True)
 
     def is_explored(self, picks: list[dict[str, Any]] | None = None) -> bool:
         """Return whether the engine that explores has nothing more to do."""
-        if self.in_flight(1):
-            return False
+        return not self.in_flight(1) and self._is_picked(picks) and not self.in_flight(1)
+
+    def _is_picked(self, picks: list[dict[str, Any]] | None) -> bool:
+        """Return whether the budget is spent or the pool known; true once, it stays true."""
         picks = self.picks() if picks is None else picks
         if len(picks) >= self.config.budget:
             return True
@@ -422,6 +426,12 @@ class Campaign:
         return all(each["_id"] in known for each in pool)
 
     # ------------------------------------------------------------------------------- control
+
+    def check_active(self) -> None:
+        """Raise `ScreenError` where the campaign is paused or cancelled."""
+        if (status := self.status) != "active":
+            remedy = f"; go on with: screen resume {self.name}" if status == "paused" else ""
+            raise ScreenError(f"campaign '{self.name}' is {status}{remedy}")
 
     def touch(self) -> None:
         """Say that a pick has changed, and with it perhaps the ranking."""

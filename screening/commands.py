@@ -406,9 +406,7 @@ def _refuse_cancelled(campaign: Campaign) -> None:
 def _work(campaign: Campaign, settings: Settings, workers: int | None) -> None:
     from screening.workforce import default_workers, run_workers
 
-    if (status := campaign.status) != "active":
-        remedy = f"; go on with: screen resume {campaign.name}" if status == "paused" else ""
-        raise ScreenError(f"campaign '{campaign.name}' is {status}{remedy}")
+    campaign.check_active()
     count = workers or settings.workers or default_workers(campaign.config.batch_size)
     try:
         with console.watching(campaign) as on_poll:

@@ -94,6 +94,17 @@ def completed(
     return guesses, spread
 
 
+def with_prior(
+    prior: Mapping[str, float], ids: list[str], features: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return features with the prior as one more, the prior itself and how unsure it is.
+
+    Also a feature, because the prior's error may grow with its value.  See `completed`.
+    """
+    expected, std = completed(prior, ids, features)
+    return np.column_stack([features, expected]), expected, std
+
+
 @dataclass(frozen=True)
 class Beyond:
     """What is left for a model to learn where there is a prior.
@@ -125,10 +136,9 @@ class Beyond:
         if not seen.prior:
             nothing = np.zeros(len(ids))
             return cls(seen.features, seen.values, np.zeros(n), features, nothing, nothing)
-        everyone = np.vstack([seen.features, features])
-        expected, spread = completed(seen.prior, [*seen.ids, *ids], everyone)
-        # Also a feature: the prior's error may grow with its value.
-        everyone = np.column_stack([everyone, expected])
+        everyone, expected, spread = with_prior(
+            seen.prior, [*seen.ids, *ids], np.vstack([seen.features, features])
+        )
         return cls(
             known=everyone[:n],
             values=seen.values - expected[:n],

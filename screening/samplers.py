@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from screening.acquisitions import ACQUISITIONS, Posterior
-from screening.prior import completed
+from screening.prior import with_prior
 from screening.surrogate import (
     FeatureScaling,
     SurrogateConfig,
@@ -369,13 +369,10 @@ class _Pool:
         names = [[seen.ids[i] for i in order], seen.infeasible_ids, seen.pending_ids, free]
         prior = None
         if seen.prior:
-            everyone = np.vstack(parts)
             stops = np.cumsum([len(each) for each in names])[:-1]
-            guesses, spread = completed(seen.prior, list(itertools.chain(*names)), everyone)
-            expected = np.split(guesses, stops)
-            # Also a feature: the prior's error may grow with its value.
-            parts = [np.column_stack(each) for each in zip(parts, expected, strict=True)]
-            prior = _Prior(expected[0], expected[2], expected[3], np.split(spread, stops)[3])
+            everyone = with_prior(seen.prior, list(itertools.chain(*names)), np.vstack(parts))
+            parts, expected, spread = (np.split(each, stops) for each in everyone)
+            prior = _Prior(expected[0], expected[2], expected[3], spread[3])
         scaled = FeatureScaling.of(np.vstack(parts))
         parts = [scaled(each) for each in parts]
         observed, infeasible, pending, available = parts

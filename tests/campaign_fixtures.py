@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -190,6 +192,17 @@ def work(tmp_path):
             watchdog.cancel()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def dead_process():
+    """Name of a process of this machine that has ended."""
+    from screening.process import name_of
+
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    name = name_of(process.pid)
+    process.communicate(b"\n")
+    return name
 
 
 # ------------------------------------------------------------------------------ the command line

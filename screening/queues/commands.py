@@ -11,7 +11,7 @@ from screening import console, shipped
 from screening.campaign import Campaign
 from screening.config import validated
 from screening.errors import ScreenError
-from screening.queues.config import WALLTIME, QueueConfig, load_queue_config
+from screening.queues.config import WALLTIME, QueueConfig, load_queue_config, seconds_of
 from screening.queues.launch import (
     KeepFailingError,
     jobs_needed,
@@ -44,9 +44,7 @@ def launch(
     settings = Settings()
     with open_database(settings, must_exist=True) as database:
         campaign = Campaign.open(database, name)
-        if (status := campaign.status) != "active":
-            remedy = f"; go on with: screen resume {campaign.name}" if status == "paused" else ""
-            raise ScreenError(f"campaign '{campaign.name}' is {status}{remedy}")
+        campaign.check_active()
         config = load_queue_config(queue) if queue is not None else stored_queue(campaign)
         if config is None:
             raise ScreenError(
@@ -184,9 +182,8 @@ def _with_proposals(content: dict[str, Any]) -> dict[str, Any]:
     more: dict[str, Any] = {"setup": []}
     if content["q_type"] == "SGE":
         more["parallel_environment"] = "smp"
-    match = WALLTIME.fullmatch(str(content["walltime"]))
-    if match is not None:
-        hours, minutes, seconds = map(int, match.groups())
+    walltime = str(content["walltime"])
+    if WALLTIME.fullmatch(walltime):
         # Half of a short walltime: the default hour would leave nothing of it.
-        more["reserve_s"] = min(3600, (3600 * hours + 60 * minutes + seconds) // 2)
+        more["reserve_s"] = min(3600, seconds_of(walltime) // 2)
     return content | more

@@ -122,8 +122,13 @@ class JobShape(BaseModel):
     @property
     def walltime_s(self) -> int:
         """The walltime in seconds."""
-        hours, minutes, seconds = map(int, self.walltime.split(":"))
-        return 3600 * hours + 60 * minutes + seconds
+        return seconds_of(self.walltime)
+
+
+def seconds_of(walltime: str) -> int:
+    """Return the seconds of a time written as H:MM:SS."""
+    hours, minutes, seconds = map(int, walltime.split(":"))
+    return 3600 * hours + 60 * minutes + seconds
 
 
 class QueueConfig(JobShape):

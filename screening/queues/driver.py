@@ -20,6 +20,7 @@ from screening.campaign import Campaign, now
 from screening.console import say
 from screening.errors import ScreenError
 from screening.process import name_of
+from screening.queues.config import seconds_of
 from screening.queues.launch import (
     End,
     last_finish,
@@ -154,10 +155,9 @@ def drive(database: Database, settings: Settings, name: str, ticket: str, starte
 
 def end_of_job(started: float, record: dict[str, Any]) -> float:
     """Return when the scheduler ends this job, in seconds since the epoch."""
-    hours, minutes, seconds = map(int, record["shape"]["walltime"].split(":"))
     # Slurm tells since version 23; an administrator may have changed it.
     said = os.environ.get("SLURM_JOB_END_TIME", "")
-    return float(said) if said.isdigit() else started + 3600 * hours + 60 * minutes + seconds
+    return float(said) if said.isdigit() else started + seconds_of(record["shape"]["walltime"])
 
 
 def _run(

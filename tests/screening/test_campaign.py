@@ -240,3 +240,17 @@ def test_a_pick_that_enters_the_queue_meanwhile_is_in_flight(new_campaign, monke
     monkeypatch.setattr(Collection, "find", find_slowly)
     assert campaign.in_flight(1) == 1
     assert not campaign.is_exhausted()
+
+
+def test_a_campaign_whose_last_pick_is_claimed_meanwhile_is_not_exhausted(
+    new_campaign, monkeypatch
+):
+    campaign = new_campaign(budget=1, batch_size=1)
+    read_picks = campaign.picks
+
+    def claimed_just_before(*arguments, **options):
+        add_pick(campaign, 1, next(iter(toy_pool(1).candidates)), "claimed")
+        return read_picks(*arguments, **options)
+
+    monkeypatch.setattr(campaign, "picks", claimed_just_before)
+    assert not campaign.is_exhausted()

@@ -66,15 +66,6 @@ def run_job(campaign):
     return launch_rocket(campaign.database.launchpad, fworker, strm_lvl="ERROR")
 
 
-@pytest.fixture(scope="module")
-def dead_process():
-    """Name of a process of this machine that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    name = name_of(process.pid)
-    process.communicate(b"\n")
-    return name
-
-
 @pytest.fixture
 def live_process():
     """Name of another process of this machine that is alive."""

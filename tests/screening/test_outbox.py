@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
-import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from killable_server import KillableServer
 from toy_flow import diary
 
 from screening import loop, worker
@@ -106,16 +105,6 @@ def test_a_result_whose_worker_was_killed_is_delivered_by_the_next(
 
 def _raise_killed(*args, **kwargs):
     raise Killed
-
-
-@pytest.fixture
-def dead_process():
-    from screening.process import name_of
-
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    name = name_of(process.pid)
-    process.communicate(b"\n")
-    return name
 
 
 def test_jobs_that_create_jobs_are_kept_with_them(new_campaign, work, monkeypatch, tmp_path):
@@ -285,51 +274,16 @@ def test_results_that_nobody_waits_for_are_swept(new_campaign, work, tmp_path):
 # ------------------------------------------------------------------------------ a database away
 
 
-class Server:
-    """A database server of its own, to be killed and started again on the same port."""
-
-    def __init__(self, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self._folder = folder
-        self.start()
-
-    def start(self):
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--sync-on-commit"]
-        command = [sys.executable, "-m", "secantus", "--standalone", *options]
-        command += ["--storage-path", str(self._folder), "--log-level", "ERROR"]
-        self.process = subprocess.Popen(command)
-        patiently(self.database().check)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def database(self):
-        from screening.errors import ScreenError
-
-        database = Database(f"mongodb://127.0.0.1:{self.port}/", "away")
-        for _ in range(100):
-            try:
-                database.check()
-            except ScreenError:
-                time.sleep(0.1)
-            else:
-                break
-        return database
-
-
 def test_workers_wait_for_a_database_that_goes_away(toy, tmp_path):
     from campaign_fixtures import toy_content, toy_pool
 
     from screening.config import CampaignConfig
     from screening.engine_catalog import engine_config
 
-    server = Server(tmp_path / "database")
+    server = KillableServer(tmp_path / "database")
     try:
-        database = server.database()
-        database.prepare()
+        database = Database(server.uri, "away")
+        patiently(database.prepare)
         recipe = {"folder": str(tmp_path), "seconds": 1.5}
         config = CampaignConfig.model_validate(toy_content(recipe=recipe, budget=2, batch_size=1))
         campaign = Campaign.create(database, "away", config, engine_config("emt"), toy_pool(3))
