@@ -139,6 +139,8 @@ class Campaign:
             "status": "submitting",
             "submitted_by": this_process(),
             "created_at": now(),
+            # What was kept of a campaign of this name, deleted by hand, is not of this one.
+            "revision": uuid.uuid4().hex,
             "ingested": {
                 "taken": len(pool.candidates),
                 "duplicates": pool.duplicates,

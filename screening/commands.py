@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from screening import console
 from screening.campaign import (
+    SUBMITTED,
     Campaign,
     Status,
     check_confirming,
@@ -106,6 +108,7 @@ def work(name: str | None, workers: int | None) -> None:
 
 def status(name: str | None, *, as_json: bool) -> None:
     """Print how far a campaign is."""
+    from screening.attendance import attendance
     from screening.pace import pace_of
     from screening.queues.launch import queue_state
 
@@ -113,7 +116,11 @@ def status(name: str | None, *, as_json: bool) -> None:
         campaign = Campaign.open(database, name)
         progress = campaign.progress()
         jobs = queue_state(campaign)
-        console.status(campaign, progress, pace_of(campaign, progress), jobs, as_json=as_json)
+        goes_on = progress.status == "active" and not progress.exhausted
+        # Of queue jobs the scheduler knows.
+        there = attendance(campaign) if goes_on and jobs is None else None
+        pace = pace_of(campaign, progress)
+        console.status(campaign, progress, pace, jobs, there, as_json=as_json)
 
 
 def rank(
@@ -127,8 +134,8 @@ def rank(
     bound: float | None = None,
 ) -> None:
     """Print the ranking, or only the Pareto front of two objectives, or what is predicted."""
-    from screening.leaderboard import check_filter, missing_fields, ranking
-    from screening.predictions import calibration
+    from screening.leaderboard import check_fields, check_filter, ranking
+    from screening.predictions import calibration, count_values
     from screening.ranking import proposals
     from screening.standings import standings
 
@@ -137,6 +144,7 @@ def rank(
         campaign = Campaign.open(database, name)
         selected = where or pareto or predicted
         if where:
+            check_fields(campaign, where)
             rows = ranking(campaign, where)
             total = len(rows)
         else:
@@ -155,20 +163,20 @@ def rank(
                 raise ScreenError(f"--bound: give a number, not {bound:g}")
             if bound is not None and objective.logarithmic and bound <= 0:
                 raise ScreenError(f"--bound: {objective.label} is above 0, not {bound:g}")
-            rows = proposals(rows, bound, objective.to_model)
+            everyone, rows = rows, proposals(rows, bound, objective.to_model)
             total = len(rows)
             if campaign.config.also is not None:
                 raise ScreenError(
                     f"--predicted: campaign '{campaign.name}' has two objectives, whose "
                     "predictions are on no scale of their own"
                 )
-            if not rows:
-                console.say("nothing is predicted yet: a model needs two results")
-            console.calibration(campaign, calibration(campaign))
-        for field, nearest in missing_fields(campaign, where or {}).items():
-            hint = f"; did you mean '{nearest}'?" if nearest else ""
-            console.say(f"--where: no candidate and no result has a field '{field}'{hint}")
-        console.ranking(campaign, rows[:top], total, format)
+            if rows:
+                console.calibration(campaign, calibration(campaign), count_values(campaign))
+            elif any(row.outcome == "predicted" for row in everyone):
+                console.say("nothing is predicted yet: a model needs two results with a value")
+            else:
+                console.say("nothing is left to predict: no candidate without a result")
+        console.ranking(campaign, rows[:top], total, format, bound)
 
 
 def replay(
@@ -282,11 +290,19 @@ def predict(
             on_entry,
         )
     if not library.facts:
-        said = "; ".join(f"{count} × {reason}" for reason, count in library.refused.items())
+        said = "; ".join(f"{each.count} × {each.reason}" for each in library.refused)
         raise ScreenError(f"source '{pool}': no crystal is left: {said}")
     rows, calibrated = rank_library(table, library, config, bound=scaled_bound)
     console.predicted_library(
-        rows[:top], library, table, calibrated, value_key, maximize=maximize, log=log, format=format
+        rows[:top],
+        library,
+        table,
+        calibrated,
+        value_key,
+        maximize=maximize,
+        log=log,
+        bound=bound,
+        format=format,
     )
 
 
@@ -325,7 +341,33 @@ def show(key: str, *, as_json: bool) -> None:
                 broken[campaign.name] = str(judged["reason"])
         for pick, campaign in ((p, c) for p in picks for c in campaigns if c.name == p["campaign"]):
             pick["neighbours"] = _with_values(campaign, pick.get("neighbours", []))
-        console.candidate(document, picks, results, objectives, broken, as_json=as_json)
+        places = [
+            place
+            for campaign in _campaigns_with(database, document)
+            if (place := _place(campaign, key)) is not None
+        ]
+        console.candidate(document, picks, results, objectives, broken, places, as_json=as_json)
+
+
+def _campaigns_with(database: Database, document: Mapping[str, Any]) -> list[Campaign]:
+    """Return the campaigns whose pool a candidate is in, but for those being submitted."""
+    query = {"_id": {"$in": document.get("campaigns", [])}, **SUBMITTED}
+    found = database.campaigns.find(query, sort=[("created_at", 1)])
+    return [Campaign(database, each) for each in found]
+
+
+def _place(campaign: Campaign, key: str) -> console.Place | None:
+    """Return where a candidate stands in a campaign."""
+    from screening.prior import expected_beforehand
+    from screening.standings import standings
+
+    rows, total = standings(campaign)
+    row = next((row for row in rows if row.candidate_id == key), None)
+    if row is None:
+        return None
+    expected = (expected_beforehand(campaign) or {}).get(key)
+    value = None if expected is None else campaign.objective.from_model(expected)
+    return console.Place(campaign, row, total, value)
 
 
 def _with_values(campaign: Campaign, neighbours: list[str]) -> list[str]:

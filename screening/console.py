@@ -9,18 +9,21 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from screening.objectives import OBJECTIVES, Objective
+from screening.objectives import OBJECTIVES, Objective, unit_of
 from screening.ranking import SHOWN_FACTS, RankedRow, as_records
+from screening.reasons import LeftOut, summed_up
+from screening.tables import Column, fitting
 
 if TYPE_CHECKING:
     from rich.live import Live
 
+    from screening.attendance import Attendance
     from screening.campaign import Campaign, Progress
     from screening.ingest import Pool
     from screening.library import Library
@@ -33,6 +36,14 @@ SAY_EVERY_S = 30.0
 SHOWN_REFUSALS = 20
 FACT_HEADINGS = {"energy_above_hull_ev_per_atom": "above hull / eV/atom", "band_gap_ev": "gap / eV"}
 SHOWN_ELEMENTS = 10
+_STYLES = {
+    "measured": "bold",
+    "predicted": "dim",
+    "infeasible": "yellow",
+    "unstable": "yellow",
+    "failed": "red",
+}
+"""Of a row of a ranking, by its outcome."""
 
 
 def say(message: str) -> None:
@@ -98,24 +109,38 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
         f"{counted(read, 'entry', 'entries')} read, {counted(taken, 'candidate')}, "
         f"{counted(found.duplicates, 'duplicate')}, {refused} refused"
     )
-    if refused <= SHOWN_REFUSALS:
-        for entry in found.refused:
-            say(f"  refused {entry.location or entry.material_id}: {entry.reason}")
-        return
-    elements = [entry.unsupported for entry in found.refused if entry.unsupported]
-    if elements:
-        names = sorted(set().union(*elements))
+    others = [entry for entry in found.refused if entry.unsupported]
+    if len(others) > 1:
+        names = sorted({name for entry in others for name in entry.unsupported})
         more = ", …" if len(names) > SHOWN_ELEMENTS else ""
+        example = others[0].location or others[0].material_id
         say(
-            f"  {len(elements)} contain elements that engine '{engine_name}' does not support "
-            f"({', '.join(names[:SHOWN_ELEMENTS])}{more})"
+            f"  {len(others)} contain elements that engine '{engine_name}' does not support "
+            f"({', '.join(names[:SHOWN_ELEMENTS])}{more})" + (f"; first: {example}" * bool(example))
         )
-    counts = found.refusal_counts()
-    for reason, count in counts.most_common(SHOWN_REFUSALS):
-        say(f"  refused {count} ×: {reason}")
-    if len(counts) > SHOWN_REFUSALS:
-        where = ", kept with the campaign" if kept else ""
-        say(f"  and {counted(len(counts) - SHOWN_REFUSALS, 'more reason')}{where}")
+    else:
+        others = []
+    rest = [each for each in found.refused if not (others and each.unsupported)]
+    reasons = summed_up((each.location or each.material_id, each.reason) for each in rest)
+    _left_out(reasons, "refused", ", kept with the campaign" if kept else "")
+
+
+def _left_out(reasons: list[LeftOut], verb: str, kept: str = "") -> None:
+    """Say why entries were left out, a line a reason.
+
+    Parameters
+    ----------
+    kept
+        Where those are that are not shown.
+    """
+    for each in reasons[:SHOWN_REFUSALS]:
+        if each.count == 1 and each.example:
+            say(f"  {verb} {each.example}: {each.reason}")
+        else:
+            first = f"; first: {each.example}" if each.example else ""
+            say(f"  {verb} {each.count} ×: {each.reason}{first}")
+    if len(reasons) > SHOWN_REFUSALS:
+        say(f"  and {counted(len(reasons) - SHOWN_REFUSALS, 'more reason')}{kept}")
 
 
 # ------------------------------------------------------------------------------------ progress
@@ -234,7 +259,13 @@ STATUS_COUNTS = (
 
 
 def status(
-    campaign: Campaign, progress: Progress, pace: Pace, jobs: QueueState | None, *, as_json: bool
+    campaign: Campaign,
+    progress: Progress,
+    pace: Pace,
+    jobs: QueueState | None,
+    there: Attendance | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Print a campaign's progress.
 
@@ -242,6 +273,8 @@ def status(
     ----------
     jobs
         Its jobs on a cluster, where it was launched on one.
+    there
+        Whether anybody computes it; None where it is over, or a cluster's scheduler knows.
     """
     objective = campaign.objective
     facts = {
@@ -260,6 +293,7 @@ def status(
         "mean_candidate_s": progress.mean_candidate_s,
         **asdict(pace),
         "queue_jobs": None if jobs is None else asdict(jobs),
+        "nobody_computes": None if there is None else not there.present,
     }
     if as_json:
         print_json(facts)
@@ -275,6 +309,9 @@ def status(
         say(f"the last attempt to queue a job failed: {jobs.trouble}")
     if progress.status == "active" and not progress.exhausted and jobs and jobs.nothing_left():
         say(f"no queue job is left; go on with: screen launch {campaign.name}")
+    if there is not None and not there.present:
+        died = f": {counted(there.dead, 'worker')} died at work" if there.dead else ""
+        say(f"nobody computes now{died}; go on with: screen work {campaign.name}")
 
 
 def _title(campaign: Campaign) -> str:
@@ -328,8 +365,20 @@ def _queue_jobs(jobs: QueueState) -> str:
 # ------------------------------------------------------------------------------------- ranking
 
 
-def ranking(campaign: Campaign, rows: list[RankedRow], total: int, format: str) -> None:
-    """Print ranked rows as a table, JSON or CSV."""
+def ranking(
+    campaign: Campaign,
+    rows: list[RankedRow],
+    total: int,
+    format: str,
+    bound: float | None = None,
+) -> None:
+    """Print ranked rows as a table, JSON or CSV.
+
+    Parameters
+    ----------
+    bound
+        What the chances of the rows are about, in the unit of the objective.
+    """
     objective = campaign.objective
     records = as_records(rows, objective.value_field, objective.error_field, objective.logarithmic)
     if format == "json":
@@ -340,12 +389,24 @@ def ranking(campaign: Campaign, rows: list[RankedRow], total: int, format: str) 
         writer.writeheader()
         writer.writerows(records)
     else:
-        _ranking_table(campaign, rows, total)
+        _ranking_table(campaign, rows, total, bound)
 
 
-def calibration(campaign: Campaign, found: dict[str, float] | None) -> None:
-    """Say how good the model's predictions are."""
+def calibration(campaign: Campaign, found: dict[str, float] | None, values: int) -> None:
+    """Say how good the model's predictions are, or why that is not known.
+
+    Parameters
+    ----------
+    values
+        Results that the model was fitted to.
+    """
+    from screening.predictions import MIN_CALIBRATED
+
     if found is None:
+        say(
+            f"how good the model is, is not known yet: each result is left out once from "
+            f"{MIN_CALIBRATED} results with a value on, and there are {values}"
+        )
         return
     objective = campaign.objective
     how_good = _how_good(found, objective.unit, log=objective.logarithmic)
@@ -363,74 +424,68 @@ def _how_good(found: Mapping[str, float], unit: str, *, log: bool) -> str:
     )
 
 
-def _ranking_table(campaign: Campaign, rows: list[RankedRow], total: int) -> None:
-    out = _stdout()
-    table = _ranked(campaign, rows, total, with_material=True)
-    if out.measure(table, options=out.options.update(width=1000)).maximum > out.width:
-        table = _ranked(campaign, rows, total, with_material=False)
-    out.print(table)
-
-
-def _ranked(campaign: Campaign, rows: list[RankedRow], total: int, *, with_material: bool) -> Table:
-    objective = campaign.objective
-    two_engines = any(row.exploration_value or row.expected_value for row in rows)
-    table = Table(
-        title=_title(campaign),
-        caption=(
-            f"{len(rows)} of {total} candidates; bold: measured, value ± its error bar; dim: "
-            "predicted by the surrogate, with a factor of one standard deviation"
-            if objective.logarithmic
-            else f"{len(rows)} of {total} candidates; bold: measured; dim: predicted by the "
-            "surrogate, ± one standard deviation"
+def _ranking_table(
+    campaign: Campaign, rows: list[RankedRow], total: int, bound: float | None
+) -> None:
+    objective, also = campaign.objective, campaign.config.also
+    unit = f" / {objective.unit}" if objective.unit else ""
+    nothing = [row.outcome == "predicted" and row.predicted_value is None for row in rows]
+    only_predicted = all(row.outcome == "predicted" for row in rows)
+    predicted = f"predicted {objective.heading}" if only_predicted else f"predicted{unit}"
+    beside = {each.field: each.heading for each in objective.beside}
+    if also is not None:
+        beside.setdefault(also.field, also.field.replace("_", " "))
+    ranks = ["" if no else str(row.rank) for row, no in zip(rows, nothing, strict=True)]
+    outcomes = [
+        "not computed" if no else row.outcome for row, no in zip(rows, nothing, strict=True)
+    ]
+    # Where all are predicted the caption says it.
+    alike = only_predicted and not any(nothing)
+    outcome = [] if alike else [Column("outcome", outcomes)]
+    columns = [
+        Column("rank", ranks, True),
+        # The id is what other commands ask for.
+        Column("candidate", [row.candidate_id for row in rows]),
+        Column("material", [row.material_id for row in rows], expendable=9),
+        *outcome,
+        Column(objective.heading, [_with_error(row.value, row.value_error) for row in rows], True),
+        Column(
+            predicted,
+            [_prediction(row.predicted_value, row.predicted_std, objective) for row in rows],
+            True,
         ),
-    )
-    table.add_column("rank", justify="right")
-    # The id is what other commands ask for: a narrow terminal must not cut it.
-    longest = max((len(row.candidate_id) for row in rows), default=0)
-    table.add_column("candidate", no_wrap=True, min_width=longest)
-    if with_material:
-        table.add_column("material")
-    table.add_column("outcome")
-    table.add_column(objective.heading, justify="right")
-    table.add_column("predicted", justify="right")
-    shown = {each.field: each.heading for each in objective.beside}
-    also = campaign.config.also
+        *(
+            Column(heading, [_plainly(row.beside.get(field)) for row in rows], True, number)
+            for number, (field, heading) in enumerate(beside.items(), start=1)
+        ),
+        Column("engine", [row.engine or "" for row in rows], expendable=8),
+    ]
     if also is not None:
-        shown.setdefault(also.field, also.field.replace("_", " "))
-    for heading in shown.values():
-        table.add_column(heading, justify="right")
-    if also is not None:
-        table.add_column("front")
-    table.add_column("engine")
-    if two_engines:
-        table.add_column("of the other engine", justify="right")
-    judged = any(row.chance is not None for row in rows)
-    if judged:
-        table.add_column("chance", justify="right")
-    styles = {
-        "measured": "bold",
-        "predicted": "dim",
-        "infeasible": "yellow",
-        "unstable": "yellow",
-        "failed": "red",
-    }
-    for row in rows:
-        nothing = row.outcome == "predicted" and row.predicted_value is None
-        table.add_row(
-            "" if nothing else str(row.rank),
-            row.candidate_id,
-            *([row.material_id] if with_material else []),
-            "not computed" if nothing else row.outcome,
-            _with_error(row.value, row.value_error),
-            _prediction(row.predicted_value, row.predicted_std, objective),
-            *(_plainly(row.beside.get(field)) for field in shown),
-            *([] if also is None else ["yes" if row.on_front else ""]),
-            row.engine or "",
-            *([_other_engine(row)] if two_engines else []),
-            *([f"{100 * (row.chance or 0):.0f} %"] if judged else []),
-            style=styles[row.outcome],
+        columns.append(Column("front", ["yes" if row.on_front else "" for row in rows]))
+    if any(row.exploration_value or row.expected_value for row in rows):
+        columns.append(
+            Column(f"of the other engine{unit}", [_other_engine(row) for row in rows], True)
         )
-    return table
+    if bound is not None:
+        chances = [f"{100 * (row.chance or 0):.0f} %" for row in rows]
+        columns.append(Column(_chance_heading(objective, bound), chances, True))
+    spread = "with a factor of one" if objective.logarithmic else "± one"
+    by_model = f"predicted by the surrogate, {spread} standard deviation"
+    measured = "measured, value ± its error bar" if objective.error_field else "measured"
+    key = by_model if only_predicted else f"bold: {measured}; dim: {by_model}"
+    _print_fitting(
+        columns,
+        title=_title(campaign),
+        caption=f"{len(rows)} of {total} candidates; {key}",
+        styles=[] if only_predicted else [_STYLES[row.outcome] for row in rows],
+        elsewhere=" (--format csv has them)",
+    )
+
+
+def _chance_heading(objective: Objective, bound: float) -> str:
+    """Say of what a chance is: P(κ(300 K) < 1 W/m/K)."""
+    sign = "<" if objective.direction == "minimize" else ">"
+    return f"P({objective.label} {sign} {bound:g} {objective.unit}".rstrip() + ")"
 
 
 def _plainly(value: Any) -> str:
@@ -467,14 +522,22 @@ def _prediction(
 
 def replay(found: dict[str, Any], *, maximize: bool) -> None:
     """Print what a sampler took, beside a greedy model and random choice."""
-    for reason, count in sorted(found["left_out"].items()):
+    from screening.replay import MIN_REPLAYS
+
+    for reason, count in found["left_out"].items():
         say(f"left out {count} ×: {reason}")
     crystals, best = counted(found["crystals"], "crystal"), found["best"]
     prior = ", with a prior" if found["with_prior"] else ""
     extreme = "largest" if maximize else "smallest"
+    few = found["seeds"] < MIN_REPLAYS
+    spread = (
+        f"the fewest and the most; an interval needs {MIN_REPLAYS} replays"
+        if few
+        else "its 95 % interval over the replays"
+    )
     table = Table(
         title=f"{crystals}, {extreme}: {best}; {counted(found['seeds'], 'replay')}{prior}",
-        caption="mean number of evaluations, with its 95 % interval over the replays",
+        caption=f"mean number of evaluations, with {spread}",
     )
     table.add_column("sampler")
     table.add_column("to the best", justify="right")
@@ -485,10 +548,16 @@ def replay(found: dict[str, Any], *, maximize: bool) -> None:
         cells = []
         for goal in goals:
             mean = found[f"{prefix}mean_evaluations_to_{goal}"]
-            low, high = found[f"{prefix}interval_95_of_mean_evaluations_to_{goal}"]
-            # Of random choice the mean is known exactly; of a handful of equal runs nothing is.
-            known = prefix == "random_" or low == high
-            cells.append(f"{mean:.1f}" + ("" if known else f" ({low:.1f}–{high:.1f})"))
+            if prefix == "random_":  # its mean is known exactly
+                cells.append(f"{mean:.1f}")
+                continue
+            if few:
+                low, high = found[f"{prefix}range_of_evaluations_to_{goal}"]
+                around = f"{low}–{high}"
+            else:
+                low, high = found[f"{prefix}interval_95_of_mean_evaluations_to_{goal}"]
+                around = f"{low:.1f}–{high:.1f}"
+            cells.append(f"{mean:.1f}" + (f" ({around})" if low < high else ""))
         if name != found["sampler"] or not prefix:
             table.add_row(name, *cells)
     _stdout().print(table)
@@ -511,21 +580,31 @@ def predicted_library(
     *,
     maximize: bool,
     log: bool,
+    bound: float | None,
     format: str,
 ) -> None:
-    """Print the best of a library with predictions in the unit of the table."""
+    """Print the best of a library with predictions in the unit of the table.
+
+    Parameters
+    ----------
+    bound
+        What the chances of the rows are about, in that unit.
+    """
 
     def plain(scaled: float) -> float:
         signed = -scaled if maximize else scaled
         return 10**signed if log else signed
 
-    taken, refused = len(library.facts), sum(library.refused.values())
+    taken, refused = len(library.facts), sum(each.count for each in library.refused)
     say(
         f"{counted(taken + library.duplicates + refused, 'entry', 'entries')} read, "
         f"{counted(taken, 'crystal')}, {counted(library.duplicates, 'duplicate')}, "
         f"{refused} left out; the model knows {counted(len(table.values), 'value')}"
     )
-    say(f"each of them left out once: {_how_good(asdict(calibrated), '', log=log)}")
+    _left_out(library.refused, "left out")
+    _left_out(table.left_out, "the model left out")
+    unit = unit_of(value_key)
+    say(f"each of them left out once: {_how_good(asdict(calibrated), unit, log=log)}")
     std_name = "predicted_log10_std" if log else f"predicted_{value_key}_std"
     records = [
         {
@@ -543,32 +622,38 @@ def predicted_library(
         writer.writeheader()
         writer.writerows(records)
         return
-    facts = [name for name in SHOWN_FACTS if any(name in record for record in records)]
-    judged = any("chance" in record for record in records)
-    shown = Table(
+
+    def prediction(record: dict[str, Any]) -> str:
+        value, std = f"{record[f'predicted_{value_key}']:.3g}", record[std_name]
+        return f"{value} ×/÷ {10**std:.2g}" if log else f"{value} ± {std:.2g}"
+
+    named = f"/ {unit}" if unit else value_key.replace("_", " ")
+    columns = [
+        Column("rank", [str(record["rank"]) for record in records], True),
+        Column("candidate", [record["candidate_id"] for record in records]),
+        Column("material", [record["material_id"] for record in records], expendable=8),
+        Column(f"predicted {named}", [prediction(record) for record in records], True),
+    ]
+    if bound is not None:
+        heading = f"P(value {'>' if maximize else '<'} {bound:g} {unit}".rstrip() + ")"
+        chances = [f"{100 * record['chance']:.0f} %" for record in records]
+        columns.append(Column(heading, chances, True))
+    columns += [
+        Column(
+            FACT_HEADINGS.get(name, name),
+            [_plainly(record.get(name)) for record in records],
+            True,
+            expendable=number,
+        )
+        for number, name in enumerate(SHOWN_FACTS, start=1)
+    ]
+    columns.append(Column("nearest", [record["nearest"] for record in records], expendable=7))
+    _print_fitting(
+        columns,
         title=f"the best {len(rows)} of {taken} crystals by predicted {value_key}",
         caption="predictions with one standard deviation; nearest: of the crystals the model knows",
+        elsewhere=" (--format csv has them)",
     )
-    for name in ("rank", "candidate", "material", "predicted"):
-        shown.add_column(name, justify="right" if name in ("rank", "predicted") else "left")
-    if judged:
-        shown.add_column("chance", justify="right")
-    for name in facts:
-        shown.add_column(FACT_HEADINGS.get(name, name), justify="right")
-    shown.add_column("nearest")
-    for record in records:
-        std = record[std_name]
-        value = f"{record[f'predicted_{value_key}']:.3g}"
-        shown.add_row(
-            str(record["rank"]),
-            record["candidate_id"],
-            record["material_id"],
-            f"{value} ×/÷ {10**std:.2g}" if log else f"{value} ± {std:.2g}",
-            *([f"{100 * record['chance']:.0f} %"] if judged else []),
-            *(_plainly(record.get(name)) for name in facts),
-            record["nearest"],
-        )
-    _stdout().print(shown)
 
 
 def candidate(
@@ -577,6 +662,7 @@ def candidate(
     results: list[dict[str, Any]],
     objectives: Mapping[str, Objective],
     broken: Mapping[str, str],
+    places: list[Place],
     *,
     as_json: bool,
 ) -> None:
@@ -588,10 +674,18 @@ def candidate(
         Of the campaigns that picked it, by name.
     broken
         How it breaks the constraints of these campaigns.
+    places
+        Where it stands in the ranking of each campaign whose pool it is in.
     """
     if as_json:
         print_json(
-            {"candidate": document, "picks": picks, "results": results, "infeasible": broken}
+            {
+                "candidate": document,
+                "picks": picks,
+                "results": results,
+                "infeasible": broken,
+                "standings": [_place_record(each) for each in places],
+            }
         )
         return
     out = _stdout()
@@ -605,6 +699,8 @@ def candidate(
         out.print(_finding(result), highlight=False, markup=False, soft_wrap=True)
     for name, reason in broken.items():
         out.print(f"infeasible in {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    for place in places:
+        out.print(_place(place), highlight=False, markup=False, soft_wrap=True)
     for pick in picks:
         out.print(_pick_table(pick, objectives.get(pick["campaign"])))
     for result in results:
@@ -615,6 +711,58 @@ def candidate(
             out.print(pick["traceback"], highlight=False, markup=False, soft_wrap=True)
     if not results:
         say("no result yet")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a candidate stands in the ranking of a campaign.
+
+    Parameters
+    ----------
+    total
+        Candidates that are ranked.
+    prior_value
+        What the campaign that is the prior found for it, in the objective's unit.
+    """
+
+    campaign: Campaign
+    row: RankedRow
+    total: int
+    prior_value: float | None
+
+
+def _place(place: Place) -> str:
+    campaign, row, objective = place.campaign, place.row, place.campaign.objective
+    words = [f"engine {campaign.engine.name}"]
+    if campaign.config.prior is not None:
+        found = place.prior_value
+        said = "no value of it" if found is None else f"{found:.3g} {objective.unit}".rstrip()
+        words.append(f"prior {campaign.config.prior}: {said}")
+    where = f"in {campaign.name} ({'; '.join(words)})"
+    if row.outcome != "predicted":
+        return f"rank {row.rank} of {place.total} {where}: {row.outcome}"
+    if row.predicted_value is None:
+        return f"not computed {where}, and not predicted: a model needs two results with a value"
+    expected = _prediction(row.predicted_value, row.predicted_std, objective, objective.unit)
+    return (
+        f"rank {row.rank} of {place.total} {where}: not computed, predicted {objective.label} = "
+        f"{expected}"
+    )
+
+
+def _place_record(place: Place) -> dict[str, Any]:
+    campaign, objective = place.campaign, place.campaign.objective
+    [record] = as_records(
+        [place.row], objective.value_field, objective.error_field, objective.logarithmic
+    )
+    return {
+        "campaign": campaign.name,
+        "prior": campaign.config.prior,
+        f"prior_{objective.value_field}": place.prior_value,
+        "candidates": place.total,
+        **{key: record[key] for key in ("rank", "outcome")},
+        **{key: each for key, each in record.items() if key.startswith("predicted_")},
+    }
 
 
 def _finding(result: dict[str, Any]) -> str:
@@ -669,6 +817,12 @@ def _result_table(result: dict[str, Any]) -> Table:
 
 def _stderr() -> Console:
     return Console(stderr=True)
+
+
+def _print_fitting(columns: list[Column], **options: Any) -> None:
+    out = _stdout()
+    # Lines that are too long all the same are the terminal's to fold.
+    out.print(fitting(columns, out.width, **options), crop=False)
 
 
 def _stdout() -> Console:

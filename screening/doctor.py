@@ -125,7 +125,7 @@ def _queue(name_or_path: str, wait_s: float) -> list[Check]:
     checks = []
     try:
         for seen in try_queue(name_or_path, wait_s, console.say):
-            checks.append(Check("queue", True, seen))
+            checks.append(Check("queue", seen.ok, seen.found))
     except ScreenError as error:
         checks.append(Check("queue", False, str(error)))
     return checks

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import re
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from screening.candidate import Candidate, merge
 from screening.candidate import same_crystal as is_same_crystal
 from screening.filters import refusal
+from screening.reasons import summed_up
 from screening.sources import Source
 from screening.sources.record import entries_of
 
@@ -20,28 +20,6 @@ if TYPE_CHECKING:
     from screening.engine_catalog import EngineConfig
     from screening.filters import FilterConfig
     from screening.store.database import Database
-
-
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w.])")
-
-
-def summed_up(reasons: Iterable[str]) -> Counter[str]:
-    """Count reasons; those that differ in numbers alone are one."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for reason in reasons:
-        alike[_NUMBER.sub("#", reason)].append(reason)
-    return Counter({_in_one(each): len(each) for each in alike.values()})
-
-
-def _in_one(reasons: list[str]) -> str:
-    """Return reasons that differ in numbers alone as one, with the range of each number."""
-    columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
-    ranges = []
-    for column in columns:
-        low, high = min(column, key=float), max(column, key=float)
-        ranges.append(low if float(low) == float(high) else f"{low} to {high}")
-    found = iter(ranges)
-    return _NUMBER.sub(lambda match: next(found), reasons[0])
 
 
 @dataclass(frozen=True)
@@ -106,9 +84,10 @@ class Pool:
     def refusal_counts(self) -> Counter[str]:
         """Return how often each reason was given, the engine's left out.
 
-        Reasons that differ in numbers alone are one: "it has 41 to 96 atoms, …".
+        Reasons of one kind are one: "it has 41 to 96 atoms, …".
         """
-        return summed_up(entry.reason for entry in self.refused if not entry.unsupported)
+        own = ((entry.location, entry.reason) for entry in self.refused if not entry.unsupported)
+        return Counter({each.reason: each.count for each in summed_up(own)})
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,16 @@ OPERATORS = frozenset(
     }
 )
 """Operators of a filter: those that compare, and nothing that computes or runs code."""
+ASKED = 20
+"""Candidates whose facts are looked at, to name the field that was meant."""
+STORED_FIELDS = frozenset(
+    {
+        *("_id", "campaign", "campaigns", "campaign_inputs", "candidate_id", "objective"),
+        *("recipe_hash", "inputs_hash", "engine", "fidelity", "space_group_number"),
+        *("elements", "n_sites", "output_uuid", "stored_at"),
+    }
+)
+"""What is added to documents of candidates and results when they are stored."""
 
 
 def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[RankedRow]:
@@ -123,21 +133,56 @@ def check_filter(where: Any) -> None:
             check_filter(value)
 
 
-def missing_fields(campaign: Campaign, where: dict[str, Any]) -> dict[str, str | None]:
-    """Return the fields of a filter that no candidate and no result has, with the nearest known."""
-    places = (
-        (campaign.database.candidates, {"campaigns": campaign.name}),
-        (campaign.database.results, _results_of(campaign)),
+def check_fields(campaign: Campaign, where: dict[str, Any]) -> None:
+    """Raise `ScreenError` where a filter names a field that no candidate and no result can have.
+
+    Known are the fields of candidates and of the objective's results, those that are in the
+    database in whatever version's documents, and every path below them.
+    """
+    from screening.candidate import Candidate
+    from screening.objectives import load
+
+    known = {
+        *Candidate.model_fields,
+        *STORED_FIELDS,
+        *load(campaign.objective.document).model_fields,
+    }
+    database = campaign.database
+    places: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (database.candidates, {"campaigns": campaign.name}),
+        (database.results, _results_of(campaign)),
     )
-    known = [key for place, mine in places for key in place.find_one(mine) or {}]
-    return {
-        field: next(iter(difflib.get_close_matches(field, known, n=1)), None)
-        for field in _fields(where)
-        if not any(
+    for field in _fields(where):
+        if field.partition(".")[0] in known:
+            continue
+        if any(
             place.find_one({"$and": [mine, {field: {"$exists": True}}]}, {"_id": 1})
             for place, mine in places
+        ):
+            continue
+        stated = _stated_facts(campaign)
+        close = [stated[field]] if field in stated else []
+        close += difflib.get_close_matches(field, [*sorted(known), *stated.values()], n=2)
+        remedy = (
+            f"did you mean {' or '.join(repr(each) for each in dict.fromkeys(close))}?"
+            if close
+            else "the fields are in docs/data-model.md, those of a crystal in: "
+            "screen show CANDIDATE --format json"
         )
-    }
+        raise ScreenError(
+            f"--where: field '{field}' is unknown: no candidate and no result of objective "
+            f"'{campaign.objective.name}' has it; {remedy}"
+        )
+
+
+def _stated_facts(campaign: Campaign) -> dict[str, str]:
+    """Return where facts that the sources state are in a document, by their names."""
+    found = {"material_id": "origins.material_id", "source": "origins.source"}
+    mine = {"campaigns": campaign.name}
+    for document in campaign.database.candidates.find(mine, {"origins": 1}, limit=ASKED):
+        for origin in document["origins"]:
+            found |= {name: f"origins.properties.{name}" for name in origin["properties"]}
+    return found
 
 
 def _fields(where: dict[str, Any]) -> list[str]:

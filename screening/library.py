@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.ingest import summed_up
 from screening.ranking import SHOWN_FACTS, chance_below
+from screening.reasons import LeftOut, summed_up
 from screening.surrogate import (
     Calibration,
     FeatureScaling,
@@ -39,15 +39,15 @@ class Library:
     facts : list of dict, length m
         What a ranking shows of each, beside the prediction.
     features : ndarray, shape (m, d)
-    refused : dict
-        How many entries were left out, by reason.
+    refused : list of LeftOut
+        Entries that were left out.
     duplicates : int
         Entries that were another entry's crystal.
     """
 
     facts: list[dict[str, Any]]
     features: NDArray[np.float64]
-    refused: dict[str, int]
+    refused: list[LeftOut]
     duplicates: int
 
 
@@ -65,14 +65,14 @@ def read_library(
     """
     facts: dict[str, dict[str, Any]] = {}
     rows: list[list[float]] = []
-    refused: list[str] = []
+    refused: list[tuple[str, str]] = []
     duplicates = 0
     for reading in readings:
         on_entry()
         candidate = reading.candidate
         reason = reading.error if candidate is None else refusal(candidate)
         if candidate is None or reason is not None or candidate.features is None:
-            refused.append(str(reason))
+            refused.append((reading.location or reading.material_id, str(reason)))
             continue
         if candidate.candidate_id in facts:
             duplicates += 1

@@ -164,6 +164,25 @@ def objective(name: str, direction: Direction) -> Objective:
     return replace(OBJECTIVES[name], direction=direction)
 
 
+UNITS = {
+    "_w_per_m_k": "W/m/K",
+    "_mah_per_g": "mAh/g",
+    "_ev_per_atom": "eV/atom",
+    "_a3_per_atom": "Å³/atom",
+    "_g_per_cm3": "g/cm³",
+    "_m_per_s": "m/s",
+    "_gpa": "GPa",
+    "_thz": "THz",
+    "_ev": "eV",
+}
+"""Units as the names of fields end in them; those of one letter could be anything."""
+
+
+def unit_of(field: str) -> str:
+    """Return the unit that a field's name states, empty where it states none."""
+    return next((unit for ending, unit in UNITS.items() if field.lower().endswith(ending)), "")
+
+
 def load(path: str) -> Any:
     """Return the object at an import path ``package.module.name``."""
     module, _, attribute = path.rpartition(".")

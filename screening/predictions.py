@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from screening.campaign import Campaign
     from screening.samplers import Observations
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Raise it whenever a surrogate's predictions from the same data change."""
 MIN_CALIBRATED = 5
 """Results from which on each is left out once, to see how good the error bars are."""
@@ -61,6 +61,7 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
             observations.value_std,
             beyond.asked,
             campaign.config.seed,
+            beyond.known_expected,
         )
         mean, std = mean + beyond.asked_expected, np.hypot(std, beyond.asked_std)
         expected = {
@@ -80,6 +81,13 @@ def calibration(campaign: Campaign) -> dict[str, float] | None:
     """
     kept = campaign.database.predictions.find_one({"_id": campaign.name}, {"calibration": 1})
     return (kept or {}).get("calibration")
+
+
+def count_values(campaign: Campaign) -> int:
+    """Return how many candidates of the pool have a value that the model learns from."""
+    usable = {key for key, each in campaign.results().items() if campaign.objective.is_usable(each)}
+    query = {"campaigns": campaign.name, "_id": {"$in": sorted(usable)}}
+    return campaign.database.candidates.count_documents(query)
 
 
 def _calibration(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import numpy as np
 
 from screening.errors import ScreenError
 from screening.parallel import processes
+from screening.reasons import LeftOut, summed_up
 from screening.samplers import Observations, SamplerConfig, build_sampler
 
 if TYPE_CHECKING:
@@ -43,15 +43,15 @@ class Table:
         On the model's scale: logarithms where asked for, lower is better.
     prior : ndarray, shape (n,), or None
         On the same scale; NaN where there is none.
-    left_out : dict
-        How many entries were left out, by reason.
+    left_out : list of LeftOut
+        Entries that were left out.
     """
 
     labels: list[str]
     features: Floats
     values: Floats
     prior: Floats | None = None
-    left_out: dict[str, int] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     @property
     def best(self) -> str:
@@ -67,6 +67,10 @@ class Table:
 LIMIT = 300
 """Evaluations after which a replay that has not found the best crystal goes on at random: a model
 that is still wrong by then has failed, and would take hours to fail on."""
+
+
+MIN_REPLAYS = 5
+"""Replays from which on the mean gets an interval."""
 
 
 @dataclass(frozen=True)
@@ -97,24 +101,26 @@ def read_table(
         When no entry, or only one, has a structure and a value.
     """
     scale = functools.partial(on_model_scale, maximize=maximize, log=log)
-    reasons: Counter[str] = Counter()
+    refused: list[tuple[str, str]] = []
     taken: list[tuple[str, Any, float, float]] = []
+    places: list[str] = []
     keys: set[str] = set()
 
     for record in records:
         on_entry()
         keys.update(record.properties)
         if record.structure is None:
-            reasons[record.error or "it holds no structure"] += 1
+            refused.append((record.location, record.error or "it holds no structure"))
             continue
         value = scale(record.properties.get(value_key))
         if value is None:
             positive = " above 0, as --log needs," if log else ""
-            reasons[f"it has no number{positive} as '{value_key}'"] += 1
+            refused.append((record.location, f"it has no number{positive} as '{value_key}'"))
             continue
         guess = None if prior_key is None else scale(record.properties.get(prior_key))
         label = f"{record.structure.reduced_formula} ({record.material_id})"
         taken.append((label, record.structure, value, math.nan if guess is None else guess))
+        places.append(record.location)
     if keys:
         for key in filter(None, (value_key, prior_key)):
             if key not in keys:
@@ -123,13 +129,14 @@ def read_table(
     structures = [structure for _, structure, _, _ in taken]
     rows = _features(structures, workers)
     kept = []
-    for entry, row in zip(taken, rows, strict=True):
+    for entry, place, row in zip(taken, places, rows, strict=True):
         if isinstance(row, str):
-            reasons[row] += 1
+            refused.append((place, row))
         else:
             kept.append((entry, row))
+    left_out = summed_up(refused)
     if len(kept) < 2:
-        said = "; ".join(f"{count} × {reason}" for reason, count in reasons.items())
+        said = "; ".join(f"{each.count} × {each.reason}" for each in left_out)
         raise ScreenError(
             f"at least two crystals with values are needed, found {len(kept)}"
             + (f"; left out: {said}" if said else "; the source is empty")
@@ -142,7 +149,7 @@ def read_table(
         features=np.array([row for _, row in kept], dtype=float),
         values=np.array([value for (_, _, value, _), _ in kept]),
         prior=None if prior_key is None else prior,
-        left_out=reasons,
+        left_out=left_out,
     )
 
 
@@ -270,18 +277,26 @@ class Summary:
     ----------
     mean : float
         Of the evaluations.
-    interval : tuple of float
-        95 % interval of that mean, by bootstrap over the seeds.
+    interval : tuple of float, or None
+        95 % interval of that mean, by bootstrap over the seeds; None for fewer than
+        `MIN_REPLAYS`, which say nothing about it.
     """
 
     evaluations: list[int]
     mean: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The fewest and the most."""
+        return min(self.evaluations), max(self.evaluations)
 
     @classmethod
     def of(cls, evaluations: list[int]) -> Summary:
         """Sum up, the bootstrap with a fixed seed."""
         values = np.array(evaluations, dtype=float)
+        if len(values) < MIN_REPLAYS:
+            return cls(evaluations, float(values.mean()), None)
         drawn = np.random.default_rng(0).choice(values, size=(2000, len(values)))
         low, high = np.percentile(drawn.mean(1), [2.5, 97.5])
         return cls(evaluations, float(values.mean()), (float(low), float(high)))
@@ -333,22 +348,26 @@ def report(
         "seeds": seeds,
         "batch_size": batch_size,
         "crystals": len(table.values),
-        "left_out": table.left_out,
+        "left_out": {each.reason: each.count for each in table.left_out},
         "best": table.best,
         "with_prior": table.prior is not None,
         "evaluations_to_best": best.evaluations,
         "mean_evaluations_to_best": best.mean,
         "interval_95_of_mean_evaluations_to_best": best.interval,
+        "range_of_evaluations_to_best": best.range,
         "top_fraction": top_fraction,
         "top_crystals": int((table.values <= goal).sum()),
         "evaluations_to_top_fraction": top.evaluations,
         "mean_evaluations_to_top_fraction": top.mean,
         "interval_95_of_mean_evaluations_to_top_fraction": top.interval,
+        "range_of_evaluations_to_top_fraction": top.range,
         "greedy_evaluations_to_best": greedy.evaluations,
         "greedy_mean_evaluations_to_best": greedy.mean,
         "greedy_interval_95_of_mean_evaluations_to_best": greedy.interval,
+        "greedy_range_of_evaluations_to_best": greedy.range,
         "greedy_mean_evaluations_to_top_fraction": greedy_top.mean,
         "greedy_interval_95_of_mean_evaluations_to_top_fraction": greedy_top.interval,
+        "greedy_range_of_evaluations_to_top_fraction": greedy_top.range,
         "random_mean_evaluations_to_best": exact,
         "random_simulated_mean_evaluations_to_best": chance.mean,
         "random_interval_95_of_mean_evaluations_to_best": chance.interval,

@@ -422,7 +422,8 @@ class _Believer:
         nothing = np.zeros(len(pool.values))
         self._expected = nothing if pool.prior is None else pool.prior.observed
         self._surrogate = build_surrogate(config, seed)
-        self._surrogate.fit(self._features, self.values - self._expected, self._std)
+        beyond = self.values - self._expected
+        self._surrogate.fit(self._features, beyond, self._std, self.values)
 
     def predict(self, candidates: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Predict available candidates, by their indices."""
@@ -460,7 +461,8 @@ class _Believer:
         self._expected = np.concatenate([self._expected, expected])
         if self._std is not None:
             self._std = np.concatenate([self._std, np.zeros(len(features))])
-        self._surrogate.update(self._features, self.values - self._expected, self._std)
+        beyond = self.values - self._expected
+        self._surrogate.update(self._features, beyond, self._std, self.values)
 
 
 def _space_filling(pool: _Pool, n: int, seed: int) -> list[int]:

@@ -5,14 +5,17 @@ Taken from the environment (``SCREEN_*``) and nothing else; science lives in the
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from screening.errors import ScreenError
 from screening.secret_file import read_secret
+
+DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 class Settings(BaseSettings):
@@ -38,7 +41,7 @@ class Settings(BaseSettings):
 
     mongodb_uri: SecretStr | None = None
     mongodb_uri_file: Path | None = None
-    database: str = Field("screen", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+    database: str = "screen"
     directory: Path = Path(".screen")
     workers: int | None = Field(None, gt=0)
 
@@ -48,8 +51,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             wrong = error.errors()[0]
             name = f"{self.model_config['env_prefix']}{wrong['loc'][0]}".upper()
+            message = wrong["msg"].removeprefix("Value error, ").replace("Input should", "it must")
             # The value is not repeated: the address may hold a password.
-            raise ScreenError(f"environment variable {name}: {wrong['msg']}") from None
+            raise ScreenError(f"environment variable {name}: {message}") from None
         if self.mongodb_uri_file is not None:
             if self.mongodb_uri is not None:
                 raise ScreenError(
@@ -57,6 +61,15 @@ class Settings(BaseSettings):
                 )
             path = self.mongodb_uri_file.expanduser()
             self.mongodb_uri = SecretStr(read_secret(path, "SCREEN_MONGODB_URI_FILE"))
+
+    @field_validator("database")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if DATABASE_NAME.fullmatch(value) is None:
+            raise ValueError(
+                "use letters, digits, '_' and '-', at least one and at most 60, as 'screen'"
+            )
+        return value
 
     @property
     def address_variable(self) -> str:

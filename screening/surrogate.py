@@ -22,7 +22,13 @@ class Surrogate(Protocol):
     to `fit`, and values may all be equal.
     """
 
-    def fit(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+    def fit(
+        self,
+        features: Floats,
+        values: Floats,
+        value_std: Floats | None,
+        merit: Floats | None = None,
+    ) -> None:
         """Learn from evaluated candidates.
 
         Parameters
@@ -33,10 +39,19 @@ class Surrogate(Protocol):
             Objective in its model space (a logarithm where the objective says so).
         value_std : ndarray, shape (n,), optional
             Standard errors of the values, in the same space.
+        merit : ndarray, shape (n,), optional
+            What tells which candidates are the best, lower is better, where `values` are only what
+            is beyond a prior.
         """
         ...
 
-    def update(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+    def update(
+        self,
+        features: Floats,
+        values: Floats,
+        value_std: Floats | None,
+        merit: Floats | None = None,
+    ) -> None:
         """Learn from more candidates, keeping what is slow to learn as `fit` left it."""
         ...
 
@@ -131,7 +146,13 @@ class GaussianProcess:
         self._theta: Floats | None = None
         self._shift, self._scale = 0.0, 1.0
 
-    def fit(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+    def fit(
+        self,
+        features: Floats,
+        values: Floats,
+        value_std: Floats | None,
+        merit: Floats | None = None,
+    ) -> None:
         """Find the most probable amplitude, length scales and noise, then condition on all."""
         n_values = len(values)
         few = np.arange(n_values)
@@ -142,20 +163,32 @@ class GaussianProcess:
         self._theta = None
         self._condition(features[few], values[few], None if value_std is None else value_std[few])
         if len(few) < n_values:
-            self._condition(features, values, value_std)
+            self._condition(features, values, value_std, merit)
 
-    def update(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+    def update(
+        self,
+        features: Floats,
+        values: Floats,
+        value_std: Floats | None,
+        merit: Floats | None = None,
+    ) -> None:
         """Take in more values with the length scales learnt before."""
-        self._condition(features, values, value_std)
+        self._condition(features, values, value_std, merit)
 
     def _rescale(self, values: Floats) -> None:
         self._shift, spread = float(values.mean()), float(values.std())
         self._scale = spread if spread > 1e-12 else 1.0
 
-    def _condition(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+    def _condition(
+        self,
+        features: Floats,
+        values: Floats,
+        value_std: Floats | None,
+        merit: Floats | None = None,
+    ) -> None:
         """Take in values, with length scales that are learnt from them where none are known."""
         if len(values) > self.MOST_CONDITIONED:
-            best_first = np.argsort(values, kind="stable")
+            best_first = np.argsort(values if merit is None else merit, kind="stable")
             n_best = self.MOST_CONDITIONED // 3
             others = np.random.default_rng(self._seed).permutation(best_first[n_best:])
             kept = [best_first[:n_best], others[: self.MOST_CONDITIONED - n_best]]
@@ -283,7 +316,13 @@ class RandomForest:
         self._n_trees = config.n_trees
         self._model: Any = None
 
-    def fit(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+    def fit(
+        self,
+        features: Floats,
+        values: Floats,
+        value_std: Floats | None,
+        merit: Floats | None = None,
+    ) -> None:
         """Grow the trees."""
         from skopt.learning import RandomForestRegressor
 
@@ -298,7 +337,13 @@ class RandomForest:
         )
         self._model.fit(features, values, sample_weight=weights)
 
-    def update(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+    def update(
+        self,
+        features: Floats,
+        values: Floats,
+        value_std: Floats | None,
+        merit: Floats | None = None,
+    ) -> None:
         """Grow the trees again."""
         self.fit(features, values, value_std)
 
@@ -342,6 +387,7 @@ def fit_predict(
     value_std: Floats | None,
     features: Floats,
     seed: int,
+    expected: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Predict candidates from evaluated ones, raw features on both sides.
 
@@ -353,6 +399,8 @@ def fit_predict(
     features : ndarray, shape (m, d)
         Together with `features_train` they set the scales.
     seed : int
+    expected : ndarray, shape (n,), optional
+        What a prior says of the results, where `values` are what is beyond it.
 
     Returns
     -------
@@ -361,7 +409,8 @@ def fit_predict(
     """
     scaling = FeatureScaling.of(np.vstack([features_train, features]))
     surrogate = build_surrogate(config, seed)
-    surrogate.fit(scaling(features_train), values, value_std)
+    merit = None if expected is None else values + expected
+    surrogate.fit(scaling(features_train), values, value_std, merit)
     return surrogate.predict(scaling(features))
 
 

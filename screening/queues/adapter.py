@@ -40,6 +40,9 @@ class Dialect:
         States, as regular expressions; every other one is running.
     cancel
         Program that takes a job off the queue.
+    away
+        What its programs complain about where it is installed and cannot be spoken to, as regular
+        expressions, each with the cause in words.
     """
 
     mark: str
@@ -48,14 +51,72 @@ class Dialect:
     pending: str
     ended: str
     cancel: str
+    away: tuple[tuple[str, str], ...]
+
+    def cause(self, complaint: str) -> str | None:
+        """Return why the scheduler cannot be spoken to, None where that is not the trouble."""
+        found = (why for what, why in self.away if re.search(what, complaint, re.IGNORECASE))
+        return next(found, None)
 
 
 DIALECTS = {
     "SLURM": Dialect(
-        "#SBATCH", ("squeue", "-h", "-o", "%A %t", "-u"), 1, "PD|RD|RF|RH|RQ|SE", "CG", "scancel"
+        "#SBATCH",
+        ("squeue", "-h", "-o", "%A %t", "-u"),
+        1,
+        "PD|RD|RF|RH|RQ|SE",
+        "CG",
+        "scancel",
+        (
+            (
+                "could not establish a configuration source|unable to process configuration file",
+                "Slurm is installed on this machine, but not set up (no slurm.conf was found)",
+            ),
+            (
+                "munge encode failed",
+                "Slurm's authentication service (munged) does not run on this machine",
+            ),
+            (
+                "unable to contact slurm controller|socket timed out|connection refused"
+                "|zero bytes were transmitted",
+                "Slurm's controller (slurmctld) does not answer",
+            ),
+        ),
     ),
-    "PBS": Dialect("#PBS", ("qstat", "-u"), 9, "[HQTW]", "[CFX]", "qdel"),
-    "SGE": Dialect("#$", ("qstat", "-u"), 4, ".*[qE].*", "d.*", "qdel"),
+    "PBS": Dialect(
+        "#PBS",
+        ("qstat", "-u"),
+        9,
+        "[HQTW]",
+        "[CFX]",
+        "qdel",
+        (
+            (
+                "no default server|conf variables not found|pbsconf error",
+                "PBS is installed on this machine, but not set up (it names no server)",
+            ),
+            ("cannot connect to server|connection refused", "the PBS server does not answer"),
+        ),
+    ),
+    "SGE": Dialect(
+        "#$",
+        ("qstat", "-u"),
+        4,
+        ".*[qE].*",
+        "d.*",
+        "qdel",
+        (
+            (
+                "sge_root|cell directory",
+                "Grid Engine is installed on this machine, but not set up (SGE_ROOT is not set, or "
+                "wrong)",
+            ),
+            (
+                "unable to contact qmaster|commlib error|connection refused",
+                "the master of Grid Engine (qmaster) does not answer",
+            ),
+        ),
+    ),
 }
 
 
@@ -149,6 +210,12 @@ class Scheduler:
             ) from None
         if answer.returncode != 0:
             reason = " ".join(answer.stderr.split()) or f"exit status {answer.returncode}"
+            cause = self.dialect.cause(reason)
+            if cause is not None:
+                raise ScreenError(
+                    f"{cause}, so `{command[0]}` cannot be used; run this on the cluster's login "
+                    "node, and where that is this machine, ask its administrator or try again later"
+                )
             raise ScreenError(f"{command[0]} refused: {reason}")
         return answer.stdout
 

@@ -13,6 +13,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from screening.campaign import now
 from screening.errors import ScreenError
 from screening.queues.adapter import scheduler
 from screening.queues.config import JobShape, QueueConfig, load_queue_config
-from screening.queues.script import job_script, require_credentials
+from screening.queues.script import UnreachableError, job_script, require_credentials
 from screening.settings import Settings
 from screening.store.database import open_database
 
@@ -32,8 +33,18 @@ POLL_S = 1.0
 LOG_CHARACTERS = 300
 
 
-def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> Iterator[str]:
+@dataclass(frozen=True)
+class Seen:
+    """One step of the trial, and whether it went well."""
+
+    ok: bool
+    found: str
+
+
+def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> Iterator[Seen]:
     """Submit a short job and yield what was seen, step by step.
+
+    Where jobs could not reach the database none is submitted; all else is tried.
 
     Parameters
     ----------
@@ -45,20 +56,30 @@ def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> I
     Raises
     ------
     ScreenError
-        At the first step that fails.
+        At the first step after which nothing more can be tried.
     """
     config = load_queue_config(name_or_path)
     settings = Settings()
-    require_credentials(config, settings, embedded=False)
+    unreachable = _why_unreachable(config, settings)
+    if unreachable is not None:
+        yield Seen(False, unreachable)
     jobs = scheduler(config.q_type).jobs()
-    yield f"{config.q_type} answers; you have {len(jobs)} jobs in it, of at most {config.max_jobs}"
+    yield Seen(
+        True,
+        f"{config.q_type} answers; you have {len(jobs)} jobs in it, of at most {config.max_jobs}",
+    )
+    if unreachable is not None:
+        _script(config, settings, secrets.token_hex(4))
+        yield Seen(True, "the script of a job can be written; no job was submitted")
+        return
     with open_database(settings) as database, _submitted(config, settings) as (token, number, log):
         say(f"job {number} queued; waiting for it, at most {wait_s:g} s")
         marker = _wait_for(database, config, token, number, log, wait_s)
         gpus = f", GPUs {marker['gpus']}" if marker["gpus"] else ""
-        yield (
+        yield Seen(
+            True,
             f"job {number} ran on {marker['machine']} ({marker['cores']} usable cores{gpus}) and "
-            "reached the database"
+            "reached the database",
         )
         if marker["version"] != version("matscreen"):
             raise ScreenError(
@@ -70,13 +91,36 @@ def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> I
                 f"{marker['machine']} does not see {settings.directory.absolute()}; set "
                 "SCREEN_DIRECTORY to a folder that all nodes share"
             )
-        yield f"the same version and the same SCREEN_DIRECTORY on {marker['machine']}"
+        yield Seen(True, f"the same version and the same SCREEN_DIRECTORY on {marker['machine']}")
         if marker["scheduler"]:
             raise ScreenError(
                 f"jobs cannot queue jobs from {marker['machine']} ({marker['scheduler']}); keep "
                 "`screen launch --daemon` running on this machine"
             )
-        yield f"jobs may queue jobs from {marker['machine']}"
+        yield Seen(True, f"jobs may queue jobs from {marker['machine']}")
+
+
+def _why_unreachable(config: QueueConfig, settings: Settings) -> str | None:
+    """Return why jobs would not find the database, and what to do; None where they would."""
+    try:
+        require_credentials(config, settings, embedded=False)
+    except UnreachableError as error:
+        return (
+            f"{error}; where every node is this machine, `screen launch --embedded` works all the "
+            "same, and cannot be tried here"
+        )
+    except ScreenError as error:
+        return str(error)
+    return None
+
+
+def _script(config: QueueConfig, settings: Settings, token: str) -> str:
+    """Return the script of the short job."""
+    # A few minutes on the smallest piece of the machine: it shall start soon.
+    small = {"walltime": "0:05:00", "reserve_s": 0, "nodes": 1, "workers_per_job": 1}
+    shape = JobShape.model_validate(config.model_dump(include=set(JobShape.model_fields)) | small)
+    module = ["screening.queues.check", token, config.q_type]
+    return job_script(config, shape, "screen-doctor", f"doctor-{token}", module, settings)
 
 
 @contextlib.contextmanager
@@ -86,11 +130,7 @@ def _submitted(config: QueueConfig, settings: Settings) -> Iterator[tuple[str, s
     logs = settings.directory.absolute() / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     path = logs / f"doctor-{token}.sh"
-    # A few minutes on the smallest piece of the machine: it shall start soon.
-    small = {"walltime": "0:05:00", "reserve_s": 0, "nodes": 1, "workers_per_job": 1}
-    shape = JobShape.model_validate(config.model_dump(include=set(JobShape.model_fields)) | small)
-    module = ["screening.queues.check", token, config.q_type]
-    script = job_script(config, shape, "screen-doctor", path.stem, module, settings)
+    script = _script(config, settings, token)
     path.touch(0o700)
     path.write_text(script, "utf-8")
     try:

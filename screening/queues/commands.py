@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from screening.queues.launch import (
     stored_queue,
     top_up,
 )
-from screening.queues.script import job_script, require_credentials
+from screening.queues.script import UnreachableError, job_script, require_credentials
 from screening.settings import Settings
 from screening.store.database import open_database
 from screening.store.patience import patiently
@@ -51,7 +53,12 @@ def launch(
                 f"campaign '{campaign.name}' was not launched yet: name its queue with --queue, as "
                 f"{', '.join(shipped.names('queues'))}, or the path of a YAML"
             )
-        require_credentials(config, settings, embedded=embedded)
+        try:
+            _require_credentials(config, settings, embedded=embedded)
+        except ScreenError as error:
+            if not dry_run:
+                raise
+            console.say(f"warning: as things are, these jobs would fail: {error}")
         if settings.mongodb_uri is None and embedded:
             console.say(EMBEDDED_WARNING)
             # The server ends with its last client, and the first job must not be it.
@@ -75,6 +82,13 @@ def launch(
                 f"they queue their successors until the campaign is finished; you may log out; "
                 f"next: screen status {campaign.name}"
             )
+
+
+def _require_credentials(config: QueueConfig, settings: Settings, *, embedded: bool) -> None:
+    try:
+        require_credentials(config, settings, embedded=embedded)
+    except UnreachableError as error:
+        raise ScreenError(f"{error}; where every node is this machine, give --embedded") from None
 
 
 def _say_submitted(campaign: Campaign, numbers: list[str]) -> None:
@@ -149,22 +163,24 @@ def init_cluster(path: Path, given: dict[str, Any]) -> None:
     ScreenError
         When the file is there, or a value is wrong.
     """
-    import typer
     import yaml
 
     if path.exists():
         raise ScreenError(f"file '{path}' exists; give another one with --output")
-    content: dict[str, Any] = {}
+    folder = path.absolute().parent
+    if not os.access(folder, os.W_OK):
+        raise ScreenError(f"cannot write into folder {folder}; give another file with --output")
+    stated = {field: answer for field, answer in given.items() if answer is not None}
+    # Before anything is asked: what an option says wrongly must not cost the answers.
+    checked = _queue_of(stated, options=stated)
+    asks = sys.stdin.isatty()
+    answers: dict[str, Any] = {}
     for field, (question, proposed) in QUESTIONS.items():
-        answer = given.get(field)
-        if answer is None:
-            asks = sys.stdin.isatty()
-            answer = typer.prompt(question, default=proposed, err=True) if asks else proposed
-        if answer != "":
-            content[field] = answer.upper() if field == "q_type" else answer
-    content = _with_proposals(content)
-    named = [field for field, answer in given.items() if answer is not None]
-    validated(QueueConfig, content, "the queue", options=named)
+        if field in stated or not asks:
+            answers[field] = getattr(checked, field)
+        else:
+            answers[field] = _asked(field, question, proposed, answers)
+    content = _with_proposals(answers)
     comment = (
         f"# A cluster's queue, for: screen launch CAMPAIGN --queue {path.name}\n"
         "# Every field is explained in docs/how-to/cluster.md.\n"
@@ -177,13 +193,44 @@ def init_cluster(path: Path, given: dict[str, Any]) -> None:
     console.say(f"wrote {path}; next: screen doctor --queue {path}")
 
 
+def _asked(field: str, question: str, proposed: Any, answers: dict[str, Any]) -> Any:
+    """Return the answer to a question, asked until it is one that a queue can have.
+
+    Parameters
+    ----------
+    answers
+        What was answered before: fields are judged together, as cores and the scheduler.
+    """
+    import typer
+
+    def checked(answer: Any) -> Any:
+        try:
+            return getattr(_queue_of(answers | {field: answer}, options=[field]), field)
+        except ScreenError as error:
+            reason = str(error).removeprefix(f"--{field.replace('_', '-')}").removeprefix(":")
+            raise typer.BadParameter(reason.strip()) from None
+
+    return typer.prompt(
+        question, default=proposed, show_default=proposed != "", value_proc=checked, err=True
+    )
+
+
+def _queue_of(answers: dict[str, Any], options: Collection[str]) -> QueueConfig:
+    """Return the queue that answers describe; those not given yet are as proposed."""
+    proposals = {field: proposed for field, (_, proposed) in QUESTIONS.items()}
+    content = _with_proposals(proposals | answers)
+    return validated(QueueConfig, content, "the queue", options=options)
+
+
 def _with_proposals(content: dict[str, Any]) -> dict[str, Any]:
-    """Add what nobody was asked for, as an example to change."""
+    """Leave out what is empty, and add what nobody was asked for, as an example to change."""
+    stated = {field: answer for field, answer in content.items() if answer not in ("", None)}
+    stated["q_type"] = str(stated.get("q_type", "")).upper()
     more: dict[str, Any] = {"setup": []}
-    if content["q_type"] == "SGE":
+    if stated["q_type"] == "SGE":
         more["parallel_environment"] = "smp"
-    walltime = str(content["walltime"])
+    walltime = str(stated.get("walltime"))
     if WALLTIME.fullmatch(walltime):
         # Half of a short walltime: the default hour would leave nothing of it.
         more["reserve_s"] = min(3600, seconds_of(walltime) // 2)
-    return content | more
+    return stated | more

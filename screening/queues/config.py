@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,12 +30,53 @@ SECRET = re.compile(
 )
 """Environment variables whose value must not be written into a script."""
 
+
+def _only(pattern: str, words: str) -> AfterValidator:
+    """Allow what a pattern matches; say in words what that is."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
+
+
 # These go into lines that the scheduler or the shell reads: nothing that either could take for
 # more than a word.
-Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,:@+-]{0,99}$")]
-Option = Annotated[str, Field(pattern=r"^-[ -~]{1,300}$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
-ShellLine = Annotated[str, Field(pattern=r"^[^\r\n\x00]{0,1000}$")]
+Word = Annotated[
+    str,
+    _only(
+        r"[A-Za-z0-9][A-Za-z0-9_.,:@+-]{0,99}",
+        "use letters, digits and _ . , : @ + - without spaces, at most 100 of them and a letter or "
+        "digit first, as 'ab123'",
+    ),
+]
+Option = Annotated[
+    str,
+    _only(
+        r"-[ -~]{1,300}",
+        "give an option as it stands in a script, on one line, in ASCII and with its leading "
+        "'-', as '--qos=normal'",
+    ),
+]
+Variable = Annotated[
+    str,
+    _only(
+        r"[A-Za-z_][A-Za-z0-9_]{0,99}",
+        "give the name alone of an environment variable, in letters, digits and _, as "
+        "'MY_LICENCE_SERVER'",
+    ),
+]
+ShellLine = Annotated[
+    str,
+    _only(
+        r"[^\r\n\x00]{0,1000}",
+        "give each line of shell as an entry of its own, of at most 1000 characters, as "
+        "'module load python'",
+    ),
+]
 
 
 def _as_walltime(value: Any) -> Any:

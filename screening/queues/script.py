@@ -15,6 +15,10 @@ from screening.settings import Settings
 URI_FILE = "SCREEN_MONGODB_URI_FILE"
 
 
+class UnreachableError(ScreenError):
+    """The database is the embedded one, which only this machine reaches."""
+
+
 def job_script(
     config: QueueConfig,
     shape: JobShape,
@@ -97,21 +101,28 @@ def carried(config: QueueConfig, settings: Settings) -> dict[str, str]:
 
 
 def require_credentials(config: QueueConfig, settings: Settings, *, embedded: bool) -> None:
-    """Raise `ScreenError` unless jobs will find the database.
+    """Raise unless jobs will find the database.
 
     Parameters
     ----------
     embedded
         Whether the user says that every node is this machine.
+
+    Raises
+    ------
+    UnreachableError
+        When it is the embedded one, and that is not said.
+    ScreenError
+        When the address cannot be handed on.
     """
     if URI_FILE in os.environ:
         return
     if settings.mongodb_uri is None:
         if embedded:
             return
-        raise ScreenError(
+        raise UnreachableError(
             f"jobs on other machines cannot reach the embedded database: name a MongoDB in "
-            f"{URI_FILE}; where every node is this machine, give --embedded"
+            f"{URI_FILE}"
         )
     if config.q_type != "SLURM":
         raise ScreenError(

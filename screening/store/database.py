@@ -16,6 +16,8 @@ from screening.objectives import OBJECTIVES
 from screening.store.embedded import embedded_server, has_database
 
 if TYPE_CHECKING:
+    import datetime
+
     from fireworks import LaunchPad
     from gridfs import GridFSBucket
     from jobflow import JobStore
@@ -195,6 +197,17 @@ class Database:
         fireworks = self._client[self.name]["fireworks"]
         query = {"spec.campaign": campaign, "state": "RUNNING"}
         return len(fireworks.distinct("spec.pick", query))
+
+    def runs(self, campaign: str) -> list[tuple[str, datetime.datetime | str]]:
+        """Return who runs jobs of a campaign now, and when each was last heard of."""
+        base = self._client[self.name]
+        query = {"spec.campaign": campaign, "state": "RUNNING"}
+        fw_ids = [each["fw_id"] for each in base["fireworks"].find(query, {"fw_id": 1})]
+        found = []
+        for launch in base["launches"].find({"fw_id": {"$in": fw_ids}, "state": "RUNNING"}):
+            heard_at = max(each["updated_on"] for each in launch["state_history"])
+            found.append((str(launch["fworker"]["name"]), heard_at))
+        return found
 
     def close(self) -> None:
         """Close the connection."""

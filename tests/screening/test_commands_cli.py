@@ -365,11 +365,58 @@ def test_a_picked_candidate_is_explained(screen, database, new_campaign, work):
         assert part not in shown
 
 
-def test_a_filter_on_a_field_that_nothing_has_is_pointed_out(screen, new_campaign):
+def test_a_filter_on_a_field_that_nothing_has_is_refused(screen, new_campaign):
     new_campaign("mine")
     answer = screen("rank", "--where", '{"spacegroup": 225}', "--format", "json")
-    assert (answer.status, json.loads(answer.out)) == (0, [])
-    assert "field 'spacegroup'; did you mean 'space_group_number'?" in answer.err
+    one_sentence(answer, "--where: field 'spacegroup'", "did you mean 'space_group_number'?")
+
+
+def test_show_tells_what_is_expected_of_a_candidate(screen, new_campaign, work):
+    work(new_campaign("fast", pool=5, budget=5, batch_size=5))
+    assert screen("show", "Cu").out.count("of 5 in fast (engine emt): measured") == 1
+    dear = new_campaign("dear", pool=8, budget=3, prior="fast", recipe={"second": True})
+    shown = screen("show", "Pt").out
+    assert "not computed in dear (engine emt; prior fast: no value of it)" in shown
+    work(dear)
+    key = next(row["candidate_id"] for row in ranked(screen, "dear", "predicted"))
+    shown = screen("show", key).out
+    for part in (
+        "of 8 in dear (engine emt; prior fast: ",
+        "not computed, predicted toy = ",
+        "Å³ ×/÷",
+    ):
+        assert part in shown
+    stated = json.loads(screen("show", key, "--format", "json").out)["standings"]
+    [mine] = [each for each in stated if each["campaign"] == "dear"]
+    assert (mine["prior"], mine["candidates"], mine["outcome"]) == ("fast", 8, "predicted")
+    assert mine["predicted_kappa_300k_w_per_m_k"] > 0
+
+
+def ranked(screen, name, outcome):
+    rows = json.loads(screen("rank", name, "--format", "json").out)
+    return [row for row in rows if row["outcome"] == outcome]
+
+
+def test_predictions_alone_take_no_column_for_values(screen, new_campaign, work, monkeypatch):
+    from rich.console import Console
+
+    from screening import console
+
+    monkeypatch.setattr(console, "_stdout", lambda: Console(width=80))
+    campaign = new_campaign("mine", pool=10, budget=3, batch_size=3)
+    answer = screen("rank", "--predicted")
+    assert "nothing is predicted yet" in answer.err
+    work(campaign)
+    answer = screen("rank", "--predicted", "--bound", 12.5)
+    heading = " ".join(answer.out.partition("candidate")[0].split())
+    assert "engine" not in answer.out
+    assert "measured" not in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+    said = " ".join(answer.out.replace("┃", " ").split())
+    assert "predicted toy / Å³" in heading + said or "P(toy < 12.5 Å³)" in said
+    assert "from 5 results with a value on, and there are 3" in answer.err
+    work(new_campaign("all", pool=2, budget=2, recipe={"second": True}))
+    assert "nothing is left to predict" in screen("rank", "all", "--predicted").err
 
 
 @pytest.mark.parametrize("command", ["status", "rank", "work"])

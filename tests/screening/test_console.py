@@ -20,16 +20,20 @@ def test_numbers_have_their_plural(count, said):
 def test_many_refusals_are_summed_up(capsys):
     pool = toy_pool(1)
     symbols = ["Br", "Cd", "Cl", "F", "I", "K", "Li", "Na", "O", "Rb", "S"]
-    pool.refused = [Refused("", "", f"it contains {each}", (each,)) for each in symbols * 3]
-    pool.refused += [Refused("", "", f"reason {letter}") for letter in "abcdefghijklmnopqrstuv"]
+    pool.refused = [Refused("salt.cif", "", f"it has {each}", (each,)) for each in symbols * 3]
+    same = ("a.cif#2", "a.cif#3")
+    pool.refused += [Refused(each, "", f"it is the same entry as x{each}") for each in same]
+    pool.refused += [Refused("b.cif", "", f"reason {each}") for each in "abcdefghijklmnopqrstu"]
     pool.duplicates = 1
     console.pool(pool, "emt", kept=True)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "57 entries read, 1 candidate, 1 duplicate, 55 refused"
+    assert lines[0] == "58 entries read, 1 candidate, 1 duplicate, 56 refused"
     assert lines[1] == (
         "  33 contain elements that engine 'emt' does not support "
-        "(Br, Cd, Cl, F, I, K, Li, Na, O, Rb, …)"
+        "(Br, Cd, Cl, F, I, K, Li, Na, O, Rb, …); first: salt.cif"
     )
+    assert lines[2] == "  refused 2 ×: it is the same entry as …; first: a.cif#2"
+    assert lines[3] == "  refused b.cif: reason a"
     assert lines[-1] == "  and 2 more reasons, kept with the campaign"
     console.pool(pool, "emt", kept=False)
     assert capsys.readouterr().err.splitlines()[-1] == "  and 2 more reasons"

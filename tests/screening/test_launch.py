@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import io
 import json
 import os
 import subprocess
@@ -325,6 +326,91 @@ def test_init_writes_a_queue_once(screen, tmp_path):
     assert not (tmp_path / "other.yaml").exists()
     sge = screen("init", "--cluster", "--scheduler", "sge", "--output", "sge.yaml")
     assert sge.status == 0, sge.err
+
+
+class Terminal(io.StringIO):
+    """What somebody types."""
+
+    def isatty(self):
+        return True
+
+
+def test_init_asks_again_for_an_answer_that_cannot_be(screen, monkeypatch):
+    typed = [
+        "lsf",
+        "sge",
+        "",
+        "a b",
+        "ab123",
+        "soon",
+        "1:30",
+        "0:20:00",
+        "many",
+        "6",
+        "0",
+        "1",
+        "2",
+    ]
+    monkeypatch.setattr("sys.stdin", Terminal("".join(f"{each}\n" for each in typed)))
+    answer = screen("init", "--cluster")
+    assert answer.status == 0, answer.err
+    refusals = [line.partition("Error: ")[2] for line in answer.err.splitlines() if "Error" in line]
+    said = ["'SLURM', 'PBS' or 'SGE'", "use letters", "expected H:MM", "expected H:MM", "integer"]
+    assert len(refusals) == len(said)
+    for line, part in zip(refusals, said, strict=True):
+        assert part in line
+    from screening.queues.config import load_queue_config
+
+    made = load_queue_config("queue.yaml")
+    assert (made.q_type, made.partition, made.account) == ("SGE", None, "ab123")
+    assert (made.walltime, made.reserve_s, made.cores, made.max_jobs) == ("0:20:00", 600, 6, 2)
+
+
+def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(
+    screen, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    answer = screen("init", "--cluster", "--account", "a b")
+    assert answer.status == 2
+    assert answer.err.startswith("error: --account: use letters, digits and")
+    assert answer.err.endswith("as 'ab123', not 'a b'\n")
+    answer = screen("init", "--cluster", "--output", tmp_path / "nowhere" / "queue.yaml")
+    assert (answer.status, "cannot write into folder" in answer.err) == (2, True)
+
+
+@pytest.fixture
+def embedded(monkeypatch):
+    """Have no MongoDB but the folder's own."""
+    monkeypatch.delenv("SCREEN_MONGODB_URI")
+
+
+def test_a_dry_run_prints_the_script_though_nodes_cannot_reach_the_database(
+    screen, embedded, slurm, tmp_path
+):
+    from campaign_fixtures import toy_content, write_cifs
+
+    target = tmp_path / "toy.yaml"
+    crystals = str(write_cifs(tmp_path / "crystals", 2))
+    target.write_text(yaml.safe_dump(toy_content(sources=[crystals])))
+    assert screen("submit", "--target", target, "--name", "mine").status == 0
+    answer = screen("launch", "mine", "--queue", queue_file(tmp_path), "--dry-run")
+    assert answer.status == 0, answer.err
+    assert answer.out.startswith("#!/bin/bash")
+    assert "warning: as things are, these jobs would fail: jobs on other machines" in answer.err
+    answer = screen("launch", "mine", "--queue", queue_file(tmp_path))
+    assert (answer.status, answer.out) == (2, "")
+    assert "give --embedded" in answer.err
+    assert slurm.submitted == 0
+    # The doctor goes on with what can be tried, and names no option that it has not.
+    answer = screen("doctor", "--queue", queue_file(tmp_path), "--format", "json")
+    found = [each for each in json.loads(answer.out) if each["name"] == "queue"]
+    assert answer.status == 1
+    assert [each["ok"] for each in found] == [False, True, True]
+    assert "name a MongoDB in SCREEN_MONGODB_URI_FILE" in found[0]["found"]
+    assert "`screen launch --embedded`" in found[0]["found"]
+    assert "SLURM answers" in found[1]["found"]
+    assert "script of a job can be written; no job was submitted" in found[2]["found"]
+    assert slurm.submitted == 0
 
 
 def test_doctor_says_that_the_job_never_came(screen, slurm, tmp_path, database):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from screening.errors import ScreenError
-from screening.leaderboard import check_filter, missing_fields, ranking
+from screening.leaderboard import STORED_FIELDS, check_fields, check_filter, ranking
 from screening.ranking import as_records, proposals
 
 KEYS = {
@@ -179,20 +179,50 @@ def test_filters_on_fields_of_results(campaign, where, outcomes):
 
 
 @pytest.mark.parametrize(
-    ("where", "missing"),
+    "where",
     [
-        ({}, {}),
-        ({"n_sites": 1, "gruneisen_rms": {"$exists": False}, "outcome": "x"}, {}),
-        ({"origins.material_id": "toy-Cu"}, {}),
-        ({"spacegroup": 225}, {"spacegroup": "space_group_number"}),
-        (
-            {"$or": [{"gruneisen": 1}, {"$and": [{"formula": 1, "zzz": 2}]}]},
-            {"gruneisen": "gruneisen_rms", "zzz": None},
-        ),
+        {},
+        {"n_sites": 1, "gruneisen_rms": {"$exists": False}, "outcome": "x"},
+        {"origins.material_id": "toy-Cu"},
+        {"third_order_route": "random-pairs"},  # of results, though none here has it
+        {"$or": [{"costs.step": "x"}, {"$nor": [{"engine": "emt"}]}]},
+        {"of_another_version": 1},
     ],
 )
-def test_fields_of_a_filter_that_nothing_has_are_found(campaign, where, missing):
-    assert missing_fields(campaign, where) == missing
+def test_fields_that_a_document_can_have_are_known(campaign, where):
+    campaign.database.results.update_one({}, {"$set": {"of_another_version": 1}})
+    check_fields(campaign, where)
+
+
+@pytest.mark.parametrize(
+    ("where", "parts"),
+    [
+        ({"spacegroup": 225}, ["'spacegroup' is unknown", "'space_group_number'"]),
+        ({"$or": [{"gruneisen": 1}]}, ["'gruneisen' is unknown", "'gruneisen_rms'"]),
+        ({"$and": [{"formula": 1, "zzz": 2}]}, ["'zzz' is unknown", "docs/data-model.md"]),
+        ({"material_id": "toy-Cu"}, ["did you mean 'origins.material_id'?"]),
+        ({"band_gap_ev": 1}, ["did you mean 'origins.properties.band_gap_ev'?"]),
+    ],
+)
+def test_fields_that_no_document_can_have_are_refused(campaign, where, parts):
+    stated = {"origins.0.properties.band_gap_ev": 1.0}
+    campaign.database.candidates.update_one({}, {"$set": stated})
+    with pytest.raises(ScreenError) as refused:
+        check_fields(campaign, where)
+    assert all(part in str(refused.value) for part in parts)
+
+
+def test_what_is_added_to_stored_documents_is_known(new_campaign, work):
+    from screening.candidate import Candidate
+    from workflows.documents import ThermalConductivityDocument
+
+    campaign = new_campaign(pool=1, budget=1)
+    work(campaign)
+    known = STORED_FIELDS | Candidate.model_fields.keys()
+    assert set(campaign.database.candidates.find_one()) <= known
+    assert set(campaign.database.results.find_one()) <= (
+        known | ThermalConductivityDocument.model_fields.keys()
+    )
 
 
 def test_filters_on_fields_of_crystals(campaign):
@@ -303,7 +333,7 @@ def test_proposals_are_ranked_by_their_chance(campaign, screen):
     assert chances == sorted(chances, reverse=True)
     assert next(row.chance for row in judged if row.rank == rows[2].rank) == pytest.approx(0.5)
     shown = screen("rank", campaign.name, "--predicted", "--bound", bound)
-    assert "chance" in shown.out
+    assert "P(toy" in shown.out
     assert "measured  " not in shown.out
     assert screen("rank", campaign.name, "--bound", 1).status == 2
     assert "is above 0, not -1" in screen("rank", campaign.name, "--predicted", "--bound", -1).err

@@ -23,7 +23,7 @@ RNG = np.random.default_rng(2)
 FEATURES = RNG.normal(size=(80, 6))
 VALUES = FEATURES[:, 0] + 0.2 * FEATURES[:, 1]
 TABLE = Table([f"k{i}" for i in range(40)], FEATURES[:40], VALUES[:40])
-LIBRARY = Library([{"candidate_id": f"c{i}"} for i in range(40)], FEATURES[40:], {}, 0)
+LIBRARY = Library([{"candidate_id": f"c{i}"} for i in range(40)], FEATURES[40:], [], 0)
 
 
 def salt(cation, anion, a):
@@ -130,7 +130,9 @@ def test_the_same_crystal_is_ranked_once(salts, database):
     library = read_library(readings(entries_of(source), source.spec, database, nothing, 1), nothing)
     assert len(library.facts) == 4
     assert library.duplicates == 1
-    assert [reason[:20] for reason in library.refused] == ["the line is not JSON"]
+    [refused] = library.refused
+    assert (refused.reason[:20], refused.count) == ("the line is not JSON", 1)
+    assert refused.example.startswith("salts.jsonl")
 
 
 def test_records_without_a_text_are_read_too(database):
@@ -145,6 +147,11 @@ def test_the_command_ranks_a_library(salts, screen):
     shown = screen(*words, "--log", "--bound", 5)
     assert "LiF" in shown.out
     assert "typical error" in shown.err
+    assert "P(value < 5)" in shown.out
+    assert "predicted a " in shown.out
+    assert "1 left out; the model knows 5 values" in shown.err
+    assert "  left out salts.jsonl" in shown.err
+    assert "  the model left out salts.jsonl" in shown.err
     found = json.loads(screen(*words, "--format", "json", "--top", 2).out)
     assert [row["rank"] for row in found] == [1, 2]
     assert found[0]["predicted_a"] < found[1]["predicted_a"]

@@ -128,3 +128,29 @@ def test_what_is_guessed_is_said_to_be_unsure():
         known = {key: value for key, value in prior.items() if key not in unknown}
         beyond = Beyond.of(replace(seen, prior=known), ids[4:], features[4:])
         assert [ids[4 + i] for i in np.flatnonzero(beyond.asked_std)] == unknown
+
+
+def test_which_results_are_the_best_is_told_by_their_values(monkeypatch):
+    """Where there are too many to learn from, not by how far they are below the prior."""
+    from screening.samplers import SamplerConfig, build_sampler
+    from screening.surrogate import GaussianProcess, SurrogateConfig, fit_predict
+
+    told = []
+    fit = GaussianProcess.fit
+
+    def telling(self, features, values, value_std, merit=None):
+        told.append(merit)
+        fit(self, features, values, value_std, merit)
+
+    monkeypatch.setattr(GaussianProcess, "fit", telling)
+    features = np.random.default_rng(0).normal(size=(9, 3))
+    values, ids = np.arange(4.0), [f"c{i}" for i in range(9)]
+    prior = {each: float(i) ** 2 for i, each in enumerate(ids)}
+    seen = Observations(ids=ids[:4], features=features[:4], values=values, prior=prior)
+    build_sampler(SamplerConfig()).propose(seen, ids[4:], features[4:], 1, 0)
+    beyond = Beyond.of(seen, ids[4:], features[4:])
+    expected = beyond.known_expected
+    fit_predict(SurrogateConfig(), beyond.known, beyond.values, None, beyond.asked, 0, expected)
+    for merit in told:
+        np.testing.assert_allclose(merit, values)
+    assert len(told) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -18,7 +19,7 @@ from screening.config import validated
 from screening.errors import ScreenError
 from screening.queues.adapter import DIALECTS, Scheduler
 from screening.queues.config import QueueConfig, load_queue_config
-from screening.queues.script import job_script, require_credentials
+from screening.queues.script import UnreachableError, job_script, require_credentials
 from screening.settings import Settings
 
 MODULE = ["screening.queues.driver", "toy-1", "abcd"]
@@ -54,16 +55,16 @@ def test_shipped_queues_are_valid(name):
         ({"walltime": "0:00:00"}, "walltime': expected H:MM:SS"),
         ({"walltime": "0:10:00", "reserve_s": 600}, "reserve_s (600) leaves nothing"),
         ({"cores": 6, "ranks": 4}, "6 cores cannot be shared by 4 ranks"),
-        ({"partition": "a b"}, "partition"),
-        ({"account": "x;rm"}, "account"),
+        ({"partition": "a b"}, "partition': use letters, digits and _ . , : @ + -"),
+        ({"account": "x;rm"}, "letter or digit first, as 'ab123', not 'x;rm'"),
         ({"account": "x\n#SBATCH --wrap=y"}, "account"),
-        ({"options": ["qos=high"]}, "options"),
+        ({"options": ["qos=high"]}, "options.0': give an option as it stands in a script"),
         ({"options": ["--qos=a\nrm -rf"]}, "options"),
         ({"setup": ["echo $$"]}, "$BASHPID"),
-        ({"setup": ["one\ntwo"]}, "setup"),
+        ({"setup": ["one\ntwo"]}, "setup.0': give each line of shell as an entry"),
         ({"environment": ["SCREEN_MONGODB_URI"]}, "looks like a secret"),
         ({"environment": ["MP_API_KEY"]}, "looks like a secret"),
-        ({"environment": ["A=b"]}, "environment"),
+        ({"environment": ["A=b"]}, "environment.0': give the name alone of an environment"),
         ({"engines": {"emt": {"core": 2}}}, "engines.emt.core"),
         ({"engines": {"emt": {"walltime": "0:30:00"}}}, "engines.emt: reserve_s (3600)"),
         ({"q_type": "SGE", "cores": 4}, "parallel_environment"),
@@ -73,8 +74,10 @@ def test_shipped_queues_are_valid(name):
     ],
 )
 def test_wrong_values_are_refused(fields, complaint):
-    with pytest.raises(ScreenError, match=re.escape(complaint)):
+    with pytest.raises(ScreenError, match=re.escape(complaint)) as refused:
         config(**fields)
+    # People are told in words, not in patterns.
+    assert not re.search(r"\[A-Z|pattern|\{\d", str(refused.value))
 
 
 def test_yaml_may_leave_out_the_quotes_of_a_time(tmp_path):
@@ -156,7 +159,7 @@ def test_the_address_is_in_no_script(monkeypatch, tmp_path):
 def test_jobs_must_find_the_database(monkeypatch):
     slurm, pbs = config(), config(q_type="PBS")
     for queue in (slurm, pbs):
-        with pytest.raises(ScreenError, match="--embedded"):
+        with pytest.raises(UnreachableError, match="cannot reach the embedded database"):
             require_credentials(queue, Settings(), embedded=False)
         require_credentials(queue, Settings(), embedded=True)
     monkeypatch.setenv("SCREEN_MONGODB_URI", "mongodb://host/")
@@ -285,6 +288,45 @@ def test_each_scheduler_takes_a_script(q_type, slurm):
     slurm.refuse("sbatch: error: Invalid account\nor partition\n")
     with pytest.raises(ScreenError, match=f"{program} refused: .*Invalid account or partition"):
         Scheduler(q_type).submit(path)
+
+
+AWAY = [
+    (
+        "SLURM",
+        "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+        "Slurm's controller (slurmctld) does not answer, so `squeue` cannot be used; run this",
+    ),
+    (
+        "SLURM",
+        "squeue: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host\n"
+        "squeue: error: fetch_config: DNS SRV lookup failed\n"
+        "squeue: fatal: Could not establish a configuration source",
+        "Slurm is installed on this machine, but not set up",
+    ),
+    ("SLURM", "squeue: error: Munge encode failed: Failed to access", "(munged) does not run"),
+    ("PBS", "Connection refused\nqstat: cannot connect to server n1 (errno=111)", "PBS server"),
+    ("SGE", "error: commlib error: got select error\nunable to contact qmaster", "(qmaster)"),
+]
+
+
+@pytest.mark.parametrize(("q_type", "complaint", "said"), AWAY)
+def test_a_scheduler_that_is_away_is_told_in_words(q_type, complaint, said, slurm):
+    program = DIALECTS[q_type].listing[0]
+    (slurm.folder / "complaint").write_text(complaint)
+    slurm.program(program, f"#!/bin/sh\ncat {slurm.folder / 'complaint'} >&2\nexit 1\n")
+    with pytest.raises(ScreenError) as refused:
+        Scheduler(q_type).jobs()
+    assert said in str(refused.value)
+    assert "error" not in str(refused.value)
+    assert "ask its administrator" in str(refused.value)
+
+
+@pytest.mark.skipif(shutil.which("squeue") is None, reason="Slurm is not installed")
+def test_a_real_slurm_whose_controller_does_not_run(tmp_path, monkeypatch):
+    (tmp_path / "slurm.conf").write_text("")
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+    with pytest.raises(ScreenError, match="Slurm is installed on this machine, but not set up"):
+        Scheduler("SLURM").jobs()
 
 
 def test_a_missing_scheduler_is_named(monkeypatch, tmp_path):

@@ -78,6 +78,17 @@ def test_an_engine_that_confirms_counts(new_campaign, tmp_path):
     assert standings_module._revision(reopened) == standings_module._revision(campaign)
 
 
+def test_a_campaign_made_again_under_an_old_name_has_no_standings(new_campaign):
+    old = new_campaign(pool=4)
+    assert standings(old)[1] == 4
+    # By hand, as in a shell: the campaign and its pool, but not what is kept of them.
+    old.database.campaigns.delete_one({"_id": old.name})
+    old.database.candidates.update_many({}, {"$pull": {"campaigns": old.name}})
+    new = new_campaign(pool=2)
+    rows, total = standings(new)
+    assert (len(rows), total) == (2, 2)
+
+
 def test_pieces_of_two_rankings_are_not_mixed(new_campaign, monkeypatch, counted):
     monkeypatch.setattr(standings_module, "PIECE", 2)
     campaign = new_campaign(pool=4)

@@ -140,3 +140,17 @@ def test_of_very_many_results_the_best_and_a_sample_count(monkeypatch):
     assert np.abs(mean - values).max() < 0.1
     best = features[np.argsort(values)[:20]]
     assert all((model._model.X_train_ == row).all(1).any() for row in best)
+
+
+def test_with_a_prior_the_best_are_those_of_the_best_values(monkeypatch):
+    monkeypatch.setattr(GaussianProcess, "MOST_CONDITIONED", 60)
+    generator = np.random.default_rng(0)
+    features = generator.uniform(size=(400, 2))
+    values = features.sum(1)
+    beyond = generator.normal(size=400)
+    best = features[np.argsort(values)[:20]]
+    for model in (GaussianProcess(SurrogateConfig(), 0), GaussianProcess(SurrogateConfig(), 1)):
+        model.fit(features, beyond, None, values)
+        assert all((model._model.X_train_ == row).all(1).any() for row in best)
+        model.update(features, beyond, None, values)
+        assert all((model._model.X_train_ == row).all(1).any() for row in best)
