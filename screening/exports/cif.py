@@ -47,4 +47,5 @@ def _cif_value(value: Any) -> str:
         return repr(value)
     text = " ".join(str(value).split())
     # A quote ends a CIF string only where a space follows it.
-    return f"'{text}'" if "' " not in text else f'"{text}"'
+    harmless = text.replace("' ", "’ ")
+    return f"'{harmless}'"

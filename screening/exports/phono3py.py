@@ -55,7 +55,7 @@ def _write(item: Item, facts: dict[str, Any], folder: Path) -> float:
             "--as phono3py is for results of the objective lattice-thermal-conductivity"
         )
     document = result.document
-    exchange.write_files(result.phono3py_params, result.phono3py(), folder)
+    exchange.write_files(result.phono3py(), folder)
     mesh = [int(divisions) for divisions in document["meshes"][-1]["mesh"]]
     command = exchange.kappa_command(
         mesh, document["temperatures_k"], isotopes=bool(document["isotope_scattering"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from screening.campaign import Campaign
     from screening.exports import Form
     from screening.objectives import Objective
+
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+"""What ids of candidates look like."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,10 @@ def choose(
         raise ScreenError(
             f"campaign '{campaign.name}': nothing to export: no candidate is measured{also}"
         )
+    for row in rows[:top]:
+        # It becomes the name of a file, and whoever stored it may not be the one who exports.
+        if not NAME_PATTERN.fullmatch(row.candidate_id):
+            raise ScreenError(f"candidate '{row.candidate_id}': no name for a file")
     return Selection(campaign, rows[:top], tell)
 
 

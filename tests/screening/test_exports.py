@@ -17,6 +17,7 @@ from recorded_results import recorded_document
 from screening import shipped
 from screening.exports import FORMS
 from screening.objectives import OBJECTIVES, load
+from screening.result import Result
 
 ROOT = Path(__file__).parents[2]
 
@@ -165,8 +166,6 @@ def reproduced(folder: Path, elsewhere: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_reproduction(campaign, folder: Path, elsewhere: Path) -> None:
-    from screening.result import Result
-
     result = Result.of(campaign, folder.name)
     stored = np.array(
         result.document["kappa_tensor_w_per_m_k"][result.document["temperatures_k"].index(300.0)]
@@ -192,6 +191,8 @@ def test_phono3py_gives_the_stored_kappa_again(export, at_silicon, tmp_path):
     for each in (phonon, again):
         each.run_qpoints([[0, 0, 0], [0.5, 0.5, 0]])
     np.testing.assert_allclose(phonon.qpoints.frequencies, again.qpoints.frequencies, atol=1e-3)
+    stored = Result.of(at_silicon, folder.name).phono3py_params
+    assert (folder / "phono3py_params.yaml").read_text() == stored
     line = (folder / "run.sh").read_text().splitlines()[-1]
     assert line in (folder / "README.md").read_text()
     assert "--isotope" in line

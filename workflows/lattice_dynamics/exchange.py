@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.lattice_dynamics.cells import SYMPREC_A
+from workflows.lattice_dynamics.transport import phono3py_params
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,15 +41,13 @@ def harmonic_part(model: Phono3py) -> Phonopy:
     return phonon
 
 
-def write_files(params: str, model: Phono3py, folder: Path) -> None:
+def write_files(model: Phono3py, folder: Path) -> None:
     """Write what phono3py and phonopy need to go on from a model.
 
     Parameters
     ----------
-    params
-        phono3py's parameter file, as stored.
     model
-        Made of it, with second- and third-order force constants.
+        With displacements, forces, and second- and third-order force constants.
     folder
         Exists; gets ``phono3py_params.yaml``, ``fc2.hdf5``, ``fc3.hdf5``, ``phonopy_params.yaml``
         and ``FORCE_CONSTANTS``, and ``BORN`` where there are Born charges.
@@ -56,7 +55,8 @@ def write_files(params: str, model: Phono3py, folder: Path) -> None:
     from phono3py.file_IO import write_fc2_to_hdf5, write_fc3_to_hdf5
     from phonopy.file_IO import write_BORN, write_FORCE_CONSTANTS
 
-    (folder / PARAMS).write_text(params, "utf-8")
+    # Written from the numbers, never copied: phono3py's own reader builds any object a file names.
+    (folder / PARAMS).write_text(phono3py_params(model), "utf-8")
     first_atoms = model.phonon_primitive.p2s_map
     write_fc2_to_hdf5(
         model.fc2,
