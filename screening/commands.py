@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening import console
@@ -327,6 +328,17 @@ def show(key: str, *, as_json: bool) -> None:
         for pick, campaign in ((p, c) for p in picks for c in campaigns if c.name == p["campaign"]):
             pick["neighbours"] = _with_values(campaign, pick.get("neighbours", []))
         console.candidate(document, picks, results, objectives, broken, as_json=as_json)
+
+
+def plot(
+    target: str, kind: str | None, output: Path, campaign: str | None, width_mm: float
+) -> None:
+    """Draw a figure of a candidate or a campaign into a file."""
+    from screening.figures.plot import plot as draw
+
+    with open_database(Settings(), must_exist=True) as database:
+        plotted = draw(database, target, kind, output, campaign, width_mm)
+    console.say(f"{output}: {plotted.kind} of {plotted.of}, campaign '{plotted.campaign}'")
 
 
 def _with_values(campaign: Campaign, neighbours: list[str]) -> list[str]:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
+_GREEK = {r"\Gamma": "Γ", r"\Sigma": "Σ", r"\Delta": "Δ", r"\Lambda": "Λ"}
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
 
 def candidate_view(campaign: Campaign, candidate_id: str) -> CandidateView:
     """Return all that is known of one candidate of a campaign.
@@ -192,8 +195,17 @@ def _bands(spectrum: Spectrum) -> BandsView:
         frequency_thz=[
             [_frequencies(point) for point in segment] for segment in spectrum.band_frequency_thz
         ],
-        labels=list(spectrum.band_labels),
+        labels=[(symbol(start), symbol(end)) for start, end in spectrum.band_labels],
     )
+
+
+def symbol(label: str) -> str:
+    """Return the name of a q-point without the marks of mathematical typesetting."""
+    plain = label.strip("$").removeprefix(r"\mathrm{").removesuffix("}")
+    for name, letter in _GREEK.items():
+        plain = plain.replace(name, letter)
+    name, _, index = plain.partition("_")
+    return name + index.translate(_SUBSCRIPTS)
 
 
 def _frequencies(point: Any) -> list[float]:
