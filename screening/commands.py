@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening import console
@@ -369,6 +370,17 @@ def _place(campaign: Campaign, key: str) -> console.Place | None:
     expected = (expected_beforehand(campaign) or {}).get(key)
     value = None if expected is None else campaign.objective.from_model(expected)
     return console.Place(campaign, row, total, value)
+
+
+def plot(
+    target: str, kind: str | None, output: Path, campaign: str | None, width_mm: float
+) -> None:
+    """Draw a figure of a candidate or a campaign into a file."""
+    from screening.figures.plot import plot as draw
+
+    with open_database(Settings(), must_exist=True) as database:
+        plotted = draw(database, target, kind, output, campaign, width_mm)
+    console.say(f"{output}: {plotted.kind} of {plotted.of}, campaign '{plotted.campaign}'")
 
 
 def _with_values(campaign: Campaign, neighbours: list[str]) -> list[str]:

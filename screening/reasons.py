@@ -41,19 +41,25 @@ class LeftOut:
 
 
 def summed_up(refusals: Iterable[tuple[str, str]]) -> list[LeftOut]:
-    """Count the reasons of entries, given as place and reason, the most frequent first.
+    """Count the reasons of entries, given as place and reason, the most frequent first."""
+    refused = list(refusals)
+    groups = [
+        LeftOut(reason, len(places), refused[places[0]][0])
+        for reason, places in alike([reason for _, reason in refused])
+    ]
+    return sorted(groups, key=lambda group: -group.count)
+
+
+def alike(reasons: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """Return reasons, like ones as one, and at which places of the list each was.
 
     Reasons are one where they differ in numbers alone, or in the elements, sites and names that
     they are about.
     """
-    alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for place, reason in refusals:
-        alike[_kind(reason)].append((place, reason))
-    groups = [
-        LeftOut(_in_one([reason for _, reason in each]), len(each), each[0][0])
-        for each in alike.values()
-    ]
-    return sorted(groups, key=lambda group: -group.count)
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, reason in enumerate(reasons):
+        found[_kind(reason)].append(place)
+    return [(_in_one([reasons[each] for each in places]), places) for places in found.values()]
 
 
 def _kind(reason: str, *, quoted: bool = False) -> str:

@@ -57,14 +57,15 @@ class OutcomeGroup(View):
 
     outcome: Outcome
     reason: str
-    """Numbers are left out of a reason, so that like ones fall together; empty for measured."""
+    """Reasons that differ in numbers alone are one, with their ranges, and details in numbers after
+    a colon are left out; empty for measured."""
     count: int
     candidate_ids: list[str]
     """The first few."""
 
 
 class RefusalGroup(View):
-    """Entries of the sources that never became candidates."""
+    """Entries of the sources that never became candidates, of the first 1,000."""
 
     reason: str
     count: int
@@ -162,9 +163,10 @@ class ProgressView(View):
     value: list[float | None]
     best: list[float | None]
     """The best of the values so far."""
-    random_best: list[float]
+    random_best: list[float | None]
     """What random choice without replacement is expected to have found by then: the mean best
-    value; over the values that are known and the predictions of those that are not."""
+    value; over the values that are known and the predictions of those that are not.  Candidates
+    known to have no value it draws in vain.  None where there is no value at all."""
     random_known: int
     """How many of the values behind `random_best` are measured."""
     random_predicted: int
