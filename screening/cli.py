@@ -370,6 +370,30 @@ def plot(
 
 
 @app.command()
+def export(
+    name: NameGiven,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
+    form: Annotated[
+        str, typer.Option("--as", help="cif, extxyz, phono3py, optimade, csv or parquet.")
+    ],
+    candidates: Annotated[
+        Optional[list[str]],
+        typer.Argument(help="candidate_id, material_id or formula. [default: all]"),
+    ] = None,
+    top: Annotated[Optional[int], typer.Option(min=1, help="Only the best so many.")] = None,
+    predicted: Annotated[
+        bool,
+        typer.Option("--predicted", help="Also what is not computed, as its source has it."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+) -> None:
+    """Write structures, force constants or the ranking for other programs."""
+    from screening.exports.command import export as write
+
+    write(name, form, candidates or [], top, output, predicted=predicted, force=force)
+
+
+@app.command()
 def promote(
     engine: Annotated[str, typer.Option(help="Engine of higher fidelity, or its YAML.")],
     name: Name = None,

@@ -113,5 +113,5 @@ def test_the_command(screen, database, tmp_path, silicon_document):
     assert (tmp_path / "kappa.png").read_bytes().startswith(b"\x89PNG")
     answer = screen("plot", "Si", "-o", "kappa.gif")
     assert answer.status == 2
-    assert answer.err.startswith("error: --output 'kappa.gif'")
+    assert answer.err.startswith("error: -o kappa.gif")
     assert len(answer.err.splitlines()) == 1
