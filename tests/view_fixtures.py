@@ -11,8 +11,8 @@ from campaign_fixtures import toy_content, toy_pool
 from screening.objectives import OBJECTIVES
 
 
-@pytest.fixture(scope="package")
-def computed(server_uri, tmp_path_factory):
+@pytest.fixture(scope="session")
+def computed_once(server_uri, tmp_path_factory):
     """Nine of 25 crystals, six of them chosen by a model; one unstable, one failed, one
     infeasible, and one that an earlier campaign had computed.  Only to be read.
     """
@@ -43,10 +43,16 @@ def computed(server_uri, tmp_path_factory):
             config = CampaignConfig.model_validate(toy_content(**changes))
             campaign = Campaign.create(database, key, config, engine_config("emt"), toy_pool(25))
             work(database, key, tmp_path_factory.mktemp("jobs"))
-        yield campaign
+    yield campaign
     database.close()
     with MongoClient(server_uri) as client:
         client.drop_database(name)
+
+
+@pytest.fixture
+def computed(computed_once, toy):
+    """`computed_once`, with its objective known for one test alone."""
+    return computed_once
 
 
 def create(database, name, objective, structure, **changes):
@@ -85,7 +91,7 @@ def store(campaign, pick, document):
     _store_result(campaign, pick, output["uuid"])
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def silicon_document():
     """κ of silicon from recorded first-principles forces, on meshes that take a second."""
     from pathlib import Path
@@ -137,9 +143,9 @@ def silicon_document():
     )
 
 
-@pytest.fixture(scope="package")
-def package_database(server_uri):
-    """A database for the whole folder; dropped afterwards."""
+@pytest.fixture(scope="session")
+def views_database(server_uri):
+    """A database that tests of views and figures only read; dropped afterwards."""
     from pymongo import MongoClient
 
     from screening.store.database import Database
@@ -153,11 +159,11 @@ def package_database(server_uri):
         client.drop_database(name)
 
 
-@pytest.fixture(scope="package")
-def silicon(package_database, silicon_document):
+@pytest.fixture(scope="session")
+def silicon(views_database, silicon_document):
     """A campaign whose only candidate is silicon, with its κ.  Only to be read."""
     campaign, pick = create(
-        package_database,
+        views_database,
         "silicon",
         "lattice-thermal-conductivity",
         silicon_document.structure,
@@ -166,8 +172,8 @@ def silicon(package_database, silicon_document):
     return campaign
 
 
-@pytest.fixture(scope="package")
-def electrode(package_database):
+@pytest.fixture(scope="session")
+def electrode(views_database):
     """A campaign whose only candidate is an electrode of three compositions.  Only to be read."""
     from pymatgen.core import Lattice, Structure
 
@@ -218,6 +224,6 @@ def electrode(package_database):
         costs=[],
         provenance=Provenance(engine="emt", calculator="by hand"),
     )
-    campaign, pick = create(package_database, "electrode", "electrode-volume-change", full)
+    campaign, pick = create(views_database, "electrode", "electrode-volume-change", full)
     store(campaign, pick, document)
     return campaign

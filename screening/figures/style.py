@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from importlib import resources
 from operator import itemgetter
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from screening.errors import ScreenError
+from screening.exports.publish import unpublished_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -170,12 +169,12 @@ def checked_path(path: Path) -> Path:
     """
     if path.suffix.lower() not in ENDINGS:
         raise ScreenError(
-            f"--output '{path}': a figure's name ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+            f"-o {path}: a figure's name ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
         )
     if not path.parent.is_dir():
-        raise ScreenError(f"--output '{path}': there is no folder '{path.parent}'; make it first")
+        raise ScreenError(f"-o {path}: there is no folder '{path.parent}'; make it first")
     if path.is_dir():
-        raise ScreenError(f"--output '{path}': is a folder; name a file")
+        raise ScreenError(f"-o {path}: is a folder; name a file")
     return path
 
 
@@ -193,18 +192,8 @@ def save(figure: Figure, path: Path, title: str) -> None:
         ".svg": {"Title": title, "Date": None, "Creator": "matscreen"},
         ".pdf": {"Title": title, "CreationDate": None, "ModDate": None, "Creator": "matscreen"},
     }[ending]
-    try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=ending)
+    with unpublished_files([path], force=True) as work, style():
         try:
-            with style(), os.fdopen(handle, "wb") as file:
-                figure.savefig(file, format=ending[1:], metadata=undated)
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(part, 0o666 & ~umask)
-            os.replace(part, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(part)
-            raise
-    except OSError as error:
-        raise ScreenError(f"--output '{path}': cannot be written: {error.strerror}") from None
+            figure.savefig(work / path.name, format=ending[1:], metadata=undated)
+        except OSError as error:
+            raise ScreenError(f"-o {path}: cannot be written: {error.strerror}") from None

@@ -11,11 +11,11 @@ from screening.standings import standings
 
 
 @pytest.fixture
-def draw(package_database, tmp_path):
+def draw(views_database, tmp_path):
     """Draw into an empty folder: ``draw(target, kind)``."""
 
     def draw(target, kind=None, name="figure.svg", campaign=None, width_mm=85.0):
-        return plot(package_database, target, kind, tmp_path / name, campaign, width_mm)
+        return plot(views_database, target, kind, tmp_path / name, campaign, width_mm)
 
     return draw
 
@@ -113,5 +113,5 @@ def test_the_command(screen, database, tmp_path, silicon_document):
     assert (tmp_path / "kappa.png").read_bytes().startswith(b"\x89PNG")
     answer = screen("plot", "Si", "-o", "kappa.gif")
     assert answer.status == 2
-    assert answer.err.startswith("error: --output 'kappa.gif'")
+    assert answer.err.startswith("error: -o kappa.gif")
     assert len(answer.err.splitlines()) == 1
