@@ -108,7 +108,7 @@ function plainly(value) {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value !== 'number') return value ?? '';
   // Counts and years are whole and stay so.
-  return Number.isInteger(value) && Math.abs(value) < 1e6 ? minus(String(value)) : inDigits(value, 4);
+  return Number.isInteger(value) ? minus(String(value)) : inDigits(Number(value.toPrecision(4)), 4).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
 }
 
 /** @param {CandidateView} view */

@@ -33,7 +33,7 @@ function crystalFigure(crystal, colours) {
         zaxis: hidden,
         aspectmode: 'data',
         dragmode: 'orbit',
-        camera: { projection: { type: 'orthographic' }, eye: { x: 1.5, y: 0.6, z: 0.45 } },
+        camera: { projection: { type: 'orthographic' }, eye: { x: 1.2, y: 0.5, z: 0.36 } },
       },
     }),
     height: 380,
@@ -48,7 +48,7 @@ function crystalFigure(crystal, colours) {
 function cameraAlong(crystal, along) {
   const vector = crystal.lattice_a[along];
   const up = crystal.lattice_a[(along + 2) % 3];
-  const scale = 1.7 / Math.hypot(...vector);
+  const scale = 1.35 / Math.hypot(...vector);
   const [x, y, z] = vector.map((each) => each * scale);
   return {
     projection: { type: 'orthographic' },
@@ -189,8 +189,9 @@ function spheres(atoms, symbol, { corners, faces }) {
     i: corner.map((each) => each[0]), j: corner.map((each) => each[1]), k: corner.map((each) => each[2]),
     color: (ELEMENTS[symbol] ?? UNKNOWN_ELEMENT)[0],
     flatshading: false,
-    lighting: { ambient: 0.6, diffuse: 0.7, specular: 0.25, roughness: 0.6, fresnel: 0.1 },
-    lightposition: { x: 2000, y: 3000, z: 4000 },
+    lighting: { ambient: 0.35, diffuse: 0.7, specular: 0.6, roughness: 0.3 },
+    // From where the reader is, a little to the left and above.
+    lightposition: { x: -3e4, y: 6e4, z: -1e5 },
   };
 }
 

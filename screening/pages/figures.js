@@ -7,10 +7,21 @@
  * @typedef {Object<string, string>} Theme Colours of page.css, without the leading dashes.
  */
 
+const PLOTLY_OPTIONS = {
+  responsive: true,
+  displaylogo: false,
+  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'resetCameraLastSave3d'],
+};
+
 const THEME = [
   'ink', 'faint', 'line', 'paper', 'highlight',
   ...Object.keys(OUTCOMES), 'first', 'second', 'third', 'fourth',
 ];
+
+/** Whether the page is as narrow as a phone's. */
+function isNarrow() {
+  return innerWidth < 700;
+}
 
 /** The colours that hold now: light or dark. @returns {Theme} */
 function theme() {
@@ -39,15 +50,26 @@ function axis(title, colours, more = {}) {
 }
 
 /**
- * A logarithmic axis, with a few plain numbers at its ticks.
+ * A logarithmic axis with plain numbers at its ticks: 0.5, 1, 2.
  * @param {string} title
  * @param {Theme} colours
- * @param {(number|null)[]} values What it has to show: decides how many ticks a decade gets.
+ * @param {(number|null)[]} values What it has to show.
  */
 function logAxis(title, colours, values) {
-  const positive = values.filter((each) => each !== null && each > 0).map((each) => Math.log10(Number(each)));
-  const decades = positive.length ? Math.max(...positive) - Math.min(...positive) : 0;
-  return axis(title, colours, { type: 'log', dtick: decades > 3 ? 1 : decades > 0.7 ? 'D2' : 'D1' });
+  const logs = values.filter((each) => each !== null && each > 0).map((each) => Math.log10(Number(each)));
+  const [least, most] = logs.length ? [Math.min(...logs), Math.max(...logs)] : [0, 1];
+  const margin = 0.05 * (most - least) + 0.02;
+  const digits = most - least > 3.5 ? [1] : most - least > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+  const ticks = [];
+  for (let decade = Math.floor(least) - 1; decade <= most + 1; decade++) {
+    ticks.push(...digits.map((digit) => digit * 10 ** decade));
+  }
+  return axis(title, colours, {
+    type: 'log',
+    range: [least - margin, most + margin],
+    tickvals: ticks,
+    ticktext: ticks.map((tick) => plainNumber(tick)),
+  });
 }
 
 /**
@@ -75,7 +97,7 @@ function layout(colours, more) {
     hoverlabel: {
       bgcolor: colours.paper, bordercolor: colours.faint, font: { color: colours.ink }, align: 'left',
     },
-    legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', bgcolor: 'rgba(0,0,0,0)' },
+    legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', bgcolor: 'rgba(0,0,0,0)', font: { size: isNarrow() ? 11 : 13 } },
     // What the reader has zoomed into stays when new data arrive.
     uirevision: 'kept',
     ...more,
@@ -92,11 +114,7 @@ async function draw(place, figure, label) {
   place.style.height = `${figure.height}px`;
   place.setAttribute('role', 'img');
   place.setAttribute('aria-label', label);
-  await Plotly.react(place, figure.data, figure.layout, {
-    responsive: true,
-    displaylogo: false,
-    modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'resetCameraLastSave3d'],
-  });
+  await Plotly.react(place, figure.data, figure.layout, PLOTLY_OPTIONS);
 }
 
 /**
@@ -190,7 +208,7 @@ function progressFigure(view, objective, colours) {
         tickvals: [0.5], ticktext: ['no value'],
       },
     }),
-    height: 420,
+    height: isNarrow() ? 460 : 420,
   };
 }
 
@@ -237,13 +255,15 @@ function parityFigure(view, objective, colours) {
     },
   ];
   const title = heading(objective.value);
+  const errors = view.measured_error.map((each) => each ?? 0);
+  const shown = measured.flatMap((each, i) => [each - errors[i], each + errors[i]]);
   return {
     data,
     layout: layout(colours, {
-      xaxis: valueAxis(`measured ${title}`, objective, colours, measured),
+      xaxis: valueAxis(`measured ${title}`, objective, colours, shown),
       yaxis: valueAxis(`predicted ${title}`, objective, colours, [...low, ...high]),
     }),
-    height: 420,
+    height: isNarrow() ? 460 : 420,
   };
 }
 
@@ -299,7 +319,10 @@ function poolMapFigure(view, objective, colours) {
           cmax: last,
           line: { width: 1, color: colours.ink },
           showscale: i === 0,
-          colorbar: { title: { text: 'chosen as number', side: 'right' }, thickness: 12, outlinewidth: 0 },
+          colorbar: {
+            title: { text: 'chosen as number', side: isNarrow() ? 'top' : 'right' }, thickness: 12, outlinewidth: 0,
+            ...(isNarrow() ? { orientation: 'h', y: -0.22, yanchor: 'top' } : {}),
+          },
         },
       };
     }),
@@ -310,6 +333,6 @@ function poolMapFigure(view, objective, colours) {
       xaxis: axis(`first direction (${x})`, colours, { zeroline: false }),
       yaxis: axis(`second direction (${y})`, colours, { zeroline: false }),
     }),
-    height: 460,
+    height: isNarrow() ? 540 : 460,
   };
 }

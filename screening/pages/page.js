@@ -45,7 +45,7 @@ class CampaignPage {
     addEventListener('beforeprint', () => this.resizeFor(true));
     addEventListener('afterprint', () => this.resizeFor(false));
     this.plotly = this.source.loadPlotly();
-    await Promise.all([this.route(), this.drawPictures()]);
+    await Promise.all([this.route(), this.drawPictures().catch((error) => this.tell(error))]);
     document.body.dataset.ready = 'true';
   }
 
@@ -146,9 +146,11 @@ class CampaignPage {
     for (const picture of document.querySelectorAll('.plot.js-plotly-plot')) {
       const figure = figures.get(/** @type {HTMLElement} */ (picture));
       if (!figure || /** @type {HTMLElement} */ (picture).offsetParent === null) continue;
-      const { data, layout: paper } = figure.make(theme());
-      const width = printing ? Math.min(660, picture.clientWidth) : undefined;
-      Plotly.react(picture, data, { ...paper, width }, { responsive: true, displaylogo: false });
+      const { data, layout: paper, height } = figure.make(theme());
+      const inPairs = picture.closest('.pictures > section:not(.wide)') !== null;
+      const size = printing ? { width: inPairs ? 320 : 660, height: inPairs ? 260 : 340 } : { height };
+      /** @type {HTMLElement} */ (picture).style.height = `${size.height}px`;
+      Plotly.react(picture, data, { ...paper, ...size }, PLOTLY_OPTIONS);
     }
   }
 
@@ -311,9 +313,9 @@ function glanceCards(overview) {
       element('strong', {}, best ? inUnit(inDigits(overview.best_value), objective.value.unit) : '–'),
       best ? element('div', {}, candidateLink(best, best)) : 'nothing is measured yet',
     ),
-    ...Object.entries(counts)
-      .filter(([name, count]) => count > 0 && name in OUTCOMES)
-      .map(([name, count]) => card(outcomeMark(/** @type {Outcome} */ (name)), element('strong', {}, count.toLocaleString('en-GB')))),
+    .../** @type {Outcome[]} */ (Object.keys(OUTCOMES))
+      .filter((outcome) => counts[outcome])
+      .map((outcome) => card(outcomeMark(outcome), element('strong', {}, counts[outcome].toLocaleString('en-GB')))),
     ...[
       ['running now', counts.running], ['queued', counts.queued], ['cancelled', counts.cancelled],
       ['known from earlier campaigns', counts.known_before],

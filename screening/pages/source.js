@@ -143,7 +143,7 @@ function searching(search) {
       throw new Problem(`'${unknown}' in the search is not the symbol of an element; write elements as Pb,I`);
     }
     return (row) => {
-      const present = row.formula.match(/[A-Z][a-z]?/g) ?? [];
+      const present = [...row.formula.matchAll(/[A-Z][a-z]?/g)].map(String);
       return symbols.every((each) => present.includes(each));
     };
   }

@@ -30,6 +30,18 @@ function inDigits(value, digits = 3) {
   return minus(value.toPrecision(digits));
 }
 
+/**
+ * A number without trailing zeros: 0.5, 20, 10⁻⁴.
+ * @param {number} value
+ * @param {number} [digits]
+ */
+function plainNumber(value, digits = 4) {
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) {
+    return inDigits(value, 1).replace(/^1 × /, '');
+  }
+  return minus(String(Number(value.toPrecision(digits))));
+}
+
 /** @param {string} text */
 function minus(text) {
   return text.replace('-', '−');
