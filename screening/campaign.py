@@ -477,6 +477,14 @@ class Progress:
         return self.measured + self.infeasible + self.unstable + self.failed + self.cancelled
 
 
+STATUS_COUNTS = (
+    *("known_before", "budget", "rounds", "picked", "measured"),
+    *("infeasible", "unstable"),
+    *("failed", "cancelled", "running", "queued"),
+)
+"""Fields of `Progress` that a status lists, in this order."""
+
+
 def check_confirming(exploring: EngineConfig, confirming: EngineConfig) -> None:
     """Raise `ScreenError` unless the second engine is better than the first."""
     if confirming.fidelity <= exploring.fidelity:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from screening.campaign import STATUS_COUNTS
 from screening.objectives import OBJECTIVES, Objective
 from screening.ranking import SHOWN_FACTS, RankedRow, as_records
 
@@ -223,14 +224,6 @@ def finished(campaign: Campaign, progress: Progress) -> None:
 
 
 # -------------------------------------------------------------------------------------- status
-
-
-STATUS_COUNTS = (
-    *("known_before", "budget", "rounds", "picked", "measured"),
-    *("infeasible", "unstable"),
-    *("failed", "cancelled", "running", "queued"),
-)
-"""Fields of `Progress` that a status lists, in this order."""
 
 
 def status(

@@ -18,8 +18,13 @@ _SYMBOLS = (
 )
 
 
+def is_element(symbol: str) -> bool:
+    """Return whether a text is the symbol of an element."""
+    return symbol.isalpha() and f" {symbol} " in _SYMBOLS
+
+
 def _known_symbol(symbol: str) -> str:
-    if not symbol.isalpha() or f" {symbol} " not in _SYMBOLS:
+    if not is_element(symbol):
         raise ValueError(f"'{symbol}' is not the symbol of an element")
     return symbol
 

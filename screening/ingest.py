@@ -6,7 +6,7 @@ import itertools
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,15 @@ _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w.])")
 
 def summed_up(reasons: Iterable[str]) -> Counter[str]:
     """Count reasons; those that differ in numbers alone are one."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for reason in reasons:
-        alike[_NUMBER.sub("#", reason)].append(reason)
-    return Counter({_in_one(each): len(each) for each in alike.values()})
+    return Counter({reason: len(places) for reason, places in alike(list(reasons))})
+
+
+def alike(reasons: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """Return reasons, those that differ in numbers alone as one, and at which places each was."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, reason in enumerate(reasons):
+        found[_NUMBER.sub("#", reason)].append(place)
+    return [(_in_one([reasons[each] for each in places]), places) for places in found.values()]
 
 
 def _in_one(reasons: list[str]) -> str:

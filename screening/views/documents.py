@@ -57,14 +57,15 @@ class OutcomeGroup(View):
 
     outcome: Outcome
     reason: str
-    """Numbers are left out of a reason, so that like ones fall together; empty for measured."""
+    """Reasons that differ in numbers alone are one, with their ranges, and details in numbers after
+    a colon are left out; empty for measured."""
     count: int
     candidate_ids: list[str]
     """The first few."""
 
 
 class RefusalGroup(View):
-    """Entries of the sources that never became candidates."""
+    """Entries of the sources that never became candidates, of the first 1,000."""
 
     reason: str
     count: int

@@ -1,0 +1,43 @@
+"""Numbers as they are shown: few digits, so that a page of many candidates stays small."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+DIGITS = 5
+"""Significant digits that are kept."""
+CURVE_POINTS = 300
+"""Points of a curve that a picture can show."""
+
+
+def finite(value: Any) -> float | None:
+    """Return a number, None for what is none or not finite."""
+    if value is None or isinstance(value, bool | str) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def short(value: float) -> float:
+    """Return a number with `DIGITS` significant digits."""
+    return float(f"{value:.{DIGITS}g}") + 0.0
+
+
+def short_or_none(value: Any) -> float | None:
+    """Return a number with `DIGITS` significant digits, None for what is none or not finite."""
+    number = finite(value)
+    return None if number is None else short(number)
+
+
+def shortened(values: Iterable[Any]) -> list[float]:
+    """Return numbers with `DIGITS` significant digits."""
+    return [short(float(each)) for each in values]
+
+
+def thinned(values: Sequence[Any], points: int = CURVE_POINTS) -> list[Any]:
+    """Return at most so many of the values, evenly spread, both ends among them."""
+    last = len(values) - 1
+    if last < points:
+        return list(values)
+    return [values[round(k * last / (points - 1))] for k in range(points)]

@@ -1,0 +1,188 @@
+"""A campaign at a glance, and the list of all campaigns."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from screening.campaign import STATUS_COUNTS, SUBMITTED
+from screening.ingest import alike
+from screening.leaderboard import best_results
+from screening.pace import pace_of
+from screening.standings import PIECE, standings
+from screening.views.documents import (
+    CampaignLine,
+    CostShare,
+    OutcomeGroup,
+    Overview,
+    RefusalGroup,
+)
+from screening.views.numbers import finite
+from screening.views.quantities import objective_view
+
+if TYPE_CHECKING:
+    from screening.campaign import Campaign
+    from screening.ranking import Outcome, RankedRow
+    from screening.store.database import Database
+
+FIRST_IDS = 20
+"""Candidates that a group of like outcomes names."""
+
+
+def campaigns(database: Database) -> list[CampaignLine]:
+    """Return all campaigns whose pool is complete, the newest first."""
+    fields = {"config.target": 1, "status": 1, "created_at": 1}
+    documents = database.campaigns.find(SUBMITTED, fields, sort=[("created_at", -1), ("_id", 1)])
+    return [
+        CampaignLine(
+            name=str(each["_id"]),
+            target=each["config"]["target"],
+            status=each["status"],
+            created_at=each["created_at"],
+        )
+        for each in documents
+    ]
+
+
+def overview(campaign: Campaign) -> Overview:
+    """Return a campaign at a glance.
+
+    The best candidate is the first of the ranking that is measured: where a better engine has
+    confirmed some, by what it found.
+    """
+    progress = campaign.progress()
+    pace = pace_of(campaign, progress)
+    best = _best(campaign)
+    config = campaign.config
+    kept = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
+    counts = {name: int(getattr(progress, name)) for name in STATUS_COUNTS}
+    if progress.to_confirm:
+        counts |= {"confirmed": progress.confirmed, "to_confirm": progress.to_confirm}
+    return Overview(
+        name=campaign.name,
+        description=config.description,
+        target=config.target,
+        status=progress.status,
+        finished=progress.exhausted,
+        created_at=campaign.created_at,
+        revision=str(kept.get("revision") or ""),
+        objective=objective_view(campaign),
+        engines=[level.engine.name for level in campaign.levels],
+        sampler=config.sampler.kind,
+        seed=config.seed,
+        prior=config.prior,
+        pool=progress.pool,
+        budget=config.budget,
+        batch_size=config.batch_size,
+        counts=counts,
+        candidates_per_hour=pace.candidates_per_hour,
+        expected_end=pace.expected_end,
+        best_candidate_id=None if best is None else best.candidate_id,
+        best_value=None if best is None else finite(best.value),
+        outcomes=_outcomes(campaign),
+        refusals=_refusals(campaign),
+        cost_by_engine=_cost_by_engine(campaign),
+        cost_by_step=_cost_by_step(campaign),
+    )
+
+
+def _best(campaign: Campaign) -> RankedRow | None:
+    """Return the first of the ranking that is measured; most often it is near the top."""
+    for top in (PIECE, None):
+        rows, _ = standings(campaign, top)
+        best = next((row for row in rows if row.outcome == "measured"), None)
+        if best is not None:
+            return best
+    return None
+
+
+def _outcomes(campaign: Campaign) -> list[OutcomeGroup]:
+    """Return how the candidates of the pool ended, the most frequent first."""
+    members = campaign.database.candidates.find({"campaigns": campaign.name}, {"_id": 1})
+    pool = {str(each["_id"]) for each in members}
+    ended: list[tuple[Outcome, str, str]] = [
+        (result["outcome"], _gist(result.get("reason") or ""), key)
+        for key, result in best_results(campaign, campaign.results()).items()
+        if key in pool
+    ]
+    known = {key for _, _, key in ended}
+    ended += [
+        ("failed", str(pick.get("error") or ""), pick["candidate_id"])
+        for pick in campaign.picks()
+        if pick["state"] == "failed" and pick["candidate_id"] not in known
+    ]
+    by_outcome: dict[Outcome, list[tuple[str, str]]] = defaultdict(list)
+    for outcome, reason, key in sorted(ended, key=lambda each: each[2]):
+        by_outcome[outcome].append((reason, key))
+    groups = [
+        OutcomeGroup(
+            outcome=outcome,
+            reason=reason,
+            count=len(places),
+            candidate_ids=[found[place][1] for place in places[:FIRST_IDS]],
+        )
+        for outcome, found in by_outcome.items()
+        for reason, places in alike([reason for reason, _ in found])
+    ]
+    return sorted(groups, key=lambda each: (-each.count, each.outcome, each.reason))
+
+
+def _gist(reason: str) -> str:
+    """Return a reason without what follows its colon, where that is details in numbers."""
+    gist, colon, details = reason.partition(": ")
+    return gist if colon and any(each.isdigit() for each in details) else reason
+
+
+def _refusals(campaign: Campaign) -> list[RefusalGroup]:
+    """Return why entries never became candidates, as far as reasons are kept."""
+    refused = campaign.ingested["refusals"]
+    groups = [
+        RefusalGroup(
+            reason=reason,
+            count=len(places),
+            example=str(refused[places[0]]["location"] or refused[places[0]]["material_id"]),
+        )
+        for reason, places in alike([str(each["reason"]) for each in refused])
+    ]
+    return sorted(groups, key=lambda each: (-each.count, each.reason))
+
+
+def _cost_by_engine(campaign: Campaign) -> list[CostShare]:
+    picks = [*campaign.picks(), *campaign.confirmation_picks()]
+    return _shares(
+        (pick["engine"], pick.get("force_calls"), pick.get("wall_s"))
+        for pick in picks
+        if pick.get("wall_s") is not None
+    )
+
+
+def _cost_by_step(campaign: Campaign) -> list[CostShare]:
+    """Return the cost of each step of what this campaign computed itself, dearest first."""
+    query = {
+        "campaign": campaign.name,
+        "objective": campaign.objective.name,
+        "recipe_hash": {"$in": [level.recipe_hash for level in campaign.levels]},
+    }
+    results = campaign.database.results.find(query, {"costs": 1})
+    return _shares(
+        (step["step"], step["force_calls"], step["wall_s"])
+        for result in results
+        for step in result.get("costs") or []
+    )
+
+
+def _shares(costs: Iterable[tuple[str, Any, Any]]) -> list[CostShare]:
+    by_name: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for name, force_calls, wall_s in costs:
+        by_name[name].append((int(force_calls or 0), float(wall_s or 0.0)))
+    shares = [
+        CostShare(
+            name=name,
+            candidates=len(each),
+            force_calls=sum(calls for calls, _ in each),
+            wall_h=sum(wall_s for _, wall_s in each) / 3600,
+        )
+        for name, each in by_name.items()
+    ]
+    return sorted(shares, key=lambda each: (-each.wall_h, each.name))

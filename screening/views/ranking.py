@@ -1,0 +1,156 @@
+"""A page of a campaign's ranking: sorted, searched, cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, get_args
+
+from screening.config import nearest
+from screening.elements import is_element
+from screening.errors import ScreenError
+from screening.ranking import Outcome, RankedRow
+from screening.standings import PIECE, standings
+from screening.views.documents import RankingPage, RankingRow
+from screening.views.numbers import finite
+from screening.views.quantities import objective_view
+
+if TYPE_CHECKING:
+    from screening.campaign import Campaign
+    from screening.objectives import Objective
+
+SORTABLE = ("rank", "formula", "value", "predicted_value", "space_group_number")
+"""Columns to sort by, beside the campaign's own further fields."""
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+
+
+def ranking_page(
+    campaign: Campaign,
+    *,
+    offset: int = 0,
+    limit: int = 50,
+    sort: str = "rank",
+    descending: bool = False,
+    outcome: str | None = None,
+    search: str = "",
+) -> RankingPage:
+    """Return some rows of a ranking, as `screen rank` has them.
+
+    Parameters
+    ----------
+    offset, limit
+        First row, from 0, and the most rows; of those that are searched for, as they are sorted.
+    sort
+        One of `SORTABLE`, or a field that the ranking shows beside the value.  Rows without it
+        come last, whichever way it is sorted; rows that have the same keep the ranking's order.
+    outcome
+        Only rows with this outcome.
+    search
+        Part of a formula, candidate id or material id, in whatever case; or symbols of elements
+        separated by commas, of which a crystal must have all.
+
+    Raises
+    ------
+    ScreenError
+        When a column, an outcome or an element is unknown, or a number below 0.
+    """
+    if offset < 0 or limit < 0:
+        raise ScreenError(f"ranking: offset {offset} and limit {limit} must not be below 0")
+    known = [*SORTABLE, *(each.field for each in objective_view(campaign).beside)]
+    if sort not in known:
+        raise ScreenError(f"ranking: cannot sort by '{sort}'; {nearest(sort, known)}")
+    if outcome is not None and outcome not in get_args(Outcome):
+        raise ScreenError(f"ranking: outcome '{outcome}'; {nearest(outcome, get_args(Outcome))}")
+    wanted = _wanted(search.strip())
+    as_ranked = sort == "rank" and not descending
+    # The top of a long ranking is one small document.
+    everything = not as_ranked or outcome is not None or search.strip() != ""
+    rows, total = standings(campaign, None if everything else offset + limit)
+    if everything:
+        rows = [row for row in rows if outcome in (None, row.outcome) and wanted(row)]
+        total = len(rows)
+        rows = _sorted(rows, sort, descending=descending)
+    objective = campaign.objective
+    page = [ranking_row(row, objective) for row in rows[offset : offset + limit]]
+    return RankingPage(total=total, offset=offset, rows=page)
+
+
+def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
+    """Return a row of a ranking with the bounds of its prediction."""
+    low, high = None, None
+    predicted = finite(row.predicted_value)
+    if predicted is not None and row.predicted_std is not None:
+        low, high = bounds(objective, objective.to_model(predicted), row.predicted_std)
+    return RankingRow(
+        rank=row.rank,
+        candidate_id=row.candidate_id,
+        material_id=row.material_id,
+        formula=row.formula,
+        space_group_number=row.space_group_number,
+        outcome=row.outcome,
+        value=finite(row.value),
+        value_error=finite(row.value_error),
+        predicted_value=predicted,
+        predicted_low=low,
+        predicted_high=high,
+        engine=row.engine,
+        reason=row.reason,
+        beside={
+            field: finite(value) if isinstance(value, float) else value
+            for field, value in row.beside.items()
+        },
+    )
+
+
+def bounds(objective: Objective, mean: float, std: float) -> tuple[float, float]:
+    """Return a prediction less and plus one standard deviation, in the objective's unit.
+
+    Parameters
+    ----------
+    mean, std
+        On the model's scale, where lower is better.
+    """
+    ends = objective.from_model(mean - std), objective.from_model(mean + std)
+    return min(ends), max(ends)
+
+
+def find_row(campaign: Campaign, candidate_id: str) -> RankedRow:
+    """Return the row of one candidate; most often it is near the top.
+
+    Raises
+    ------
+    ScreenError
+        When the pool has no such candidate.
+    """
+    for top in (PIECE, None):
+        rows, _ = standings(campaign, top)
+        for row in rows:
+            if row.candidate_id == candidate_id:
+                return row
+    raise ScreenError(f"candidate '{candidate_id}' is not in the pool of '{campaign.name}'")
+
+
+def _wanted(search: str) -> Callable[[RankedRow], bool]:
+    """Return what says of a row whether it is searched for."""
+    if "," in search:
+        symbols = {each.strip() for each in search.split(",")} - {""}
+        if unknown := sorted(each for each in symbols if not is_element(each)):
+            raise ScreenError(
+                f"ranking: '{unknown[0]}' in the search '{search}' is not the symbol of an "
+                "element; write elements as Pb,I"
+            )
+        return lambda row: symbols <= set(_SYMBOL.findall(row.formula))
+    folded = search.casefold()
+    return lambda row: any(
+        folded in each.casefold() for each in (row.formula, row.candidate_id, row.material_id)
+    )
+
+
+def _sorted(rows: list[RankedRow], sort: str, *, descending: bool) -> list[RankedRow]:
+    def value_of(row: RankedRow) -> Any:
+        value = getattr(row, sort) if sort in SORTABLE else row.beside.get(sort)
+        return finite(value) if isinstance(value, float) else value
+
+    with_value = [row for row in rows if value_of(row) is not None]
+    without = [row for row in rows if value_of(row) is None]
+    return sorted(with_value, key=value_of, reverse=descending) + without
