@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import difflib
 import itertools
 import re
 import uuid
@@ -100,10 +101,12 @@ class Campaign:
             return cls(database, document)
         document = database.campaigns.find_one({"_id": name, **SUBMITTED})
         if document is None:
-            known = ", ".join(
-                sorted(each["_id"] for each in database.campaigns.find(SUBMITTED, {"_id": 1}))
+            known = sorted(each["_id"] for each in database.campaigns.find(SUBMITTED, {"_id": 1}))
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{close[0]}'? " if close else ""
+            raise ScreenError(
+                f"campaign '{name}': unknown; {hint}known: {', '.join(known) or 'none'}"
             )
-            raise ScreenError(f"campaign '{name}': unknown; known: {known or 'none'}")
         return cls(database, document)
 
     @classmethod
@@ -327,6 +330,30 @@ class Campaign:
             for each in documents
             if each.get("inputs_hash", "") == stated.get(each["candidate_id"], "")
         }
+
+    def result(self, candidate_id: str, engine: str | None = None) -> dict[str, Any] | None:
+        """Return the whole result of one candidate, or None where there is none.
+
+        Outcome and reason are this campaign's, as in `results`.
+
+        Parameters
+        ----------
+        engine
+            Name of the engine; None takes the one of highest fidelity that has a result.
+
+        Raises
+        ------
+        ScreenError
+            When the campaign has no such engine.
+        """
+        levels = [self.level(engine)] if engine is not None else self.levels
+        inputs = self.inputs_hash(candidate_id)
+        for level in sorted(levels, key=lambda level: -level.engine.fidelity):
+            query = {"candidate_id": candidate_id, **self.result_key_of(level)}
+            for document in self.database.results.find(query):
+                if document.get("inputs_hash", "") == inputs:
+                    return self._judged(document)
+        return None
 
     def _stated_inputs(self) -> dict[str, str]:
         """Return the fingerprint of the inputs that the sources stated, by candidate."""

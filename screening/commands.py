@@ -17,6 +17,7 @@ from screening.campaign import (
 )
 from screening.config import CampaignConfig, check_choice, load_campaign_config, validated
 from screening.errors import ScreenError
+from screening.lookup import find_candidate
 from screening.settings import Settings
 from screening.store.database import Database, open_database
 
@@ -310,7 +311,7 @@ def show(key: str, *, as_json: bool) -> None:
     from screening.leaderboard import best_results
 
     with open_database(Settings(), must_exist=True) as database:
-        document = _find_candidate(database, key)
+        document = find_candidate(database, key)
         key = document["_id"]
         picks = list(database.picks.find({"candidate_id": key}, sort=[("claimed_at", 1)]))
         results = list(database.results.find({"candidate_id": key}))
@@ -473,7 +474,7 @@ def _estimate(pool: Pool, ids: list[str], config: CampaignConfig, engine: Engine
 
 def _failed_candidate(campaign: Campaign, key: str) -> str:
     """Return the id of a failed candidate of a campaign."""
-    found: str = _find_candidate(campaign.database, key, {"campaigns": campaign.name})["_id"]
+    found: str = find_candidate(campaign.database, key, {"campaigns": campaign.name})["_id"]
     query = {"campaign": campaign.name, "candidate_id": found}
     states = [pick["state"] for pick in campaign.database.picks.find(query)]
     if not states:
@@ -484,17 +485,3 @@ def _failed_candidate(campaign: Campaign, key: str) -> str:
             f"(state: {', '.join(states)})"
         )
     return found
-
-
-def _find_candidate(
-    database: Database, key: str, among: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return the one candidate of that id, material_id or formula."""
-    names = {"$or": [{"_id": key}, {"origins.material_id": key}, {"formula": key}]}
-    matches = list(database.candidates.find({**names, **(among or {})}).limit(20))
-    if not matches:
-        raise ScreenError(f"candidate '{key}': unknown; `screen rank` lists the candidate_ids")
-    if len(matches) > 1:
-        ids = ", ".join(sorted(each["_id"] for each in matches))
-        raise ScreenError(f"candidate '{key}': {len(matches)} crystals fit; give one of {ids}")
-    return dict(matches[0])

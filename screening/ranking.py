@@ -148,6 +148,35 @@ def proposals(
     return sorted(judged, key=lambda row: (-(row.chance or 0.0), row.rank))
 
 
+def columns(value_field: str, error_field: str | None, log: bool) -> dict[str, str]:
+    """Return the columns of a ranking: attribute of a row, and the name of its column.
+
+    Parameters are those of `as_records`.  The further fields of a result come after the value and
+    its error, under their own names; what only some rankings have comes last.
+    """
+    return {
+        "rank": "rank",
+        "candidate_id": "candidate_id",
+        "material_id": "material_id",
+        "formula": "formula",
+        "space_group_number": "space_group_number",
+        "outcome": "outcome",
+        "value": value_field,
+        **({} if error_field is None else {"value_error": error_field}),
+        "predicted_value": f"predicted_{value_field}",
+        "predicted_std": "predicted_log10_std" if log else f"predicted_{value_field}_std",
+        "engine": "engine",
+        "fidelity": "fidelity",
+        "exploration_value": f"exploration_{value_field}",
+        "expected_value": f"expected_{value_field}",
+        "reason": "reason",
+    }
+
+
+SOMETIMES = {"on_front": "on_front", "chance": "probability_better_than_bound"}
+"""Columns that are there where rows have a value for them."""
+
+
 def as_records(
     rows: Iterable[RankedRow], value_field: str, error_field: str | None, log: bool
 ) -> list[dict[str, Any]]:
@@ -163,27 +192,17 @@ def as_records(
         Whether the objective's model space is the decimal logarithm of the value; it names the
         standard deviation of the prediction.
     """
-    std_field = "predicted_log10_std" if log else f"predicted_{value_field}_std"
-    return [
-        {
-            "rank": row.rank,
-            "candidate_id": row.candidate_id,
-            "material_id": row.material_id,
-            "formula": row.formula,
-            "space_group_number": row.space_group_number,
-            "outcome": row.outcome,
-            value_field: row.value,
-            **({} if error_field is None else {error_field: row.value_error}),
-            **row.beside,
-            f"predicted_{value_field}": row.predicted_value,
-            std_field: row.predicted_std,
-            "engine": row.engine,
-            "fidelity": row.fidelity,
-            f"exploration_{value_field}": row.exploration_value,
-            f"expected_{value_field}": row.expected_value,
-            "reason": row.reason,
-            **({} if row.on_front is None else {"on_front": row.on_front}),
-            **({} if row.chance is None else {"probability_better_than_bound": row.chance}),
-        }
-        for row in rows
-    ]
+    names = columns(value_field, error_field, log)
+    last_of_result = "value" if error_field is None else "value_error"
+    records = []
+    for row in rows:
+        record = {}
+        for attribute, name in names.items():
+            record[name] = getattr(row, attribute)
+            if attribute == last_of_result:
+                record |= row.beside
+        for attribute, name in SOMETIMES.items():
+            if getattr(row, attribute) is not None:
+                record[name] = getattr(row, attribute)
+        records.append(record)
+    return records

@@ -163,9 +163,10 @@ class ProgressView(View):
     value: list[float | None]
     best: list[float | None]
     """The best of the values so far."""
-    random_best: list[float]
+    random_best: list[float | None]
     """What random choice without replacement is expected to have found by then: the mean best
-    value; over the values that are known and the predictions of those that are not."""
+    value; over the values that are known and the predictions of those that are not.  Candidates
+    known to have no value it draws in vain.  None where there is no value at all."""
     random_known: int
     """How many of the values behind `random_best` are measured."""
     random_predicted: int

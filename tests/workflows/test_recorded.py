@@ -119,7 +119,8 @@ def test_what_we_store_gives_the_same_kappa_again(route, copper, request):
     model = copper.model(plan, fit)
     stored = transport.phono3py_params(model)
     again = recorded_model(io.StringIO(stored))
-    np.testing.assert_allclose(again.fc2, model.fc2, atol=1e-10)
+    first_atoms = again.phonon_primitive.p2s_map
+    np.testing.assert_allclose(again.fc2, model.fc2[first_atoms], atol=1e-10)
     np.testing.assert_allclose(again.fc3, model.fc3, atol=1e-8)
     again.fc2 = np.array(model.fc2)  # else round-off would show, see test_transport
     assert kappa(again, 5) == pytest.approx(kappa(model, 5), rel=1e-6)

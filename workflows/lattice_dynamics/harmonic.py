@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from phono3py import Phono3py
     from phonopy import Phonopy
+    from phonopy.phonon.band_structure import BandStructure
     from pymatgen.core import Structure
 
 
@@ -174,12 +175,9 @@ def spectrum(phonon: Phonopy, mesh_length_a: float, points: int = 51) -> Spectru
     points
         q-points on each segment of the path.
     """
-    from phonopy.phonon.band_structure import get_band_qpoints_by_seekpath
-
     phonon.run_mesh(symmetric_mesh(phonon, mesh_length_a), is_gamma_center=True)
     dos = phonon.run_total_dos()
-    path, labels, connections = get_band_qpoints_by_seekpath(phonon.primitive, points)
-    bands = phonon.run_band_structure(path, path_connections=connections, labels=labels)
+    bands = band_structure(phonon, points)
     return SpectrumDocument(
         dos_frequency_thz=_rounded(dos.frequency_points),
         dos_per_thz=_rounded(np.asarray(dos.dos)),
@@ -187,8 +185,16 @@ def spectrum(phonon: Phonopy, mesh_length_a: float, points: int = 51) -> Spectru
         band_frequency_thz=[
             [_rounded(point) for point in segment] for segment in bands.frequencies
         ],
-        band_labels=_segment_labels(labels, connections),
+        band_labels=_segment_labels(bands.labels or [], bands.path_connections),
     )
+
+
+def band_structure(phonon: Phonopy, points: int = 51) -> BandStructure:
+    """Return phonopy's bands along seekpath's path, so many q-points on each segment."""
+    from phonopy.phonon.band_structure import get_band_qpoints_by_seekpath
+
+    path, labels, connections = get_band_qpoints_by_seekpath(phonon.primitive, points)
+    return phonon.run_band_structure(path, path_connections=connections, labels=labels)
 
 
 def phonopy_params(phonon: Phonopy) -> str:
@@ -211,9 +217,18 @@ def load_phonopy_params(params: str) -> Phonopy:
     )
     phonon.nac_params = record.nac_params
     phonon.dataset = record.dataset
+    fit_compact(phonon)
+    return phonon
+
+
+def fit_compact(phonon: Phonopy) -> None:
+    """Fit compact force constants to a model's finite displacements, and symmetrise them.
+
+    κ is computed from these, and read back from what is stored in the same way: to the last digit,
+    because round-off moves it (see ``test_round_off_moves_kappa_little``).
+    """
     phonon.produce_force_constants(calculate_full_force_constants=False)
     phonon.symmetrize_force_constants()
-    return phonon
 
 
 def _rounded(values: NDArray[np.float64]) -> list[float]:

@@ -26,6 +26,7 @@ from workflows.recipes import ThirdOrderRecipe
 if TYPE_CHECKING:
     from phono3py import Phono3py
     from phonopy import Phonopy
+    from pymatgen.core import Structure
 
 
 def recorded_model(
@@ -56,22 +57,65 @@ def recorded_model(
         When forces are missing, the unit cell is not the conventional one in spglib's setting,
         or there are fewer equations than unknowns.
     """
-    from phono3py import Phono3py
     from phono3py.file_IO import parse_FORCES_FC3
-    from phonopy.structure.cells import get_primitive_matrix
 
     record = phono3py_record(params)
+    structure, centring = _checked_cell(record)
+    if forces_fc3 is not None:
+        parse_FORCES_FC3(record.dataset, filename=forces_fc3)
+    plan, force_constants = _third_order(record, structure.reduced_formula, centring, cutoff_a)
+    phonon = _phonon(record, centring, force_constants)
+    return transport_model(structure, centring, phonon, plan, force_constants)
+
+
+def recorded_phonon(
+    params: str | os.PathLike[str] | TextIO, *, cutoff_a: float | None = None
+) -> Phonopy:
+    """Return the harmonic part of `recorded_model`: a Phonopy object with force constants.
+
+    Third-order force constants, which take long, are fitted only where the record has no harmonic
+    forces of their own.
+
+    Parameters
+    ----------
+    params, cutoff_a
+        As for `recorded_model`.
+
+    Raises
+    ------
+    ValueError
+        As `recorded_model` does.
+    """
+    record = phono3py_record(params)
+    structure, centring = _checked_cell(record)
+    force_constants = None
+    if record.phonon_dataset is None:
+        name = structure.reduced_formula
+        force_constants = _third_order(record, name, centring, cutoff_a)[1]
+    return _phonon(record, centring, force_constants)
+
+
+def _checked_cell(record: Any) -> tuple[Structure, Centring]:
+    """Return the record's unit cell and its centring; only conventional cells will do."""
+    from phonopy.structure.cells import get_primitive_matrix
+
     structure = pymatgen_cell(record.unitcell)
-    name = structure.reduced_formula
     centring = conventional_cell(structure)[1]
     primitive = np.eye(3) if record.primitive_matrix is None else record.primitive_matrix
     if not np.allclose(primitive, np.asarray(get_primitive_matrix(centring)), atol=1e-6):
         raise ValueError(
-            f"{name}: the record's primitive_matrix is not that of '{centring}' centring; "
-            "record the forces on the conventional cell"
+            f"{structure.reduced_formula}: the record's primitive_matrix is not that of "
+            f"'{centring}' centring; record the forces on the conventional cell"
         )
-    if forces_fc3 is not None:
-        parse_FORCES_FC3(record.dataset, filename=forces_fc3)
+    return structure, centring
+
+
+def _third_order(
+    record: Any, name: str, centring: Centring, cutoff_a: float | None
+) -> tuple[ThirdOrderPlan, ThirdOrderForceConstants]:
+    """Return third-order force constants of the recorded forces, and the plan they belong to."""
+    from phono3py import Phono3py
+
     if not _has_forces(record.dataset):
         raise ValueError(f"{name}: the record has no forces; name the FORCES_FC3 that goes with it")
     model = Phono3py(
@@ -84,12 +128,9 @@ def recorded_model(
     model.dataset = record.dataset
     if "first_atoms" in record.dataset:
         plan = ThirdOrderPlan(model, ThirdOrderRecipe(route="finite-displacements"))
-        force_constants = fit_third_order(plan)
-    else:
-        plan = ThirdOrderPlan(model, ThirdOrderRecipe(cutoff_a=cutoff_a))
-        force_constants = _fit_snapshots(model, cutoff_a, name)
-    phonon = _phonon(record, centring, force_constants)
-    return transport_model(structure, centring, phonon, plan, force_constants)
+        return plan, fit_third_order(plan)
+    plan = ThirdOrderPlan(model, ThirdOrderRecipe(cutoff_a=cutoff_a))
+    return plan, _fit_snapshots(model, cutoff_a, name)
 
 
 def _has_forces(dataset: Any) -> bool:
@@ -130,7 +171,9 @@ def _fit_snapshots(model: Phono3py, cutoff_a: float | None, name: str) -> ThirdO
     )
 
 
-def _phonon(record: Any, centring: Centring, force_constants: ThirdOrderForceConstants) -> Phonopy:
+def _phonon(
+    record: Any, centring: Centring, force_constants: ThirdOrderForceConstants | None
+) -> Phonopy:
     """Return harmonic phonons from forces of their own, or from the third-order ones."""
     from phonopy import Phonopy
 
@@ -143,12 +186,12 @@ def _phonon(record: Any, centring: Centring, force_constants: ThirdOrderForceCon
         log_level=0,
     )
     phonon.nac_params = record.nac_params
-    if not own:
+    if force_constants is not None and not own:
         phonon.force_constants = force_constants.second_order
         return phonon
     phonon.dataset = record.phonon_dataset
     if "first_atoms" in record.phonon_dataset:
-        harmonic.set_harmonic_forces(phonon, list(phonon.forces))
+        harmonic.fit_compact(phonon)
     else:
         phonon.produce_force_constants(fc_calculator="symfc")
     return phonon
