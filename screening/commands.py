@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening import console
@@ -170,6 +171,23 @@ def rank(
             hint = f"; did you mean '{nearest}'?" if nearest else ""
             console.say(f"--where: no candidate and no result has a field '{field}'{hint}")
         console.ranking(campaign, rows[:top], total, format)
+
+
+def report(name: str | None, output: Path, top: int | None, *, force: bool) -> None:
+    """Write a campaign's report."""
+    from screening.report import check_replaceable, write_report
+
+    check_replaceable(output, force=force)
+    with open_database(Settings(), must_exist=True) as database:
+        campaign = Campaign.open(database, name)
+        with console.counting("candidates read") as on_candidate:
+            written = write_report(output, campaign, top=top, on_candidate=on_candidate)
+        details = console.counted(written.detailed, "candidate")
+        left_out = f", {written.left_out} more left out for size" if written.left_out else ""
+        console.say(
+            f"{output}: campaign '{campaign.name}', details of {details}{left_out}, "
+            f"{written.size_mb:.1f} MB; open it in a browser"
+        )
 
 
 def replay(

@@ -104,29 +104,37 @@ def detailed_ids(rows: Iterable[RankingRow], top: int | None) -> list[str]:
     return computed + predicted[:PREDICTED_DETAILS]
 
 
-def write_report(path: Path, campaign: Campaign, *, top: int | None, force: bool) -> Written:
+def write_report(
+    path: Path,
+    campaign: Campaign,
+    *,
+    top: int | None,
+    on_candidate: Callable[[], None] = lambda: None,
+) -> Written:
     """Write a campaign's report, whole or not at all.
 
     Parameters
     ----------
     top
         See `detailed_ids`.
-    force
-        Replace a file that is no report.
+    on_candidate
+        Called for each candidate that was read.
 
     Raises
     ------
     ScreenError
-        When the file exists and is no report, or cannot be written.
+        When the file cannot be written.
     """
     from screening.campaign import now
     from screening.views.candidate import candidate_view
 
-    check_replaceable(path, force=force)
+    def detail(key: str) -> CandidateView:
+        on_candidate()
+        return candidate_view(campaign, key)
+
     documents = documents_of(campaign)
     ids = detailed_ids(documents.rows, top)
-    details = (candidate_view(campaign, key) for key in ids)
-    packed, left_out = _packed_details(ids, details)
+    packed, left_out = _packed_details(ids, map(detail, ids))
     with _unfinished(path) as write:
         write(page(documents, packed, written=now()))
     return Written(size_mb=path.stat().st_size / 1e6, detailed=len(packed), left_out=left_out)
@@ -206,9 +214,7 @@ def packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
-def _packed_details(
-    ids: list[str], details: Iterable[CandidateView]
-) -> tuple[dict[str, str], int]:
+def _packed_details(ids: list[str], details: Iterable[CandidateView]) -> tuple[dict[str, str], int]:
     """Pack details until the file would become too large; return them, and how many are left."""
     found: dict[str, str] = {}
     size = 0

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     workers
         ``SCREEN_WORKERS``: worker processes of `screen work`; unset takes one a usable core, at
         most as many as a batch has candidates.
+    serve_token
+        ``SCREEN_SERVE_TOKEN``: what `screen serve` asks readers for.
     """
 
     model_config = SettingsConfigDict(env_prefix="SCREEN_", extra="ignore")
@@ -41,6 +43,7 @@ class Settings(BaseSettings):
     database: str = Field("screen", pattern=r"^[A-Za-z0-9_-]{1,60}$")
     directory: Path = Path(".screen")
     workers: int | None = Field(None, gt=0)
+    serve_token: SecretStr | None = None
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -119,7 +119,7 @@ function meanFreePathFigure(view, colours) {
     ],
     layout: layout(colours, {
       xaxis: logAxis('mean free path / nm', colours, view.mean_free_path_nm),
-      yaxis: axis('accumulated κ(300 K) / W/m/K', colours, { rangemode: 'tozero' }),
+      yaxis: axis('accumulated κ / W/m/K', colours, { rangemode: 'tozero' }),
     }),
     height: 340,
   };
@@ -141,7 +141,7 @@ function accumulationFigure(view, colours) {
     ],
     layout: layout(colours, {
       xaxis: axis('frequency / THz', colours),
-      yaxis: axis('accumulated κ(300 K) / W/m/K', colours, { rangemode: 'tozero' }),
+      yaxis: axis('accumulated κ / W/m/K', colours, { rangemode: 'tozero' }),
     }),
     height: 340,
   };

@@ -59,7 +59,7 @@ function logAxis(title, colours, values) {
   const logs = values.filter((each) => each !== null && each > 0).map((each) => Math.log10(Number(each)));
   const [least, most] = logs.length ? [Math.min(...logs), Math.max(...logs)] : [0, 1];
   const margin = 0.05 * (most - least) + 0.02;
-  const digits = most - least > 3.5 ? [1] : most - least > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+  const digits = most - least > 3.5 ? [1] : most - least > 0.9 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
   const ticks = [];
   for (let decade = Math.floor(least) - 1; decade <= most + 1; decade++) {
     ticks.push(...digits.map((digit) => digit * 10 ** decade));

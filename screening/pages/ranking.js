@@ -115,6 +115,7 @@ class RankingTable {
     this.next.disabled = last >= page.total;
   }
 
+  /** Headings one can sort by are buttons; browsers print none of these in a table's later pages. */
   drawHeadings() {
     const row = element('tr');
     for (const column of this.columns) {
@@ -122,7 +123,9 @@ class RankingTable {
         ? element('button', { type: 'button', onclick: () => this.sortBy(column) }, column.heading)
         : column.heading;
       const kind = `${column.kind} ${column.numeric ? 'number' : ''}`;
-      row.append(element('th', { scope: 'col', class: kind, 'data-sort': column.sort }, title));
+      row.append(
+        element('th', { scope: 'col', class: kind, 'data-sort': column.sort, 'data-heading': column.heading }, title),
+      );
     }
     this.place.tHead?.replaceChildren(row);
   }
