@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DIGITS = 5
 """Significant digits that are kept."""
@@ -35,7 +38,7 @@ def shortened(values: Iterable[Any]) -> list[float]:
     return [short(float(each)) for each in values]
 
 
-def thinned(values: Sequence[Any], points: int = CURVE_POINTS) -> list[Any]:
+def thinned(values: Sequence[float] | NDArray[Any], points: int = CURVE_POINTS) -> list[float]:
     """Return at most so many of the values, evenly spread, both ends among them."""
     last = len(values) - 1
     if last < points:
