@@ -58,15 +58,17 @@ function cameraAlong(crystal, along) {
 }
 
 /**
- * The atoms of the cell; those on its faces, edges and corners on all of these.
+ * The atoms of the cell, the first at its corner; those on faces, edges and corners on all of these.
  * @param {CrystalView} crystal
  * @returns {Site[]}
  */
 function withBoundary({ sites, lattice_a: lattice }) {
   const inverse = inverted(lattice);
+  const origin = times(sites[0]?.position_a ?? [0, 0, 0], inverse);
   return sites.flatMap(({ element: symbol, position_a: position }) => {
-    const inside = times(position, inverse).map((each) => {
-      const rest = each - Math.floor(each);
+    const inside = times(position, inverse).map((each, k) => {
+      const shifted = each - origin[k];
+      const rest = shifted - Math.floor(shifted);
       return rest > 0.999 ? 0 : rest;
     });
     const choices = inside.map((each) => (each < 0.001 ? [0, 1] : [each]));

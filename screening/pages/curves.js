@@ -71,7 +71,7 @@ function phononFigure(bands, dos, colours) {
  * @param {string} name
  */
 function pointName(name) {
-  const plain = name.replace(/[$\\{}]/g, '').replace(/^(GAMMA|Gamma|G)$/, 'Γ');
+  const plain = name.replace(/\\mathrm|[$\\{}]/g, '').replace(/^(GAMMA|Gamma|G)$/, 'Γ');
   return forPlotly(plain.replace(/_(\d+)/, (_, digits) => [...digits].map((d) => '₀₁₂₃₄₅₆₇₈₉'[Number(d)]).join('')));
 }
 
@@ -110,6 +110,9 @@ function conductivityFigure(view, colours) {
  * @returns {Figure}
  */
 function meanFreePathFigure(view, colours) {
+  const total = Math.max(...view.kappa_of_mean_free_path_w_per_m_k);
+  // The shortest paths carry next to nothing, over tens of decades.
+  const carrying = view.mean_free_path_nm.filter((_, i) => view.kappa_of_mean_free_path_w_per_m_k[i] > 1e-3 * total);
   return {
     data: [
       {
@@ -118,7 +121,7 @@ function meanFreePathFigure(view, colours) {
       },
     ],
     layout: layout(colours, {
-      xaxis: logAxis('mean free path / nm', colours, view.mean_free_path_nm),
+      xaxis: logAxis('mean free path / nm', colours, carrying),
       yaxis: axis('accumulated κ / W/m/K', colours, { rangemode: 'tozero' }),
     }),
     height: 340,

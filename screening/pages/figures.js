@@ -50,6 +50,14 @@ function axis(title, colours, more = {}) {
 }
 
 /**
+ * Ticks at whole numbers only, of which there are so many.
+ * @param {number} count
+ */
+function whole(count) {
+  return count <= 10 ? { dtick: 1 } : {};
+}
+
+/**
  * A logarithmic axis with plain numbers at its ticks: 0.5, 1, 2.
  * @param {string} title
  * @param {Theme} colours
@@ -198,7 +206,7 @@ function progressFigure(view, objective, colours) {
   return {
     data,
     layout: layout(colours, {
-      xaxis: axis('candidates computed', colours, { anchor: valueless ? 'y2' : 'y', rangemode: 'tozero' }),
+      xaxis: axis('candidates computed', colours, { anchor: valueless ? 'y2' : 'y', rangemode: 'tozero', ...whole(view.number.length) }),
       yaxis: {
         ...valueAxis(title, objective, colours, values),
         domain: [valueless ? 0.1 : 0, 1],
@@ -311,7 +319,7 @@ function poolMapFigure(view, objective, colours) {
         // A pick whose result is awaited is "predicted" in the ranking.
         name: outcome === 'predicted' ? 'chosen, being computed' : OUTCOMES[outcome].word,
         marker: {
-          symbol: OUTCOMES[outcome].symbol,
+          symbol: outcome === 'predicted' ? 'diamond' : OUTCOMES[outcome].symbol,
           size: 11,
           color: mine.map((each) => view.number[each]),
           colorscale: 'Cividis',
@@ -320,7 +328,7 @@ function poolMapFigure(view, objective, colours) {
           line: { width: 1, color: colours.ink },
           showscale: i === 0,
           colorbar: {
-            title: { text: 'chosen as number', side: isNarrow() ? 'top' : 'right' }, thickness: 12, outlinewidth: 0,
+            title: { text: 'chosen as number', side: isNarrow() ? 'top' : 'right' }, thickness: 12, outlinewidth: 0, ...whole(last),
             ...(isNarrow() ? { orientation: 'h', y: -0.22, yanchor: 'top' } : {}),
           },
         },

@@ -33,7 +33,7 @@ function rankingColumns(objective) {
     ...objective.beside.map((each) =>
       numbers(each.field, heading(each), (row) => plainly(row.beside[each.field] ?? null)),
     ),
-    words('', 'material', (row) => [row.material_id], 'lesser'),
+    words('', 'material', (row) => [row.material_id], 'lesser material'),
     numbers('space_group_number', 'space group', (row) => String(row.space_group_number), 'lesser'),
     words('', 'engine', (row) => [row.engine ?? ''], 'lesser'),
   ];

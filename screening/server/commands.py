@@ -88,6 +88,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(place)
+            listener.listen()
         except OSError as error:
             raise ScreenError(
                 f"cannot listen on {host}, port {port} ({error.strerror}); give another --port"
