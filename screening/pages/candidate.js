@@ -2,6 +2,18 @@
 
 /* global Plotly */
 
+/** What the samplers' reasons mean. @type {Object<string, string>} */
+const REASONS = {
+  'space-filling': 'the first picks are spread over the pool',
+  random: 'drawn at random',
+  prior: 'it was expected to be best by what is known beforehand',
+  'expected-improvement': 'it promised the largest expected improvement on the best value',
+  'probability-of-improvement': 'it was the most likely to improve on the best value',
+  'lower-confidence-bound': 'its prediction was best when it is given the benefit of the doubt',
+  thompson: 'it was best in one draw from what the model holds possible',
+  greedy: 'its prediction was best',
+};
+
 /**
  * Fill a place with a candidate.
  * @param {HTMLElement} place
@@ -171,7 +183,7 @@ function picksPart(picks, objective) {
   if (!picks.length) return [element('p', {}, 'The campaign has not picked it.')];
   return picks.map((pick) => {
     const said = [
-      `Number ${pick.number}, in round ${pick.round}, for ${pick.engine}: ${pick.reason}`.replace(/[.:\s]*$/, '.'),
+      `Number ${pick.number}, in round ${pick.round}, for ${pick.engine}: ${REASONS[pick.reason] ?? pick.reason}.`,
     ];
     if (pick.predicted_value !== null) {
       said.push(

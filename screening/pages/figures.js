@@ -268,10 +268,10 @@ function parityFigure(view, objective, colours) {
   return {
     data,
     layout: layout(colours, {
-      xaxis: valueAxis(`measured ${title}`, objective, colours, shown),
-      yaxis: valueAxis(`predicted ${title}`, objective, colours, [...low, ...high]),
+      xaxis: valueAxis(`measured ${title}`, objective, colours, [...shown, ...low, ...high]),
+      yaxis: valueAxis(`predicted ${title}`, objective, colours, [...shown, ...low, ...high]),
     }),
-    height: isNarrow() ? 460 : 420,
+    height: 460,
   };
 }
 

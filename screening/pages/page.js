@@ -490,6 +490,7 @@ function offerCampaigns(lines, current) {
 }
 
 async function start() {
+  if (typeof DecompressionStream === 'undefined') return; // check.js has told the reader.
   for (;;) {
     try {
       const source = (await EmbeddedSource.found()) ?? (await HttpSource.found());

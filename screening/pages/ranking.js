@@ -92,7 +92,11 @@ class RankingTable {
    */
   ask(changes) {
     Object.assign(this.query, changes);
-    return this.update().catch(this.onError);
+    return this.update().catch((error) => {
+      // What cannot be searched for is said where the answer would be.
+      if (error instanceof Problem) this.shown.textContent = error.message;
+      else this.onError(error);
+    });
   }
 
   /** Draw the rows as they are now. @returns {Promise<void>} */

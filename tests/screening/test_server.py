@@ -79,6 +79,15 @@ def client(campaign):
         yield client
 
 
+@pytest.fixture
+def bare(database):
+    """A server without campaigns."""
+    from screening.server.app import dashboard
+
+    with served(dashboard(database, loopback=True, token=None)) as client:
+        yield client
+
+
 # ------------------------------------------------------------------------------------------- API
 
 
@@ -122,7 +131,8 @@ def test_nothing_new_is_said_in_few_bytes_until_the_campaign_changes(client, cam
     assert client.get(at, If_None_Match=changed.headers["ETag"]).json["status"] == "paused"
 
 
-def test_problems_are_one_sentence(client):
+def test_problems_are_one_sentence(bare, new_campaign):
+    new_campaign()
     at = "/api/v1/campaigns/toy-1"
     for path, status, sentence in [
         ("/api/v1/campaigns/none", 404, "campaign 'none': unknown; known: toy-1"),
@@ -138,24 +148,24 @@ def test_problems_are_one_sentence(client):
         ("/pages/..%2freport.py", 404, "nothing at this address"),
         ("/docs", 404, "there is nothing at this address"),
     ]:
-        reply = client.get(path)
+        reply = bare.get(path)
         assert reply.status == status, path
         assert list(reply.json) == ["detail"], path
         assert sentence in reply.json["detail"], path
         assert "\n" not in reply.json["detail"], path
 
 
-def test_everything_is_read_only(client, campaign):
+def test_everything_is_read_only(bare):
     for method in ("POST", "PUT", "PATCH", "DELETE"):
-        reply = client.get(f"/api/v1/campaigns/{campaign.name}", method)
+        reply = bare.get("/api/v1/campaigns/toy-1", method)
         assert (reply.status, reply.json["detail"]) == (405, "everything here is read-only")
-    description = client.get("/openapi.json").json
+    description = bare.get("/openapi.json").json
     assert all(list(methods) == ["get"] for methods in description["paths"].values())
     schemas = description["components"]["schemas"]
     assert {"Overview", "RankingPage", "CandidateView", "Problem"} <= schemas.keys()
 
 
-def test_the_pages_are_served_and_kept(client):
+def test_the_pages_are_served_and_kept(bare):
     from screening.pages import linked_names, page_text, plotly_text
 
     for path, text in [
@@ -163,10 +173,10 @@ def test_the_pages_are_served_and_kept(client):
         *((f"/pages/{name}", page_text(name)) for name in linked_names()),
         ("/pages/plotly.js", plotly_text()),
     ]:
-        reply = client.get(path)
+        reply = bare.get(path)
         assert reply.status == 200
         assert reply.body.decode() == text
-        assert client.get(path, If_None_Match=reply.headers["ETag"]).status == 304
+        assert bare.get(path, If_None_Match=reply.headers["ETag"]).status == 304
 
 
 def test_a_database_that_is_away_is_said_and_waited_for(tmp_path):
@@ -244,9 +254,9 @@ def test_a_token_opens_as_header_or_once_as_query():
             assert client.get("/", Cookie=odd).status == 401
 
 
-def test_browsers_are_told_what_to_refuse(client):
+def test_browsers_are_told_what_to_refuse(bare):
     for path in ("/", "/pages/page.js", "/api/v1/campaigns", "/nothing"):
-        headers = client.get(path).headers
+        headers = bare.get(path).headers
         assert all(headers[name] == value for name, value in HEADERS.items())
     script = next(
         rule for rule in HEADERS["Content-Security-Policy"].split("; ") if "script" in rule
