@@ -394,6 +394,44 @@ def plot(
 
 
 @app.command()
+def report(
+    name: Name = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
+        "report.html"
+    ),
+    top: Annotated[
+        Optional[int],
+        typer.Option(min=0, help="Details of the best so many only. [default: of all computed]"),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is no report.")
+    ] = False,
+) -> None:
+    """Write a campaign into one HTML file: ranking, pictures, every computed candidate."""
+    from screening import commands
+
+    commands.report(name, output, top, force=force)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
+    token_file: Annotated[
+        Optional[Path],
+        typer.Option(
+            envvar="SCREEN_SERVE_TOKEN_FILE",
+            help="File of mode 600 with a token that readers must know.",
+        ),
+    ] = None,
+) -> None:
+    """Serve a dashboard of the campaigns, which follows them while they run."""
+    from screening.server import commands
+
+    commands.serve(host, port, token_file)
+
+
+@app.command()
 def promote(
     engine: Annotated[str, typer.Option(help="Engine of higher fidelity, or its YAML.")],
     name: Name = None,

@@ -181,6 +181,23 @@ def rank(
         console.ranking(campaign, rows[:top], total, format, bound)
 
 
+def report(name: str | None, output: Path, top: int | None, *, force: bool) -> None:
+    """Write a campaign's report."""
+    from screening.report import check_replaceable, write_report
+
+    check_replaceable(output, force=force)
+    with open_database(Settings(), must_exist=True) as database:
+        campaign = Campaign.open(database, name)
+        with console.counting("candidates read") as on_candidate:
+            written = write_report(output, campaign, top=top, on_candidate=on_candidate)
+        details = console.counted(written.detailed, "candidate")
+        left_out = f", {written.left_out} more left out for size" if written.left_out else ""
+        console.say(
+            f"{output}: campaign '{campaign.name}', details of {details}{left_out}, "
+            f"{written.size_mb:.1f} MB; open it in a browser"
+        )
+
+
 def replay(
     pool: str,
     value_key: str,

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     workers
         ``SCREEN_WORKERS``: worker processes of `screen work`; unset takes one a usable core, at
         most as many as a batch has candidates.
+    serve_token
+        ``SCREEN_SERVE_TOKEN``: what `screen serve` asks readers for.
     """
 
     model_config = SettingsConfigDict(env_prefix="SCREEN_", extra="ignore")
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     database: str = "screen"
     directory: Path = Path(".screen")
     workers: int | None = Field(None, gt=0)
+    serve_token: SecretStr | None = None
 
     def __init__(self, **values: Any) -> None:
         try:

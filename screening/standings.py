@@ -33,7 +33,7 @@ def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRo
 
     Somebody who changed results by hand gets the new ranking after `forget`.
     """
-    revision = _revision(campaign)
+    revision = revision_of(campaign)
     found = _kept(campaign, revision, top)
     if found is not None:
         return found
@@ -47,7 +47,7 @@ def forget(campaign: Campaign) -> None:
     campaign.database.standings.delete_many({"campaign": campaign.name})
 
 
-def _revision(campaign: Campaign) -> str:
+def revision_of(campaign: Campaign) -> str:
     """Return what changes whenever the ranking may."""
     campaigns, hashes = [campaign], []
     # The prior's results shape predictions.

@@ -21,7 +21,7 @@ from screening.objectives import OBJECTIVES
 
 TOY_PATH = os.pathsep.join(str(Path(__file__).parent / each) for each in ("toy_site", "."))
 """PYTHONPATH of programs that shall know the objective ``toy``."""
-MACHINE = ("MONGODB_URI", "MONGODB_URI_FILE", "DATABASE", "DIRECTORY", "WORKERS")
+MACHINE = ("MONGODB_URI", "MONGODB_URI_FILE", "DATABASE", "DIRECTORY", "WORKERS", "SERVE_TOKEN")
 
 
 @pytest.fixture(autouse=True)

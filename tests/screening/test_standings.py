@@ -66,16 +66,16 @@ def test_an_engine_that_confirms_counts(new_campaign, tmp_path):
 
     campaign = new_campaign(pool=4, budget=1, batch_size=1)
     advance(campaign)
-    revision = standings_module._revision(campaign)
+    revision = standings_module.revision_of(campaign)
     path = tmp_path / "better.yaml"
     path.write_text(
         "name: better\nkind: ase\nfidelity: 20\ncalculator: ase.calculators.emt.EMT\n"
         "elements: [Al, Cu, Ag, Au, Ni, Pd, Pt]\n"
     )
     campaign.add_level(engine_config(str(path)))
-    assert standings_module._revision(campaign) != revision
+    assert standings_module.revision_of(campaign) != revision
     reopened = Campaign.open(campaign.database, campaign.name)
-    assert standings_module._revision(reopened) == standings_module._revision(campaign)
+    assert standings_module.revision_of(reopened) == standings_module.revision_of(campaign)
 
 
 def test_a_campaign_made_again_under_an_old_name_has_no_standings(new_campaign):

@@ -1,0 +1,214 @@
+/** Numbers, units and outcomes as text, and text as nodes: foreign text is never read as HTML. */
+
+/**
+ * What became of a candidate: a word, a mark and plotly's symbol for it.  Colours are in page.css.
+ * @type {Object<Outcome, {word: string, mark: string, symbol: string}>}
+ */
+const OUTCOMES = {
+  measured: { word: 'measured', mark: '●', symbol: 'circle' },
+  predicted: { word: 'predicted', mark: '◇', symbol: 'diamond-open' },
+  infeasible: { word: 'infeasible', mark: '■', symbol: 'square' },
+  unstable: { word: 'unstable', mark: '▼', symbol: 'triangle-down' },
+  failed: { word: 'failed', mark: '✕', symbol: 'x' },
+};
+
+/**
+ * A number with so many significant digits, without trailing noise: 0.0123, 12.3, 1.23 × 10⁻⁷.
+ * @param {number|null|undefined} value
+ * @param {number} [digits]
+ * @returns {string} Empty for no number.
+ */
+function inDigits(value, digits = 3) {
+  if (value === null || value === undefined) return '';
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size < 1e-3 || size >= 1e6) {
+    const [mantissa, exponent] = value.toExponential(digits - 1).split('e');
+    return `${minus(mantissa)} × 10${raised(Number(exponent))}`;
+  }
+  if (size >= 10 ** digits) return minus(Math.round(value).toLocaleString('en-GB'));
+  return minus(value.toPrecision(digits));
+}
+
+/**
+ * A number without trailing zeros: 0.5, 20, 10⁻⁴.
+ * @param {number} value
+ * @param {number} [digits]
+ */
+function plainNumber(value, digits = 4) {
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) {
+    return inDigits(value, 1).replace(/^1 × /, '');
+  }
+  return minus(String(Number(value.toPrecision(digits))));
+}
+
+/** @param {string} text */
+function minus(text) {
+  return text.replace('-', '−');
+}
+
+/** @param {number} exponent */
+function raised(exponent) {
+  return [...String(exponent)].map((each) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(each)] ?? '⁻').join('');
+}
+
+/**
+ * A value with its standard error: 0.859 ± 0.043.
+ * @param {number|null} value
+ * @param {number|null} error
+ */
+function withError(value, error) {
+  return error === null || value === null ? inDigits(value) : `${inDigits(value)} ± ${inDigits(error, 2)}`;
+}
+
+/**
+ * A prediction with its standard deviation, a factor where the objective is logarithmic.
+ * @param {{predicted_value: number|null, predicted_low: number|null, predicted_high: number|null}} row
+ * @param {ObjectiveView} objective
+ */
+function prediction(row, objective) {
+  const { predicted_value: value, predicted_low: low, predicted_high: high } = row;
+  if (value === null) return '';
+  if (low === null || high === null) return inDigits(value);
+  if (objective.logarithmic) {
+    return low > 0 ? `${inDigits(value)} ×/÷ ${inDigits(Math.sqrt(high / low), 2)}` : inDigits(value);
+  }
+  return `${inDigits(value)} ± ${inDigits((high - low) / 2, 2)}`;
+}
+
+/**
+ * A heading: the label, and the unit where there is one.
+ * @param {{label: string, unit: string}} quantity
+ */
+function heading(quantity) {
+  return quantity.unit ? `${quantity.label} / ${quantity.unit}` : quantity.label;
+}
+
+/**
+ * A number and its unit.
+ * @param {string} number
+ * @param {string} unit
+ */
+function inUnit(number, unit) {
+  return unit && number ? `${number} ${unit}` : number;
+}
+
+/**
+ * @param {number} count
+ * @param {string} noun
+ * @param {string} [plural]
+ */
+function counted(count, noun, plural) {
+  return `${count.toLocaleString('en-GB')} ${count === 1 ? noun : (plural ?? `${noun}s`)}`;
+}
+
+/** @param {number} hours */
+function duration(hours) {
+  if (hours < 1 / 60) return `${inDigits(hours * 3600, 2)} s`;
+  return hours < 1 ? `${inDigits(hours * 60, 2)} min` : `${inDigits(hours)} h`;
+}
+
+/** @param {string} moment ISO 8601 */
+function dateAndTime(moment) {
+  return new Date(moment).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/** @param {string} text */
+function capitalised(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/**
+ * Text for plotly, which reads a few HTML tags in its labels.
+ * @param {string} text
+ */
+function forPlotly(text) {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+// ----------------------------------------------------------------------------------------- nodes
+
+/**
+ * Make an element.
+ * @param {string} tag
+ * @param {Object<string, string|boolean|((event: any) => void)>} [attributes] `on…` are listeners.
+ * @param {...(Node|string|null|undefined)} children
+ * @returns {any}
+ */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'function') made.addEventListener(name.slice(2), value);
+    else if (typeof value === 'boolean') made.toggleAttribute(name, value);
+    else made.setAttribute(name, value);
+  }
+  made.append(...children.filter((each) => each !== null && each !== undefined));
+  return made;
+}
+
+/**
+ * A chemical formula, numbers below the line.
+ * @param {string} formula
+ */
+function formulaNodes(formula) {
+  const parts = formula.split(/((?<=[A-Za-z)\]])\d+(?:\.\d+)?)/);
+  return parts.map((part, index) => (index % 2 ? element('sub', {}, part) : part));
+}
+
+/** @param {Outcome} outcome */
+function outcomeMark(outcome) {
+  const { word, mark } = OUTCOMES[outcome];
+  return element(
+    'span',
+    { class: 'outcome' },
+    element('span', { class: `mark ${outcome}`, 'aria-hidden': 'true' }, mark),
+    ` ${word}`,
+  );
+}
+
+/** @param {string} id */
+function candidateAddress(id) {
+  return `#candidate/${encodeURIComponent(id)}`;
+}
+
+/**
+ * A link that opens a candidate.
+ * @param {string} id
+ * @param {...(Node|string)} children
+ */
+function candidateLink(id, ...children) {
+  return element('a', { href: candidateAddress(id), 'data-candidate': id }, ...children);
+}
+
+/**
+ * A table.
+ * @param {string} caption
+ * @param {string[]} headings
+ * @param {(Node|string)[][]} rows
+ * @param {number[]} [numeric] Columns that hold numbers.
+ */
+function table(caption, headings, rows, numeric = []) {
+  /** @param {number} column @returns {Object<string, string>} */
+  const kind = (column) => (numeric.includes(column) ? { class: 'number' } : {});
+  return element(
+    'div',
+    { class: 'scroll' },
+    element(
+      'table',
+      {},
+      element('caption', {}, caption),
+      element(
+        'thead',
+        {},
+        element('tr', {}, ...headings.map((each, i) => element('th', { scope: 'col', ...kind(i) }, each))),
+      ),
+      element(
+        'tbody',
+        {},
+        ...rows.map((row) =>
+          element('tr', {}, ...row.map((cell, i) => element('td', kind(i), cell))),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,279 @@
+"""A campaign as one HTML file that can be mailed, printed and read without this program.
+
+The file holds the page, plotly.js and the campaign's documents (`screening.views.documents`), all
+but the page compressed.  Its content security policy names the programs in it by their hashes and
+forbids the network: text of a source or an error that got where it does not belong would still not
+run.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import hashlib
+import html
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from screening.errors import ScreenError
+from screening.pages import page_text, plotly_text
+
+if TYPE_CHECKING:
+    import datetime
+
+    from screening.campaign import Campaign
+    from screening.views.documents import (
+        CandidateView,
+        Overview,
+        ParityView,
+        PoolMapView,
+        ProgressView,
+        RankingRow,
+    )
+
+MARK = "<!doctype html>\n<!-- matscreen report -->\n"
+"""How a report begins: such a file may be replaced by a newer one."""
+MAX_ROWS = 20_000
+"""Rows of the ranking that a report holds."""
+MAX_DETAILS_MB = 12.0
+"""Size, as they stand in the file, up to which details of candidates are taken in."""
+PREDICTED_DETAILS = 20
+"""Candidates of which there is only a prediction that come with their crystal, the best first."""
+ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class CampaignDocuments:
+    """All that a report shows but the details of candidates.
+
+    Parameters
+    ----------
+    rows
+        The top of the ranking.
+    total
+        Candidates in the whole of it.
+    """
+
+    overview: Overview
+    rows: list[RankingRow]
+    total: int
+    progress: ProgressView
+    parity: ParityView
+    pool_map: PoolMapView
+
+
+def documents_of(campaign: Campaign) -> CampaignDocuments:
+    """Read what a report shows of a campaign."""
+    from screening.views.overview import overview
+    from screening.views.parity import parity
+    from screening.views.pool_map import pool_map
+    from screening.views.progress import progress
+    from screening.views.ranking import ranking_page
+
+    page = ranking_page(campaign, limit=MAX_ROWS)
+    return CampaignDocuments(
+        overview=overview(campaign),
+        rows=page.rows,
+        total=page.total,
+        progress=progress(campaign),
+        parity=parity(campaign),
+        pool_map=pool_map(campaign),
+    )
+
+
+def detailed_ids(rows: Iterable[RankingRow], top: int | None) -> list[str]:
+    """Return the candidates whose details a report takes in, those that matter most first.
+
+    Parameters
+    ----------
+    top
+        The best so many of those that were computed; None takes them all, and the best
+        `PREDICTED_DETAILS` that are predicted.
+    """
+    rows = list(rows)
+    computed = [row.candidate_id for row in rows if row.outcome != "predicted"]
+    if top is not None:
+        return computed[:top]
+    predicted = [row.candidate_id for row in rows if row.outcome == "predicted"]
+    return computed + predicted[:PREDICTED_DETAILS]
+
+
+def write_report(
+    path: Path,
+    campaign: Campaign,
+    *,
+    top: int | None,
+    on_candidate: Callable[[], None] = lambda: None,
+) -> Written:
+    """Write a campaign's report, whole or not at all.
+
+    Parameters
+    ----------
+    top
+        See `detailed_ids`.
+    on_candidate
+        Called for each candidate that was read.
+
+    Raises
+    ------
+    ScreenError
+        When the file cannot be written.
+    """
+    from screening.campaign import now
+    from screening.views.candidate import candidate_view
+
+    def detail(key: str) -> CandidateView:
+        on_candidate()
+        return candidate_view(campaign, key)
+
+    documents = documents_of(campaign)
+    ids = detailed_ids(documents.rows, top)
+    packed, left_out = _packed_details(ids, map(detail, ids))
+    with _unfinished(path) as write:
+        write(page(documents, packed, written=now()))
+    return Written(size_mb=path.stat().st_size / 1e6, detailed=len(packed), left_out=left_out)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a report.
+
+    Parameters
+    ----------
+    size_mb
+    detailed
+        Candidates with all their details.
+    left_out
+        Candidates that should have had them, but the file would have become too large.
+    """
+
+    size_mb: float
+    detailed: int
+    left_out: int
+
+
+def check_replaceable(path: Path, *, force: bool) -> None:
+    """Raise `ScreenError` where a report would replace what is no report, or has no folder."""
+    if path.is_dir():
+        raise ScreenError(f"--output {path}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise ScreenError(f"--output {path}: there is no folder {path.parent}")
+    if force or not path.exists():
+        return
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(len(MARK)) == MARK.encode():
+            return
+    raise ScreenError(f"--output {path}: exists and is no report; give another name, or --force")
+
+
+def page(
+    documents: CampaignDocuments, details: dict[str, str], *, written: datetime.datetime
+) -> str:
+    """Return the report as HTML.
+
+    Parameters
+    ----------
+    details
+        Packed `CandidateView` by candidate id.
+    written
+        When, for the reader.
+    """
+    plotly = plotly_text()
+    content = {
+        "overview": documents.overview.model_dump(mode="json"),
+        "rows": [row.model_dump(mode="json") for row in documents.rows],
+        "total": documents.total,
+        "progress": documents.progress.model_dump(mode="json"),
+        "parity": documents.parity.model_dump(mode="json"),
+        "pool_map": documents.pool_map.model_dump(mode="json"),
+    }
+    moment = written.strftime("%-d %B %Y, %H:%M UTC")
+    holders = [
+        _holder(packed(json.dumps(content)), {"id": "documents", "data-written": moment}),
+        *(_holder(text, {"data-candidate": key}) for key, text in details.items()),
+        _holder(packed(plotly), {"id": "plotly"}),
+    ]
+    source = page_text("index.html")
+    first = source.index('<script src="pages/')
+    source = source[:first] + "".join(holders) + source[first:]
+    source, programs = _with_files(source)
+    policy = _policy([plotly, *programs])
+    title = html.escape(f"{documents.overview.name} – matscreen")
+    source = source.replace("<title>matscreen</title>", f"{policy}<title>{title}</title>", 1)
+    return source.replace("<!doctype html>\n", MARK, 1)
+
+
+def packed(text: str) -> str:
+    """Return a text compressed, in letters that mean nothing in HTML."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def _packed_details(ids: list[str], details: Iterable[CandidateView]) -> tuple[dict[str, str], int]:
+    """Pack details until the file would become too large; return them, and how many are left."""
+    found: dict[str, str] = {}
+    size = 0
+    for key, view in zip(ids, details, strict=True):
+        text = packed(view.model_dump_json())
+        size += len(text)
+        if size > MAX_DETAILS_MB * 1e6:
+            break
+        found[key] = text
+    return found, len(ids) - len(found)
+
+
+def _holder(text: str, attributes: dict[str, str]) -> str:
+    said = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
+    return f'<script type="text/plain"{said}>{text}</script>\n'
+
+
+def _with_files(source: str) -> tuple[str, list[str]]:
+    """Put the files that the page names into it; return it, and the programs among them."""
+    programs: list[str] = []
+
+    def style(match: re.Match[str]) -> str:
+        return f"<style>\n{page_text(match[1])}</style>"
+
+    def program(match: re.Match[str]) -> str:
+        programs.append(f"\n{page_text(match[1])}")
+        return f"<script>{programs[-1]}</script>"
+
+    source = re.sub(r'<link rel="stylesheet" href="pages/([a-z]+\.css)">', style, source)
+    source = re.sub(r'<script src="pages/([a-z]+\.js)"></script>', program, source)
+    return source, programs
+
+
+def _policy(programs: list[str]) -> str:
+    """Return the policy: these programs run, and nothing is loaded from anywhere."""
+    hashes = [
+        base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in programs
+    ]
+    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    # plotly.js sets styles of its own; pictures that are saved pass through data: and blob:.
+    rules = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    return f'<meta http-equiv="Content-Security-Policy" content="{rules}">\n'
+
+
+@contextlib.contextmanager
+def _unfinished(path: Path) -> Iterator[Callable[[str], int]]:
+    """Write to a file beside the one wanted, which takes its place when all is written."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        try:
+            with beside.open("x", encoding="utf-8", newline="\n") as file:
+                yield file.write
+            os.replace(beside, path)
+        except OSError as error:
+            raise ScreenError(
+                f"--output {path}: cannot be written ({error.strerror}); name another place"
+            ) from None
+    finally:
+        beside.unlink(missing_ok=True)

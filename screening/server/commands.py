@@ -1,0 +1,121 @@
+"""`screen serve`: checks what it was given, listens, and ends with Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from screening import console
+from screening.errors import ScreenError
+from screening.secret_file import read_secret
+from screening.server.guard import is_loopback
+from screening.settings import Settings
+from screening.store.database import open_database
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+SHORTEST_TOKEN = 16
+"""Characters of a token: fewer could be guessed."""
+
+
+def serve(host: str, port: int, token_file: Path | None) -> None:
+    """Serve the dashboard of the database's campaigns until interrupted."""
+    require_packages()
+    settings = Settings()
+    token = the_token(settings, token_file)
+    loopback = is_loopback(host)
+    if not loopback and token is None:
+        raise ScreenError(
+            f"--host {host}: others can reach it, and it needs a token; write one into a file of "
+            "mode 600 and give --token-file FILE"
+        )
+    with listening(host, port) as listener, open_database(settings, must_exist=True) as database:
+        from screening.server.app import dashboard
+
+        app = dashboard(database, loopback=loopback, token=token)
+        console.say(f"dashboard: {address(host, listener, token)} (Ctrl-C ends it)")
+        run(app, listener)
+
+
+def require_packages() -> None:
+    """Raise `ScreenError` unless the packages of the extra `serve` are there."""
+    missing = [each for each in ("fastapi", "uvicorn") if importlib.util.find_spec(each) is None]
+    if missing:
+        raise ScreenError(
+            f"screen serve needs {' and '.join(missing)}; run, in a clone of this project: "
+            "pip install '.[serve]'"
+        )
+
+
+def the_token(settings: Settings, token_file: Path | None) -> str | None:
+    """Return the token of the option, else of the environment; None where there is none.
+
+    Raises
+    ------
+    ScreenError
+        When its file cannot be read or is open to others, or the token is short.
+    """
+    if token_file is not None:
+        token = read_secret(token_file.expanduser(), "--token-file")
+    elif settings.serve_token is not None:
+        token = settings.serve_token.get_secret_value()
+    else:
+        return None
+    if len(token) < SHORTEST_TOKEN:
+        raise ScreenError(
+            f"the token has fewer than {SHORTEST_TOKEN} characters and could be guessed; make one "
+            "with: openssl rand -hex 24"
+        )
+    return token
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+    except OSError as error:
+        raise ScreenError(
+            f"--host {host}: is no address of this machine ({error.strerror})"
+        ) from None
+    with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(place)
+            listener.listen()
+        except OSError as error:
+            raise ScreenError(
+                f"cannot listen on {host}, port {port} ({error.strerror}); give another --port"
+            ) from None
+        yield listener
+
+
+def address(host: str, listener: socket.socket, token: str | None) -> str:
+    """Return the address to open; the token itself is not printed."""
+    name = f"[{host}]" if ":" in host else host
+    ask = "" if token is None else "?token=… with the token"
+    return f"http://{name}:{listener.getsockname()[1]}/{ask}"
+
+
+def run(app: ASGIApp, listener: socket.socket) -> None:
+    """Answer until interrupted; what is being answered then is cut off."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        # Addresses may hold the token.
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])

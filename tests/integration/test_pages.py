@@ -1,0 +1,381 @@
+"""The report and the dashboard as somebody sees and uses them, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import threading
+import time
+
+import pytest
+import sample_views
+from browser_fixtures import ARTEFACTS
+from campaign_fixtures import toy_content, toy_pool
+from killable_server import KillableServer
+
+from screening import report
+
+pytestmark = pytest.mark.browser
+COMPUTED = 24
+ELECTRODE, LEFT_OUT = 14, 15
+
+
+@pytest.fixture(scope="module")
+def documents():
+    return sample_views.documents(computed=COMPUTED)
+
+
+@pytest.fixture(scope="module")
+def address(documents, tmp_path_factory):
+    """A report with details of all computed candidates but one."""
+    rows = documents.rows[:COMPUTED]
+    views = {row.candidate_id: sample_views.candidate(row) for row in rows}
+    none = dict.fromkeys(("bands", "dos", "conductivity", "accumulation", "meshes"))
+    views[rows[ELECTRODE].candidate_id] = sample_views.candidate(
+        rows[ELECTRODE], **none, electrode_path=sample_views.electrode_path()
+    )
+    del views[rows[LEFT_OUT].candidate_id]
+    details = {key: report.packed(view.model_dump_json()) for key, view in views.items()}
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    written = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
+    path.write_text(report.page(documents, details, written=written), "utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def opened(open_page, address):
+    page = open_page(address)
+    page.wait_for_selector("body[data-ready]")
+    return page
+
+
+@pytest.fixture
+def page(opened):
+    """The report as it is when it has just been opened."""
+    opened.evaluate("location.hash = ''")
+    opened.wait_for_selector("#campaign:not([hidden])")
+    opened.fill("#search", "")
+    opened.select_option("#outcome", "")
+    opened.select_option("#limit", "25")
+    opened.click("th[data-sort=formula] button")
+    opened.click("th[data-sort=rank] button")
+    opened.wait_for_selector("th[data-sort=rank][aria-sort=ascending]")
+    yield opened
+    assert opened.complaints == []
+
+
+def column(page, index):
+    page.wait_for_timeout(300)  # The search waits for the end of typing.
+    return page.locator(f"#ranking-table tbody td:nth-child({index})").all_inner_texts()
+
+
+def shown(page):
+    return page.inner_text("#ranking-shown")
+
+
+def open_candidate(page, row):
+    page.evaluate(f"location.hash = '#candidate/{row.candidate_id}'")
+    page.wait_for_selector(f"#candidate-body[data-shown='{row.candidate_id}']")
+
+
+def test_all_sections_are_there(page, documents):
+    assert page.title() == "sample-1 – matscreen"
+    assert page.locator("main .js-plotly-plot .main-svg").count() >= 3
+    assert "0.500 W/m/K" in page.inner_text("#glance")
+    assert "24 of 24 candidates of the budget ended" in page.inner_text("#glance")
+    assert "as of 22 November 2026" in page.inner_text("#state")
+    assert "random choice would be expected to have found" in page.inner_text("#progress-said")
+    calibration = page.inner_text("#parity-said")
+    assert "typical error a factor of 1.42" in calibration
+    assert "64 % within one standard deviation" in calibration
+    assert "48 % of the variance" in page.inner_text("#map-said")
+    assert "third-order forces" in page.inner_text("#cost")
+    for name in ("progress", "parity", "map"):
+        picture = page.locator(f"#{name}-plot")
+        assert picture.get_attribute("role") == "img"
+        assert picture.get_attribute("aria-label")
+
+
+def test_foreign_text_is_shown_and_not_run(page, documents):
+    assert sample_views.HOSTILE in page.inner_text("#outcomes")
+    failed = next(row for row in documents.rows if row.outcome == "failed")
+    open_candidate(page, failed)
+    assert sample_views.HOSTILE in page.inner_text(".error")
+    assert page.evaluate("window.hacked") is None
+
+
+def test_headings_sort(page, documents):
+    page.select_option("#limit", "100")
+    page.click("th[data-sort=value] button")
+    values = sorted(row.value for row in documents.rows if row.value)
+    assert [float(each.split()[0]) for each in column(page, 4) if each] == pytest.approx(
+        values, rel=0.005
+    )
+    page.click("th[data-sort=value] button")
+    assert page.get_attribute("th[data-sort=value]", "aria-sort") == "descending"
+    texts = column(page, 4)
+    assert float(texts[0].split()[0]) == pytest.approx(values[-1], rel=0.005)
+    assert texts[-1] == ""  # Without a value: last either way.
+    # Ties keep the order of the ranking.
+    page.click("th[data-sort=formula] button")
+    ranks = [row.rank for row in sorted(documents.rows, key=lambda row: (row.formula, row.rank))]
+    assert [int(each) for each in column(page, 1)] == ranks
+
+
+def test_measured_and_predicted_are_told_apart_in_words_and_marks(page, documents):
+    outcomes = column(page, 3)
+    assert outcomes[0] == "● measured"
+    assert outcomes[-1] == "◇ predicted"
+    assert column(page, 4)[0] == "0.500 ± 0.025"
+    assert column(page, 5)[-1] == "3.80 ×/÷ 1.5"
+    assert page.inner_text("th[data-sort=value]") == "measured κ(300 K) / W/m/K"
+
+
+def test_the_ranking_is_filtered_and_paged(page, documents):
+    page.select_option("#outcome", "unstable")
+    assert set(column(page, 3)) == {"▼ unstable\nimaginary modes: -0.31 THz"}
+    page.select_option("#outcome", "")
+    page.fill("#search", "mp-1007")
+    assert column(page, 6) == ["mp-1007"]
+    page.fill("#search", "i,ag")
+    page.wait_for_selector("#ranking-shown:has-text(\"'i' in the search is not the symbol\")")
+    page.fill("#search", "I,Ag")
+    assert set(column(page, 2)) == {
+        f"AgI\n{row.candidate_id}" for row in documents.rows if row.formula == "AgI"
+    }
+    page.fill("#search", "unobtainium")
+    assert column(page, 1) == []
+    assert shown(page) == "No candidate fits the filter."
+    page.fill("#search", "")
+    column(page, 1)
+    page.click("#next")
+    page.click("#next")
+    assert shown(page) == "51–60 of 60 candidates"
+    assert page.is_disabled("#next")
+
+
+def test_what_the_filter_leaves_is_saved_as_csv(page, documents, tmp_path):
+    page.select_option("#outcome", "infeasible")
+    page.click("th[data-sort=value] button")
+    page.click("th[data-sort=value] button")
+    column(page, 1)
+    with page.expect_download() as download:
+        page.click("#csv")
+    assert download.value.suggested_filename == "sample-1-ranking.csv"
+    download.value.save_as(tmp_path / "ranking.csv")
+    with (tmp_path / "ranking.csv").open(newline="", encoding="utf-8") as file:
+        saved = list(csv.DictReader(file))
+    wanted = [row for row in documents.rows if row.outcome == "infeasible"][::-1]
+    assert [each["candidate_id"] for each in saved] == [row.candidate_id for row in wanted]
+    assert [float(each["kappa_300k_w_per_m_k"]) for each in saved] == [row.value for row in wanted]
+    assert saved[0]["reason"] == sample_views.HOSTILE
+    assert saved[0]["kappa_300k_w_per_m_k_error"]
+
+
+def test_text_that_spreadsheets_would_run_is_saved_as_text(page):
+    quoted = page.evaluate("['=1+1', '+x', '-x', '@x', 'a\"b', 'x,y', -1.5, null].map(inCsv)")
+    assert quoted == ["'=1+1", "'+x", "'-x", "'@x", '"a""b"', '"x,y"', "-1.5", ""]
+
+
+def test_a_candidate_opens_and_closes_by_keyboard(page, documents):
+    first = documents.rows[0]
+    link = page.locator(f"#ranking-table a[data-candidate='{first.candidate_id}']")
+    link.focus()
+    scroll = page.evaluate("scrollY")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"#candidate-body[data-shown='{first.candidate_id}']")
+    assert page.evaluate("location.hash") == f"#candidate/{first.candidate_id}"
+    assert page.evaluate("document.activeElement.tagName") == "H2"
+    pictures = page.locator("#candidate .js-plotly-plot")
+    titles = pictures.evaluate_all("all => all.map((each) => each.dataset.figure)")
+    assert titles == [
+        "crystal",
+        "Phonon bands and density of states",
+        "κ against temperature",
+        "Accumulated κ against mean free path",
+        "Accumulated κ against frequency",
+        "Convergence with the mesh",
+    ]
+    assert page.locator("[data-figure=crystal] canvas").count() >= 1
+    page.locator("figcaption button", has_text="b").focus()
+    page.keyboard.press("Enter")
+    assert "isotopes scatter\tyes" in page.inner_text(".facts")
+    ticks = page.locator("[data-figure^=Phonon] .xtick text").all_text_contents()
+    assert ticks[:4] == ["Γ", "X", "U|K", "Γ"]
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#campaign:not([hidden])")
+    focused = page.evaluate("document.activeElement.dataset.candidate")
+    assert focused == first.candidate_id
+    assert page.evaluate("scrollY") == scroll
+
+
+def test_what_a_candidate_lacks_is_said(page, documents):
+    rows = documents.rows
+    said = {}
+    for row in (rows[3], rows[5], rows[6]):
+        open_candidate(page, row)
+        said[row.outcome] = page.inner_text(".absent >> nth=0")
+        assert page.locator("#candidate .pictures .plot").count() == 0
+    assert said["unstable"].startswith("Unstable: imaginary modes: -0.31 THz. So there is no κ")
+    assert said["failed"].startswith("Failed, so there is no κ(300 K)")
+    assert "breaks a constraint" in said["infeasible"]
+    left_out = rows[LEFT_OUT].candidate_id
+    for key, line in (
+        (left_out, f"Left out of this file to keep it small; see: screen show {left_out}"),
+        (rows[-1].candidate_id, "Predicted only; not computed yet."),
+    ):
+        page.evaluate(f"location.hash = '#candidate/{key}'")
+        page.wait_for_selector(f"#candidate h2 small:text-is('{key}')")
+        assert page.inner_text("#candidate .absent") == line
+    page.evaluate("location.hash = '#candidate/nothing'")
+    page.wait_for_selector("#candidate h2:text-is('nothing')")
+    assert "not in this report" in page.inner_text("#candidate .absent")
+
+
+def test_an_electrode_has_volume_and_voltage(page, documents):
+    open_candidate(page, documents.rows[ELECTRODE])
+    titles = page.locator("#candidate .pictures h3").all_inner_texts()
+    assert titles == ["Volume along the path", "Voltage along the path"]
+
+
+def test_a_click_on_a_point_opens_its_candidate(page, documents):
+    page.locator("#progress-plot").scroll_into_view_if_needed()
+    point = page.locator("#progress-plot .scatterlayer .points path").first.bounding_box()
+    page.mouse.click(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
+    page.wait_for_selector("#candidate-body[data-shown]")
+    ids = {row.candidate_id for row in documents.rows[:COMPUTED]}
+    assert page.get_attribute("#candidate-body", "data-shown") in ids
+
+
+def test_on_paper_there_are_no_controls_and_nothing_is_cut(page, documents, tmp_path):
+    page.emulate_media(media="print")
+    try:
+        for control in ("nav", "#search", "#csv", "#next", "#ranking-table th button"):
+            assert not page.is_visible(control)
+        assert (
+            page.evaluate("getComputedStyle(document.querySelector('.scroll')).overflowX")
+            == "visible"
+        )
+    finally:
+        page.emulate_media(media="screen")
+    printed = page.pdf(path=ARTEFACTS / "report.pdf", format="A4")
+    assert printed.startswith(b"%PDF")
+    assert 2 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page/") <= 12
+    assert page.evaluate("document.documentElement.className") == ""
+
+
+@pytest.mark.parametrize(("kind", "width", "dark"), [("phone", 390, False), ("dark", 1280, True)])
+def test_other_screens(open_page, address, documents, kind, width, dark):
+    page = open_page(address, width=width, dark=dark)
+    page.wait_for_selector("body[data-ready]")
+    page.screenshot(path=ARTEFACTS / f"report-{kind}.png", full_page=True)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    ink = "rgb(236, 236, 236)" if dark else "rgb(26, 26, 26)"
+    assert page.evaluate("getComputedStyle(document.body).color") == ink
+    tick = page.locator("#progress-plot .ytick text").first
+    assert tick.evaluate("each => getComputedStyle(each).fill") == ink
+    open_candidate(page, documents.rows[0])
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    page.screenshot(path=ARTEFACTS / f"report-{kind}-candidate.png", full_page=True)
+    assert page.complaints == []
+
+
+def test_a_desktop_is_kept_as_a_picture(page, documents):
+    page.screenshot(path=ARTEFACTS / "report-desktop.png", full_page=True)
+    open_candidate(page, documents.rows[0])
+    page.screenshot(path=ARTEFACTS / "report-desktop-candidate.png", full_page=True)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 1280
+
+
+def test_an_old_browser_is_told(open_page, address):
+    page = open_page(address, before="delete window.DecompressionStream")
+    page.wait_for_selector("#state:has-text('too old')")
+
+
+# -------------------------------------------------------------------------------- the dashboard
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = KillableServer(tmp_path / "database")
+    yield server
+    server.kill()
+
+
+def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
+    """It follows a campaign that runs, keeps what the reader set, and outlasts its database."""
+    import uvicorn
+
+    from screening.campaign import Campaign
+    from screening.config import CampaignConfig
+    from screening.engine_catalog import engine_config
+    from screening.server.app import dashboard
+    from screening.server.commands import listening
+    from screening.store.database import Database
+    from screening.worker import work
+
+    token = "token-of-the-test"
+    database = Database(f"{server.uri}?serverSelectionTimeoutMS=1000", "screen")
+    deadline = time.monotonic() + 30
+    while not _answers(database) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    database.prepare()
+    config = CampaignConfig.model_validate(toy_content(budget=6, batch_size=1))
+    pool = toy_pool(12)
+    campaign = Campaign.create(database, "toy-1", config, engine_config("emt"), pool)
+    app = dashboard(database, loopback=True, token=token)
+    running = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_level="critical"))
+    with listening("127.0.0.1", 0) as listener:
+        serving = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        serving.start()
+        try:
+            at = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            page = open_page(f"{at}?token={token}")
+            page.wait_for_selector("body[data-ready]")
+            assert page.url == at
+            assert page.inner_text("#state") == "live"
+            assert "0 of 6" in page.inner_text("#budget-said")
+            page.click("th[data-sort=formula] button")
+            page.wait_for_selector("th[data-sort=formula][aria-sort=ascending]")
+            page.evaluate("window.stillTheSame = true; scrollTo(0, 200)")
+            before = column(page, 2)
+
+            work(database, campaign.name, tmp_path / "jobs")
+            page.wait_for_selector("#budget-said:has-text('6 of 6')")
+            page.wait_for_selector("tr.measured >> nth=5")
+            page.wait_for_selector("#progress-plot .scatterlayer .points path")
+            assert column(page, 2) == before
+            assert page.evaluate("window.stillTheSame")
+            assert page.evaluate("scrollY") == 200
+            assert page.inner_text("#state") == "finished"
+            page.screenshot(path=ARTEFACTS / "dashboard.png", full_page=True)
+
+            first = page.locator("tr.measured a").first
+            key = first.get_attribute("data-candidate")
+            first.click()
+            page.wait_for_selector(f"#candidate-body[data-shown='{key}']")
+            assert page.complaints == []
+
+            server.kill()
+            page.evaluate("document.querySelector('#candidate a').click()")
+            page.click("th[data-sort=rank] button")
+            page.wait_for_selector("#state:has-text('trying again')")
+            assert "the database does not answer" in page.inner_text("#state")
+            server.start()
+            page.wait_for_selector("#state.live:text-is('finished')")
+            # The browser itself notes failed requests.
+            assert all("503" in each for each in page.complaints)
+        finally:
+            running.should_exit = True
+            serving.join()
+            database.close()
+
+
+def _answers(database):
+    from pymongo.errors import PyMongoError
+
+    try:
+        database.campaigns.find_one({})
+    except PyMongoError:
+        return False
+    return True

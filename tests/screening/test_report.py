@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import base64
+import datetime
+import gzip
+import hashlib
+import html
+import json
+import os
+import re
+
+import pytest
+import sample_views
+
+from screening import report
+from screening.errors import ScreenError
+from screening.pages import linked_names, page_text, plotly_text
+
+WRITTEN = datetime.datetime(2026, 11, 22, 12, 30, tzinfo=datetime.UTC)
+
+
+@pytest.fixture(scope="module")
+def documents():
+    return sample_views.documents()
+
+
+@pytest.fixture(scope="module")
+def source(documents):
+    details = {
+        row.candidate_id: report.packed(sample_views.candidate(row).model_dump_json())
+        for row in documents.rows[:10]
+    }
+    return report.page(documents, details, written=WRITTEN)
+
+
+def unpacked(text: str) -> str:
+    return gzip.decompress(base64.b64decode(text)).decode()
+
+
+def holder(source: str, attribute: str) -> str:
+    return re.search(rf"<script [^>]*{attribute}[^>]*>([^<]*)</script>", source)[1]
+
+
+def programs(source: str) -> list[str]:
+    return re.findall(r"<script>(.*?)</script>", source, re.S)
+
+
+def test_a_report_holds_the_documents_and_needs_nothing_else(source, documents):
+    assert source.startswith(report.MARK)
+    content = json.loads(unpacked(holder(source, 'id="documents"')))
+    assert content["overview"] == documents.overview.model_dump(mode="json")
+    assert content["rows"] == [row.model_dump(mode="json") for row in documents.rows]
+    assert 'data-written="22 November 2026, 12:30 UTC"' in source
+    first = documents.rows[0]
+    view = json.loads(unpacked(holder(source, f'data-candidate="{first.candidate_id}"')))
+    assert view == sample_views.candidate(first).model_dump(mode="json")
+    assert unpacked(holder(source, 'id="plotly"')) == plotly_text()
+    assert len(programs(source)) == len([name for name in linked_names() if name.endswith("js")])
+    assert not re.search(r'(?:src|href)="(?!#|data:,)', source)
+
+
+def test_its_policy_lets_its_own_programs_run_and_nothing_else(source):
+    rules = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', source)[1])
+    allowed = set(re.findall(r"'sha256-([^']*)'", rules))
+    wanted = [*programs(source), plotly_text()]
+    assert allowed == {
+        base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in wanted
+    }
+    (script,) = [rule for rule in rules.split("; ") if rule.startswith("script-src")]
+    assert "unsafe" not in script
+    assert "default-src 'none'" in rules
+
+
+def test_foreign_text_reaches_the_file_packed_only(source):
+    assert sample_views.HOSTILE not in source
+    assert "hacked" not in source
+
+
+def test_a_hostile_name_cannot_leave_its_attribute(documents):
+    key = f'x" onload="hacked {sample_views.HOSTILE}'
+    overview = documents.overview.model_copy(update={"name": sample_views.HOSTILE})
+    changed = report.CampaignDocuments(**{**vars(documents), "overview": overview})
+    source = report.page(changed, {key: report.packed("{}")}, written=WRITTEN)
+    assert sample_views.HOSTILE not in source
+    assert 'onload="hacked' not in source
+
+
+def test_the_programs_can_be_put_into_a_page():
+    for name in ("index.html", *linked_names()):
+        text = page_text(name)
+        assert "\r" not in text
+        if name != "index.html":
+            assert "<!--" not in text
+            assert not re.search("</(script|style)", text, re.I)
+
+
+def test_the_programs_set_text_and_never_markup():
+    for name in linked_names():
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", page_text(name)
+        )
+
+
+def test_equal_documents_make_equal_files(source, documents):
+    details = {
+        row.candidate_id: report.packed(sample_views.candidate(row).model_dump_json())
+        for row in documents.rows[:10]
+    }
+    assert report.page(documents, details, written=WRITTEN) == source
+
+
+def test_the_forms_in_the_pages_are_those_of_the_views():
+    from pydantic import BaseModel
+
+    from screening.views import documents
+
+    written = {
+        name: re.findall(r"@property \{.*\} (\w+)", fields)
+        for name, fields in re.findall(
+            r"@typedef \{object\} (\w+)\n(.*?)\*/", page_text("forms.js"), re.S
+        )
+    }
+    models = {
+        name: list(each.model_fields)
+        for name, each in vars(documents).items()
+        if isinstance(each, type) and issubclass(each, BaseModel) and each.model_fields
+    }
+    models = {name: fields for name, fields in models.items() if name != "BaseModel"}
+    assert written == models
+
+
+# ------------------------------------------------------------------------------ what is taken in
+
+
+def test_the_computed_come_first_and_then_the_best_predictions(documents):
+    ids = report.detailed_ids(documents.rows, None)
+    outcomes = {row.candidate_id: row.outcome for row in documents.rows}
+    computed = [each for each in ids if outcomes[each] != "predicted"]
+    assert len(computed) == 24
+    assert ids[:24] == computed
+    assert len(ids) == 24 + report.PREDICTED_DETAILS
+    assert report.detailed_ids(documents.rows, 3) == computed[:3]
+    assert report.detailed_ids(documents.rows, 0) == []
+
+
+def test_details_stop_where_the_file_would_become_too_large(documents, monkeypatch):
+    views = [sample_views.candidate(row) for row in documents.rows[:6]]
+    ids = [view.row.candidate_id for view in views]
+    sizes = [len(report.packed(view.model_dump_json())) for view in views]
+    monkeypatch.setattr(report, "MAX_DETAILS_MB", sum(sizes[:4]) / 1e6)
+    found, left_out = report._packed_details(ids, iter(views))
+    assert list(found) == ids[:4]
+    assert left_out == 2
+
+
+# ------------------------------------------------------------------------------------- the file
+
+
+def test_a_report_replaces_a_report_and_nothing_else(tmp_path):
+    path = tmp_path / "report.html"
+    report.check_replaceable(path, force=False)
+    path.write_text(f"{report.MARK}…")
+    report.check_replaceable(path, force=False)
+    path.write_text("my notes")
+    with pytest.raises(ScreenError, match="exists and is no report; give another name, or --force"):
+        report.check_replaceable(path, force=False)
+    report.check_replaceable(path, force=True)
+    with pytest.raises(ScreenError, match="is a folder"):
+        report.check_replaceable(tmp_path, force=True)
+    with pytest.raises(ScreenError, match="there is no folder"):
+        report.check_replaceable(tmp_path / "none" / "report.html", force=True)
+
+
+def test_a_report_that_fails_leaves_the_old_one(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def interrupted():
+        with report._unfinished(path) as write:
+            write("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with (
+        pytest.raises(ScreenError, match=r"cannot be written \(Permission denied\)"),
+        report._unfinished(tmp_path / "report.html"),
+    ):
+        pass
+
+
+def test_the_command_writes_a_campaign(new_campaign, work, screen, tmp_path):
+    campaign = new_campaign(budget=4, recipe={"unstable": ["Cu"]})
+    work(campaign)
+    answer = screen("report", campaign.name, "-o", "out.html")
+    assert answer.status == 0, answer.err
+    source = (tmp_path / "out.html").read_text("utf-8")
+    content = json.loads(unpacked(holder(source, 'id="documents"')))
+    assert content["overview"]["name"] == campaign.name
+    assert content["total"] == 8
+    assert len(content["rows"]) == 8
+    assert source.count('<script type="text/plain" data-candidate') == 8
+    assert f"campaign '{campaign.name}', details of 8 candidates" in answer.err
+
+    (tmp_path / "notes.html").write_text("mine")
+    refused = screen("report", "-o", "notes.html")
+    assert refused.status == 2
+    assert (tmp_path / "notes.html").read_text() == "mine"
+    assert screen("report", "-o", "notes.html", "--force", "--top", "0").status == 0
+    assert (
+        "data-candidate=" not in (tmp_path / "notes.html").read_text("utf-8").split("<script>")[0]
+    )
+    assert screen("report", "nothing").status == 2
