@@ -12,8 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w.])")
-_REST = re.compile(r"(?<=the same entry as ).+|(?<=a site holds ).+")
-"""What follows a sentence that names a place, or species with their shares."""
+_REST = re.compile(
+    r"(?<=the same entry as ).+|(?<=a site holds ).+|(?<=its CIF lacks )[^;]+(?=; is it truncated)"
+)
+"""Places, species with their shares, and tags, in sentences that end with them."""
 _QUOTED = re.compile(r"'[^']*'")
 _CRYSTAL = re.compile(r"(?<![\w'])(?!CIF\b)(?:[A-Z][a-z]?[\d.]*)+(?![\w'])[+-]?")
 """Elements and formulas."""

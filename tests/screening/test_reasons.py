@@ -57,6 +57,13 @@ from screening.reasons import LeftOut, summed_up
             ["its CIF lacks _cell_length_a; is it truncated?"] * 2,
             "its CIF lacks _cell_length_a; is it truncated?",
         ),
+        (
+            [
+                "its CIF lacks _cell_length_a; is it truncated?",
+                "its CIF lacks _cell_length_a, _atom_site_label; is it truncated?",
+            ],
+            "its CIF lacks …; is it truncated?",
+        ),
     ],
 )
 def test_reasons_of_one_kind_are_one(reasons, said):

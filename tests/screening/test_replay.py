@@ -139,11 +139,11 @@ def test_the_command_prints_what_programs_read(salts, screen):
     assert found["interval_95_of_mean_evaluations_to_best"] is None
     evaluations = found["evaluations_to_best"]
     assert found["range_of_evaluations_to_best"] == [min(evaluations), max(evaluations)]
-    table = screen(*words).out
+    table = " ".join(screen(*words).out.split())
     assert "the fewest and the most; an interval needs 5 replays" in table
     assert "95 %" not in table
     many = [*words[:-3], "5", *words[-2:]]
-    assert "95 % interval over the replays" in screen(*many).out
+    assert "with its 95 % interval over the replays" in " ".join(screen(*many).out.split())
     shown = screen(*words, "--maximize", "--sampler", "thompson").out
     assert "thompson" in shown
     assert "largest: KBr" in shown
