@@ -88,7 +88,7 @@ def _readme(
 ) -> str:
     divisions = "×".join(map(str, mesh))
     rows = zip(("xx", "yy", "zz", "yz", "xz", "xy"), stored, found, strict=True)
-    table = "\n".join(f"| {name} | {one:.4f} | {other:.4f} |" for name, one, other in rows)
+    table = "\n".join(f"| {name} | {_plain(one)} | {_plain(other)} |" for name, one, other in rows)
     nac = (
         f"Born charges are in `phono3py_params.yaml` and `BORN` (from {document['nac_source']})."
         if document.get("nac")
@@ -123,9 +123,18 @@ differ by some tenths of a per cent, on coarse meshes by more. The value that is
 `kappa_300k_w_per_m_k`, is extrapolated from several meshes.
 
 phono3py reads `fc2.hdf5` and `fc3.hdf5` because they lie here; it fits nothing. They were fitted to
-the forces in `phono3py_params.yaml`: the third order by {fitted}, {cutoff}; the second by finite
-differences, symmetrised. {nac}
+the forces in `phono3py_params.yaml`:
+
+- second order: finite differences, symmetrised;
+- third order: {fitted}, {cutoff}.
+
+{nac}
 
 `phonopy_params.yaml` is for phonopy (`phonopy.load("phonopy_params.yaml")`); `FORCE_CONSTANTS` are
 the same force constants as text, of the supercell that `phonopy_params.yaml` names.
 """
+
+
+def _plain(value: float) -> str:
+    # Without the sign of what rounds to zero.
+    return f"{round(value, 4) + 0.0:.4f}"

@@ -78,6 +78,28 @@ def test_the_voltage_is_that_of_the_energies(document):
     )
 
 
+def test_a_result_has_path_and_crystals(document):
+    from monty.json import jsanitize
+
+    from screening.errors import ScreenError
+    from screening.objectives import OBJECTIVES
+    from screening.result import Result
+
+    stored = jsanitize(document, strict=True)
+    identity = {"candidate_id": "AlCu3", "campaign": "c", "engine": "emt"}
+    result = Result(None, OBJECTIVES["electrode-volume-change"], {**stored, **identity})
+    assert (result.unit, result.error) == ("", None)
+    # For a formula unit of the host, copper.
+    assert list(result.path["working_ions"]) == pytest.approx([0, 1 / 3])
+    change = result.path["volume_a3"].max() / result.path["volume_a3"].min() - 1
+    assert result.value == pytest.approx(change)
+    assert [each.reduced_formula for each in result.path_structures] == ["Cu", "AlCu3"]
+    assert result.charged_structure.reduced_formula == "Cu"
+    assert result.structure.reduced_formula == "AlCu3"
+    with pytest.raises(ScreenError, match="that has no spectrum"):
+        _ = result.spectrum
+
+
 def test_a_known_charged_crystal_is_used_and_both_ways_agree(
     emt, discharged, document, tmp_path, monkeypatch
 ):
