@@ -109,8 +109,10 @@ def test_accumulation_rises_to_kappa(name, request):
         assert len(grid) == len(cumulative) == 50
         assert (np.diff(grid) > 0).all()
         assert (np.diff(cumulative) >= 0).all()
-        assert cumulative[0] == pytest.approx(0, abs=1e-5)
+        assert cumulative[0] == pytest.approx(0, abs=1e-4)
         assert cumulative[-1] == pytest.approx(result.isotropic_w_per_m_k(300.0), abs=1e-5)
+    # Modes that stand still carry nothing and do not stretch the curve.
+    assert curves.mean_free_path_angstrom[0] > 1e-2
     middle = curves.cumulative_kappa_of_mean_free_path_w_per_m_k[25]
     assert 0 < middle < result.isotropic_w_per_m_k(300.0)
 

@@ -63,6 +63,10 @@ def phono3py_params(model: Phono3py) -> str:
     return str(model.to_phono3py_yaml())
 
 
+LEAST_SHARE = 1e-6
+"""Part of κ that the modes of shortest mean free path must carry to be part of its curve."""
+
+
 @dataclass(frozen=True)
 class Conductivity:
     """κ on one q-mesh, with what its mode-resolved curves need.
@@ -111,11 +115,12 @@ class Conductivity:
         index = self._index(temperature_k)
         kappa = self.mode_kappa_w_per_m_k[index].ravel()
         frequency, path = self.frequency_thz.ravel(), self.mean_free_path_a[index].ravel()
-        carries = kappa > 0
         frequencies = np.linspace(0.0, float(frequency.max()), points)
-        paths = np.geomspace(
-            float(path[carries].min()) * 0.999, float(path[carries].max()) * 1.001, points
-        )
+        # Optical modes that stand still have paths of 10⁻⁴⁰ Å: nearly all points would go to them.
+        order = np.argsort(path)
+        share = np.cumsum(kappa[order]) / kappa.sum()
+        carrying = path[order][(share > LEAST_SHARE) & (kappa[order] > 0)]
+        paths = np.geomspace(float(carrying[0]) * 0.999, float(carrying[-1]) * 1.001, points)
         return TransportDocument(
             frequency_thz=frequencies.tolist(),
             cumulative_kappa_of_frequency_w_per_m_k=_cumulative(frequency, kappa, frequencies),
