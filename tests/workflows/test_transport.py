@@ -111,10 +111,15 @@ def test_accumulation_rises_to_kappa(name, request):
         assert (np.diff(cumulative) >= 0).all()
         assert cumulative[0] == pytest.approx(0, abs=1e-4)
         assert cumulative[-1] == pytest.approx(result.isotropic_w_per_m_k(300.0), abs=1e-5)
-    # Modes that stand still carry nothing and do not stretch the curve.
-    assert curves.mean_free_path_angstrom[0] > 1e-2
     middle = curves.cumulative_kappa_of_mean_free_path_w_per_m_k[25]
     assert 0 < middle < result.isotropic_w_per_m_k(300.0)
+
+
+def test_a_mode_that_stands_still_does_not_stretch_the_curve(pure):
+    kappa, path = pure.mode_kappa_w_per_m_k.copy(), pure.mean_free_path_a.copy()
+    kappa[:, 0, -1], path[:, 0, -1] = 1e-45, 1e-40
+    still = dataclasses.replace(pure, mode_kappa_w_per_m_k=kappa, mean_free_path_a=path)
+    assert still.accumulation(300.0).mean_free_path_angstrom[0] > 1e-2
 
 
 # --- physics ----------------------------------------------------------------------------------
