@@ -160,7 +160,7 @@ def views_database(server_uri):
 
 
 @pytest.fixture(scope="session")
-def silicon(views_database, silicon_document):
+def silicon_alone(views_database, silicon_document):
     """A campaign whose only candidate is silicon, with its κ.  Only to be read."""
     campaign, pick = create(
         views_database,

@@ -57,6 +57,7 @@ def supercells(project) -> Counter[str]:
     return Counter(digest for digest, atoms, _ in lines if int(atoms) == SUPERCELL_ATOMS)
 
 
+@pytest.mark.slow
 def test_killed_between_supercells_only_the_missing_ones_are_computed(dft_project):
     project = dft_project
     write_target(project)
@@ -91,6 +92,7 @@ def test_a_program_that_always_fails_ends_as_failed_with_its_last_words(dft_proj
     assert "the last words of a program" in pick["traceback"]
 
 
+@pytest.mark.slow
 def test_explored_with_one_engine_confirmed_with_another(dft_project):
     project = dft_project
     write_target(

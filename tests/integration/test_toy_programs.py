@@ -6,6 +6,7 @@ import json
 import signal
 
 import psutil
+import pytest
 from project_folder import family, kill_family, wait_until
 from toy_flow import diary
 
@@ -46,6 +47,7 @@ def ends(project):
     return {formula: n for (event, formula), n in diary(project.folder).items() if event == "end"}
 
 
+@pytest.mark.slow
 def test_killed_programs_lose_nothing(project):
     project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
     first = project.start(*SUBMIT, "--workers", 2)
@@ -148,6 +150,7 @@ def test_the_server_may_be_killed_between_commands(project):
         assert project.json("status")["measured"] == 2
 
 
+@pytest.mark.slow
 def test_killing_the_server_under_a_running_program_loses_nothing(project):
     project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
     program = project.start(*SUBMIT, "--workers", 1)

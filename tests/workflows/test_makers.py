@@ -403,6 +403,7 @@ def test_forces_that_are_no_numbers_are_refused(emt, fcc_copper, monkeypatch):
         emt.forces([fcc_copper])
 
 
+@pytest.mark.slow
 def test_a_supercell_check_says_how_much_kappa_moves(emt, fcc_copper, tmp_path, document):
     recipe = RECIPE.model_copy(
         update={

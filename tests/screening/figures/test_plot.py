@@ -25,16 +25,16 @@ def key_of(campaign):
 
 
 @pytest.mark.parametrize("kind", ["bands", "dos", "kappa", "accumulation", "meshes"])
-def test_a_conductor(draw, silicon, tmp_path, kind):
+def test_a_conductor(draw, silicon_alone, tmp_path, kind):
     plotted = draw("Si", kind)
-    assert (plotted.kind, plotted.of, plotted.campaign) == (kind, key_of(silicon), "silicon")
-    assert f"{kind} of {key_of(silicon)}, campaign silicon" in (tmp_path / "figure.svg").read_text(
-        "utf-8"
-    )
+    assert (plotted.kind, plotted.of, plotted.campaign) == (kind, key_of(silicon_alone), "silicon")
+    assert f"{kind} of {key_of(silicon_alone)}, campaign silicon" in (
+        tmp_path / "figure.svg"
+    ).read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["figure.png", "figure.PDF", "figure.svg"])
-def test_without_a_kind_what_there_is(draw, silicon, electrode, tmp_path, name):
+def test_without_a_kind_what_there_is(draw, silicon_alone, electrode, tmp_path, name):
     assert draw("mp-0", campaign="silicon", name=name).kind == "bands"
     assert draw(key_of(electrode), name=name).kind == "volume-change"
     assert draw("electrode", name=name).kind == "progress"
@@ -59,7 +59,7 @@ def test_without_a_kind_what_there_is(draw, silicon, electrode, tmp_path, name):
         ({"target": "Si", "width_mm": float("nan")}, "between 70 and 400 mm"),
     ],
 )
-def test_what_is_not_there_is_said(draw, silicon, electrode, tmp_path, asked, said):
+def test_what_is_not_there_is_said(draw, silicon_alone, electrode, tmp_path, asked, said):
     with pytest.raises(ScreenError, match=said):
         draw(**asked)
     assert list(tmp_path.iterdir()) == []

@@ -23,8 +23,8 @@ def told(view):
     return {fact.label: (fact.value, fact.unit) for fact in view.facts}
 
 
-def test_a_conductor(silicon, silicon_document):
-    view = only(silicon)
+def test_a_conductor(silicon_alone, silicon_document):
+    view = only(silicon_alone)
     assert view.relaxed
     assert view.crystal.space_group == "Fd-3m"
     assert len(view.crystal.sites) == len(silicon_document.structure)
@@ -40,8 +40,8 @@ def test_a_conductor(silicon, silicon_document):
     json.dumps(view.model_dump(mode="json"), allow_nan=False)
 
 
-def test_its_spectrum(silicon, silicon_document):
-    view, spectrum = only(silicon), silicon_document.spectrum
+def test_its_spectrum(silicon_alone, silicon_document):
+    view, spectrum = only(silicon_alone), silicon_document.spectrum
     assert view.bands.labels[0] == ("Γ", "X")
     assert len(view.bands.labels) == len(spectrum.band_labels)
     for ours, theirs in zip(view.bands.frequency_thz, spectrum.band_frequency_thz, strict=True):
@@ -69,8 +69,8 @@ def test_names_of_q_points(label, plain):
     assert symbol(label) == plain
 
 
-def test_its_transport(silicon, silicon_document):
-    view = only(silicon)
+def test_its_transport(silicon_alone, silicon_document):
+    view = only(silicon_alone)
     found = view.conductivity
     assert found.mesh == (5, 5, 5)
     assert found.temperature_k == [100, 300, 900]
@@ -91,10 +91,10 @@ def test_its_transport(silicon, silicon_document):
     assert curve.mean_free_path_nm[-1] == pytest.approx(longest_nm, rel=1e-4)
 
 
-def test_curves_that_somebody_removed_are_left_out(silicon, monkeypatch):
-    blobs = vars(silicon.database.job_store)["additional_stores"]["data"]
+def test_curves_that_somebody_removed_are_left_out(silicon_alone, monkeypatch):
+    blobs = vars(silicon_alone.database.job_store)["additional_stores"]["data"]
     monkeypatch.setattr(blobs, "query_one", lambda *_: None)
-    view = only(silicon)
+    view = only(silicon_alone)
     assert view.bands is view.dos is view.accumulation is None
     assert view.conductivity is not None
 
@@ -124,8 +124,8 @@ def test_without_a_result_the_source_speaks(computed):
     assert view.row.predicted_value == row.predicted_value
 
 
-def test_what_a_source_states(silicon):
-    database, key = silicon.database, standings(silicon)[0][0].candidate_id
+def test_what_a_source_states(silicon_alone):
+    database, key = silicon_alone.database, standings(silicon_alone)[0][0].candidate_id
     from screening.views.candidate import _stated
 
     facts = _stated(database.candidates.find_one({"_id": key}))
