@@ -377,6 +377,61 @@ def serve(
 
 
 @app.command()
+def plot(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="CANDIDATE|NAME",
+            help="candidate_id, material_id or formula; or a campaign.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File to write, .png, .svg or .pdf; it is replaced."),
+    ],
+    kind: Annotated[
+        Optional[str],
+        typer.Option(
+            help="bands, dos, kappa, accumulation, meshes or volume-change of a candidate; "
+            "progress, parity or map of a campaign. [default: the first that there is]"
+        ),
+    ] = None,
+    campaign: Annotated[
+        Optional[str], typer.Option(help="Campaign, where a candidate is in several.")
+    ] = None,
+    width_mm: Annotated[float, typer.Option("--width-mm", help="Width on paper, 70 to 400.")] = 85,
+) -> None:
+    """Draw a figure for print: of one candidate, or of a whole campaign."""
+    from screening import commands
+
+    commands.plot(target, kind, output, campaign, width_mm)
+
+
+@app.command()
+def export(
+    name: NameGiven,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
+    form: Annotated[
+        str, typer.Option("--as", help="cif, extxyz, phono3py, optimade, csv or parquet.")
+    ],
+    candidates: Annotated[
+        Optional[list[str]],
+        typer.Argument(help="candidate_id, material_id or formula. [default: all]"),
+    ] = None,
+    top: Annotated[Optional[int], typer.Option(min=1, help="Only the best so many.")] = None,
+    predicted: Annotated[
+        bool,
+        typer.Option("--predicted", help="Also what is not computed, as its source has it."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+) -> None:
+    """Write structures, force constants or the ranking for other programs."""
+    from screening.exports.command import export as write
+
+    write(name, form, candidates or [], top, output, predicted=predicted, force=force)
+
+
+@app.command()
 def promote(
     engine: Annotated[str, typer.Option(help="Engine of higher fidelity, or its YAML.")],
     name: Name = None,

@@ -347,6 +347,17 @@ def show(key: str, *, as_json: bool) -> None:
         console.candidate(document, picks, results, objectives, broken, as_json=as_json)
 
 
+def plot(
+    target: str, kind: str | None, output: Path, campaign: str | None, width_mm: float
+) -> None:
+    """Draw a figure of a candidate or a campaign into a file."""
+    from screening.figures.plot import plot as draw
+
+    with open_database(Settings(), must_exist=True) as database:
+        plotted = draw(database, target, kind, output, campaign, width_mm)
+    console.say(f"{output}: {plotted.kind} of {plotted.of}, campaign '{plotted.campaign}'")
+
+
 def _with_values(campaign: Campaign, neighbours: list[str]) -> list[str]:
     """Return candidates with the values they have, for a person."""
     results, objective = campaign.results(), campaign.objective

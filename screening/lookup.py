@@ -29,8 +29,7 @@ def find_candidate(
     ScreenError
         When there is none, with those of similar names, or when there are several.
     """
-    names = {"$or": [{"_id": key}, {"origins.material_id": key}, {"formula": key}]}
-    matches = list(database.candidates.find({**names, **(among or {})}).limit(MOST_NAMED))
+    matches = list(database.candidates.find({**named(key), **(among or {})}).limit(MOST_NAMED))
     if not matches:
         close = _similar(database, key, among or {})
         hint = f"did you mean {' or '.join(close)}? " if close else ""
@@ -41,6 +40,11 @@ def find_candidate(
         ids = ", ".join(sorted(each["_id"] for each in matches))
         raise ScreenError(f"candidate '{key}': {len(matches)} crystals fit; give one of {ids}")
     return dict(matches[0])
+
+
+def named(key: str) -> dict[str, Any]:
+    """Return the MongoDB filter of candidates of that id, material_id or formula."""
+    return {"$or": [{"_id": key}, {"origins.material_id": key}, {"formula": key}]}
 
 
 def _similar(database: Database, key: str, among: dict[str, Any]) -> list[str]:

@@ -30,10 +30,13 @@ class Entry:
     Attributes
     ----------
     candidate_id : str
+        The same for every cell and origin of the crystal.
     material_id : str
         Of its first origin.
     formula : str
+        Reduced formula.
     space_group_number : int
+        1 to 230.
     outcome : str
         "measured", "predicted" (not evaluated yet), "infeasible" (breaks a constraint of the
         campaign), "unstable" or "failed".
@@ -84,7 +87,13 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class RankedRow(Entry):
-    """An entry and its place, from 1."""
+    """An entry and its place.
+
+    Attributes
+    ----------
+    rank : int
+        Place in the ranking, from 1.
+    """
 
     rank: int
 

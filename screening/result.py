@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -271,7 +271,8 @@ class Result:
         """
         from workflows.lattice_dynamics.recorded import recorded_phonon
 
-        return recorded_phonon(io.StringIO(self.phono3py_params), cutoff_a=self._cutoff_a)
+        phonon: Phonopy = self._fitted(recorded_phonon)
+        return phonon
 
     def band_structure(self, points: int = 51) -> BandStructure:
         """Return phonopy's bands along seekpath's path.
@@ -298,12 +299,17 @@ class Result:
         """
         from workflows.lattice_dynamics.recorded import recorded_model
 
-        return recorded_model(io.StringIO(self.phono3py_params), cutoff_a=self._cutoff_a)
+        model: Phono3py = self._fitted(recorded_model)
+        return model
 
-    @property
-    def _cutoff_a(self) -> float | None:
-        cutoff: float | None = self.document.get("third_order_cutoff_a")
-        return cutoff
+    def _fitted(self, fit: Callable[..., Any]) -> Any:
+        params = io.StringIO(self.phono3py_params)
+        try:
+            return fit(params, cutoff_a=self.document.get("third_order_cutoff_a"))
+        except ValueError as error:
+            raise ScreenError(
+                f"candidate '{self.candidate_id}': its forces cannot be fitted: {error}"
+            ) from None
 
     # --------------------------------------------------------------------------------- fetching
 

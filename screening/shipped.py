@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ import yaml
 from screening.errors import ScreenError
 
 SUFFIXES = (".yaml", ".yml")
+
+
+def data_file(name: str) -> Traversable:
+    """Return a shipped file that is data of the product's own, in `configs/`."""
+    return resources.files("configs") / name
 
 
 def names(kind: str) -> list[str]:

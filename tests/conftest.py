@@ -11,4 +11,9 @@ os.environ["FW_CONFIG_FILE"] = str(resources.files("configs") / "fireworks.yaml"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAYON_NUM_THREADS", "1")
 
-pytest_plugins = ["browser_fixtures", "campaign_fixtures", "queue_fixtures"]
+pytest_plugins = [
+    "browser_fixtures",
+    "campaign_fixtures",
+    "queue_fixtures",
+    "recorded_results",
+]

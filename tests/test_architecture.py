@@ -120,6 +120,13 @@ def test_objectives_name_makers_that_exist():
         assert callable(maker.estimate_force_calls)
 
 
+def test_views_draw_nothing_and_figures_ask_no_database():
+    assert offenders("screening/views", {"matplotlib", "screening.figures"}) == []
+    allowed = ("screening/figures/plot.py",)
+    forbidden = {"pymongo", "screening.store", "screening.campaign", "matplotlib.pyplot"}
+    assert offenders("screening/figures", forbidden, allowed) == []
+
+
 def test_configs_hold_no_code():
     for path in modules("configs"):
         assert len(ast.parse(path.read_text(encoding="utf-8")).body) <= 1, path
@@ -130,6 +137,7 @@ HEAVY = {
     "atomate2",
     "fireworks",
     "jobflow",
+    "matplotlib",
     "phono3py",
     "phonopy",
     "pymatgen",

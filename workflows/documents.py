@@ -20,7 +20,8 @@ Outcome = Literal["measured", "unstable"]
 class Document(BaseModel):
     """A stored record; unknown fields are refused, so that a typo is not silently dropped."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Exported tables explain their columns with the docstrings of the fields.
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Provenance(Document):
@@ -172,7 +173,10 @@ class ThermalConductivityDocument(Document):
     formula: str
     structure: Structure
     kappa_300k_w_per_m_k: float | None = None
+    """Isotropic mean of the lattice thermal conductivity at 300 K, tr(κ)/3, extrapolated in the
+    q-mesh."""
     kappa_300k_error_w_per_m_k: float | None = None
+    """Its error bar: q-mesh and fit of the force constants in quadrature; not the engine's own."""
     kappa_300k_mesh_error_w_per_m_k: float | None = None
     kappa_300k_fit_error_w_per_m_k: float | None = None
     kappa_300k_larger_supercell_w_per_m_k: float | None = None
@@ -254,6 +258,8 @@ class InsertionDocument(Document):
     """Discharged, relaxed."""
     charged_structure: Structure
     delta_volume_fraction: float
+    """max(V)/min(V) − 1 over the compositions on the path, V the volume of a formula unit of the
+    host."""
     signed_delta_volume_fraction: float
     """V(charged)/V(discharged) − 1: negative where the host shrinks when the ion leaves."""
     strain_a_fraction: float | None = None
@@ -266,6 +272,7 @@ class InsertionDocument(Document):
     """Against the metal of the working ion."""
     voltages: list[VoltageStep]
     gravimetric_capacity_mah_per_g: float
+    """Of the discharged crystal, for the ions that leave."""
     volumetric_capacity_mah_per_cm3: float
     specific_energy_wh_per_kg: float
     topotactic: bool | None
@@ -305,6 +312,7 @@ class ElasticityDocument(Document):
     formula: str
     structure: Structure
     slack_kappa_300k_w_per_m_k: float | None = None
+    """Slack's estimate of the lattice thermal conductivity at 300 K."""
     elastic_tensor_gpa: list[list[float]]
     """Shape (6, 6), in Voigt's notation and order xx, yy, zz, yz, xz, xy, in the Cartesian frame of
     `structure`."""
@@ -314,7 +322,9 @@ class ElasticityDocument(Document):
     """Largest |Cij − Cji| before symmetrisation: a check of the engine's stresses and of the
     strain."""
     bulk_modulus_gpa: float | None = None
+    """Hill's mean of Voigt's and Reuss's bounds."""
     shear_modulus_gpa: float | None = None
+    """Hill's mean of Voigt's and Reuss's bounds."""
     poisson_ratio: float | None = None
     pugh_ratio: float | None = None
     """Bulk over shear modulus; above 1.75 metals tend to be ductile."""

@@ -122,7 +122,7 @@ def _host_name(host: str) -> str:
 
 def _query_token(scope: Scope) -> str:
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    return query.get("token", [""])[0]
+    return str(query.get("token", [""])[0])
 
 
 def _cookie(header: str) -> str:

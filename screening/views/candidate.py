@@ -23,6 +23,7 @@ from screening.views.documents import (
     MeshView,
     Origin,
     PickView,
+    RankingRow,
     Site,
 )
 from screening.views.numbers import finite, short, shortened, thinned
@@ -36,18 +37,28 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
+_GREEK = {r"\Gamma": "Γ", r"\Sigma": "Σ", r"\Delta": "Δ", r"\Lambda": "Λ"}
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
-def candidate_view(campaign: Campaign, candidate_id: str) -> CandidateView:
+
+def candidate_view(
+    campaign: Campaign, candidate_id: str, row: RankingRow | None = None
+) -> CandidateView:
     """Return all that is known of one candidate of a campaign.
 
     Its result is that of the engine of highest fidelity which has one, whoever had it computed.
+
+    Parameters
+    ----------
+    row
+        Its row of the ranking, where the caller has it; looked up otherwise.
 
     Raises
     ------
     ScreenError
         When the pool has no such candidate.
     """
-    row = ranking_row(find_row(campaign, candidate_id), campaign.objective)
+    row = row or ranking_row(find_row(campaign, candidate_id), campaign.objective)
     stored = campaign.database.candidates.find_one({"_id": candidate_id}, {"features": 0})
     if stored is None:
         raise ScreenError(f"candidate '{candidate_id}' is no longer in the database")
@@ -192,8 +203,17 @@ def _bands(spectrum: Spectrum) -> BandsView:
         frequency_thz=[
             [_frequencies(point) for point in segment] for segment in spectrum.band_frequency_thz
         ],
-        labels=list(spectrum.band_labels),
+        labels=[(symbol(start), symbol(end)) for start, end in spectrum.band_labels],
     )
+
+
+def symbol(label: str) -> str:
+    """Return the name of a q-point without the marks of mathematical typesetting."""
+    plain = label.strip("$").removeprefix(r"\mathrm{").removesuffix("}")
+    for name, letter in _GREEK.items():
+        plain = plain.replace(name, letter)
+    name, _, index = plain.partition("_")
+    return name + index.translate(_SUBSCRIPTS)
 
 
 def _frequencies(point: Any) -> list[float]:

@@ -10,7 +10,7 @@ import pytest
 from screening.errors import ScreenError
 from screening.objectives import OBJECTIVES, load
 from screening.standings import standings
-from screening.views.candidate import candidate_view
+from screening.views.candidate import candidate_view, symbol
 from screening.views.numbers import thinned
 from screening.views.quantities import RESULT_QUANTITIES, quantity
 
@@ -42,7 +42,8 @@ def test_a_conductor(silicon, silicon_document):
 
 def test_its_spectrum(silicon, silicon_document):
     view, spectrum = only(silicon), silicon_document.spectrum
-    assert view.bands.labels == spectrum.band_labels
+    assert view.bands.labels[0] == ("Γ", "X")
+    assert len(view.bands.labels) == len(spectrum.band_labels)
     for ours, theirs in zip(view.bands.frequency_thz, spectrum.band_frequency_thz, strict=True):
         assert np.array(ours) == pytest.approx(np.array(theirs), rel=1e-4, abs=1e-4)
     assert [len(each) for each in view.bands.distance_per_a] == [
@@ -52,6 +53,20 @@ def test_its_spectrum(silicon, silicon_document):
     assert len(dos.frequency_thz) == len(dos.dos_per_thz) <= 300
     # Two atoms: six modes.
     assert np.trapezoid(dos.dos_per_thz, dos.frequency_thz) == pytest.approx(6, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("label", "plain"),
+    [
+        (r"$\Gamma$", "Γ"),
+        (r"$\mathrm{X}$", "X"),
+        (r"$\Sigma_0$", "Σ₀"),
+        (r"$\mathrm{H_2}$", "H₂"),
+        ("X'", "X'"),
+    ],
+)
+def test_names_of_q_points(label, plain):
+    assert symbol(label) == plain
 
 
 def test_its_transport(silicon, silicon_document):

@@ -1,0 +1,77 @@
+"""`screen export`: choose, write beside the place, put in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from screening import console
+from screening.campaign import Campaign
+from screening.config import check_choice
+from screening.exports import FORMS
+from screening.exports.citations import bibtex
+from screening.exports.dictionary import dictionary_json
+from screening.exports.publish import unpublished_files, unpublished_folder, write_manifest
+from screening.exports.selection import Selection, choose
+from screening.objectives import load
+from screening.settings import Settings
+from screening.store.database import open_database
+
+CITATIONS = "CITATIONS.bib"
+DICTIONARY = "dictionary.json"
+
+
+def export(
+    name: str,
+    form_name: str,
+    candidates: Sequence[str],
+    top: int | None,
+    output: Path,
+    *,
+    predicted: bool,
+    force: bool,
+) -> None:
+    """Write candidates of a campaign in a form; nothing is there before all is.
+
+    Beside a file lie its citations, and for tables their dictionary; folders have them inside.
+
+    Raises
+    ------
+    ScreenError
+        When there is nothing to write or the place is taken.
+    """
+    check_choice("--as", form_name, FORMS)
+    form = FORMS[form_name]
+    write = load(form.writer)
+    output = output.expanduser().absolute()
+    with open_database(Settings(), must_exist=True) as database:
+        campaign = Campaign.open(database, name)
+        selection = choose(campaign, form, candidates, top, predicted=predicted, tell=console.say)
+        if form.place == "folder":
+            with unpublished_folder(output, force=force) as folder:
+                write(selection, folder, output.name)
+                (folder / CITATIONS).write_text(bibtex(selection), "utf-8")
+                write_manifest(folder, _manifest(selection, form_name))
+        else:
+            companions = {CITATIONS: bibtex}
+            if form.content == "row":
+                companions[DICTIONARY] = dictionary_json
+            places = {
+                output.with_name(f"{output.stem}.{end}"): text for end, text in companions.items()
+            }
+            with unpublished_files([*places, output], force=force) as folder:
+                for place, text in places.items():
+                    (folder / place.name).write_text(text(selection), "utf-8")
+                write(selection, folder, output.name)
+    console.say(f"{console.counted(len(selection.rows), 'candidate')} written to {output}")
+
+
+def _manifest(selection: Selection, form: str) -> dict[str, object]:
+    return {
+        "form": form,
+        "campaign": selection.campaign.name,
+        "objective": selection.objective.name,
+        "candidates": [row.candidate_id for row in selection.rows],
+        "matscreen_version": version("matscreen"),
+    }

@@ -1,0 +1,16 @@
+"""The ranking as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from screening.exports.selection import Selection
+
+
+def write(selection: Selection, folder: Path, name: str) -> None:
+    """Write one row a candidate; what is not known is empty."""
+    from screening.notebook import ranking_table
+
+    ranking_table(selection.objective, selection.rows).to_csv(folder / name, index=False)

@@ -1,0 +1,162 @@
+"""Which candidates leave, and what is said of each of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from screening.candidate import Candidate
+from screening.errors import ScreenError
+from screening.lookup import find_candidate
+from screening.ranking import RankedRow, as_records
+from screening.result import Result
+from screening.standings import standings
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+    from screening.campaign import Campaign
+    from screening.exports import Form
+    from screening.objectives import Objective
+
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+"""What ids of candidates look like."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One candidate that leaves.
+
+    Attributes
+    ----------
+    candidate : Candidate
+        As its sources have it.
+    row : RankedRow
+        Its place in the ranking.
+    result : Result or None
+        What was computed; None for what is only predicted.
+    """
+
+    candidate: Candidate
+    row: RankedRow
+    result: Result | None
+
+    @property
+    def structure(self) -> Structure:
+        """The relaxed crystal, or the one of the source where nothing was computed."""
+        if self.result is None:
+            return self.candidate.pymatgen_structure()
+        return self.result.structure
+
+    @property
+    def charged_structure(self) -> Structure | None:
+        """Of electrodes, the relaxed crystal without the ions that leave."""
+        if self.result is None or "charged_structure" not in self.result.document:
+            return None
+        return self.result.charged_structure
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a campaign leaves.
+
+    Attributes
+    ----------
+    campaign : Campaign
+    rows : list of RankedRow
+        Best first.
+    tell : callable
+        Says a line to the person who waits.
+    """
+
+    campaign: Campaign
+    rows: list[RankedRow]
+    tell: Callable[[str], None]
+
+    @property
+    def objective(self) -> Objective:
+        """What the campaign optimises."""
+        return self.campaign.objective
+
+    def item(self, row: RankedRow) -> Item:
+        """Return a row with its crystal and its result."""
+        computed = row.outcome not in ("predicted", "failed")
+        key = row.candidate_id
+        result = Result.of(self.campaign, key) if computed else None
+        return Item(self.campaign.candidate(key), row, result)
+
+    def facts(self, item: Item) -> dict[str, Any]:
+        """Return what goes with a structure: plain values, units in the names.
+
+        What is not known is left out.
+        """
+        objective = self.objective
+        [record] = as_records(
+            [item.row], objective.value_field, objective.error_field, objective.logarithmic
+        )
+        facts = {"campaign": self.campaign.name, **record, "relaxed": item.result is not None}
+        return {key: value for key, value in facts.items() if value is not None and value != ""}
+
+
+def choose(
+    campaign: Campaign,
+    form: Form,
+    wanted: Sequence[str],
+    top: int | None,
+    *,
+    predicted: bool,
+    tell: Callable[[str], None],
+) -> Selection:
+    """Return what of a campaign leaves in a form.
+
+    Parameters
+    ----------
+    wanted
+        Candidates by id, material_id or formula; empty for all.
+    top
+        Only the best so many.
+    predicted
+        Also what is not computed, where the form needs structures; tables of the ranking have all.
+
+    Raises
+    ------
+    ScreenError
+        When a candidate is unknown or has not what the form needs, or nothing is left.
+    """
+    rows, _ = standings(campaign, top if form.content == "row" and not wanted else None)
+    if form.content == "forces":
+        predicted = False
+    outcomes = {"measured", "predicted"} if predicted else {"measured"}
+    if wanted:
+        among = {"campaigns": campaign.name}
+        ids = {find_candidate(campaign.database, key, among)["_id"] for key in wanted}
+        rows = [row for row in rows if row.candidate_id in ids]
+        if form.content != "row":
+            _check(rows, predicted=predicted)
+    elif form.content != "row":
+        rows = [row for row in rows if row.outcome in outcomes]
+    if not rows:
+        also = "" if predicted or form.content == "forces" else "; --predicted takes others too"
+        raise ScreenError(
+            f"campaign '{campaign.name}': nothing to export: no candidate is measured{also}"
+        )
+    for row in rows[:top]:
+        # It becomes the name of a file, and whoever stored it may not be the one who exports.
+        if not NAME_PATTERN.fullmatch(row.candidate_id):
+            raise ScreenError(f"candidate '{row.candidate_id}': no name for a file")
+    return Selection(campaign, rows[:top], tell)
+
+
+def _check(rows: list[RankedRow], *, predicted: bool) -> None:
+    """Refuse candidates that were named and have no result."""
+    for row in rows:
+        if row.outcome == "failed":
+            raise ScreenError(f"candidate '{row.candidate_id}' failed; it has no result to export")
+        if row.outcome == "predicted" and not predicted:
+            raise ScreenError(
+                f"candidate '{row.candidate_id}' is not computed; where a form has structures, "
+                "--predicted exports that of its source"
+            )

@@ -1,0 +1,9 @@
+"""Kinds of figures, by name; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+CandidateKind = Literal["bands", "dos", "kappa", "accumulation", "meshes", "volume-change"]
+CampaignKind = Literal["progress", "parity", "map"]
+Kind = CandidateKind | CampaignKind

@@ -1,0 +1,329 @@
+"""Figures: what is drawn, in the style of the product, and files that are whole and the same."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+
+import matplotlib
+import pytest
+from matplotlib.colors import to_hex
+
+from screening.errors import ScreenError
+from screening.figures import bands, conductivity, parity, pool_map, progress, style, volume_change
+from screening.views.documents import (
+    AccumulationView,
+    BandsView,
+    ConductivityView,
+    DosView,
+    ElectrodePathView,
+    MeshView,
+    ObjectiveView,
+    ParityView,
+    PoolMapView,
+    ProgressView,
+    QuantityView,
+)
+
+KAPPA = QuantityView(field="kappa_300k_w_per_m_k", label="κ(300 K)", unit="W/m/K")
+OBJECTIVE = ObjectiveView(
+    name="kappa", value=KAPPA, direction="minimize", logarithmic=True, beside=[]
+)
+BANDS = BandsView(
+    distance_per_a=[[0.0, 0.1, 0.2], [0.2, 0.22], [0.22, 0.4]],
+    frequency_thz=[
+        [[0.0, 0.0], [1.0, 2.0], [1.5, 3.0]],
+        [[1.5, 3.0], [1.4, 2.9]],
+        [[1.6, 2.5], [0.0, 0.0]],
+    ],
+    labels=[("Γ", "X"), ("X", "U"), ("K", "Γ")],
+)
+DOS = DosView(frequency_thz=[0.0, 1.0, 2.0, 3.0, 3.1], dos_per_thz=[0.0, 2.0, 1.0, 2.0, 0.0])
+TEMPERATURES = [100.0, 300.0, 900.0]
+CONDUCTIVITY = ConductivityView(
+    mesh=(9, 9, 9),
+    temperature_k=TEMPERATURES,
+    kappa_w_per_m_k=[300 / t for t in TEMPERATURES],
+    kappa_xx_w_per_m_k=[360 / t for t in TEMPERATURES],
+    kappa_yy_w_per_m_k=[360 / t for t in TEMPERATURES],
+    kappa_zz_w_per_m_k=[180 / t for t in TEMPERATURES],
+)
+ACCUMULATION = AccumulationView(
+    frequency_thz=[0.0, 1.0, 2.0, 3.0],
+    kappa_of_frequency_w_per_m_k=[0.0, 0.4, 0.8, 1.0],
+    mean_free_path_nm=[0.1, 1.0, 10.0, 100.0],
+    kappa_of_mean_free_path_w_per_m_k=[0.0, 0.3, 0.9, 1.0],
+)
+MESHES = MeshView(
+    mesh=[(5, 5, 5), (7, 7, 7), (9, 9, 9)],
+    kappa_300k_w_per_m_k=[0.8, 0.95, 0.98],
+    limit_w_per_m_k=1.02,
+    limit_error_w_per_m_k=0.05,
+)
+PATH = ElectrodePathView(
+    working_ion="Li",
+    formula=["FePO4", "LiFe2(PO4)2", "LiFePO4"],
+    working_ions=[0.0, 0.5, 1.0],
+    volume_a3=[68.0, 71.0, 72.0],
+    step_ions_charged=[0.0, 0.5],
+    step_ions_discharged=[0.5, 1.0],
+    step_voltage_v=[3.5, 3.4],
+)
+PROGRESS = ProgressView(
+    number=[1, 2, 3, 4],
+    round=[1, 1, 2, 2],
+    candidate_id=["a", "b", "c", "d"],
+    formula=["NaCl", "KCl", "RbI", "LiF"],
+    outcome=["measured", "unstable", "measured", "failed"],
+    value=[7.0, None, 1.0, None],
+    best=[7.0, 7.0, 1.0, 1.0],
+    random_best=[20.0, 9.0, 4.0, 2.0],
+    random_known=2,
+    random_predicted=9,
+)
+PARITY = ParityView(
+    candidate_id=["a", "b"],
+    formula=["NaCl", "KCl"],
+    number=[3, 4],
+    measured=[1.0, 10.0],
+    measured_error=[0.1, None],
+    predicted=[2.0, 8.0],
+    predicted_low=[1.0, 4.0],
+    predicted_high=[4.0, 16.0],
+    coverage_1std=0.5,
+    calibration=None,
+)
+MAP = PoolMapView(
+    explained_fraction=(0.4, 0.2),
+    candidate_id=["a", "b", "c", "d"],
+    formula=["NaCl", "KCl", "RbI", "LiF"],
+    x=[0.0, 1.0, 2.0, 3.0],
+    y=[1.0, 0.0, 1.0, 0.0],
+    outcome=["measured", "predicted", "unstable", "predicted"],
+    number=[1, None, 2, None],
+    round=[1, None, 1, None],
+    value=[5.0, 2.0, None, 50.0],
+    shown=4,
+    pool=4,
+)
+FIGURES = {
+    "bands": lambda width: bands.bands_figure(BANDS, DOS, width),
+    "dos": lambda width: bands.dos_figure(DOS, width),
+    "kappa": lambda width: conductivity.kappa_figure(CONDUCTIVITY, (1.05, 0.1), width),
+    "accumulation": lambda width: conductivity.accumulation_figure(ACCUMULATION, width),
+    "meshes": lambda width: conductivity.meshes_figure(MESHES, width),
+    "volume-change": lambda width: volume_change.volume_change_figure(PATH, width),
+    "progress": lambda width: progress.progress_figure(PROGRESS, OBJECTIVE, width),
+    "parity": lambda width: parity.parity_figure(PARITY, OBJECTIVE, width),
+    "map": lambda width: pool_map.pool_map_figure(MAP, OBJECTIVE, width),
+}
+
+
+def texts(figure):
+    """Return all text of a figure that has any."""
+    from matplotlib.text import Text
+
+    figure.draw_without_rendering()
+    shown = [each for each in figure.findobj(Text) if each.get_visible() and each.get_text()]
+    return {each.get_text().strip(): each for each in shown}
+
+
+def tick_labels(axis):
+    """Return the labels that are seen along an axis, those on one line together."""
+    low, high = sorted(axis.get_view_interval())
+    rows = defaultdict(list)
+    for tick in axis.get_major_ticks():
+        label = tick.label1
+        if label.get_visible() and label.get_text() and low <= tick.get_loc() <= high:
+            rows[label.get_text().count("\n")].append(label)
+    return rows
+
+
+@pytest.mark.parametrize("width_mm", [70.0, 85.0, 180.0])
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_is_cut_or_lies_on_another(name, width_mm):
+    figure = FIGURES[name](width_mm)
+    assert figure.get_size_inches()[0] * 25.4 == pytest.approx(width_mm)
+    figure.draw_without_rendering()
+    drawn = list(figure.legends)
+    for axes in figure.axes:
+        drawn += [axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title]
+        for axis in (axes.xaxis, axes.yaxis):
+            for labels in tick_labels(axis).values():
+                drawn += labels
+                boxes = [each.get_window_extent() for each in labels]
+                for one, other in itertools.pairwise(boxes):
+                    assert not one.overlaps(other), labels
+    page = figure.bbox.padded(1)
+    for each in drawn:
+        box = each.get_window_extent()
+        if box.width and box.height:
+            assert page.x0 <= box.x0 <= box.x1 <= page.x1, each
+            assert page.y0 <= box.y0 <= box.y1 <= page.y1, each
+
+
+@pytest.mark.parametrize(
+    ("name", "units"),
+    [
+        ("bands", ["frequency / THz", "DOS / THz⁻¹"]),
+        ("dos", ["frequency / THz", "density of states / THz⁻¹"]),
+        ("kappa", ["temperature / K", "κ / (W/m/K)"]),
+        ("accumulation", ["frequency / THz", "mean free path / nm", "accumulated κ / (W/m/K)"]),
+        ("meshes", ["κ(300 K) / (W/m/K)"]),
+        ("volume-change", ["volume / Å³", "voltage / V", "Li per formula unit of the host"]),
+        ("progress", ["candidates computed", "κ(300 K) / (W/m/K)"]),
+        ("parity", ["measured κ(300 K) / (W/m/K)", "predicted κ(300 K) / (W/m/K)"]),
+        ("map", ["first component (40 % of the variance)", "κ(300 K) / (W/m/K)"]),
+    ],
+)
+def test_axes_say_what_they_are_and_in_which_unit(name, units):
+    assert set(units) <= set(texts(FIGURES[name](85.0)))
+
+
+def test_bands_are_drawn_whole_with_their_points_named():
+    figure = bands.bands_figure(BANDS, DOS, 85.0)
+    axes, beside = figure.axes
+    names = [label.get_text().strip() for label in axes.get_xticklabels()]
+    assert names == ["Γ", "X", "U|K", "Γ"]
+    assert axes.get_ylim() == beside.get_ylim() == pytest.approx((0, 1.04 * 3.0))
+    lines = [line for line in axes.lines if len(line.get_xdata()) > 2 or line.get_xdata()[0] > 0.2]
+    assert max(max(line.get_ydata()) for line in lines) == 3.0
+    # No room for both.
+    assert len(bands.bands_figure(BANDS, DOS, 70.0).axes) == 1
+    assert len(bands.bands_figure(BANDS, None, 85.0).axes) == 1
+
+
+def test_imaginary_modes_are_below_zero_and_marked():
+    soft = [[[0.0, 0.0], [-0.8, 2.0], [1.5, 3.0]], *BANDS.frequency_thz[1:]]
+    figure = bands.bands_figure(BANDS.model_copy(update={"frequency_thz": soft}), None, 85.0)
+    assert figure.axes[0].get_ylim()[0] < -0.8
+    assert "imaginary" in texts(figure)
+    assert "imaginary" not in texts(FIGURES["bands"](85.0))
+
+
+def test_kappa_is_logarithmic_where_it_spans_much_and_along_axes_where_they_differ():
+    figure = FIGURES["kappa"](85.0)
+    [axes] = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    legend = [each.get_text() for each in axes.get_legend().get_texts()]
+    assert legend == ["mean, 9×9×9", "xx, yy", "zz", "300 K, extrapolated"]
+    near = [250.0, 300.0]
+    isotropic = ConductivityView(
+        mesh=(9, 9, 9),
+        temperature_k=near,
+        **{f"kappa_{each}w_per_m_k": [1.2, 1.0] for each in ("", "xx_", "yy_", "zz_")},
+    )
+    [axes] = conductivity.kappa_figure(isotropic, None, 85.0).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
+    assert axes.get_ylim()[0] == 0
+    assert [each.get_text() for each in axes.get_legend().get_texts()] == ["mean, 9×9×9"]
+
+
+def test_half_of_kappa_is_named():
+    said = texts(FIGURES["accumulation"](85.0))
+    assert {"half at\n2 THz", "half at\n10 nm"} <= set(said)
+
+
+def test_what_has_no_value_is_marked_below_and_the_best_is_named():
+    figure = FIGURES["progress"](85.0)
+    assert "RbI" in texts(figure)
+    [legend] = figure.legends
+    said = [each.get_text() for each in legend.get_texts()]
+    assert said == ["measured", "best so far", "random choice, on average", "unstable", "failed"]
+
+
+def test_lines_that_belong_together_differ_in_grey():
+    figure = FIGURES["kappa"](85.0)
+    looks = [(line.get_linestyle(), line.get_marker()) for line in figure.axes[0].lines[:3]]
+    assert len(set(looks)) == 3
+
+
+def test_formulas_have_subscripts():
+    assert "LiFe₂(PO₄)₂" in texts(FIGURES["volume-change"](85.0))
+
+
+@pytest.mark.parametrize("low_high", [(0.02, 300.0), (0.9, 1.7), (1.05, 9.0), (3.0, 40.0)])
+def test_logarithmic_axes_have_a_few_plain_numbers(low_high):
+    with style.style():
+        figure = style.new_figure(85.0, 0.7)
+        axes = figure.add_subplot()
+        axes.set_yscale("log")
+        axes.set_ylim(*low_high)
+        style.plain_log_ticks(axes.yaxis)
+        figure.draw_without_rendering()
+    low, high = low_high
+    said = [
+        tick.label1.get_text()
+        for tick in axes.yaxis.get_major_ticks()
+        if low <= tick.get_loc() <= high
+    ]
+    assert 2 <= len(said) <= 8
+    assert all(math.isfinite(float(each)) for each in said)
+
+
+def test_the_users_own_style_is_neither_used_nor_changed():
+    mine = {"font.size": 30.0, "lines.linewidth": 9.0}
+    with matplotlib.rc_context(mine):
+        figure = FIGURES["dos"](85.0)
+        assert {key: matplotlib.rcParams[key] for key in mine} == mine
+    assert texts(figure)["frequency / THz"].get_fontsize() == 8
+    assert to_hex(figure.axes[0].lines[0].get_color()) == style.BLUE.lower()
+
+
+@pytest.mark.parametrize("ending", [".svg", ".png", ".pdf"])
+def test_the_same_figure_is_the_same_file(tmp_path, ending):
+    files = [tmp_path / f"{name}{ending}" for name in ("one", "two")]
+    for path in files:
+        style.save(FIGURES["map"](85.0), path, "a map")
+    one, two = (path.read_bytes() for path in files)
+    assert one == two
+    assert len(one) > 1000
+    assert sorted(tmp_path.iterdir()) == files
+    assert files[0].stat().st_mode & 0o444 == 0o444
+
+
+def test_text_can_be_edited(tmp_path):
+    style.save(FIGURES["kappa"](85.0), tmp_path / "a.svg", "κ of KCl")
+    text = (tmp_path / "a.svg").read_text("utf-8")
+    assert "<text" in text
+    assert "temperature / K" in text
+    assert "<dc:date" not in text
+    style.save(FIGURES["kappa"](85.0), tmp_path / "a.pdf", "κ of KCl")
+    content = (tmp_path / "a.pdf").read_bytes()
+    # Fonts that can be edited (42), instead of drawn glyphs (3).
+    assert b"/Type42" in content or b"/CIDFontType2" in content or b"/TrueType" in content
+    assert b"/Type3" not in content
+    assert b"CreationDate" not in content
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "figure.svg"
+    path.write_text("an earlier one")
+    figure = FIGURES["dos"](85.0)
+
+    def broken(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figure, "savefig", broken)
+    with pytest.raises(ScreenError, match="cannot be written: No space left on device"):
+        style.save(figure, path, "")
+    assert path.read_text() == "an earlier one"
+    assert list(tmp_path.iterdir()) == [path]
+    style.save(FIGURES["dos"](85.0), path, "")
+    assert path.read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("figure.jpg", "ends in .png, .svg or .pdf"),
+        ("figure", "ends in"),
+        ("no/figure.png", "no folder"),
+        ("folder.png", "is a folder"),
+    ],
+)
+def test_names_that_no_figure_can_have(tmp_path, name, said):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(ScreenError, match=said):
+        style.checked_path(tmp_path / name)

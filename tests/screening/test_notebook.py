@@ -1,0 +1,131 @@
+"""A campaign in a notebook: tables, results, what it says of mistakes, and the tutorial itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from screening.errors import ScreenError
+from screening.notebook import Campaign
+from screening.settings import Settings
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "notebook.ipynb"
+
+
+@pytest.fixture
+def campaign(at_silicon):
+    with Campaign.open("recorded-1") as campaign:
+        yield campaign
+
+
+def test_the_package_exports_it_and_stays_light():
+    program = (
+        "import sys, screening; light = 'pymongo' not in sys.modules; "
+        "from screening import Campaign; print(light, Campaign.__module__)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split() == ["True", "screening.notebook"]
+
+
+def test_the_ranking_is_that_of_the_command(campaign, screen, at_silicon, monkeypatch):
+    monkeypatch.setenv("SCREEN_DATABASE", at_silicon.database.name)
+    rows = json.loads(screen("rank", "recorded-1", "--format", "json").out)
+    table = campaign.ranking()
+    assert list(table.columns) == list(rows[0])
+    assert list(table["candidate_id"]) == [row["candidate_id"] for row in rows]
+    assert table[campaign.value_field][0] == rows[0]["kappa_300k_w_per_m_k"]
+
+
+def test_tables_can_be_narrowed(campaign):
+    assert list(campaign.ranking(outcome="measured")["formula"]) == ["Si"]
+    assert list(campaign.ranking(outcome="unstable")["formula"]) == ["Ge"]
+    assert len(campaign.ranking(top=2)) == 2
+    assert list(campaign.ranking(where={"elements": "Ga"})["formula"]) == ["GaAs"]
+    empty = campaign.ranking(outcome="failed")
+    assert empty.empty
+    assert campaign.value_field in empty.columns
+    # One value is too little for a model.
+    assert campaign.predictions().empty
+
+
+def test_picks_have_their_results(campaign):
+    picks = campaign.picks()
+    assert list(picks["state"]) == ["measured", "unstable"]
+    value = campaign.result("Si").value
+    assert picks[campaign.value_field][0] == pytest.approx(value)
+    assert campaign.progress.measured == 1
+
+
+def test_crystals_go_by_any_of_their_names(campaign):
+    by_formula = campaign.result("Si")
+    assert campaign.result("mp-Si").candidate_id == by_formula.candidate_id
+    assert campaign.result(by_formula.candidate_id).value == by_formula.value
+    assert campaign.structure("GaAs").reduced_formula == "GaAs"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (lambda c: c.result("GaAz"), "candidate 'GaAz': unknown; did you mean 'GaAs'?"),
+        (lambda c: c.result("GaAs"), "has no result of it"),
+        (lambda c: c.ranking(outcome="good"), "outcome 'good': unknown; known: measured"),
+        (lambda c: c.ranking(top=0), "top: must be at least 1"),
+        (lambda c: Campaign.open("recorded"), "'recorded': unknown; did you mean 'recorded-1'?"),
+    ],
+)
+def test_mistakes_are_named(campaign, mistake, said):
+    with pytest.raises(ScreenError, match=re.escape(said)):
+        mistake(campaign)
+
+
+def test_the_embedded_database_is_opened_and_left(tmp_path, toy):
+    pytest.importorskip("secantus")
+    from campaign_fixtures import toy_content, toy_pool
+
+    from screening.campaign import Campaign as StoredCampaign
+    from screening.config import CampaignConfig
+    from screening.engine_catalog import engine_config
+    from screening.store.database import open_database
+
+    settings = Settings(directory=tmp_path / "database")
+    with pytest.raises(ScreenError, match="no campaign in"):
+        Campaign.open("toy-1", settings)
+    with open_database(settings) as database:
+        config = CampaignConfig.model_validate(toy_content())
+        StoredCampaign.create(database, "toy-1", config, engine_config("emt"), toy_pool(3))
+        with Campaign.open(None, settings) as campaign:
+            assert campaign.name == "toy-1"
+            assert len(campaign.ranking()) == 3
+        # Who came first still has the server.
+        assert database.campaigns.count_documents({}) == 1
+
+
+def test_the_tutorial_runs(at_silicon, tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(TUTORIAL, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    )
+    client.execute()
+    said = "".join(
+        output.get("text", "") for cell in code for output in cell.outputs if "text" in output
+    )
+    assert "1 with a value" in said
+    assert "Si: (" in said
+    # Dulong and Petit: 2 atoms times 3 R is 49.9 J/K/mol.
+    [line] = [line for line in said.splitlines() if line.startswith("heat capacity")]
+    assert 35 < float(line.split(": ")[1].split()[0]) < 49.9
+    assert "κ(600 K) on 5×5×5" in said
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
