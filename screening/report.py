@@ -17,9 +17,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreenError
 from screening.pages import page_text, plotly_text
@@ -45,7 +47,11 @@ MAX_DETAILS_MB = 12.0
 """Size, as they stand in the file, up to which details of candidates are taken in."""
 PREDICTED_DETAILS = 20
 """Candidates of which there is only a prediction that come with their crystal, the best first."""
-ROWS_AT_ONCE = 500
+CURVES = ("bands", "dos", "conductivity", "accumulation")
+CURVE_DIGITS = 4
+"""Significant digits of what is drawn as a curve: a picture has no room for more."""
+READERS = 4
+"""Threads that read details from the database."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def documents_of(campaign: Campaign) -> CampaignDocuments:
     )
 
 
-def detailed_ids(rows: Iterable[RankingRow], top: int | None) -> list[str]:
+def detailed_rows(rows: Iterable[RankingRow], top: int | None) -> list[RankingRow]:
     """Return the candidates whose details a report takes in, those that matter most first.
 
     Parameters
@@ -97,10 +103,10 @@ def detailed_ids(rows: Iterable[RankingRow], top: int | None) -> list[str]:
         `PREDICTED_DETAILS` that are predicted.
     """
     rows = list(rows)
-    computed = [row.candidate_id for row in rows if row.outcome != "predicted"]
+    computed = [row for row in rows if row.outcome != "predicted"]
     if top is not None:
         return computed[:top]
-    predicted = [row.candidate_id for row in rows if row.outcome == "predicted"]
+    predicted = [row for row in rows if row.outcome == "predicted"]
     return computed + predicted[:PREDICTED_DETAILS]
 
 
@@ -116,7 +122,7 @@ def write_report(
     Parameters
     ----------
     top
-        See `detailed_ids`.
+        See `detailed_rows`.
     on_candidate
         Called for each candidate that was read.
 
@@ -128,16 +134,25 @@ def write_report(
     from screening.campaign import now
     from screening.views.candidate import candidate_view
 
-    def detail(key: str) -> CandidateView:
-        on_candidate()
-        return candidate_view(campaign, key)
-
     documents = documents_of(campaign)
-    ids = detailed_ids(documents.rows, top)
-    packed, left_out = _packed_details(ids, map(detail, ids))
+    rows = detailed_rows(documents.rows, top)
+
+    def detail(row: RankingRow) -> str:
+        return packed_detail(candidate_view(campaign, row.candidate_id, row))
+
+    details: dict[str, str] = {}
+    # Most of the time is waiting for the database.
+    with ThreadPoolExecutor(READERS) as readers:
+        # The first alone: it imports, and connects to the large values.
+        texts = chain(map(detail, rows[:1]), readers.map(detail, rows[1:]))
+        for row, text in zip(rows, _up_to(MAX_DETAILS_MB, texts), strict=False):
+            details[row.candidate_id] = text
+            on_candidate()
+        readers.shutdown(cancel_futures=True)
     with _unfinished(path) as write:
-        write(page(documents, packed, written=now()))
-    return Written(size_mb=path.stat().st_size / 1e6, detailed=len(packed), left_out=left_out)
+        write(page(documents, details, written=now()))
+    size_mb = path.stat().st_size / 1e6
+    return Written(size_mb=size_mb, detailed=len(details), left_out=len(rows) - len(details))
 
 
 @dataclass(frozen=True)
@@ -214,17 +229,32 @@ def packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
-def _packed_details(ids: list[str], details: Iterable[CandidateView]) -> tuple[dict[str, str], int]:
-    """Pack details until the file would become too large; return them, and how many are left."""
-    found: dict[str, str] = {}
-    size = 0
-    for key, view in zip(ids, details, strict=True):
-        text = packed(view.model_dump_json())
-        size += len(text)
-        if size > MAX_DETAILS_MB * 1e6:
-            break
-        found[key] = text
-    return found, len(ids) - len(found)
+def packed_detail(view: CandidateView) -> str:
+    """Return a candidate packed, its curves with as many digits as a picture can show."""
+    content = view.model_dump(mode="json")
+    for curves in CURVES:
+        content[curves] = _rounded(content[curves])
+    return packed(json.dumps(content, separators=(",", ":")))
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, float):
+        return float(f"{content:.{CURVE_DIGITS}g}")
+    if isinstance(content, list):
+        return [_rounded(each) for each in content]
+    if isinstance(content, dict):
+        return {key: _rounded(each) for key, each in content.items()}
+    return content
+
+
+def _up_to(size_mb: float, texts: Iterable[str]) -> Iterator[str]:
+    """Give texts while all of them together are no larger than this."""
+    total = 0
+    for text in texts:
+        total += len(text)
+        if total > size_mb * 1e6:
+            return
+        yield text
 
 
 def _holder(text: str, attributes: dict[str, str]) -> str:

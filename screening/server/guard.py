@@ -121,8 +121,8 @@ def _host_name(host: str) -> str:
 
 
 def _query_token(scope: Scope) -> str:
-    query: dict[str, list[str]] = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    return query.get("token", [""])[0]
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return str(query.get("token", [""])[0])
 
 
 def _cookie(header: str) -> str:

@@ -23,6 +23,7 @@ from screening.views.documents import (
     MeshView,
     Origin,
     PickView,
+    RankingRow,
     Site,
 )
 from screening.views.numbers import finite, short, shortened, thinned
@@ -40,17 +41,24 @@ _GREEK = {r"\Gamma": "Γ", r"\Sigma": "Σ", r"\Delta": "Δ", r"\Lambda": "Λ"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def candidate_view(campaign: Campaign, candidate_id: str) -> CandidateView:
+def candidate_view(
+    campaign: Campaign, candidate_id: str, row: RankingRow | None = None
+) -> CandidateView:
     """Return all that is known of one candidate of a campaign.
 
     Its result is that of the engine of highest fidelity which has one, whoever had it computed.
+
+    Parameters
+    ----------
+    row
+        Its row of the ranking, where the caller has it; looked up otherwise.
 
     Raises
     ------
     ScreenError
         When the pool has no such candidate.
     """
-    row = ranking_row(find_row(campaign, candidate_id), campaign.objective)
+    row = row or ranking_row(find_row(campaign, candidate_id), campaign.objective)
     stored = campaign.database.candidates.find_one({"_id": candidate_id}, {"features": 0})
     if stored is None:
         raise ScreenError(f"candidate '{candidate_id}' is no longer in the database")

@@ -133,24 +133,29 @@ def test_the_forms_in_the_pages_are_those_of_the_views():
 
 
 def test_the_computed_come_first_and_then_the_best_predictions(documents):
-    ids = report.detailed_ids(documents.rows, None)
-    outcomes = {row.candidate_id: row.outcome for row in documents.rows}
-    computed = [each for each in ids if outcomes[each] != "predicted"]
+    rows = documents.rows
+    computed = [row for row in rows if row.outcome != "predicted"]
+    predicted = [row for row in rows if row.outcome == "predicted"]
     assert len(computed) == 24
-    assert ids[:24] == computed
-    assert len(ids) == 24 + report.PREDICTED_DETAILS
-    assert report.detailed_ids(documents.rows, 3) == computed[:3]
-    assert report.detailed_ids(documents.rows, 0) == []
+    assert report.detailed_rows(rows, None) == computed + predicted[: report.PREDICTED_DETAILS]
+    assert report.detailed_rows(rows, 3) == computed[:3]
+    assert report.detailed_rows(rows, 0) == []
 
 
-def test_details_stop_where_the_file_would_become_too_large(documents, monkeypatch):
-    views = [sample_views.candidate(row) for row in documents.rows[:6]]
-    ids = [view.row.candidate_id for view in views]
-    sizes = [len(report.packed(view.model_dump_json())) for view in views]
-    monkeypatch.setattr(report, "MAX_DETAILS_MB", sum(sizes[:4]) / 1e6)
-    found, left_out = report._packed_details(ids, iter(views))
-    assert list(found) == ids[:4]
-    assert left_out == 2
+def test_details_stop_where_the_file_would_become_too_large():
+    assert list(report._up_to(9e-6, iter(["abc", "defg", "hi", "j"]))) == ["abc", "defg", "hi"]
+    assert list(report._up_to(1e-6, iter(["abc"]))) == []
+
+
+def test_curves_keep_the_digits_that_can_be_seen(documents):
+    view = sample_views.candidate(documents.rows[0])
+    kept = json.loads(unpacked(report.packed_detail(view)))
+    whole = view.model_dump(mode="json")
+    for field in whole.keys() - set(report.CURVES):
+        assert kept[field] == whole[field]
+    for one, other in zip(kept["dos"]["dos_per_thz"], view.dos.dos_per_thz, strict=True):
+        assert one == pytest.approx(other, rel=5e-4)
+        assert len(str(one).strip("0.").replace(".", "").partition("e")[0]) <= 4
 
 
 # ------------------------------------------------------------------------------------- the file
