@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import datetime
 import json
 import sys
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from screening.campaign import STATUS_COUNTS
 from screening.objectives import OBJECTIVES, Objective, unit_of
 from screening.ranking import SHOWN_FACTS, RankedRow, as_records
 from screening.reasons import LeftOut, summed_up
+from screening.spreadsheet import write_csv
 from screening.tables import Column, fitting
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _STYLES = {
 
 def say(message: str) -> None:
     """Print a message for a person, to stderr."""
-    _stderr().print(message, highlight=False, markup=False, soft_wrap=True)
+    _stderr().print(message, highlight=False, soft_wrap=True)
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
@@ -182,7 +183,7 @@ def _refresh(live: Live, campaign: Campaign, started: float) -> None:
     progress = campaign.progress()
     grid = Table.grid(padding=(0, 1))
     grid.add_row(
-        f"[bold]{campaign.name}[/bold]",
+        Text(campaign.name, "bold"),
         ProgressBar(total=progress.budget, completed=progress.done, width=40),
         f"{progress.done}/{progress.budget}",
     )
@@ -377,10 +378,7 @@ def ranking(
     if format == "json":
         print_json(records)
     elif format == "csv":
-        names = list(records[0]) if records else ["rank"]
-        writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+        write_csv(records, sys.stdout)
     else:
         _ranking_table(campaign, rows, total, bound)
 
@@ -611,9 +609,7 @@ def predicted_library(
         print_json(records)
         return
     if format == "csv":
-        writer = csv.DictWriter(sys.stdout, list(dict.fromkeys(k for r in records for k in r)))
-        writer.writeheader()
-        writer.writerows(records)
+        write_csv(records, sys.stdout)
         return
 
     def prediction(record: dict[str, Any]) -> str:
@@ -683,17 +679,17 @@ def candidate(
         return
     out = _stdout()
     origins = ", ".join(f"{each['material_id']} ({each['source']})" for each in document["origins"])
-    out.print(
-        f"[bold]{document['_id']}[/bold]: {document['formula']}, space group "
-        f"{document['space_group_number']}, {counted(document['n_sites'], 'atom')}; from {origins}",
-        highlight=False,
+    facts = (
+        f": {document['formula']}, space group {document['space_group_number']}, "
+        f"{counted(document['n_sites'], 'atom')}; from {origins}"
     )
+    out.print(Text.assemble((document["_id"], "bold"), facts), highlight=False)
     for result in results:
-        out.print(_finding(result), highlight=False, markup=False, soft_wrap=True)
+        out.print(_finding(result), highlight=False, soft_wrap=True)
     for name, reason in broken.items():
-        out.print(f"infeasible in {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"infeasible in {name}: {reason}", highlight=False, soft_wrap=True)
     for place in places:
-        out.print(_place(place), highlight=False, markup=False, soft_wrap=True)
+        out.print(_place(place), highlight=False, soft_wrap=True)
     for pick in picks:
         out.print(_pick_table(pick, objectives.get(pick["campaign"])))
     for result in results:
@@ -701,7 +697,7 @@ def candidate(
     for pick in picks:
         if pick["state"] == "failed" and "traceback" in pick:
             out.print(f"why it failed in {pick['campaign']}:", highlight=False, markup=False)
-            out.print(pick["traceback"], highlight=False, markup=False, soft_wrap=True)
+            out.print(pick["traceback"], highlight=False, soft_wrap=True)
     if not results:
         say("no result yet")
 
@@ -809,7 +805,7 @@ def _result_table(result: dict[str, Any]) -> Table:
 
 
 def _stderr() -> Console:
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False)
 
 
 def _print_fitting(columns: list[Column], **options: Any) -> None:
@@ -819,9 +815,10 @@ def _print_fitting(columns: list[Column], **options: Any) -> None:
 
 
 def _stdout() -> Console:
-    # Piped into a file a table must not be folded to 80 columns.
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
+    # Names and reasons come from others: a bracket in them is a bracket.  Piped into a file a
+    # table must not be folded to 80 columns.
+    console = Console(markup=False)
+    return console if console.is_terminal else Console(width=160, markup=False)
 
 
 def _short(value: Any) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 20
 """Crystals of one formula that an error names."""
+MOST_COMPARED = 20_000
+"""Crystals whose names are compared with one that is unknown: of more it takes seconds."""
 
 
 def find_candidate(
@@ -50,7 +52,7 @@ def named(key: str) -> dict[str, Any]:
 def _similar(database: Database, key: str, among: dict[str, Any]) -> list[str]:
     fields = {"formula": 1, "origins.material_id": 1}
     names = set()
-    for each in database.candidates.find(among, fields):
+    for each in database.candidates.find(among, fields, limit=MOST_COMPARED):
         names |= {each["_id"], each["formula"]}
         names |= {origin["material_id"] for origin in each.get("origins", [])}
     # Sorted, so that the same mistake always gets the same answer.

@@ -166,21 +166,32 @@ def objective(name: str, direction: Direction) -> Objective:
 
 UNITS = {
     "_w_per_m_k": "W/m/K",
-    "_mah_per_g": "mAh/g",
     "_ev_per_atom": "eV/atom",
     "_a3_per_atom": "Å³/atom",
+    "_mah_per_g": "mAh/g",
+    "_mah_per_cm3": "mAh/cm³",
+    "_wh_per_kg": "Wh/kg",
     "_g_per_cm3": "g/cm³",
     "_m_per_s": "m/s",
     "_gpa": "GPa",
     "_thz": "THz",
     "_ev": "eV",
+    "_k": "K",
+    "_v": "V",
+    "_a3": "Å³",
+    "_a": "Å",
+    "_s": "s",
 }
-"""Units as the names of fields end in them; those of one letter could be anything."""
+"""Units as the names of fields end in them; longer endings come first."""
 
 
 def unit_of(field: str) -> str:
-    """Return the unit that a field's name states, empty where it states none."""
-    return next((unit for ending, unit in UNITS.items() if field.lower().endswith(ending)), "")
+    """Return the unit that the name of anybody's field states, empty where it states none.
+
+    Endings of one letter, which could be anything there, do not count.
+    """
+    endings = (each for each in UNITS if len(each) > 2)
+    return next((UNITS[each] for each in endings if field.lower().endswith(each)), "")
 
 
 def load(path: str) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from screening.spreadsheet import harmless
+
 if TYPE_CHECKING:
     from screening.exports.selection import Selection
 
@@ -13,4 +15,5 @@ def write(selection: Selection, folder: Path, name: str) -> None:
     """Write one row a candidate; what is not known is empty."""
     from screening.notebook import ranking_table
 
-    ranking_table(selection.objective, selection.rows).to_csv(folder / name, index=False)
+    table = ranking_table(selection.objective, selection.rows)
+    table.map(harmless).to_csv(folder / name, index=False)

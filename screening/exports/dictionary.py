@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from screening.objectives import Objective, load
 from screening.ranking import SOMETIMES, Entry, RankedRow, columns
+from screening.views.quantities import quantity
 
 if TYPE_CHECKING:
     from screening.exports.selection import Selection
@@ -106,12 +107,11 @@ def _unit(objective: Objective, attribute: str) -> str:
 
 
 def _further(objective: Objective, field: str) -> Column:
-    units = {each.field: each.unit for each in objective.beside}
-    labels = {each.field: each.label for each in objective.beside}
+    known = quantity(field)
     return {
         "name": field,
-        "meaning": _of_document(objective, field) or labels.get(field, field),
-        "unit": units.get(field, ""),
+        "meaning": _of_document(objective, field) or known.label,
+        "unit": known.unit,
         "source": "the engine",
     }
 

@@ -42,7 +42,7 @@ def kappa_figure(
     Parameters
     ----------
     limit
-        κ at 300 K and its error bar, extrapolated in the q-mesh.
+        κ at 300 K and its error bar, of all q-meshes.
     """
     figure = new_figure(width_mm, 0.75)
     axes = figure.add_subplot()
@@ -61,7 +61,7 @@ def kappa_figure(
             marker="D",
             markerfacecolor="white",
             linestyle="none",
-            label="300 K, extrapolated",
+            label="value at 300 K",
             zorder=5,
         )
     drawn = [*mean, *(each for values in along.values() for each in values)]
@@ -143,7 +143,10 @@ def accumulation_figure(view: AccumulationView, width_mm: float) -> Figure:
 
 @styled
 def meshes_figure(view: MeshView, width_mm: float) -> Figure:
-    """Draw κ against the density of the q-mesh, and the value it is extrapolated to."""
+    """Draw κ against the density of the q-mesh, and the value with its error at infinite density.
+
+    The value is the middle between the densest mesh and the straight line of the extrapolation.
+    """
     figure = new_figure(width_mm, 0.7)
     axes = figure.add_subplot()
     # The straight line of the extrapolation is in 1/N², N the geometric mean of the divisions.
@@ -158,7 +161,7 @@ def meshes_figure(view: MeshView, width_mm: float) -> Figure:
         color=VERMILION,
         marker="D",
         linestyle="none",
-        label="extrapolated",
+        label="value",
         clip_on=False,
         zorder=5,
     )

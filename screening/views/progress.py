@@ -24,8 +24,9 @@ def progress(campaign: Campaign) -> ProgressView:
     value, because they are unstable, infeasible or failed, it draws in vain, as the campaign did.
     """
     objective = campaign.objective
-    results = campaign.results()
+    # The ranking first: what finishes in between is then measured, not missing.
     rows, _ = standings(campaign)
+    results = campaign.results()
     row_of = {row.candidate_id: row for row in rows}
     picks = [
         (pick, results.get(pick["candidate_id"]))
@@ -50,7 +51,9 @@ def progress(campaign: Campaign) -> ProgressView:
     predicted = [
         number
         for row in rows
-        if row.outcome == "predicted" and (number := finite(row.predicted_value)) is not None
+        if row.outcome == "predicted"
+        and row.candidate_id not in results
+        and (number := finite(row.predicted_value)) is not None
     ]
     ended = {pick["candidate_id"] for pick, _ in picks} | (results.keys() & row_of.keys())
     random = expected_best(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from screening.objectives import OBJECTIVES, Quantity
+from screening.objectives import OBJECTIVES, UNITS, Quantity
 from screening.views.documents import ObjectiveView, QuantityView
 
 if TYPE_CHECKING:
@@ -76,26 +76,6 @@ SOURCE_QUANTITIES: tuple[Quantity, ...] = (
 )
 """What sources state, beyond fields that results have too."""
 
-UNIT_ENDINGS: dict[str, str] = {
-    "_w_per_m_k": "W/m/K",
-    "_ev_per_atom": "eV/atom",
-    "_a3_per_atom": "Å³/atom",
-    "_mah_per_g": "mAh/g",
-    "_mah_per_cm3": "mAh/cm³",
-    "_wh_per_kg": "Wh/kg",
-    "_g_per_cm3": "g/cm³",
-    "_m_per_s": "m/s",
-    "_gpa": "GPa",
-    "_thz": "THz",
-    "_ev": "eV",
-    "_k": "K",
-    "_v": "V",
-    "_a3": "Å³",
-    "_a": "Å",
-    "_s": "s",
-}
-"""Endings of field names that are units; longer ones come first."""
-
 
 def quantity(field: str) -> Quantity:
     """Return the label and unit of a field, read off its name where no table has it."""
@@ -106,7 +86,7 @@ def quantity(field: str) -> Quantity:
     for known in (*RESULT_QUANTITIES, *SOURCE_QUANTITIES):
         if known.field == field:
             return known
-    for ending, unit in UNIT_ENDINGS.items():
+    for ending, unit in UNITS.items():
         if field.endswith(ending) and field != ending:
             return Quantity(field, field.removesuffix(ending).replace("_", " "), unit)
     return Quantity(field, field.replace("_", " "), "")

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from screening import console
 from screening.ingest import Refused
+from screening.tables import Column
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,10 @@ def test_a_narrow_ranking_keeps_the_ids(screen, new_campaign, work, monkeypatch,
     assert all(key in shown for key in campaign.pool_features())
     assert ("toy-Cu" in shown) is material
     assert max(map(len, shown.splitlines())) <= width
+
+
+def test_brackets_in_foreign_names_are_brackets(capsys):
+    columns = [Column("material", ["Fe[ii].cif", "x[/y]"])]
+    console._print_fitting(columns, title="[bold]", caption="mine[0]")
+    out = capsys.readouterr().out
+    assert all(each in out for each in ("Fe[ii].cif", "x[/y]", "[bold]", "mine[0]"))

@@ -207,7 +207,7 @@ def test_kappa_is_logarithmic_where_it_spans_much_and_along_axes_where_they_diff
     [axes] = figure.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     legend = [each.get_text() for each in axes.get_legend().get_texts()]
-    assert legend == ["mean, 9×9×9", "xx, yy", "zz", "300 K, extrapolated"]
+    assert legend == ["mean, 9×9×9", "xx, yy", "zz", "value at 300 K"]
     near = [250.0, 300.0]
     isotropic = ConductivityView(
         mesh=(9, 9, 9),
