@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from screening.errors import ScreenError
 from screening.pages import page_text, plotly_text
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from screening.campaign import Campaign
     from screening.views.documents import (
-        CandidateView,
         Overview,
         ParityView,
         PoolMapView,
@@ -47,9 +46,6 @@ MAX_DETAILS_MB = 12.0
 """Size, as they stand in the file, up to which details of candidates are taken in."""
 PREDICTED_DETAILS = 20
 """Candidates of which there is only a prediction that come with their crystal, the best first."""
-CURVES = ("bands", "dos", "conductivity", "accumulation")
-CURVE_DIGITS = 4
-"""Significant digits of what is drawn as a curve: a picture has no room for more."""
 READERS = 4
 """Threads that read details from the database."""
 
@@ -138,7 +134,7 @@ def write_report(
     rows = detailed_rows(documents.rows, top)
 
     def detail(row: RankingRow) -> str:
-        return packed_detail(candidate_view(campaign, row.candidate_id, row))
+        return packed(candidate_view(campaign, row.candidate_id, row).model_dump_json())
 
     details: dict[str, str] = {}
     # Most of the time is waiting for the database.
@@ -226,25 +222,7 @@ def page(
 
 def packed(text: str) -> str:
     """Return a text compressed, in letters that mean nothing in HTML."""
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
-
-
-def packed_detail(view: CandidateView) -> str:
-    """Return a candidate packed, its curves with as many digits as a picture can show."""
-    content = view.model_dump(mode="json")
-    for curves in CURVES:
-        content[curves] = _rounded(content[curves])
-    return packed(json.dumps(content, separators=(",", ":")))
-
-
-def _rounded(content: Any) -> Any:
-    if isinstance(content, float):
-        return float(f"{content:.{CURVE_DIGITS}g}")
-    if isinstance(content, list):
-        return [_rounded(each) for each in content]
-    if isinstance(content, dict):
-        return {key: _rounded(each) for key, each in content.items()}
-    return content
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
 
 
 def _up_to(size_mb: float, texts: Iterable[str]) -> Iterator[str]:

@@ -222,7 +222,7 @@ def curves(kappa: float) -> dict[str, Any]:
         "bands": forms.BandsView(
             distance_per_a=[[0.2 * segment + 0.2 * q for q in points] for segment in range(3)],
             frequency_thz=bands,
-            labels=[("GAMMA", "X"), ("X", "U"), ("K", "GAMMA")],
+            labels=[("Γ", "X"), ("X", "U"), ("K", "Γ")],
         ),
         "dos": forms.DosView(
             frequency_thz=[5 * each for each in scale],

@@ -27,7 +27,7 @@ function phononFigure(bands, dos, colours) {
     bands.distance_per_a.forEach((distance, segment) => {
       const x = distance.map((each) => start + each - distance[0]);
       start = x[x.length - 1];
-      const [from, to] = bands.labels[segment].map(pointName);
+      const [from, to] = bands.labels[segment].map(forPlotly);
       const before = ticks.text.length - 1;
       if (segment === 0) ticks.at.push(x[0]), ticks.text.push(from);
       else if (ticks.text[before] !== from) ticks.text[before] += `|${from}`;
@@ -64,15 +64,6 @@ function phononFigure(bands, dos, colours) {
     }),
     height: 420,
   };
-}
-
-/**
- * The name of a point of the Brillouin zone, without markup.
- * @param {string} name
- */
-function pointName(name) {
-  const plain = name.replace(/\\mathrm|[$\\{}]/g, '').replace(/^(GAMMA|Gamma|G)$/, 'Γ');
-  return forPlotly(plain.replace(/_(\d+)/, (_, digits) => [...digits].map((d) => '₀₁₂₃₄₅₆₇₈₉'[Number(d)]).join('')));
 }
 
 /**

@@ -39,13 +39,17 @@ class CampaignPage {
     this.drawOverview();
     await this.ranking.update();
     document.body.classList.remove('loading');
+    performance.mark('table');
     addEventListener('hashchange', () => this.route());
     addEventListener('keydown', (event) => this.onKey(event));
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.recolour());
     addEventListener('beforeprint', () => this.resizeFor(true));
     addEventListener('afterprint', () => this.resizeFor(false));
+    // plotly.js takes a while to be read; the table is to be seen before.
+    await pause(30);
     this.plotly = this.source.loadPlotly();
     await Promise.all([this.route(), this.drawPictures().catch((error) => this.tell(error))]);
+    performance.mark('pictures');
     document.body.dataset.ready = 'true';
   }
 

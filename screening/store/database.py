@@ -45,6 +45,8 @@ INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {
         ([("candidate_id", 1)], False),
     ],
     "standings": [([("campaign", 1)], False)],
+    # Large values are looked up by it, and a campaign of thousands has tens of thousands.
+    "job_blobs.files": [([("metadata.blob_uuid", 1)], False)],
     "results": [
         ([("candidate_id", 1)], False),
         ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),

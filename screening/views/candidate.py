@@ -26,7 +26,7 @@ from screening.views.documents import (
     RankingRow,
     Site,
 )
-from screening.views.numbers import finite, short, shortened, thinned
+from screening.views.numbers import CURVE_DIGITS, drawn, finite, short, shortened
 from screening.views.quantities import RESULT_QUANTITIES, quantity
 from screening.views.ranking import bounds, find_row, ranking_row
 
@@ -153,8 +153,9 @@ def _plain(value: Any) -> float | int | str | bool | None:
 
 
 def _picks(campaign: Campaign, candidate_id: str) -> list[dict[str, Any]]:
-    query = {"campaign": campaign.name, "candidate_id": candidate_id}
-    return list(campaign.database.picks.find(query, sort=[("claimed_at", 1)]))
+    # By the candidate alone: servers may take the index on campaigns otherwise, and read them all.
+    picks = campaign.database.picks.find({"candidate_id": candidate_id}, sort=[("claimed_at", 1)])
+    return [pick for pick in picks if pick["campaign"] == campaign.name]
 
 
 def _pick(campaign: Campaign, pick: Mapping[str, Any]) -> PickView:
@@ -199,7 +200,7 @@ def _provenance(result: Mapping[str, Any]) -> dict[str, str]:
 
 def _bands(spectrum: Spectrum) -> BandsView:
     return BandsView(
-        distance_per_a=[shortened(each) for each in spectrum.band_distance_per_a],
+        distance_per_a=[shortened(each, CURVE_DIGITS) for each in spectrum.band_distance_per_a],
         frequency_thz=[
             [_frequencies(point) for point in segment] for segment in spectrum.band_frequency_thz
         ],
@@ -217,14 +218,14 @@ def symbol(label: str) -> str:
 
 
 def _frequencies(point: Any) -> list[float]:
-    # A ten-thousandth of a THz is finer than any line.
-    return [short(round(float(each), 4)) for each in point]
+    # A thousandth of a THz is finer than any line.
+    return [short(round(float(each), 3), CURVE_DIGITS) for each in point]
 
 
 def _dos(spectrum: Spectrum) -> DosView:
     return DosView(
-        frequency_thz=shortened(thinned(spectrum.dos_frequency_thz)),
-        dos_per_thz=shortened(thinned(spectrum.dos_per_thz)),
+        frequency_thz=drawn(spectrum.dos_frequency_thz),
+        dos_per_thz=drawn(spectrum.dos_per_thz),
     )
 
 
@@ -246,13 +247,11 @@ def _conductivity(result: Mapping[str, Any]) -> ConductivityView | None:
 def _accumulation(transport: Transport) -> AccumulationView:
     nm_per_angstrom = 0.1
     return AccumulationView(
-        frequency_thz=shortened(thinned(transport.frequency_thz)),
-        kappa_of_frequency_w_per_m_k=shortened(
-            thinned(transport.cumulative_kappa_of_frequency_w_per_m_k)
-        ),
-        mean_free_path_nm=shortened(thinned(transport.mean_free_path_angstrom * nm_per_angstrom)),
-        kappa_of_mean_free_path_w_per_m_k=shortened(
-            thinned(transport.cumulative_kappa_of_mean_free_path_w_per_m_k)
+        frequency_thz=drawn(transport.frequency_thz),
+        kappa_of_frequency_w_per_m_k=drawn(transport.cumulative_kappa_of_frequency_w_per_m_k),
+        mean_free_path_nm=drawn(transport.mean_free_path_angstrom * nm_per_angstrom),
+        kappa_of_mean_free_path_w_per_m_k=drawn(
+            transport.cumulative_kappa_of_mean_free_path_w_per_m_k
         ),
     )
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 DIGITS = 5
 """Significant digits that are kept."""
+CURVE_DIGITS = 4
+"""Significant digits of what is drawn as a curve: a picture has no room for more."""
 CURVE_POINTS = 300
 """Points of a curve that a picture can show."""
 
@@ -22,9 +24,9 @@ def finite(value: Any) -> float | None:
     return float(value)
 
 
-def short(value: float) -> float:
-    """Return a number with `DIGITS` significant digits."""
-    return float(f"{value:.{DIGITS}g}") + 0.0
+def short(value: float, digits: int = DIGITS) -> float:
+    """Return a number with so many significant digits."""
+    return float(f"{value:.{digits}g}") + 0.0
 
 
 def short_or_none(value: Any) -> float | None:
@@ -33,9 +35,14 @@ def short_or_none(value: Any) -> float | None:
     return None if number is None else short(number)
 
 
-def shortened(values: Iterable[Any]) -> list[float]:
-    """Return numbers with `DIGITS` significant digits."""
-    return [short(float(each)) for each in values]
+def shortened(values: Iterable[Any], digits: int = DIGITS) -> list[float]:
+    """Return numbers with so many significant digits."""
+    return [short(float(each), digits) for each in values]
+
+
+def drawn(values: Sequence[float] | NDArray[Any]) -> list[float]:
+    """Return numbers of a curve: as many as a picture can show, with the digits it has room for."""
+    return shortened(thinned(values), CURVE_DIGITS)
 
 
 def thinned(values: Sequence[float] | NDArray[Any], points: int = CURVE_POINTS) -> list[float]:
