@@ -14,16 +14,16 @@ import gzip
 import hashlib
 import html
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from screening.errors import ScreenError
+from screening.exports.publish import unpublished_files
 from screening.pages import page_text, plotly_text
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 MARK = "<!doctype html>\n<!-- matscreen report -->\n"
 """How a report begins: such a file may be replaced by a newer one."""
 MAX_ROWS = 20_000
-"""Rows of the ranking that a report holds."""
+"""Rows of the ranking that a report holds: all that were computed, and the best predictions."""
+ATTEMPTS = 3
+"""Times that a campaign which changes in between is read again."""
 MAX_DETAILS_MB = 12.0
 """Size, as they stand in the file, up to which details of candidates are taken in."""
 PREDICTED_DETAILS = 20
@@ -57,7 +59,7 @@ class CampaignDocuments:
     Parameters
     ----------
     rows
-        The top of the ranking.
+        Of the ranking, in its order.
     total
         Candidates in the whole of it.
     """
@@ -71,7 +73,18 @@ class CampaignDocuments:
 
 
 def documents_of(campaign: Campaign) -> CampaignDocuments:
-    """Read what a report shows of a campaign."""
+    """Read what a report shows of a campaign, all at one moment where that can be had."""
+    from screening.standings import revision_of
+
+    for _ in range(ATTEMPTS):
+        revision = revision_of(campaign)
+        documents = _documents_now(campaign)
+        if revision_of(campaign) == revision:
+            break
+    return documents
+
+
+def _documents_now(campaign: Campaign) -> CampaignDocuments:
     from screening.views.overview import overview
     from screening.views.parity import parity
     from screening.views.pool_map import pool_map
@@ -79,14 +92,33 @@ def documents_of(campaign: Campaign) -> CampaignDocuments:
     from screening.views.ranking import ranking_page
 
     page = ranking_page(campaign, limit=MAX_ROWS)
+    rows = page.rows
+    if page.total > len(rows):
+        rows = _computed_and_best(campaign, rows, page.total)
     return CampaignDocuments(
         overview=overview(campaign),
-        rows=page.rows,
+        rows=rows,
         total=page.total,
         progress=progress(campaign),
         parity=parity(campaign),
         pool_map=pool_map(campaign),
     )
+
+
+def _computed_and_best(campaign: Campaign, top: list[RankingRow], total: int) -> list[RankingRow]:
+    """Return all rows that were computed, wherever they stand, and the best predictions."""
+    from screening.ranking import Outcome
+    from screening.views.ranking import ranking_page
+
+    computed = [
+        row
+        for outcome in get_args(Outcome)
+        if outcome != "predicted"
+        for row in ranking_page(campaign, outcome=outcome, limit=total).rows
+    ]
+    predicted = (row for row in top if row.outcome == "predicted")
+    room = max(MAX_ROWS - len(computed), 0)
+    return sorted([*computed, *islice(predicted, room)], key=lambda row: row.rank)
 
 
 def detailed_rows(rows: Iterable[RankingRow], top: int | None) -> list[RankingRow]:
@@ -145,8 +177,9 @@ def write_report(
             details[row.candidate_id] = text
             on_candidate()
         readers.shutdown(cancel_futures=True)
-    with _unfinished(path) as write:
-        write(page(documents, details, written=now()))
+    text = page(documents, details, written=now())
+    with unpublished_files([path], force=True) as folder:
+        (folder / path.name).write_text(text, "utf-8", newline="\n")
     size_mb = path.stat().st_size / 1e6
     return Written(size_mb=size_mb, detailed=len(details), left_out=len(rows) - len(details))
 
@@ -268,20 +301,3 @@ def _policy(programs: list[str]) -> str:
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     return f'<meta http-equiv="Content-Security-Policy" content="{rules}">\n'
-
-
-@contextlib.contextmanager
-def _unfinished(path: Path) -> Iterator[Callable[[str], int]]:
-    """Write to a file beside the one wanted, which takes its place when all is written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        try:
-            with beside.open("x", encoding="utf-8", newline="\n") as file:
-                yield file.write
-            os.replace(beside, path)
-        except OSError as error:
-            raise ScreenError(
-                f"--output {path}: cannot be written ({error.strerror}); name another place"
-            ) from None
-    finally:
-        beside.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ def objective(**changes: Any) -> forms.ObjectiveView:
     content = {
         "name": "lattice-thermal-conductivity",
         "value": {"field": "kappa_300k_w_per_m_k", "label": "κ(300 K)", "unit": "W/m/K"},
+        "error_field": "kappa_300k_error_w_per_m_k",
         "direction": "minimize",
         "logarithmic": True,
         "beside": [],

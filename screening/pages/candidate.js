@@ -222,7 +222,7 @@ function curves(view) {
     found.push(curve('Accumulated κ against frequency', 'κ at 300 K of all phonons whose frequency is lower.', (c) => accumulationFigure(accumulation, c)));
   }
   if (meshes) {
-    found.push(curve('Convergence with the mesh', 'κ at 300 K on each mesh, and extrapolated to an infinitely dense one.', (c) => meshFigure(meshes, c)));
+    found.push(curve('Convergence with the mesh', 'κ at 300 K on each mesh, and its value: the middle between the densest mesh and the extrapolation to an infinitely dense one.', (c) => meshFigure(meshes, c)));
   }
   if (path) {
     found.push(curve('Volume along the path', 'From charged (left) to discharged.', (c) => volumeFigure(path, c)));

@@ -154,13 +154,13 @@ function meshFigure(view, colours) {
   return {
     data: [
       {
-        name: 'limit, with its error', mode: 'lines', fill: 'toself', hoverinfo: 'skip',
+        name: 'value, with its error', mode: 'lines', fill: 'toself', hoverinfo: 'skip',
         x: [ends[0], ends[1], ends[1], ends[0]],
         y: [limit - error, limit - error, limit + error, limit + error],
         line: { width: 0, color: colours.second }, fillcolor: colours.highlight, showlegend: false,
       },
       {
-        name: `limit ${withError(limit, error)} W/m/K`, mode: 'lines', x: ends, y: [limit, limit],
+        name: `value ${withError(limit, error)} W/m/K`, mode: 'lines', x: ends, y: [limit, limit],
         line: lineStyle(colours, 1), hoverinfo: 'skip',
       },
       {

@@ -16,6 +16,7 @@
  * @typedef {object} ObjectiveView
  * @property {string} name
  * @property {QuantityView} value
+ * @property {string|null} error_field
  * @property {'minimize'|'maximize'} direction
  * @property {boolean} logarithmic
  * @property {QuantityView[]} beside

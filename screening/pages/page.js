@@ -222,7 +222,7 @@ class CampaignPage {
     byId('candidate').hidden = true;
     byId('campaign').hidden = false;
     document.title = `${this.overview.name} – matscreen`;
-    const anchor = location.hash.length > 1 && document.querySelector(location.hash);
+    const anchor = document.getElementById(location.hash.slice(1));
     if (anchor) anchor.scrollIntoView();
     else scrollTo(0, this.place.scroll);
     linkTo(this.place.candidate || id, byId('campaign'))?.focus({ preventScroll: true });
@@ -250,11 +250,13 @@ class CampaignPage {
         if (fresh === null) continue;
         this.overview = fresh;
         this.drawOverview();
-        await this.ranking.update();
+        await this.ranking.refresh();
         if (this.open === null) await this.drawPictures();
         else await this.drawCandidate(false);
         this.say('live');
       } catch (error) {
+        // What is shown is older than what was asked for: ask for all of it the next time.
+        this.source.forget();
         this.tell(error);
       }
     }

@@ -92,11 +92,17 @@ class RankingTable {
    */
   ask(changes) {
     Object.assign(this.query, changes);
-    return this.update().catch((error) => {
-      // What cannot be searched for is said where the answer would be.
-      if (error instanceof Problem) this.shown.textContent = error.message;
-      else this.onError(error);
-    });
+    return this.refresh().catch(this.onError);
+  }
+
+  /** Draw the rows as they are now; what cannot be searched for is said where they would be. */
+  async refresh() {
+    try {
+      await this.update();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.shown.textContent = error.message;
+    }
   }
 
   /** Draw the rows as they are now. @returns {Promise<void>} */
@@ -213,7 +219,9 @@ function asCsv(rows, objective) {
     ['space_group_number', (row) => row.space_group_number],
     ['outcome', (row) => row.outcome],
     [field, (row) => row.value],
-    [`${field}_error`, (row) => row.value_error],
+    .../** @type {[string, (row: RankingRow) => any][]} */ (
+      objective.error_field ? [[objective.error_field, (row) => row.value_error]] : []
+    ),
     ...objective.beside.map(
       (each) => /** @type {[string, (row: RankingRow) => any]} */ ([each.field, (row) => row.beside[each.field] ?? null]),
     ),

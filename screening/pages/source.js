@@ -15,6 +15,7 @@
  * @property {string} note What is to be said of the ranking as it is here; most often nothing.
  * @property {() => Promise<CampaignLine[]>} campaigns
  * @property {() => Promise<Overview|null>} overview Null: nothing has changed since the last time.
+ * @property {() => void} forget Have the next overview given even if nothing has changed.
  * @property {(query: RankingQuery) => Promise<RankingPage>} ranking
  * @property {() => Promise<ProgressView>} progress
  * @property {() => Promise<ParityView>} parity
@@ -56,6 +57,7 @@ async function unpacked(holder) {
 /** @implements {Source} */
 class EmbeddedSource {
   live = false;
+  forget() {}
 
   /**
    * @param {{overview: Overview, rows: RankingRow[], total: number, progress: ProgressView,
@@ -197,6 +199,10 @@ class HttpSource {
 
   async campaigns() {
     return asked('api/v1/campaigns');
+  }
+
+  forget() {
+    this.etag = null;
   }
 
   async overview() {

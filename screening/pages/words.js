@@ -21,6 +21,8 @@ const OUTCOMES = {
 function inDigits(value, digits = 3) {
   if (value === null || value === undefined) return '';
   if (value === 0) return '0';
+  // 999.9 is 1,000 in three digits, not 1.00e+3.
+  value = Number(value.toPrecision(digits));
   const size = Math.abs(value);
   if (size < 1e-3 || size >= 1e6) {
     const [mantissa, exponent] = value.toExponential(digits - 1).split('e');

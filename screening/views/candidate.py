@@ -187,7 +187,6 @@ def _provenance(result: Mapping[str, Any]) -> dict[str, str]:
         "calculator": told.get("calculator"),
         "arguments": ", ".join(f"{name}={value}" for name, value in arguments.items()),
         **{f"version of {name}": said for name, said in (told.get("versions") or {}).items()},
-        "computer": told.get("hostname"),
         "campaign": result.get("campaign"),
         "recipe": result.get("recipe_hash"),
         "stored at": f"{result['stored_at']:%Y-%m-%d %H:%M} UTC" if "stored_at" in result else "",

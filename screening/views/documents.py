@@ -33,6 +33,8 @@ class ObjectiveView(View):
 
     name: str
     value: QuantityView
+    error_field: str | None
+    """Name of the value's error bar; None where it has none."""
     direction: Direction
     logarithmic: bool
     """Whether the model sees the decimal logarithm: then its errors are factors."""

@@ -102,6 +102,7 @@ def objective_view(campaign: Campaign) -> ObjectiveView:
     return ObjectiveView(
         name=objective.name,
         value=QuantityView(field=objective.value_field, label=objective.label, unit=objective.unit),
+        error_field=objective.error_field,
         direction=objective.direction,
         logarithmic=objective.logarithmic,
         beside=[quantity_view(each) for each in beside],

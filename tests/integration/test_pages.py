@@ -169,7 +169,7 @@ def test_what_the_filter_leaves_is_saved_as_csv(page, documents, tmp_path):
     assert [each["candidate_id"] for each in saved] == [row.candidate_id for row in wanted]
     assert [float(each["kappa_300k_w_per_m_k"]) for each in saved] == [row.value for row in wanted]
     assert saved[0]["reason"] == sample_views.HOSTILE
-    assert saved[0]["kappa_300k_w_per_m_k_error"]
+    assert saved[0]["kappa_300k_error_w_per_m_k"]
 
 
 def test_text_that_spreadsheets_would_run_is_saved_as_text(page):

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import html
 import json
-import os
 import re
 
 import pytest
@@ -165,29 +164,35 @@ def test_a_report_replaces_a_report_and_nothing_else(tmp_path):
         report.check_replaceable(tmp_path / "none" / "report.html", force=True)
 
 
-def test_a_report_that_fails_leaves_the_old_one(tmp_path):
-    path = tmp_path / "report.html"
-    path.write_text("old")
+def test_of_large_pools_all_that_was_computed_is_told(new_campaign, work, monkeypatch):
+    campaign = new_campaign(pool=10, budget=5, recipe={"unstable": ["Cu", "Ag"]})
+    work(campaign)
+    whole = report.documents_of(campaign).rows
+    computed = [row.candidate_id for row in whole if row.outcome != "predicted"]
+    assert len(computed) == 5
+    monkeypatch.setattr(report, "MAX_ROWS", 7)
+    rows = report.documents_of(campaign).rows
+    assert [row.rank for row in rows] == sorted(row.rank for row in rows)
+    assert [row.candidate_id for row in rows if row.outcome != "predicted"] == computed
+    best = [row.candidate_id for row in whole if row.outcome == "predicted"][:2]
+    assert [row.candidate_id for row in rows if row.outcome == "predicted"] == best
 
-    def interrupted():
-        with report._unfinished(path) as write:
-            write("half")
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["report.html"]
+def test_a_campaign_that_changes_meanwhile_is_read_again(new_campaign, work, monkeypatch):
+    campaign = new_campaign(pool=5, budget=2)
+    work(campaign)
+    read, times = report._documents_now, []
 
+    def read_while_it_changes(campaign):
+        found = read(campaign)
+        times.append(found)
+        if len(times) == 1:
+            campaign.touch()
+        return found
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
-    tmp_path.chmod(0o500)
-    with (
-        pytest.raises(ScreenError, match=r"cannot be written \(Permission denied\)"),
-        report._unfinished(tmp_path / "report.html"),
-    ):
-        pass
+    monkeypatch.setattr(report, "_documents_now", read_while_it_changes)
+    assert report.documents_of(campaign) is times[1]
+    assert len(times) == 2
 
 
 def test_the_command_writes_a_campaign(new_campaign, work, screen, tmp_path):

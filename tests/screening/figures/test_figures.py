@@ -28,7 +28,12 @@ from screening.views.documents import (
 
 KAPPA = QuantityView(field="kappa_300k_w_per_m_k", label="κ(300 K)", unit="W/m/K")
 OBJECTIVE = ObjectiveView(
-    name="kappa", value=KAPPA, direction="minimize", logarithmic=True, beside=[]
+    name="kappa",
+    value=KAPPA,
+    error_field=None,
+    direction="minimize",
+    logarithmic=True,
+    beside=[],
 )
 BANDS = BandsView(
     distance_per_a=[[0.0, 0.1, 0.2], [0.2, 0.22], [0.22, 0.4]],
