@@ -45,9 +45,10 @@ mp: install ## the Materials Project's client (290 MB), for sources mp:QUERY
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 		--constraint requirements.lock $(MP_API)
 
-run: install ## a real low-kappa campaign on a small budget, and its ranking
+run: install ## a real low-kappa campaign on a small budget, its ranking and its report.html
 	$(BIN)/screen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --batch-size 2 --name $(RUN) --wait
 	$(BIN)/screen rank $(RUN) --top 20
+	$(BIN)/screen report $(RUN) --output report.html
 
 test: install ## the test suite
 	$(BIN)/python -m pytest -n 2

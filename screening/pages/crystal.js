@@ -135,15 +135,17 @@ function cellEdges(lattice) {
 }
 
 /**
- * Pairs of atoms that are near enough to be bonded.
+ * Pairs of atoms that are near enough to be bonded; not two metals, unless there is nothing else.
  * @param {Site[]} atoms
  * @returns {[Vector, Vector][]}
  */
 function bonds(atoms) {
   /** @type {[Vector, Vector][]} */
   const found = [];
+  const metallic = atoms.every((atom) => !NONMETALS.has(atom.element));
   atoms.forEach((one, i) => {
     for (const other of atoms.slice(i + 1)) {
+      if (!metallic && !NONMETALS.has(one.element) && !NONMETALS.has(other.element)) continue;
       const limit = BOND_TOLERANCE * (radius(one.element) + radius(other.element));
       const between = one.position_a.map((each, k) => each - other.position_a[k]);
       if (Math.hypot(...between) < limit) found.push([one.position_a, other.position_a]);

@@ -29,5 +29,10 @@ const ELEMENTS = {
   Np: ['#0080ff', 1.9], Pu: ['#006bff', 1.87], Am: ['#545cf2', 1.8], Cm: ['#785ce3', 1.69],
 };
 
+/** Elements that bonds are drawn to: between two metals there is nothing to see. */
+const NONMETALS = new Set(
+  'H B C N O F Si P S Cl Ge As Se Br Sb Te I'.split(' '),
+);
+
 /** What is drawn for an element that is not listed. @type {[string, number]} */
 const UNKNOWN_ELEMENT = ['#808080', 1.5];

@@ -88,7 +88,12 @@ function logAxis(title, colours, values) {
  * @param {(number|null)[]} values
  */
 function valueAxis(title, objective, colours, values) {
-  return objective.logarithmic ? logAxis(title, colours, values) : axis(title, colours);
+  if (objective.logarithmic) return logAxis(title, colours, values);
+  const known = values.filter((each) => each !== null).map(Number);
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  // Around a single value plotly would show everything from one below to one above.
+  const only = known.length && least === most && least !== 0;
+  return axis(title, colours, only ? { range: [0.5 * least, 1.5 * least].sort((a, b) => a - b) } : {});
 }
 
 /**
@@ -126,15 +131,16 @@ async function draw(place, figure, label) {
 }
 
 /**
- * Points of one outcome.
+ * Points of one outcome; smaller where there are many.
  * @param {Outcome} outcome
  * @param {Theme} colours
+ * @param {number} [count]
  */
-function marker(outcome, colours) {
+function marker(outcome, colours, count = 1) {
   return {
     symbol: OUTCOMES[outcome].symbol,
     color: colours[outcome],
-    size: 9,
+    size: count > 200 ? 6 : 9,
     line: { width: outcome === 'predicted' ? 2 : 1, color: outcome === 'predicted' ? colours[outcome] : colours.paper },
   };
 }
@@ -175,7 +181,7 @@ function progressFigure(view, objective, colours) {
       x: mine.map((i) => view.number[i]),
       y: mine.map((i) => (valued ? view.value[i] : 0.5)),
       yaxis: valued ? 'y' : 'y2',
-      marker: marker(outcome, colours),
+      marker: marker(outcome, colours, view.number.length),
       customdata: mine.map((i) => view.candidate_id[i]),
       text: mine.map(text),
       hovertemplate: '%{text}<extra></extra>',
@@ -256,7 +262,7 @@ function parityFigure(view, objective, colours) {
       y: predicted,
       error_y: { ...bars, array: high.map((each, i) => each - predicted[i]), arrayminus: low.map((each, i) => predicted[i] - each) },
       error_x: { ...bars, symmetric: true, array: view.measured_error.map((each) => each ?? 0) },
-      marker: marker('measured', colours),
+      marker: marker('measured', colours, measured.length),
       customdata: view.candidate_id,
       text,
       hovertemplate: '%{text}<extra></extra>',

@@ -204,7 +204,7 @@ function linkTo(id, within) {
 }
 
 /**
- * Rows as CSV; the fields are named as `screen rank --format csv` names them, unit included.
+ * Rows as CSV; names of fields have their units in them, as in the database.
  * @param {RankingRow[]} rows
  * @param {ObjectiveView} objective
  */
