@@ -21,7 +21,7 @@ from killable_server import KillableServer
 from screening.errors import ScreenError
 from screening.leaderboard import ranking
 from screening.loop import requeue
-from screening.server.commands import listening, require_packages, run, serve, the_token
+from screening.server.commands import address, listening, require_packages, run, serve, the_token
 from screening.server.guard import HEADERS, Guard, is_loopback
 from screening.settings import Settings
 
@@ -423,17 +423,32 @@ def test_missing_packages_are_named(monkeypatch):
         require_packages()
 
 
-@pytest.mark.parametrize("given", ["a token", "nothing", "--no-token"])
-def test_the_command_serves_and_ends_at_once(database, server_uri, tmp_path, given):
+@pytest.mark.parametrize(
+    ("token", "made", "expected"),
+    [
+        (None, None, "/"),
+        (TOKEN, None, "/?token=… with the token"),
+        (TOKEN, TOKEN, f"/?token={TOKEN}"),
+    ],
+        (None, None, "/"),
+        (TOKEN, None, "/?token=… with the token"),
+        (TOKEN, TOKEN, f"/?token={TOKEN}"),
+    ],
+)
+def test_only_a_token_that_was_made_for_the_run_is_printed(token, made, expected):
+    with listening("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        assert address("127.0.0.1", listener, token, made) == f"http://127.0.0.1:{port}{expected}"
+
+
+def test_the_command_makes_a_token_serves_and_ends_at_once(database, server_uri, tmp_path):
     environment = {
         **os.environ,
         "SCREEN_MONGODB_URI": server_uri,
         "SCREEN_DATABASE": database.name,
-        **({"SCREEN_SERVE_TOKEN": TOKEN} if given == "a token" else {}),
     }
-    options = [given] if given.startswith("--") else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "screening", "serve", "--port", "0", *options],
+        [sys.executable, "-m", "screening", "serve", "--port", "0"],
         cwd=tmp_path,
         env=environment,
         stderr=subprocess.PIPE,
@@ -442,13 +457,9 @@ def test_the_command_serves_and_ends_at_once(database, server_uri, tmp_path, giv
     try:
         said = process.stderr.readline()
         assert "dashboard: http://127.0.0.1:" in said
-        assert TOKEN not in said
         port = int(said.split("127.0.0.1:")[1].split("/")[0])
-        made = re.search(r"/\?token=([0-9a-f]{48}) ", said)
-        assert (made is not None) == (given == "nothing")
-        without = Client(port).get("/openapi.json").status
-        assert without == (200 if given == "--no-token" else 401)
-        token = made[1] if made else TOKEN
+        token = re.search(r"/\?token=([0-9a-f]{48}) ", said)[1]
+        assert Client(port).get("/openapi.json").status == 401
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         connection.request("GET", "/openapi.json", headers={"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
