@@ -420,15 +420,18 @@ def serve(
     token_file: Annotated[
         Optional[Path],
         typer.Option(
-            envvar="SCREEN_SERVE_TOKEN_FILE",
-            help="File of mode 600 with a token that readers must know.",
+            help="File of mode 600 with a token that readers must know. "
+            "[default: one made for this run and printed]"
         ),
     ] = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Let in every user of this machine.")
+    ] = False,
 ) -> None:
     """Serve a dashboard of the campaigns, which follows them while they run."""
     from screening.server import commands
 
-    commands.serve(host, port, token_file)
+    commands.serve(host, port, token_file, no_token=no_token)
 
 
 @app.command()

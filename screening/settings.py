@@ -37,6 +37,8 @@ class Settings(BaseSettings):
         most as many as a batch has candidates.
     serve_token
         ``SCREEN_SERVE_TOKEN``: what `screen serve` asks readers for.
+    serve_token_file
+        ``SCREEN_SERVE_TOKEN_FILE``: file that holds it instead, and is open to nobody else.
     """
 
     model_config = SettingsConfigDict(env_prefix="SCREEN_", extra="ignore")
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     directory: Path = Path(".screen")
     workers: int | None = Field(None, gt=0)
     serve_token: SecretStr | None = None
+    serve_token_file: Path | None = None
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -8,8 +8,14 @@ which other campaigns share.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from screening.features import FEATURES_VERSION
@@ -26,6 +32,56 @@ STANDINGS_VERSION = 1
 """Raise it whenever the same data are ranked differently, or rows have other fields."""
 PIECE = 1000
 """Rows in a document."""
+MOST_IN_MEMORY = 4
+"""Campaigns of which `Memory` holds the rows, those asked for last."""
+
+
+@dataclass
+class _Ranked:
+    revision: str = ""
+    rows: list[RankedRow] = field(default_factory=list)
+    total: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Memory:
+    """Rows of the newest rankings, for a program that many ask for the same.
+
+    Of those who ask for a ranking that is not there, one works it out, and the others wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._ranked: OrderedDict[str, _Ranked] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def used(self) -> Iterator[None]:
+        """Have `standings` ask this memory first, in the thread that says so."""
+        before = _memory.set(self)
+        try:
+            yield
+        finally:
+            _memory.reset(before)
+
+    def standings(self, campaign: Campaign, top: int | None) -> tuple[list[RankedRow], int]:
+        """Return what `screening.standings.standings` does."""
+        with self._lock:
+            ranked = self._ranked.setdefault(campaign.name, _Ranked())
+            self._ranked.move_to_end(campaign.name)
+            if len(self._ranked) > MOST_IN_MEMORY:
+                self._ranked.popitem(last=False)
+        with ranked.lock:
+            # Asked for in here: who has waited would else want an older one than there is now.
+            revision = revision_of(campaign)
+            wanted = ranked.total if top is None else min(top, ranked.total)
+            if ranked.revision != revision or len(ranked.rows) < wanted:
+                found = _kept(campaign, revision, top) or _worked_out(campaign, revision)
+                ranked.rows, ranked.total = found
+                ranked.revision = revision
+            return ranked.rows[:top], ranked.total
+
+
+_memory: ContextVar[Memory | None] = ContextVar("memory of standings", default=None)
 
 
 def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRow], int]:
@@ -33,18 +89,22 @@ def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRo
 
     Somebody who changed results by hand gets the new ranking after `forget`.
     """
+    memory = _memory.get()
+    if memory is not None:
+        return memory.standings(campaign, top)
     revision = revision_of(campaign)
     found = _kept(campaign, revision, top)
     if found is not None:
         return found
-    rows = ranking(campaign)
-    _keep(campaign, revision, rows)
-    return rows[:top], len(rows)
+    rows, total = _worked_out(campaign, revision)
+    return rows[:top], total
 
 
 def forget(campaign: Campaign) -> None:
     """Have the ranking worked out again the next time."""
     campaign.database.standings.delete_many({"campaign": campaign.name})
+    # Programs that hold its rows in memory ask for the revision only.
+    campaign.touch()
 
 
 def revision_of(campaign: Campaign) -> str:
@@ -62,6 +122,12 @@ def revision_of(campaign: Campaign) -> str:
     return json.dumps(
         [versions, own.get("revision"), [(each or {}).get("token") for each in shared]]
     )
+
+
+def _worked_out(campaign: Campaign, revision: str) -> tuple[list[RankedRow], int]:
+    rows = ranking(campaign)
+    _keep(campaign, revision, rows)
+    return rows, len(rows)
 
 
 def _kept(campaign: Campaign, revision: str, top: int | None) -> tuple[list[RankedRow], int] | None:

@@ -19,13 +19,13 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from screening.campaign import Campaign
+from screening.campaign import Campaign, now
 from screening.errors import ScreenError
 from screening.pages import linked_names, page_text, plotly_text
 from screening.ranking import Outcome
 from screening.server.guard import Guard
 from screening.server.kept import KeptAnswers
-from screening.standings import revision_of
+from screening.standings import Memory, revision_of
 from screening.views.candidate import candidate_view
 from screening.views.documents import (
     CampaignLine,
@@ -132,7 +132,7 @@ def _unless_known(
 
 
 def _add_api(app: FastAPI, database: Database) -> None:
-    kept = KeptAnswers()
+    kept, memory = KeptAnswers(), Memory()
 
     def opened(name: str) -> Campaign:
         try:
@@ -140,14 +140,20 @@ def _add_api(app: FastAPI, database: Database) -> None:
         except ScreenError as error:
             raise HTTPException(404, str(error)) from None
 
-    def whole(name: str, request: Request, view: Callable[[Campaign], BaseModel]) -> Response:
-        """Answer with a form that hangs on nothing but the campaign."""
+    def whole(
+        name: str,
+        request: Request,
+        view: Callable[[Campaign], BaseModel],
+        tag_of: Callable[[Campaign], str] = campaign_tag,
+    ) -> Response:
+        """Answer with a form that hangs on nothing but what the tag is made of."""
         campaign = opened(name)
         # Taken first: should the campaign change meanwhile, the tag is the older one.
-        tag = campaign_tag(campaign)
+        tag = tag_of(campaign)
 
         def make() -> bytes:
-            return view(campaign).model_dump_json().encode()
+            with memory.used():
+                return view(campaign).model_dump_json().encode()
 
         return _unless_known(
             request, tag, lambda: kept.get((view.__module__, campaign.name), tag, make)
@@ -163,7 +169,16 @@ def _add_api(app: FastAPI, database: Database) -> None:
     @app.get("/api/v1/campaigns/{name}", response_model=Overview, **api)
     def get_overview(name: str, request: Request) -> Any:
         """A campaign at a glance."""
-        return whole(name, request, overview)
+        return whole(name, request, overview, overview_tag)
+
+    def overview_tag(campaign: Campaign) -> str:
+        """Return a campaign's tag and, while it is not finished, the minute: its pace changes."""
+        tag = campaign_tag(campaign)
+        # Whether it is finished takes as long as the answer, and changes with the campaign only.
+        finished = kept.get(
+            ("is_exhausted", campaign.name), tag, lambda: str(campaign.is_exhausted()).encode()
+        )
+        return tag if finished == b"True" else _tag(f"{tag} {now():%Y-%m-%dT%H:%M}".encode())
 
     @app.get("/api/v1/campaigns/{name}/ranking", response_model=RankingPage, **api)
     def get_ranking(
@@ -176,15 +191,16 @@ def _add_api(app: FastAPI, database: Database) -> None:
         search: Annotated[str, Query(max_length=200)] = "",
     ) -> Any:
         """Some rows of the ranking; those without a value come last, however they are sorted."""
-        page = ranking_page(
-            opened(name),
-            offset=offset,
-            limit=limit,
-            sort=sort,
-            descending=descending,
-            outcome=outcome,
-            search=search,
-        )
+        with memory.used():
+            page = ranking_page(
+                opened(name),
+                offset=offset,
+                limit=limit,
+                sort=sort,
+                descending=descending,
+                outcome=outcome,
+                search=search,
+            )
         return _fresh(page.model_dump(mode="json"))
 
     @app.get("/api/v1/campaigns/{name}/progress", response_model=ProgressView, **api)
@@ -209,14 +225,15 @@ def _add_api(app: FastAPI, database: Database) -> None:
         """All that is known of one candidate."""
         campaign = opened(name)
         try:
-            view = candidate_view(campaign, candidate_id)
+            with memory.used():
+                view = candidate_view(campaign, candidate_id)
         except ScreenError as error:
             raise HTTPException(404, str(error)) from None
         return _fresh(view.model_dump(mode="json"))
 
 
 def campaign_tag(campaign: Campaign) -> str:
-    """Return what changes whenever an answer about a campaign may; takes a few short queries."""
+    """Return what changes whenever what is stored of a campaign may; takes a few short queries."""
     content = [
         revision_of(campaign),
         campaign.status,

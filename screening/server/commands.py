@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,22 +24,35 @@ SHORTEST_TOKEN = 16
 """Characters of a token: fewer could be guessed."""
 
 
-def serve(host: str, port: int, token_file: Path | None) -> None:
-    """Serve the dashboard of the database's campaigns until interrupted."""
+def serve(host: str, port: int, token_file: Path | None, *, no_token: bool = False) -> None:
+    """Serve the dashboard of the database's campaigns until interrupted.
+
+    Who gives no token gets one that is made for this run, and printed with the address.
+
+    Parameters
+    ----------
+    no_token
+        Let everybody in who can connect, which is every user of this machine.
+    """
     require_packages()
     settings = Settings()
     token = the_token(settings, token_file)
     loopback = is_loopback(host)
-    if not loopback and token is None:
-        raise ScreenError(
-            f"--host {host}: others can reach it, and it needs a token; write one into a file of "
-            "mode 600 and give --token-file FILE"
-        )
+    if no_token:
+        if token is not None:
+            raise ScreenError("--no-token: there is a token; leave out the one or the other")
+        if not loopback:
+            raise ScreenError(
+                f"--no-token: others can reach --host {host}, and it needs a token; leave out "
+                "--no-token, or --host"
+            )
+    made = None if no_token or token is not None else secrets.token_hex(24)
+    token = token or made
     with listening(host, port) as listener, open_database(settings, must_exist=True) as database:
         from screening.server.app import dashboard
 
         app = dashboard(database, loopback=loopback, token=token)
-        console.say(f"dashboard: {address(host, listener, token)} (Ctrl-C ends it)")
+        console.say(f"dashboard: {address(host, listener, token, made)} (Ctrl-C ends it)")
         run(app, listener)
 
 
@@ -58,14 +72,26 @@ def the_token(settings: Settings, token_file: Path | None) -> str | None:
     Raises
     ------
     ScreenError
-        When its file cannot be read or is open to others, or the token is short.
+        When its file cannot be read or is open to others, the environment has two, or the token
+        is short or cannot be sent.
     """
     if token_file is not None:
         token = read_secret(token_file.expanduser(), "--token-file")
+    elif settings.serve_token_file is not None:
+        if settings.serve_token is not None:
+            raise ScreenError(
+                "SCREEN_SERVE_TOKEN and SCREEN_SERVE_TOKEN_FILE are both set; unset one"
+            )
+        token = read_secret(settings.serve_token_file.expanduser(), "SCREEN_SERVE_TOKEN_FILE")
     elif settings.serve_token is not None:
         token = settings.serve_token.get_secret_value()
     else:
         return None
+    if not all("!" <= each <= "~" for each in token):
+        raise ScreenError(
+            "the token has characters other than letters, digits and signs of ASCII, which "
+            "browsers do not send alike; make one with: openssl rand -hex 24"
+        )
     if len(token) < SHORTEST_TOKEN:
         raise ScreenError(
             f"the token has fewer than {SHORTEST_TOKEN} characters and could be guessed; make one "
@@ -96,10 +122,16 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def address(host: str, listener: socket.socket, token: str | None) -> str:
-    """Return the address to open; the token itself is not printed."""
+def address(host: str, listener: socket.socket, token: str | None, made: str | None) -> str:
+    """Return the address to open; a token that somebody keeps is not printed.
+
+    Parameters
+    ----------
+    made
+        The token, where it was made for this run.
+    """
     name = f"[{host}]" if ":" in host else host
-    ask = "" if token is None else "?token=… with the token"
+    ask = "" if token is None else f"?token={made or '… with the token'}"
     return f"http://{name}:{listener.getsockname()[1]}/{ask}"
 
 

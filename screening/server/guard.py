@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import ipaddress
 import json
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "matscreen"
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""How the cookie's name begins; the port follows."""
 POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; "
     # plotly.js sets styles of its own; pictures that are saved pass through data: and blob:.
@@ -36,7 +35,7 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
 
 
 class Guard:
@@ -45,7 +44,7 @@ class Guard:
     The token comes as ``Authorization: Bearer …``, or once as ``/?token=…``, which is answered with
     a cookie and the address without it.  The cookie holds a number made from the token, so that
     another server of the same machine, which browsers send it to as well, does not learn the
-    token.
+    token.  Its name has the port, so that two servers of a machine do not take it from each other.
 
     Parameters
     ----------
@@ -53,7 +52,8 @@ class Guard:
         The server.
     loopback
         Whether it listens for this machine alone.  Then a request must name this machine as its
-        host: a page from elsewhere whose name was made to lead here (DNS rebinding) does not.
+        host, by address or as localhost: a page from elsewhere whose name was made to lead here
+        (DNS rebinding) does not.
     token
         None lets everybody in who can connect.
     """
@@ -70,6 +70,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = {key.decode("latin-1"): each.decode("latin-1") for key, each in scope["headers"]}
+        host, port = _host_and_port(headers.get("host", ""))
+        cookie = f"{COOKIE}-{port}" if port else COOKIE
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -77,16 +79,16 @@ class Guard:
                 message["headers"] = [*message.get("headers", []), *added]
             await send(message)
 
-        if self._loopback and _host_name(headers.get("host", "")) not in LOOPBACK_NAMES:
+        if self._loopback and not is_loopback(host):
             await _refuse(
                 with_headers,
                 400,
                 "this server answers on its own machine only, as localhost or 127.0.0.1",
             )
-        elif self._token is None or self._is_known(headers):
+        elif self._token is None or self._is_known(headers, _cookies(scope, cookie)):
             await self._app(scope, receive, with_headers)
         elif scope["path"] == "/" and self._is_token(_query_token(scope)):
-            await _start_session(with_headers, self._session)
+            await _start_session(with_headers, cookie, self._session)
         else:
             await _refuse(
                 with_headers,
@@ -95,11 +97,11 @@ class Guard:
                 {"WWW-Authenticate": "Bearer"},
             )
 
-    def _is_known(self, headers: dict[str, str]) -> bool:
+    def _is_known(self, headers: dict[str, str], cookies: list[str]) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(given.strip()):
             return True
-        return _same(_cookie(headers.get("cookie", "")), self._session)
+        return any(_same(each, self._session) for each in cookies)
 
     def _is_token(self, given: str) -> bool:
         return _same(given, self._token or "")
@@ -114,10 +116,12 @@ def _session(token: str) -> str:
     return hmac.new(token.encode(), b"matscreen session", hashlib.sha256).hexdigest()
 
 
-def _host_name(host: str) -> str:
-    """Return a host header without its port."""
-    name, _, port = host.rpartition(":")
-    return (name if port.isdigit() and name else host).lower()
+def _host_and_port(header: str) -> tuple[str, str]:
+    """Return the two parts of a host header; addresses of IPv6 without their brackets."""
+    name, _, port = header.rpartition(":")
+    if not (name and port.isascii() and port.isdigit()):
+        name, port = header, ""
+    return name[1:-1] if name.startswith("[") and name.endswith("]") else name, port
 
 
 def _query_token(scope: Scope) -> str:
@@ -125,16 +129,19 @@ def _query_token(scope: Scope) -> str:
     return str(query.get("token", [""])[0])
 
 
-def _cookie(header: str) -> str:
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return ""
-    return "" if found is None else str(found.value)
+def _cookies(scope: Scope, name: str) -> list[str]:
+    """Return the values of all cookies of a name.
+
+    Browsers send those of all servers of a machine, whatever these put into them: `http.cookies`
+    stops at the first that it dislikes.
+    """
+    sent = [value.decode("latin-1") for key, value in scope["headers"] if key == b"cookie"]
+    parts = [each.strip() for each in ";".join(sent).split(";")]
+    return [each.removeprefix(f"{name}=") for each in parts if each.startswith(f"{name}=")]
 
 
-async def _start_session(send: Send, session: str) -> None:
-    cookie = f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/"
+async def _start_session(send: Send, name: str, session: str) -> None:
+    cookie = f"{name}={session}; HttpOnly; SameSite=Strict; Path=/"
     headers = {"Location": "/", "Set-Cookie": cookie, "Cache-Control": "no-store"}
     await _answer(send, 303, b"", headers)
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +19,9 @@ import pytest
 from killable_server import KillableServer
 
 from screening.errors import ScreenError
-from screening.server.commands import listening, require_packages, run, serve, the_token
+from screening.leaderboard import ranking
+from screening.loop import requeue
+from screening.server.commands import address, listening, require_packages, run, serve, the_token
 from screening.server.guard import HEADERS, Guard, is_loopback
 from screening.settings import Settings
 
@@ -38,11 +43,14 @@ class Reply:
 class Client:
     port: int
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
+    def get(self, path: str, method: str = "GET", **headers: str | list[str]) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
         with contextlib.closing(connection):
-            connection.request(method, path, headers=names)
+            connection.putrequest(method, path, skip_host="Host" in headers)
+            for name, values in headers.items():
+                for value in [values] if isinstance(values, str) else values:
+                    connection.putheader(name.replace("_", "-"), value)
+            connection.endheaders()
             response = connection.getresponse()
             return Reply(response.status, response.headers, response.read())
 
@@ -92,7 +100,8 @@ def bare(database):
 
 
 def test_every_form_is_served_as_the_views_have_it(client, campaign):
-    from screening.views import candidate, overview, parity, pool_map, progress, ranking
+    from screening.views import candidate, overview, parity, pool_map, progress
+    from screening.views.ranking import ranking_page
 
     def content(view):
         return view.model_dump(mode="json")
@@ -108,7 +117,7 @@ def test_every_form_is_served_as_the_views_have_it(client, campaign):
     assert client.get(f"{at}/progress").json == content(progress.progress(campaign))
     assert client.get(f"{at}/parity").json == content(parity.parity(campaign))
     assert client.get(f"{at}/pool-map").json == content(pool_map.pool_map(campaign))
-    page = ranking.ranking_page(campaign, offset=2, limit=3, sort="value", descending=True)
+    page = ranking_page(campaign, offset=2, limit=3, sort="value", descending=True)
     asked = "ranking?offset=2&limit=3&sort=value&descending=true"
     assert client.get(f"{at}/{asked}").json == content(page)
     only = client.get(f"{at}/ranking?outcome=predicted&search=ag").json
@@ -129,6 +138,60 @@ def test_nothing_new_is_said_in_few_bytes_until_the_campaign_changes(client, cam
     assert changed.json["revision"] != first.json["revision"]
     campaign.set_status("paused")
     assert client.get(at, If_None_Match=changed.headers["ETag"]).json["status"] == "paused"
+
+
+def test_the_pace_of_a_campaign_that_halts_goes_on_changing(new_campaign, work, monkeypatch):
+    from screening.campaign import Campaign, now
+    from screening.server import app
+
+    campaign = new_campaign(pool=4, budget=4, recipe={"failing": ["Al", "Cu"]})
+    work(campaign)
+    # Two are queued again, and nobody computes them.
+    assert requeue(campaign) > 0
+    assert not campaign.is_exhausted()
+    later = now().replace(second=30)
+    for module in ("screening.server.app", "screening.pace"):
+        monkeypatch.setattr(f"{module}.now", lambda: later)
+    with served(app.dashboard(campaign.database, loopback=True, token=None)) as client:
+        at = f"/api/v1/campaigns/{campaign.name}"
+        first = client.get(at)
+        assert client.get(at, If_None_Match=first.headers["ETag"]).status == 304
+        later += datetime.timedelta(minutes=1)
+        halted = client.get(at, If_None_Match=first.headers["ETag"])
+        assert halted.status == 200
+        assert halted.json["candidates_per_hour"] < first.json["candidates_per_hour"]
+        work(Campaign.open(campaign.database, campaign.name))
+        done = client.get(at)
+        assert done.json["finished"]
+        later += datetime.timedelta(hours=1)
+        assert client.get(at, If_None_Match=done.headers["ETag"]).status == 304
+
+
+def test_a_new_ranking_is_worked_out_once_for_all_who_ask(client, campaign, monkeypatch):
+    """Also where the reader of the database may not keep it there."""
+    from screening import standings as standings_module
+
+    calls = []
+
+    def slow(asked):
+        calls.append(asked.name)
+        time.sleep(0.3)
+        return ranking(asked)
+
+    monkeypatch.setattr(standings_module, "ranking", slow)
+    monkeypatch.setattr(standings_module, "_keep", lambda *_: None)
+    standings_module.forget(campaign)
+    key = campaign.picks()[0]["candidate_id"]
+    paths = ["", "/ranking", "/ranking?sort=formula", "/progress", "/parity", "/pool-map"]
+    paths = [f"/api/v1/campaigns/{campaign.name}{each}" for each in paths]
+    paths.append(f"/api/v1/campaigns/{campaign.name}/candidates/{key}")
+    with ThreadPoolExecutor(len(paths)) as readers:
+        assert {reply.status for reply in readers.map(client.get, paths)} == {200}
+    assert calls == ["toy-1"]
+    campaign.touch()
+    rows = client.get(paths[1]).json["rows"]
+    assert [row["candidate_id"] for row in rows] == [row.candidate_id for row in ranking(campaign)]
+    assert calls == ["toy-1"] * 2
 
 
 def test_problems_are_one_sentence(bare, new_campaign):
@@ -219,13 +282,21 @@ async def _hello(scope, receive, send):
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8765", "127.0.0.1:1", "[::1]:8765"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LOCALHOST:8765", "127.0.0.1:1", "[::1]:8765", "127.0.0.2:8765"),
+        *("[0:0:0:0:0:0:0:1]:8765", "[0:0:0:0:0:0:0:1]"),
+    ],
+)
 def test_this_machine_is_answered_by_its_names(host):
     with served(Guard(_hello, loopback=True, token=None)) as client:
         assert client.get("/", Host=host).status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "", "192.0.2.1"]
+)
 def test_other_names_that_lead_here_are_refused(host):
     with served(Guard(_hello, loopback=True, token=None)) as client:
         reply = client.get("/", Host=host)
@@ -249,9 +320,23 @@ def test_a_token_opens_as_header_or_once_as_query():
         assert TOKEN not in cookie
         assert client.get("/", Cookie=cookie).body == b"hello"
         assert client.get("/", Cookie=f"{cookie}0").status == 401
-        assert client.get("/", Cookie=f"matscreen={TOKEN}").status == 401
-        for odd in ("matscreen=", "\xff", "a;;=;"):
+        name = cookie.partition("=")[0]
+        assert name == f"matscreen-{client.port}"
+        assert client.get("/", Cookie=f"{name}={TOKEN}").status == 401
+        for odd in (f"{name}=", "\xff", "a;;=;"):
             assert client.get("/", Cookie=odd).status == 401
+
+
+def test_cookies_of_other_servers_of_the_machine_are_in_nobodys_way():
+    with served(Guard(_hello, loopback=True, token=TOKEN)) as client:
+        cookie = client.get(f"/?token={TOKEN}").headers["Set-Cookie"].split(";")[0]
+        name = cookie.partition("=")[0]
+        for others in ('set={"a": [1, 2]}', "odd name=\xff", f"{name}=older", "matscreen-1=x"):
+            assert client.get("/", Cookie=others).status == 401
+            for sent in (f"{others}; {cookie}", f"{cookie};{others}", [cookie, others]):
+                assert client.get("/", Cookie=sent).status == 200, sent
+        session = cookie.partition("=")[2]
+        assert client.get("/", Cookie=f"matscreen-1={session}").status == 401
 
 
 def test_browsers_are_told_what_to_refuse(bare):
@@ -289,14 +374,30 @@ def test_the_token_comes_from_the_option_or_the_environment(tmp_path, monkeypatc
     path.chmod(0o644)
     with pytest.raises(ScreenError, match=r"--token-file: file .* is open to other users"):
         the_token(Settings(), path)
+    for odd in ("schlüssel-der-gruppe", "with blanks in between", "ends-with-a-newline\n"):
+        monkeypatch.setenv("SCREEN_SERVE_TOKEN", odd)
+        with pytest.raises(ScreenError, match=r"signs of ASCII.*openssl rand"):
+            the_token(Settings(), None)
+    monkeypatch.setenv("SCREEN_SERVE_TOKEN_FILE", str(path))
+    with pytest.raises(ScreenError, match=r"SERVE_TOKEN and SCREEN_SERVE_TOKEN_FILE are both set"):
+        the_token(Settings(), None)
+    monkeypatch.delenv("SCREEN_SERVE_TOKEN")
+    with pytest.raises(ScreenError, match=r"SCREEN_SERVE_TOKEN_FILE: file .* is open to other"):
+        the_token(Settings(), None)
+    path.chmod(0o600)
+    assert the_token(Settings(), None) == TOKEN
+    monkeypatch.delenv("SCREEN_SERVE_TOKEN_FILE")
     monkeypatch.setenv("SCREEN_SERVE_TOKEN", "short")
     with pytest.raises(ScreenError, match=r"fewer than 16 characters.*openssl rand"):
         the_token(Settings(), None)
 
 
-def test_others_are_let_in_with_a_token_only():
-    with pytest.raises(ScreenError, match=r"--host 0\.0\.0\.0: .* needs a token; .*--token-file"):
-        serve("0.0.0.0", 0, None)
+def test_others_are_let_in_with_a_token_only(monkeypatch):
+    with pytest.raises(ScreenError, match=r"--no-token: .* --host 0\.0\.0\.0, .* needs a token"):
+        serve("0.0.0.0", 0, None, no_token=True)
+    monkeypatch.setenv("SCREEN_SERVE_TOKEN", TOKEN)
+    with pytest.raises(ScreenError, match=r"--no-token: there is a token"):
+        serve("127.0.0.1", 0, None, no_token=True)
 
 
 def test_a_port_in_use_is_named():
@@ -322,12 +423,29 @@ def test_missing_packages_are_named(monkeypatch):
         require_packages()
 
 
-def test_the_command_serves_and_ends_at_once(database, server_uri, tmp_path):
+@pytest.mark.parametrize(
+    ("token", "made", "expected"),
+    [
+        (None, None, "/"),
+        (TOKEN, None, "/?token=… with the token"),
+        (TOKEN, TOKEN, f"/?token={TOKEN}"),
+    ],
+        (None, None, "/"),
+        (TOKEN, None, "/?token=… with the token"),
+        (TOKEN, TOKEN, f"/?token={TOKEN}"),
+    ],
+)
+def test_only_a_token_that_was_made_for_the_run_is_printed(token, made, expected):
+    with listening("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        assert address("127.0.0.1", listener, token, made) == f"http://127.0.0.1:{port}{expected}"
+
+
+def test_the_command_makes_a_token_serves_and_ends_at_once(database, server_uri, tmp_path):
     environment = {
         **os.environ,
         "SCREEN_MONGODB_URI": server_uri,
         "SCREEN_DATABASE": database.name,
-        "SCREEN_SERVE_TOKEN": TOKEN,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "screening", "serve", "--port", "0"],
@@ -339,11 +457,13 @@ def test_the_command_serves_and_ends_at_once(database, server_uri, tmp_path):
     try:
         said = process.stderr.readline()
         assert "dashboard: http://127.0.0.1:" in said
-        assert TOKEN not in said
         port = int(said.split("127.0.0.1:")[1].split("/")[0])
+        token = re.search(r"/\?token=([0-9a-f]{48}) ", said)[1]
+        assert Client(port).get("/openapi.json").status == 401
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.request("GET", "/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"})
-        assert connection.getresponse().read()
+        connection.request("GET", "/openapi.json", headers={"Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        assert (response.status, bool(response.read())) == (200, True)
         # The connection stays open, as a browser's does.
         process.send_signal(signal.SIGINT)
         started = time.monotonic()
