@@ -7,6 +7,8 @@ const SPHERE_OF_RADIUS = 0.42;
 const BOND_TOLERANCE = 1.2;
 /** Beyond so many atoms spheres are coarser, to stay quick to turn. */
 const FINE_SPHERES = 60;
+/** So many atoms can have their symbols written on them: some elements' colours are alike. */
+const LABELLED = 20;
 
 /**
  * @param {CrystalView} crystal
@@ -33,11 +35,23 @@ function crystalFigure(crystal, colours) {
         zaxis: hidden,
         aspectmode: 'data',
         dragmode: 'orbit',
+        annotations: atoms.length > LABELLED ? [] : atoms.map(symbolOn),
         camera: { projection: { type: 'orthographic' }, eye: { x: 1.2, y: 0.5, z: 0.36 } },
       },
     }),
     height: 380,
   };
+}
+
+/**
+ * The symbol of an atom's element, in black or white, whichever its sphere lets be read.
+ * @param {Site} atom
+ */
+function symbolOn({ element: symbol, position_a: [x, y, z] }) {
+  const colour = parseInt((ELEMENTS[symbol] ?? UNKNOWN_ELEMENT)[0].slice(1), 16);
+  const light = 0.3 * (colour >> 16) + 0.6 * ((colour >> 8) & 255) + 0.1 * (colour & 255);
+  const font = { size: 11, color: light > 140 ? '#000' : '#fff' };
+  return { x, y, z, text: forPlotly(symbol), showarrow: false, font };
 }
 
 /**
