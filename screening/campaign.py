@@ -8,7 +8,7 @@ import difflib
 import itertools
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +23,7 @@ from screening.errors import ScreenError
 from screening.ingest import Pool, from_document, to_document
 from screening.objectives import Objective
 from screening.process import is_dead_here, this_process
-from screening.store.database import if_allowed
+from screening.store.database import any_of, if_allowed
 
 if TYPE_CHECKING:
     from screening.store.database import Database
@@ -356,6 +356,26 @@ class Campaign:
                 if document.get("inputs_hash", "") == inputs:
                     return self._judged(document)
         return None
+
+    def whole_results(self, stored: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Return the whole results of several candidates, by id, read together.
+
+        Of each that of the engine of highest fidelity that has one, as in `result`.
+
+        Parameters
+        ----------
+        stored
+            Their documents in ``candidates``.
+        """
+        inputs = {str(each["_id"]): self._own_inputs(each) for each in stored}
+        found: dict[str, dict[str, Any]] = {}
+        for level in sorted(self.levels, key=lambda level: -level.engine.fidelity):
+            query = {"candidate_id": any_of(list(inputs)), **self.result_key_of(level)}
+            for document in self.database.results.find(query):
+                key = document["candidate_id"]
+                if key not in found and document.get("inputs_hash", "") == inputs[key]:
+                    found[key] = self._judged(document)
+        return found
 
     def _stated_inputs(self) -> dict[str, str]:
         """Return the fingerprint of the inputs that the sources stated, by candidate."""

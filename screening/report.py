@@ -48,6 +48,8 @@ MAX_DETAILS_MB = 12.0
 """Size, as they stand in the file, up to which details of candidates are taken in."""
 PREDICTED_DETAILS = 20
 """Candidates of which there is only a prediction that come with their crystal, the best first."""
+BLOCK = 25
+"""Candidates whose details are read together."""
 READERS = 4
 """Threads that read details from the database."""
 
@@ -160,19 +162,19 @@ def write_report(
         When the file cannot be written.
     """
     from screening.campaign import now
-    from screening.views.candidate import candidate_view
+    from screening.views.candidate import candidate_views
 
     documents = documents_of(campaign)
     rows = detailed_rows(documents.rows, top)
 
-    def detail(row: RankingRow) -> str:
-        return packed(candidate_view(campaign, row.candidate_id, row).model_dump_json())
+    def details_of(block: list[RankingRow]) -> list[str]:
+        return [packed(view.model_dump_json()) for view in candidate_views(campaign, block)]
 
     details: dict[str, str] = {}
+    blocks = [rows[first : first + BLOCK] for first in range(0, len(rows), BLOCK)]
     # Most of the time is waiting for the database.
     with ThreadPoolExecutor(READERS) as readers:
-        # The first alone: it imports, and connects to the large values.
-        texts = chain(map(detail, rows[:1]), readers.map(detail, rows[1:]))
+        texts = chain.from_iterable(readers.map(details_of, blocks))
         for row, text in zip(rows, _up_to(MAX_DETAILS_MB, texts), strict=False):
             details[row.candidate_id] = text
             on_candidate()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -338,6 +338,26 @@ class Result:
                 f"'{self.objective.name}' with engine '{self.engine}' that has no {field}"
             )
         return found
+
+
+def with_large_values(
+    database: Database, documents: dict[str, dict[str, Any]], fields: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Return results with large values in the documents; what is gone stays a reference."""
+    references = {
+        (key, field): str(document[field]["blob_uuid"])
+        for key, document in documents.items()
+        for field in fields
+        if isinstance(document.get(field), Mapping) and "blob_uuid" in document[field]
+    }
+    if not references:
+        return documents
+    values = database.large_values(list(references.values()))
+    filled = {key: dict(document) for key, document in documents.items()}
+    for (key, field), reference in references.items():
+        if reference in values:
+            filled[key][field] = values[reference]
+    return filled
 
 
 def _arrays(lists: list[Any]) -> list[NDArray[np.float64]]:

@@ -67,17 +67,37 @@ function logAxis(title, colours, values) {
   const logs = values.filter((each) => each !== null && each > 0).map((each) => Math.log10(Number(each)));
   const [least, most] = logs.length ? [Math.min(...logs), Math.max(...logs)] : [0, 1];
   const margin = 0.05 * (most - least) + 0.02;
-  const digits = most - least > 3.5 ? [1] : most - least > 0.9 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
-  const ticks = [];
-  for (let decade = Math.floor(least) - 1; decade <= most + 1; decade++) {
-    ticks.push(...digits.map((digit) => digit * 10 ** decade));
-  }
+  const ticks = most - least > 0.45 ? decadeTicks(least, most) : evenTicks(10 ** least, 10 ** most);
   return axis(title, colours, {
     type: 'log',
     range: [least - margin, most + margin],
     tickvals: ticks,
     ticktext: ticks.map((tick) => plainNumber(tick)),
   });
+}
+
+/**
+ * Ticks over decades, the fewer the more there are.
+ * @param {number} least Decimal logarithm.
+ * @param {number} most
+ */
+function decadeTicks(least, most) {
+  const digits = most - least > 3.5 ? [1] : most - least > 0.9 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+  const decades = Array.from({ length: Math.ceil(most) - Math.floor(least) + 3 }, (_, i) => Math.floor(least) - 1 + i);
+  return decades.flatMap((decade) => digits.map((digit) => digit * 10 ** decade));
+}
+
+/**
+ * Ticks at round numbers the same distance apart, for less than half a decade.
+ * @param {number} least
+ * @param {number} most
+ */
+function evenTicks(least, most) {
+  const rough = Math.max(most - least, 0.02 * most) / 4;
+  const decade = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((each) => each * decade).find((each) => each >= rough) ?? rough;
+  const first = Math.floor(least / step) - 1;
+  return Array.from({ length: 9 }, (_, i) => (first + i) * step).filter((each) => each > 0);
 }
 
 /**

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+import json
+import zlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreenError
@@ -136,6 +138,21 @@ class Database:
         from gridfs import GridFSBucket
 
         return GridFSBucket(self._client[self.name], "job_blobs")
+
+    def large_values(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Return large values by their ids (``blob_uuid``), read together; none that are gone."""
+        from gridfs import GridOut
+
+        bucket = self._client[self.name]["job_blobs"]
+        found = {}
+        for file in self.blobs.find({"metadata.blob_uuid": any_of(ids)}):
+            content = GridOut(bucket, file_document=file).read()
+            metadata = file["metadata"]
+            # As maggma's GridFSStore writes them.
+            if metadata.get("compression") == "zlib":
+                content = zlib.decompress(content)
+            found[str(metadata["blob_uuid"])] = json.loads(content)["data"]
+        return found
 
     @property
     def checks(self) -> Collection[dict[str, Any]]:
@@ -272,6 +289,11 @@ def _connect(uri: str, settings: Settings) -> Database:
             f"{settings.address_variable} names a file of TLS that cannot be read: "
             f"{error.filename} ({error.strerror})"
         ) from None
+
+
+def any_of(values: Sequence[str]) -> Any:
+    """Return the part of a query that asks for any of some values; of one, as servers like it."""
+    return values[0] if len(values) == 1 else {"$in": list(values)}
 
 
 @contextlib.contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from screening.candidate import bare_structure
 from screening.errors import ScreenError
 from screening.objectives import Quantity
-from screening.result import Result
+from screening.result import Result, with_large_values
+from screening.store.database import any_of
 from screening.views.documents import (
     AccumulationView,
     BandsView,
@@ -41,28 +43,57 @@ _GREEK = {r"\Gamma": "Γ", r"\Sigma": "Σ", r"\Delta": "Δ", r"\Lambda": "Λ"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def candidate_view(
-    campaign: Campaign, candidate_id: str, row: RankingRow | None = None
-) -> CandidateView:
+def candidate_view(campaign: Campaign, candidate_id: str) -> CandidateView:
     """Return all that is known of one candidate of a campaign.
 
     Its result is that of the engine of highest fidelity which has one, whoever had it computed.
-
-    Parameters
-    ----------
-    row
-        Its row of the ranking, where the caller has it; looked up otherwise.
 
     Raises
     ------
     ScreenError
         When the pool has no such candidate.
     """
-    row = row or ranking_row(find_row(campaign, candidate_id), campaign.objective)
-    stored = campaign.database.candidates.find_one({"_id": candidate_id}, {"features": 0})
-    if stored is None:
-        raise ScreenError(f"candidate '{candidate_id}' is no longer in the database")
-    document = campaign.result(candidate_id)
+    row = ranking_row(find_row(campaign, candidate_id), campaign.objective)
+    (view,) = candidate_views(campaign, [row])
+    return view
+
+
+def candidate_views(campaign: Campaign, rows: Sequence[RankingRow]) -> list[CandidateView]:
+    """Return all that is known of candidates, by their rows of the ranking; read together.
+
+    Raises
+    ------
+    ScreenError
+        When one of them is no longer in the database.
+    """
+    ids = [row.candidate_id for row in rows]
+    database = campaign.database
+    documents = database.candidates.find({"_id": any_of(ids)}, {"features": 0})
+    stored = {str(each["_id"]): each for each in documents}
+    if gone := sorted(set(ids) - stored.keys()):
+        raise ScreenError(f"candidate '{gone[0]}' is no longer in the database")
+    results = with_large_values(
+        database, campaign.whole_results(stored.values()), ("spectrum", "transport")
+    )
+    # By the candidates alone: servers may take the index on campaigns otherwise, and read them all.
+    picks = database.picks.find({"candidate_id": any_of(ids)}, sort=[("claimed_at", 1)])
+    own: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for pick in picks:
+        if pick["campaign"] == campaign.name:
+            own[pick["candidate_id"]].append(pick)
+    return [
+        _view(campaign, row, stored[key], results.get(key), own[key])
+        for key, row in zip(ids, rows, strict=True)
+    ]
+
+
+def _view(
+    campaign: Campaign,
+    row: RankingRow,
+    stored: Mapping[str, Any],
+    document: dict[str, Any] | None,
+    picks: list[dict[str, Any]],
+) -> CandidateView:
     result = None if document is None else Result(campaign.database, campaign.objective, document)
     found = document or {}
     spectrum = _if_there(lambda: result.spectrum) if result and found.get("spectrum") else None
@@ -76,7 +107,7 @@ def candidate_view(
         crystal=_crystal(found.get("structure") or stored["structure"], stored),
         relaxed=bool(found.get("structure")),
         facts=_facts(campaign.objective, found) if found else _stated(stored),
-        picks=[_pick(campaign, each) for each in _picks(campaign, candidate_id)],
+        picks=[_pick(campaign, each) for each in picks],
         provenance=_provenance(found),
         bands=None if spectrum is None else _bands(spectrum),
         dos=None if spectrum is None else _dos(spectrum),
@@ -150,12 +181,6 @@ def _plain(value: Any) -> float | int | str | bool | None:
 
 
 # --------------------------------------------------------------------------- where it comes from
-
-
-def _picks(campaign: Campaign, candidate_id: str) -> list[dict[str, Any]]:
-    # By the candidate alone: servers may take the index on campaigns otherwise, and read them all.
-    picks = campaign.database.picks.find({"candidate_id": candidate_id}, sort=[("claimed_at", 1)])
-    return [pick for pick in picks if pick["campaign"] == campaign.name]
 
 
 def _pick(campaign: Campaign, pick: Mapping[str, Any]) -> PickView:
