@@ -16,7 +16,6 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -50,8 +49,6 @@ PREDICTED_DETAILS = 20
 """Candidates of which there is only a prediction that come with their crystal, the best first."""
 BLOCK = 25
 """Candidates whose details are read together."""
-READERS = 4
-"""Threads that read details from the database."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +168,11 @@ def write_report(
         return [packed(view.model_dump_json()) for view in candidate_views(campaign, block)]
 
     details: dict[str, str] = {}
-    blocks = [rows[first : first + BLOCK] for first in range(0, len(rows), BLOCK)]
-    # Most of the time is waiting for the database.
-    with ThreadPoolExecutor(READERS) as readers:
-        texts = chain.from_iterable(readers.map(details_of, blocks))
-        for row, text in zip(rows, _up_to(MAX_DETAILS_MB, texts), strict=False):
-            details[row.candidate_id] = text
-            on_candidate()
-        readers.shutdown(cancel_futures=True)
+    blocks = (rows[first : first + BLOCK] for first in range(0, len(rows), BLOCK))
+    texts = chain.from_iterable(map(details_of, blocks))
+    for row, text in zip(rows, _up_to(MAX_DETAILS_MB, texts), strict=False):
+        details[row.candidate_id] = text
+        on_candidate()
     text = page(documents, details, written=now())
     with unpublished_files([path], force=True) as folder:
         (folder / path.name).write_text(text, "utf-8", newline="\n")

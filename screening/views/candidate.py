@@ -28,7 +28,7 @@ from screening.views.documents import (
     RankingRow,
     Site,
 )
-from screening.views.numbers import CURVE_DIGITS, drawn, finite, short, shortened
+from screening.views.numbers import CURVE_DIGITS, drawn, finite, rounded, short, shortened
 from screening.views.quantities import RESULT_QUANTITIES, quantity
 from screening.views.ranking import bounds, find_row, ranking_row
 
@@ -226,7 +226,9 @@ def _bands(spectrum: Spectrum) -> BandsView:
     return BandsView(
         distance_per_a=[shortened(each, CURVE_DIGITS) for each in spectrum.band_distance_per_a],
         frequency_thz=[
-            [_frequencies(point) for point in segment] for segment in spectrum.band_frequency_thz
+            # A thousandth of a THz is finer than any line.
+            rounded(np.round(segment, 3), CURVE_DIGITS).tolist()
+            for segment in spectrum.band_frequency_thz
         ],
         labels=[(symbol(start), symbol(end)) for start, end in spectrum.band_labels],
     )
@@ -239,11 +241,6 @@ def symbol(label: str) -> str:
         plain = plain.replace(name, letter)
     name, _, index = plain.partition("_")
     return name + index.translate(_SUBSCRIPTS)
-
-
-def _frequencies(point: Any) -> list[float]:
-    # A thousandth of a THz is finer than any line.
-    return [short(round(float(each), 3), CURVE_DIGITS) for each in point]
 
 
 def _dos(spectrum: Spectrum) -> DosView:

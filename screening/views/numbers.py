@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,6 +17,8 @@ CURVE_DIGITS = 4
 """Significant digits of what is drawn as a curve: a picture has no room for more."""
 CURVE_POINTS = 300
 """Points of a curve that a picture can show."""
+
+_POWERS = np.array([10.0**k for k in range(23)])
 
 
 def finite(value: Any) -> float | None:
@@ -37,7 +41,27 @@ def short_or_none(value: Any) -> float | None:
 
 def shortened(values: Iterable[Any], digits: int = DIGITS) -> list[float]:
     """Return numbers with so many significant digits."""
-    return [short(float(each), digits) for each in values]
+    found: list[float] = rounded(np.fromiter(values, dtype=float), digits).tolist()
+    return found
+
+
+def rounded(values: NDArray[Any], digits: int = DIGITS) -> NDArray[np.float64]:
+    """Return an array's numbers with so many significant digits.
+
+    As `short` does with each, but for ties, which may go to the other side.
+    """
+    numbers = np.asarray(values, dtype=float)
+    size = np.where(numbers == 0, 1, np.abs(numbers))
+    decimals = digits - 1 - np.floor(np.log10(size))
+    # Powers of ten beyond these are no longer exact, and their products have digits of round-off.
+    near = np.abs(decimals) < len(_POWERS)
+    places = np.where(near, decimals, 0).astype(int)
+    up, down = _POWERS[np.maximum(places, 0)], _POWERS[np.maximum(-places, 0)]
+    # Minus zero becomes zero.
+    found: NDArray[np.float64] = np.rint(numbers * up / down) / up * down + 0.0
+    for place in zip(*np.nonzero(~near), strict=True):
+        found[place] = short(float(numbers[place]), digits)
+    return found
 
 
 def drawn(values: Sequence[float] | NDArray[Any]) -> list[float]:

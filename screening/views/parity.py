@@ -26,7 +26,7 @@ def parity(campaign: Campaign) -> ParityView:
         and (result := results.get(pick["candidate_id"])) is not None
         and objective.is_usable(result)
     ]
-    formulas = _formulas(campaign, [pick["candidate_id"] for pick, _ in pairs])
+    formulas = {row.candidate_id: row.formula for row in standings(campaign)[0]}
     ends = [bounds(objective, pick["predicted_mean"], pick["predicted_std"]) for pick, _ in pairs]
     measured = [float(result[objective.value_field]) for _, result in pairs]
     errors = [objective.error_of(result) for _, result in pairs]
@@ -37,7 +37,7 @@ def parity(campaign: Campaign) -> ParityView:
     ]
     return ParityView(
         candidate_id=[pick["candidate_id"] for pick, _ in pairs],
-        formula=[formulas[pick["candidate_id"]] for pick, _ in pairs],
+        formula=[formulas.get(pick["candidate_id"], pick["candidate_id"]) for pick, _ in pairs],
         number=[pick["number"] for pick, _ in pairs],
         measured=[short(each) for each in measured],
         measured_error=[short_or_none(each) for each in errors],
@@ -49,15 +49,8 @@ def parity(campaign: Campaign) -> ParityView:
     )
 
 
-def _formulas(campaign: Campaign, ids: list[str]) -> dict[str, str]:
-    documents = campaign.database.candidates.find({"_id": {"$in": ids}}, {"formula": 1})
-    found = {str(each["_id"]): str(each["formula"]) for each in documents}
-    return {key: found.get(key, key) for key in ids}
-
-
 def _calibration(campaign: Campaign) -> CalibrationView | None:
-    # A ranking that is fresh has left a calibration that is.
-    standings(campaign, 1)
+    # The ranking that was read just now has left a calibration as fresh.
     found = calibration(campaign)
     if found is None:
         return None

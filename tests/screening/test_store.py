@@ -112,6 +112,27 @@ def test_large_job_outputs_go_to_gridfs(database):
     assert store.get_output("a", load=True)["large"]["text"] == blob
 
 
+def test_large_values_are_read_together_and_none_that_is_damaged(database):
+    # Longer than a chunk of GridFS when compressed; and one of a single chunk.
+    long, short = list(range(400_000)), [1.5]
+    documents = [
+        {"uuid": uuid, "index": 1, "output": {"curve": {"data": value}}, "metadata": {}}
+        for uuid, value in (("long", long), ("short", short))
+    ]
+    database.job_store.update(documents, key=["uuid", "index"], save={"data": "curve"})
+    ids = {
+        uuid: database.job_store.get_output(uuid, load=False)["curve"]["blob_uuid"]
+        for uuid in ("long", "short")
+    }
+    found = database.large_values([*ids.values(), "never stored"])
+    assert found == {ids["long"]: {"data": long}, ids["short"]: {"data": short}}
+    chunks = database.job_outputs.database["job_blobs.chunks"]
+    assert chunks.count_documents({}) > 2
+    file = database.blobs.find_one({"metadata.blob_uuid": ids["long"]})
+    chunks.delete_one({"files_id": file["_id"], "n": 1})
+    assert set(database.large_values(list(ids.values()))) == {ids["short"]}
+
+
 # ------------------------------------------------------------------------------------ imports
 
 
