@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from screening.campaign import STATUS_COUNTS
-from screening.objectives import OBJECTIVES, Objective, unit_of
+from screening.objectives import OBJECTIVES, Objective, heading, unit_of
 from screening.ranking import SHOWN_FACTS, RankedRow, as_records
 from screening.reasons import LeftOut, summed_up
 from screening.spreadsheet import write_csv
@@ -419,10 +419,10 @@ def _ranking_table(
     campaign: Campaign, rows: list[RankedRow], total: int, bound: float | None
 ) -> None:
     objective, also = campaign.objective, campaign.config.also
-    unit = f" / {objective.unit}" if objective.unit else ""
     nothing = [row.outcome == "predicted" and row.predicted_value is None for row in rows]
     only_predicted = all(row.outcome == "predicted" for row in rows)
-    predicted = f"predicted {objective.heading}" if only_predicted else f"predicted{unit}"
+    label = f"predicted {objective.label}" if only_predicted else "predicted"
+    predicted = heading(label, objective.unit)
     beside = {each.field: each.heading for each in objective.beside}
     if also is not None:
         beside.setdefault(also.field, also.field.replace("_", " "))
@@ -455,7 +455,11 @@ def _ranking_table(
         columns.append(Column("front", ["yes" if row.on_front else "" for row in rows]))
     if any(row.exploration_value or row.expected_value for row in rows):
         columns.append(
-            Column(f"of the other engine{unit}", [_other_engine(row) for row in rows], True)
+            Column(
+                heading("of the other engine", objective.unit),
+                [_other_engine(row) for row in rows],
+                True,
+            )
         )
     if bound is not None:
         chances = [f"{100 * (row.chance or 0):.0f} %" for row in rows]
@@ -616,17 +620,17 @@ def predicted_library(
         value, std = f"{record[f'predicted_{value_key}']:.3g}", record[std_name]
         return f"{value} ×/÷ {10**std:.2g}" if log else f"{value} ± {std:.2g}"
 
-    named = f"/ {unit}" if unit else value_key.replace("_", " ")
+    named = "predicted" if unit else f"predicted {value_key.replace('_', ' ')}"
     columns = [
         Column("rank", [str(record["rank"]) for record in records], True),
         Column("candidate", [record["candidate_id"] for record in records]),
         Column("material", [record["material_id"] for record in records], expendable=8),
-        Column(f"predicted {named}", [prediction(record) for record in records], True),
+        Column(heading(named, unit), [prediction(record) for record in records], True),
     ]
     if bound is not None:
-        heading = f"P(value {'>' if maximize else '<'} {bound:g} {unit}".rstrip() + ")"
+        chance = f"P(value {'>' if maximize else '<'} {bound:g} {unit}".rstrip() + ")"
         chances = [f"{100 * record['chance']:.0f} %" for record in records]
-        columns.append(Column(heading, chances, True))
+        columns.append(Column(chance, chances, True))
     columns += [
         Column(
             FACT_HEADINGS.get(name, name),

@@ -17,6 +17,13 @@ from screening.errors import ScreenError
 Direction = Literal["minimize", "maximize"]
 
 
+def heading(label: str, unit: str) -> str:
+    """Return a label with its unit, as axes and columns have it; a quotient gets its brackets."""
+    if not unit:
+        return label
+    return f"{label} / ({unit})" if "/" in unit else f"{label} / {unit}"
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A field of the result document, as tables show it."""
@@ -28,7 +35,7 @@ class Quantity:
     @property
     def heading(self) -> str:
         """The label, with the unit where there is one."""
-        return f"{self.label} / {self.unit}" if self.unit else self.label
+        return heading(self.label, self.unit)
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class Objective:
     @property
     def heading(self) -> str:
         """Label and unit of the value, for a column."""
-        return Quantity(self.value_field, self.label, self.unit).heading
+        return heading(self.label, self.unit)
 
     def error_of(self, result: Mapping[str, Any]) -> float | None:
         """Return the error bar that a result states."""

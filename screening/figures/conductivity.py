@@ -10,13 +10,13 @@ from screening.figures.style import (
     GREY,
     ORANGE,
     VERMILION,
-    heading,
     name_places,
     new_figure,
     plain_log_ticks,
     spans,
     styled,
 )
+from screening.objectives import heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

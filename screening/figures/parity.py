@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from screening.figures.style import (
     BLUE,
     GREY,
-    heading,
     new_figure,
     plain_log_ticks,
     styled,
 )
+from screening.objectives import heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

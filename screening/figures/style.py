@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from screening.errors import ScreenError
 from screening.exports.publish import unpublished_files
+from screening.objectives import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,13 +87,6 @@ def new_figure(width_mm: float, height: float) -> Figure:
     figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
     FigureCanvasAgg(figure)
     return figure
-
-
-def heading(label: str, unit: str) -> str:
-    """Return the label of an axis; a quotient as unit gets its brackets."""
-    if not unit:
-        return label
-    return f"{label} / ({unit})" if "/" in unit else f"{label} / {unit}"
 
 
 def heading_of(quantity: QuantityView) -> str:

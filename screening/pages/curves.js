@@ -88,7 +88,7 @@ function conductivityFigure(view, colours) {
     })),
     layout: layout(colours, {
       xaxis: logAxis('temperature / K', colours, view.temperature_k),
-      yaxis: logAxis('κ / W/m/K', colours, shown.flatMap(({ y }) => y)),
+      yaxis: logAxis('κ / (W/m/K)', colours, shown.flatMap(({ y }) => y)),
     }),
     height: 340,
   };
@@ -113,7 +113,7 @@ function meanFreePathFigure(view, colours) {
     ],
     layout: layout(colours, {
       xaxis: logAxis('mean free path / nm', colours, carrying),
-      yaxis: axis('accumulated κ / W/m/K', colours, { rangemode: 'tozero' }),
+      yaxis: axis('accumulated κ / (W/m/K)', colours, { rangemode: 'tozero' }),
     }),
     height: 340,
   };
@@ -135,7 +135,7 @@ function accumulationFigure(view, colours) {
     ],
     layout: layout(colours, {
       xaxis: axis('frequency / THz', colours),
-      yaxis: axis('accumulated κ / W/m/K', colours, { rangemode: 'tozero' }),
+      yaxis: axis('accumulated κ / (W/m/K)', colours, { rangemode: 'tozero' }),
     }),
     height: 340,
   };
@@ -171,7 +171,7 @@ function meshFigure(view, colours) {
     ],
     layout: layout(colours, {
       xaxis: axis('mesh of q-points', colours, { tickvals: names.map((_, i) => i), ticktext: names, range: ends, zeroline: false }),
-      yaxis: axis('κ(300 K) / W/m/K', colours),
+      yaxis: axis('κ(300 K) / (W/m/K)', colours),
     }),
     height: 340,
   };

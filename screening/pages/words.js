@@ -79,11 +79,12 @@ function prediction(row, objective) {
 }
 
 /**
- * A heading: the label, and the unit where there is one.
+ * A heading: the label, and the unit where there is one; a quotient gets its brackets.
  * @param {{label: string, unit: string}} quantity
  */
-function heading(quantity) {
-  return quantity.unit ? `${quantity.label} / ${quantity.unit}` : quantity.label;
+function heading({ label, unit }) {
+  if (!unit) return label;
+  return unit.includes('/') ? `${label} / (${unit})` : `${label} / ${unit}`;
 }
 
 /**

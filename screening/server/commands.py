@@ -20,6 +20,8 @@ from screening.store.database import open_database
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+EVERYWHERE = ("0.0.0.0", "::")
+"""They stand for all addresses of the machine, and are none that others can open."""
 SHORTEST_TOKEN = 16
 """Characters of a token: fewer could be guessed."""
 
@@ -130,6 +132,8 @@ def address(host: str, listener: socket.socket, token: str | None, made: str | N
     made
         The token, where it was made for this run.
     """
+    if host in EVERYWHERE:
+        host = socket.gethostname()
     name = f"[{host}]" if ":" in host else host
     ask = "" if token is None else f"?token={made or '… with the token'}"
     return f"http://{name}:{listener.getsockname()[1]}/{ask}"

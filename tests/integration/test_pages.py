@@ -128,7 +128,7 @@ def test_measured_and_predicted_are_told_apart_in_words_and_marks(page, document
     assert outcomes[-1] == "◇ predicted"
     assert column(page, 4)[0] == "0.500 ± 0.025"
     assert column(page, 5)[-1] == "3.80 ×/÷ 1.5"
-    assert page.inner_text("th[data-sort=value]") == "measured κ(300 K) / W/m/K"
+    assert page.inner_text("th[data-sort=value]") == "measured κ(300 K) / (W/m/K)"
 
 
 def test_the_ranking_is_filtered_and_paged(page, documents):

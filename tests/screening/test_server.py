@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -434,6 +435,13 @@ def test_only_a_token_that_was_made_for_the_run_is_printed(token, made, expected
     with listening("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         assert address("127.0.0.1", listener, token, made) == f"http://127.0.0.1:{port}{expected}"
+
+
+def test_a_server_on_all_addresses_names_the_machine():
+    with listening("0.0.0.0", 0) as listener:
+        port = listener.getsockname()[1]
+        told = address("0.0.0.0", listener, None, None)
+        assert told == f"http://{socket.gethostname()}:{port}/"
 
 
 def test_the_command_makes_a_token_serves_and_ends_at_once(database, server_uri, tmp_path):
