@@ -379,7 +379,7 @@ def plot(
         Optional[str],
         typer.Option(
             help="bands, dos, kappa, accumulation, meshes or volume-change of a candidate; "
-            "progress, parity or map of a campaign. [default: the first that there is]"
+            "progress, parity, map or trade-off of a campaign. [default: the first that there is]"
         ),
     ] = None,
     campaign: Annotated[

@@ -139,7 +139,7 @@ OBJECTIVES: dict[str, Objective] = {
             beside=(
                 Quantity("average_voltage_v", "voltage", "V"),
                 Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
-                Quantity("host_dimensionality", "host", "D"),
+                Quantity("host_dimensionality", "host dimensions", ""),
             ),
         ),
         Objective(

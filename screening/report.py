@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         PoolMapView,
         ProgressView,
         RankingRow,
+        TradeOffView,
     )
 
 MARK = "<!doctype html>\n<!-- matscreen report -->\n"
@@ -68,6 +69,7 @@ class CampaignDocuments:
     total: int
     progress: ProgressView
     parity: ParityView
+    trade_off: TradeOffView
     pool_map: PoolMapView
 
 
@@ -89,6 +91,7 @@ def _documents_now(campaign: Campaign) -> CampaignDocuments:
     from screening.views.pool_map import pool_map
     from screening.views.progress import progress
     from screening.views.ranking import ranking_page
+    from screening.views.trade_off import trade_off
 
     page = ranking_page(campaign, limit=MAX_ROWS)
     rows = page.rows
@@ -100,6 +103,7 @@ def _documents_now(campaign: Campaign) -> CampaignDocuments:
         total=page.total,
         progress=progress(campaign),
         parity=parity(campaign),
+        trade_off=trade_off(campaign),
         pool_map=pool_map(campaign),
     )
 
@@ -231,6 +235,7 @@ def page(
         "total": documents.total,
         "progress": documents.progress.model_dump(mode="json"),
         "parity": documents.parity.model_dump(mode="json"),
+        "trade_off": documents.trade_off.model_dump(mode="json"),
         "pool_map": documents.pool_map.model_dump(mode="json"),
     }
     moment = written.strftime("%-d %B %Y, %H:%M UTC")

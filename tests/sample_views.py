@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from screening.report import CampaignDocuments
@@ -25,6 +26,7 @@ def objective(**changes: Any) -> forms.ObjectiveView:
         "direction": "minimize",
         "logarithmic": True,
         "beside": [],
+        "also": None,
     }
     return forms.ObjectiveView.model_validate(content | changes)
 
@@ -35,6 +37,42 @@ def outcome_of(i: int, computed: int) -> Any:
 
 def value_of(i: int) -> float:
     return 0.5 * 1.09**i * (1 + 0.3 * math.sin(7 * i))
+
+
+def with_second_objective(found: CampaignDocuments) -> CampaignDocuments:
+    """Return the documents of a campaign that wants the highest frequency to be high as well."""
+    second = forms.QuantityView(field="max_frequency_thz", label="highest frequency", unit="THz")
+    also = forms.SecondObjectiveView(**second.model_dump(), direction="maximize")
+    seconds = {each.candidate_id: 3 + 5 * math.sin(each.rank) ** 2 for each in found.rows}
+    measured = [each for each in found.rows if each.outcome == "measured"]
+
+    def best(one: forms.RankingRow) -> bool:
+        return not any(
+            each.value < one.value and seconds[each.candidate_id] > seconds[one.candidate_id]
+            for each in measured
+        )
+
+    rows = [
+        each.model_copy(
+            update={
+                "beside": {second.field: seconds[each.candidate_id]} if each in measured else {},
+                "on_front": each in measured and best(each),
+            }
+        )
+        for each in found.rows
+    ]
+    view = forms.TradeOffView(
+        candidate_id=[each.candidate_id for each in measured],
+        formula=[each.formula for each in measured],
+        value=[each.value for each in measured],
+        value_error=[each.value_error for each in measured],
+        second=[seconds[each.candidate_id] for each in measured],
+        on_front=[best(each) for each in measured],
+    )
+    overview = found.overview.model_copy(
+        update={"objective": objective(beside=[second], also=also)}
+    )
+    return replace(found, overview=overview, rows=rows, trade_off=view)
 
 
 def row(i: int, computed: int) -> forms.RankingRow:
@@ -57,6 +95,7 @@ def row(i: int, computed: int) -> forms.RankingRow:
         engine="sevennet-l3i5" if valued else None,
         reason={"unstable": "imaginary modes: -0.31 THz", "infeasible": HOSTILE}.get(outcome, ""),
         beside={},
+        on_front=None,
     )
 
 
@@ -134,6 +173,9 @@ def documents(pool: int = 60, computed: int = 24) -> CampaignDocuments:
             calibration=forms.CalibrationView(
                 count=14, typical_error=1.42, coverage_1std=0.64, rank_correlation=0.87
             ),
+        ),
+        trade_off=forms.TradeOffView(
+            candidate_id=[], formula=[], value=[], value_error=[], second=[], on_front=[]
         ),
         pool_map=forms.PoolMapView(
             explained_fraction=(0.31, 0.17),

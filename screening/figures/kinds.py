@@ -5,5 +5,5 @@ from __future__ import annotations
 from typing import Literal
 
 CandidateKind = Literal["bands", "dos", "kappa", "accumulation", "meshes", "volume-change"]
-CampaignKind = Literal["progress", "parity", "map"]
+CampaignKind = Literal["progress", "parity", "map", "trade-off"]
 Kind = CandidateKind | CampaignKind

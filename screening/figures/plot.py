@@ -17,6 +17,7 @@ from screening.figures import (
     pool_map,
     progress,
     style,
+    trade_off,
     volume_change,
 )
 from screening.figures.kinds import CampaignKind, CandidateKind, Kind
@@ -26,6 +27,7 @@ from screening.views.parity import parity as parity_view
 from screening.views.pool_map import pool_map as pool_map_view
 from screening.views.progress import progress as progress_view
 from screening.views.quantities import objective_view
+from screening.views.trade_off import trade_off as trade_off_view
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -141,7 +143,20 @@ def _of_campaign(campaign: Campaign) -> dict[Kind, Callable[[], Drawing]]:
         view = pool_map_view(campaign)
         return lambda width_mm: pool_map.pool_map_figure(view, objective, width_mm)
 
-    return {"progress": draw_progress, "parity": draw_parity, "map": draw_map}
+    def draw_trade_off() -> Drawing:
+        view = trade_off_view(campaign)
+        if not view.value:
+            raise ScreenError(
+                f"campaign '{campaign.name}' has no result with both objectives yet; possible: map"
+            )
+        return lambda width_mm: trade_off.trade_off_figure(view, objective, width_mm)
+
+    found: dict[Kind, Callable[[], Drawing]] = {
+        "progress": draw_progress,
+        "parity": draw_parity,
+        "map": draw_map,
+    }
+    return found if objective.also is None else {**found, "trade-off": draw_trade_off}
 
 
 def _of_candidate(campaign: Campaign, candidate_id: str) -> dict[Kind, Drawing]:

@@ -56,7 +56,7 @@ function showRow(place, row, why, overview) {
 function candidateHeader(row, objective) {
   const { value } = objective;
   const facts = [
-    ['outcome', outcomeMark(row.outcome)],
+    ['outcome', outcomeMark(row.outcome, isUnknown(row))],
     ['rank', String(row.rank)],
     [heading(value), withError(row.value, row.value_error)],
     [`${row.value === null ? 'predicted' : 'predicted before'} ${heading(value)}`, prediction(row, objective)],
@@ -92,7 +92,8 @@ function absence(row, picks, objective) {
   const awaited = picks.some((pick) => pick.state === 'queued' || pick.state === 'claimed');
   switch (row.outcome) {
     case 'predicted':
-      return awaited ? 'Chosen; its result is awaited. Shown is what is known so far.' : 'Predicted only; not computed yet.';
+      if (awaited) return 'Chosen; its result is awaited. Shown is what is known so far.';
+      return isUnknown(row) ? 'Not computed yet, nor predicted.' : 'Predicted only; not computed yet.';
     case 'failed':
       return `Failed, so there is no ${objective.value.label}; the error is below.`;
     case 'unstable':

@@ -302,6 +302,55 @@ function parityFigure(view, objective, colours) {
 }
 
 /**
+ * The second objective against the first; a line joins what no other result beats in both.
+ * @param {TradeOffView} view
+ * @param {ObjectiveView} objective
+ * @param {SecondObjectiveView} also
+ * @param {Theme} colours
+ * @returns {Figure}
+ */
+function tradeOffFigure(view, objective, also, colours) {
+  const indices = view.value.map((_, i) => i);
+  /** @param {boolean} best @param {string} name @param {object} look */
+  const points = (best, name, look) => {
+    const mine = indices.filter((i) => view.on_front[i] === best);
+    return {
+      name, mode: 'markers', x: mine.map((i) => view.value[i]), y: mine.map((i) => view.second[i]),
+      error_x: { type: 'data', array: mine.map((i) => view.value_error[i] ?? 0), color: colours.faint, thickness: 1.2, width: 0 },
+      marker: { size: 9, ...look },
+      customdata: mine.map((i) => view.candidate_id[i]),
+      text: mine.map((i) => label(
+        view.formula[i],
+        `${objective.value.label}: ${inUnit(withError(view.value[i], view.value_error[i]), objective.value.unit)}`,
+        `${also.label}: ${inUnit(inDigits(view.second[i]), also.unit)}`,
+      )),
+      hovertemplate: '%{text}<extra></extra>',
+    };
+  };
+  const front = indices.filter((i) => view.on_front[i]).sort((i, j) => view.value[i] - view.value[j]);
+  /** @param {string} direction */
+  const goal = (direction) => (direction === 'minimize' ? 'low is good' : 'high is good');
+  const data = [
+    {
+      // Between two of the front only the worse of each is sure to be reached.
+      name: 'front', mode: 'lines', showlegend: false, hoverinfo: 'skip',
+      x: front.map((i) => view.value[i]), y: front.map((i) => view.second[i]),
+      line: { shape: objective.direction === 'minimize' ? 'hv' : 'vh', color: colours.measured, width: 1.5 },
+    },
+    points(false, 'beaten by another', { symbol: 'circle-open', color: colours.faint }),
+    points(true, 'on the Pareto front', { symbol: 'diamond', color: colours.measured }),
+  ];
+  return {
+    data,
+    layout: layout(colours, {
+      xaxis: valueAxis(`${heading(objective.value)} (${goal(objective.direction)})`, objective, colours, view.value),
+      yaxis: axis(`${heading(also)} (${goal(also.direction)})`, colours),
+    }),
+    height: isNarrow() ? 420 : 440,
+  };
+}
+
+/**
  * The pool in two directions; what was chosen coloured by when.
  * @param {PoolMapView} view
  * @param {ObjectiveView} objective

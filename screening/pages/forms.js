@@ -13,6 +13,14 @@
  */
 
 /**
+ * @typedef {object} SecondObjectiveView
+ * @property {string} field
+ * @property {string} label
+ * @property {string} unit
+ * @property {'minimize'|'maximize'} direction
+ */
+
+/**
  * @typedef {object} ObjectiveView
  * @property {string} name
  * @property {QuantityView} value
@@ -20,6 +28,7 @@
  * @property {'minimize'|'maximize'} direction
  * @property {boolean} logarithmic
  * @property {QuantityView[]} beside
+ * @property {SecondObjectiveView|null} also
  */
 
 /**
@@ -97,6 +106,7 @@
  * @property {string|null} engine
  * @property {string} reason
  * @property {Object<string, number|string|boolean|null>} beside
+ * @property {boolean|null} on_front
  */
 
 /**
@@ -140,6 +150,16 @@
  * @property {number[]} predicted_high
  * @property {number|null} coverage_1std
  * @property {CalibrationView|null} calibration
+ */
+
+/**
+ * @typedef {object} TradeOffView
+ * @property {string[]} candidate_id
+ * @property {string[]} formula
+ * @property {number[]} value
+ * @property {(number|null)[]} value_error
+ * @property {number[]} second
+ * @property {boolean[]} on_front
  */
 
 /**

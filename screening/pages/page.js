@@ -66,6 +66,7 @@ class CampaignPage {
     byId('budget').value = ended(counts);
     byId('budget-said').textContent = `${ended(counts)} of ${counted(budget, 'candidate')} of the budget ended`;
     byId('settings').textContent = settingsSaid(overview);
+    present('trade-off', overview.objective.also !== null);
     fill('outcomes', outcomesPart(overview));
     fill('cost', costPart(overview));
     const ran = overview.outcomes.map((each) => each.outcome);
@@ -78,14 +79,20 @@ class CampaignPage {
   /** Draw the pictures of the campaign that are new or have changed. */
   async drawPictures() {
     const { objective } = this.overview;
+    if (objective.also) {
+      const { also } = objective;
+      await this.picture('trade-off', this.source.tradeOff(), (view, colours) => tradeOffFigure(view, objective, also, colours), {
+        label: (view) => tradeOffSaid(view, objective, also),
+        lacks: (view) => (view.value.length ? '' : 'No candidate has both values yet.'),
+      });
+    }
     await this.picture('progress', this.source.progress(), (view, colours) => progressFigure(view, objective, colours), {
       label: (view) => progressSaid(view, objective),
       lacks: (view) => (view.number.length ? '' : 'No candidate has ended yet.'),
     });
     await this.picture('parity', this.source.parity(), (view, colours) => parityFigure(view, objective, colours), {
       label: (view) => paritySaid(view, objective),
-      lacks: (view) =>
-        view.measured.length ? '' : 'Nothing that was predicted when it was chosen is measured yet.',
+      lacks: (view) => (view.measured.length ? '' : nothingPredicted(view, objective)),
     });
     await this.picture('map', this.source.poolMap(), (view, colours) => poolMapFigure(view, objective, colours), {
       label: mapSaid,
@@ -292,9 +299,18 @@ class CampaignPage {
  * @param {Node[]} content
  */
 function fill(name, content) {
-  byId(name).hidden = content.length === 0;
-  document.querySelector(`nav a[href="#${name}"]`)?.toggleAttribute('hidden', content.length === 0);
+  present(name, content.length > 0);
   byId(`${name}-content`).replaceChildren(...content);
+}
+
+/**
+ * Have a section on the page or not, and its link.
+ * @param {string} name
+ * @param {boolean} there
+ */
+function present(name, there) {
+  byId(name).hidden = !there;
+  document.querySelector(`nav a[href="#${name}"]`)?.toggleAttribute('hidden', !there);
 }
 
 /** @param {Object<string, number>} counts */
@@ -402,10 +418,10 @@ function costPart(overview) {
       share.name,
       share.candidates.toLocaleString('en-GB'),
       share.force_calls.toLocaleString('en-GB'),
-      inDigits(share.wall_h),
-      element('meter', { min: '0', max: String(most || 1), value: String(share.wall_h), 'aria-label': `${inDigits(share.wall_h)} h` }),
+      duration(share.wall_h),
+      element('meter', { min: '0', max: String(most || 1), value: String(share.wall_h), 'aria-label': duration(share.wall_h) }),
     ]);
-    return table(`By ${kind}`, [kind, 'candidates', 'force calls', 'wall time / h', ''], rows, [1, 2, 3]);
+    return table(`By ${kind}`, [kind, 'candidates', 'force calls', 'wall time', ''], rows, [1, 2, 3]);
   });
 }
 
@@ -439,18 +455,49 @@ function paritySaid(view, objective) {
   if (view.coverage_1std !== null) {
     said.push(`${Math.round(100 * view.coverage_1std)} % lie within one standard deviation (68 % would be right).`);
   }
-  const model = view.calibration;
-  if (model) {
-    const error = objective.logarithmic
-      ? `a factor of ${inDigits(model.typical_error)}`
-      : inUnit(inDigits(model.typical_error), objective.value.unit);
-    said.push(
-      `The model today, each of ${counted(model.count, 'result')} left out once: typical error ${error}, ` +
-        `${Math.round(100 * model.coverage_1std)} % within one standard deviation, ` +
-        `rank correlation ${inDigits(model.rank_correlation, 2)}.`,
-    );
-  }
-  return said.join(' ');
+  return [...said, modelSaid(view.calibration, objective)].filter(Boolean).join(' ');
+}
+
+/**
+ * Why there is nothing to compare.
+ * @param {ParityView} view
+ * @param {ObjectiveView} objective
+ */
+function nothingPredicted(view, objective) {
+  const why = objective.also
+    ? `With two objectives candidates are chosen by both together, so nothing was predicted of ${objective.value.label} alone.`
+    : 'Nothing that was predicted when it was chosen is measured yet.';
+  return [why, modelSaid(view.calibration, objective)].filter(Boolean).join(' ');
+}
+
+/**
+ * How good the model is now; empty where that is not known.
+ * @param {CalibrationView|null} model
+ * @param {ObjectiveView} objective
+ */
+function modelSaid(model, objective) {
+  if (!model) return '';
+  const error = objective.logarithmic
+    ? `a factor of ${inDigits(model.typical_error)}`
+    : inUnit(inDigits(model.typical_error), objective.value.unit);
+  return (
+    `The model today, each of ${counted(model.count, 'result')} left out once: typical error ${error}, ` +
+    `${Math.round(100 * model.coverage_1std)} % within one standard deviation, ` +
+    `rank correlation ${inDigits(model.rank_correlation, 2)}.`
+  );
+}
+
+/**
+ * @param {TradeOffView} view
+ * @param {ObjectiveView} objective
+ * @param {SecondObjectiveView} also
+ */
+function tradeOffSaid(view, objective, also) {
+  const best = view.on_front.filter(Boolean).length;
+  return (
+    `${capitalised(objective.value.label)} and ${also.label} of ${counted(view.value.length, 'candidate')}. ` +
+    `${best} of them ${best === 1 ? 'is' : 'are'} on the Pareto front: no other is as good in both and better in one.`
+  );
 }
 
 /** @param {PoolMapView} view */

@@ -26,13 +26,14 @@ function rankingColumns(objective) {
       element('small', {}, ` ${row.candidate_id}`),
     ], 'name'),
     words('', 'outcome', (row) => [
-      outcomeMark(row.outcome), ...(row.reason ? [element('small', { class: 'reason' }, row.reason)] : []),
+      outcomeMark(row.outcome, isUnknown(row)), ...(row.reason ? [element('small', { class: 'reason' }, row.reason)] : []),
     ]),
     numbers('value', `measured ${title}`, (row) => withError(row.value, row.value_error), 'value'),
     numbers('predicted_value', `predicted ${title}`, (row) => prediction(row, objective), 'prediction'),
     ...objective.beside.map((each) =>
       numbers(each.field, heading(each), (row) => plainly(row.beside[each.field] ?? null)),
     ),
+    ...(objective.also ? [words('', 'front', (row) => [row.on_front ? 'yes' : ''])] : []),
     words('', 'material', (row) => [row.material_id], 'lesser material'),
     numbers('space_group_number', 'space group', (row) => String(row.space_group_number), 'lesser'),
     words('', 'engine', (row) => [row.engine ?? ''], 'lesser'),
@@ -129,9 +130,11 @@ class RankingTable {
   drawHeadings() {
     const row = element('tr');
     for (const column of this.columns) {
+      // A unit stays with its stroke.
+      const words = column.heading.replace(' / ', ' /\u00a0');
       const title = column.sort
-        ? element('button', { type: 'button', onclick: () => this.sortBy(column) }, column.heading)
-        : column.heading;
+        ? element('button', { type: 'button', onclick: () => this.sortBy(column) }, words)
+        : words;
       const kind = `${column.kind} ${column.numeric ? 'number' : ''}`;
       row.append(
         element('th', { scope: 'col', class: kind, 'data-sort': column.sort, 'data-heading': column.heading }, title),
@@ -230,6 +233,9 @@ function asCsv(rows, objective) {
     [`predicted_high_${field}`, (row) => row.predicted_high],
     ['engine', (row) => row.engine],
     ['reason', (row) => row.reason],
+    .../** @type {[string, (row: RankingRow) => any][]} */ (
+      objective.also ? [['on_front', (row) => row.on_front]] : []
+    ),
   ];
   const lines = [
     columns.map(([name]) => name),

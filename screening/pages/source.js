@@ -19,6 +19,7 @@
  * @property {(query: RankingQuery) => Promise<RankingPage>} ranking
  * @property {() => Promise<ProgressView>} progress
  * @property {() => Promise<ParityView>} parity
+ * @property {() => Promise<TradeOffView>} tradeOff
  * @property {() => Promise<PoolMapView>} poolMap
  * @property {(id: string) => Promise<CandidateView>} candidate
  * @property {() => Promise<void>} loadPlotly Resolves once `Plotly` is there.
@@ -61,7 +62,7 @@ class EmbeddedSource {
 
   /**
    * @param {{overview: Overview, rows: RankingRow[], total: number, progress: ProgressView,
-   *   parity: ParityView, pool_map: PoolMapView}} documents
+   *   parity: ParityView, trade_off: TradeOffView, pool_map: PoolMapView}} documents
    */
   constructor(documents) {
     this.documents = documents;
@@ -107,6 +108,10 @@ class EmbeddedSource {
     return this.documents.parity;
   }
 
+  async tradeOff() {
+    return this.documents.trade_off;
+  }
+
   async poolMap() {
     return this.documents.pool_map;
   }
@@ -120,7 +125,7 @@ class EmbeddedSource {
     throw new LeftOut(
       row,
       row.outcome === 'predicted'
-        ? 'Predicted only; not computed yet.'
+        ? absence(row, [], this.documents.overview.objective)
         : `Left out of this file to keep it small; see: screen show ${id}`,
     );
   }
@@ -229,6 +234,10 @@ class HttpSource {
 
   async parity() {
     return asked(`${this.base}/parity`);
+  }
+
+  async tradeOff() {
+    return asked(`${this.base}/trade-off`);
   }
 
   async poolMap() {

@@ -158,9 +158,21 @@ function formulaNodes(formula) {
   return parts.map((part, index) => (index % 2 ? element('sub', {}, part) : part));
 }
 
-/** @param {Outcome} outcome */
-function outcomeMark(outcome) {
-  const { word, mark } = OUTCOMES[outcome];
+/**
+ * Whether nothing is known of a candidate's value: too few results for a model.
+ * @param {RankingRow} row
+ */
+function isUnknown(row) {
+  return row.outcome === 'predicted' && row.predicted_value === null;
+}
+
+/**
+ * @param {Outcome} outcome
+ * @param {boolean} [unknown] Whether there is not even a prediction.
+ */
+function outcomeMark(outcome, unknown = false) {
+  const { mark } = OUTCOMES[outcome];
+  const word = unknown ? 'not computed' : OUTCOMES[outcome].word;
   return element(
     'span',
     { class: 'outcome' },

@@ -35,12 +35,14 @@ from screening.views.documents import (
     PoolMapView,
     ProgressView,
     RankingPage,
+    TradeOffView,
 )
 from screening.views.overview import campaigns, overview
 from screening.views.parity import parity
 from screening.views.pool_map import pool_map
 from screening.views.progress import progress
 from screening.views.ranking import ranking_page
+from screening.views.trade_off import trade_off
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -212,6 +214,11 @@ def _add_api(app: FastAPI, database: Database) -> None:
     def get_parity(name: str, request: Request) -> Any:
         """What was predicted against what was measured."""
         return whole(name, request, parity)
+
+    @app.get("/api/v1/campaigns/{name}/trade-off", response_model=TradeOffView, **api)
+    def get_trade_off(name: str, request: Request) -> Any:
+        """Two objectives against each other; empty for a campaign with one."""
+        return whole(name, request, trade_off)
 
     @app.get("/api/v1/campaigns/{name}/pool-map", response_model=PoolMapView, **api)
     def get_pool_map(name: str, request: Request) -> Any:

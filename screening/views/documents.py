@@ -28,6 +28,12 @@ class QuantityView(View):
     unit: str
 
 
+class SecondObjectiveView(QuantityView):
+    """A second number to make good."""
+
+    direction: Direction
+
+
 class ObjectiveView(View):
     """What is optimised, and the unit of every value that is told of it."""
 
@@ -40,6 +46,8 @@ class ObjectiveView(View):
     """Whether the model sees the decimal logarithm: then its errors are factors."""
     beside: list[QuantityView]
     """Further fields of a result that a ranking shows."""
+    also: SecondObjectiveView | None
+    """The second objective, where there are two; one of `beside`."""
 
 
 # ------------------------------------------------------------------------------------ a campaign
@@ -140,6 +148,8 @@ class RankingRow(View):
     engine: str | None
     reason: str
     beside: dict[str, float | str | bool | None]
+    on_front: bool | None
+    """Whether no other result beats it in both objectives; None where there is one."""
 
 
 class RankingPage(View):
@@ -202,6 +212,18 @@ class ParityView(View):
     """Fraction of the predictions within one standard deviation of what was measured, both error
     bars together; 0.68 is right.  None without a prediction."""
     calibration: CalibrationView | None
+
+
+class TradeOffView(View):
+    """The measured candidates by the two objectives, in the ranking's order."""
+
+    candidate_id: list[str]
+    formula: list[str]
+    value: list[float]
+    value_error: list[float | None]
+    second: list[float]
+    """In the unit that `ObjectiveView.also` states."""
+    on_front: list[bool]
 
 
 class PoolMapView(View):

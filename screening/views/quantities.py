@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from screening.objectives import OBJECTIVES, UNITS, Quantity
-from screening.views.documents import ObjectiveView, QuantityView
+from screening.views.documents import ObjectiveView, QuantityView, SecondObjectiveView
 
 if TYPE_CHECKING:
     from screening.campaign import Campaign
+    from screening.pareto import SecondObjective
 
 RESULT_QUANTITIES: tuple[Quantity, ...] = (
     # κ
@@ -106,6 +107,14 @@ def objective_view(campaign: Campaign) -> ObjectiveView:
         direction=objective.direction,
         logarithmic=objective.logarithmic,
         beside=[quantity_view(each) for each in beside],
+        also=None if also is None else _second(also, beside),
+    )
+
+
+def _second(also: SecondObjective, beside: list[Quantity]) -> SecondObjectiveView:
+    shown = next(each for each in beside if each.field == also.field)
+    return SecondObjectiveView(
+        field=shown.field, label=shown.label, unit=shown.unit, direction=also.direction
     )
 
 

@@ -99,6 +99,7 @@ def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
             field: finite(value) if isinstance(value, float) else value
             for field, value in row.beside.items()
         },
+        on_front=row.on_front,
     )
 
 

@@ -96,6 +96,33 @@ def test_all_sections_are_there(page, documents):
         assert picture.get_attribute("aria-label")
 
 
+def test_two_objectives_have_a_picture_and_a_column(page, open_page, documents, tmp_path):
+    assert page.locator("#trade-off").is_hidden()
+    assert page.locator("nav a[href='#trade-off']").is_hidden()
+    assert "front" not in page.inner_text("#ranking-table thead")
+    two = sample_views.with_second_objective(documents)
+    written = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
+    path = tmp_path / "report.html"
+    path.write_text(report.page(two, {}, written=written), "utf-8")
+    other = open_page(path.as_uri())
+    other.wait_for_selector("body[data-ready]")
+    best = [row for row in two.rows if row.on_front]
+    assert 1 < len(best) < len(two.trade_off.value)
+    assert f"{len(best)} of them are on the Pareto front" in other.inner_text("#trade-off-said")
+    titles = other.locator(
+        "#trade-off-plot .g-xtitle, #trade-off-plot .g-ytitle"
+    ).all_text_contents()
+    assert titles == [
+        "κ(300 K) / (W/m/K) (low is good)",
+        "highest frequency / THz (high is good)",
+    ]
+    headings = other.locator("#ranking-table thead th").all_inner_texts()
+    fronts = column(other, headings.index("front") + 1)
+    assert fronts == ["yes" if row.on_front else "" for row in two.rows[: len(fronts)]]
+    other.screenshot(path=ARTEFACTS / "two-objectives.png", full_page=True)
+    assert other.complaints == []
+
+
 def test_foreign_text_is_shown_and_not_run(page, documents):
     assert sample_views.HOSTILE in page.inner_text("#outcomes")
     failed = next(row for row in documents.rows if row.outcome == "failed")
@@ -128,7 +155,7 @@ def test_measured_and_predicted_are_told_apart_in_words_and_marks(page, document
     assert outcomes[-1] == "◇ predicted"
     assert column(page, 4)[0] == "0.500 ± 0.025"
     assert column(page, 5)[-1] == "3.80 ×/÷ 1.5"
-    assert page.inner_text("th[data-sort=value]") == "measured κ(300 K) / (W/m/K)"
+    assert page.inner_text("th[data-sort=value]") == "measured κ(300 K) /\u00a0(W/m/K)"
 
 
 def test_the_ranking_is_filtered_and_paged(page, documents):

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from screening.config import load_campaign_config
 from screening.constraints import Bound, violations
 from screening.errors import ScreenError
+from screening.figures.plot import plot
 from screening.leaderboard import ranking
 from screening.observations import observed
 from screening.pareto import front, scalarised
+from screening.views.trade_off import trade_off
 
 NUMBERS = st.floats(-5, 5).map(lambda x: round(x, 1))
 
@@ -91,7 +93,7 @@ def test_a_result_that_breaks_a_constraint_is_infeasible(new_campaign, work):
     assert sorted(seen.infeasible_ids) == sorted(row.candidate_id for row in infeasible)
 
 
-def test_two_objectives_rank_a_front(new_campaign, work):
+def test_two_objectives_rank_a_front(new_campaign, work, tmp_path):
     campaign = new_campaign(
         pool=8,
         budget=8,
@@ -110,6 +112,17 @@ def test_two_objectives_rank_a_front(new_campaign, work):
             a <= points[key][0] and b <= points[key][1] and (a, b) != points[key]
             for a, b in points.values()
         )
+    view = trade_off(campaign)
+    assert view.candidate_id == [row.candidate_id for row in rows]
+    shown = zip(view.candidate_id, view.value, view.second, view.on_front, strict=True)
+    for key, value, second, on_front in shown:
+        assert (value, -second) == pytest.approx(points[key], rel=1e-4)
+        assert on_front is (key in best)
+    plotted = plot(
+        campaign.database, campaign.name, "trade-off", tmp_path / "front.svg", None, 85.0
+    )
+    assert plotted.kind == "trade-off"
+    assert "trade-off of" in (tmp_path / "front.svg").read_text("utf-8")
     # Predictions of the two made one are on no scale that could be shown.
     assert all(pick["predicted_mean"] is None for pick in campaign.picks())
 

@@ -101,7 +101,7 @@ def bare(database):
 
 
 def test_every_form_is_served_as_the_views_have_it(client, campaign):
-    from screening.views import candidate, overview, parity, pool_map, progress
+    from screening.views import candidate, overview, parity, pool_map, progress, trade_off
     from screening.views.ranking import ranking_page
 
     def content(view):
@@ -118,6 +118,7 @@ def test_every_form_is_served_as_the_views_have_it(client, campaign):
     assert client.get(f"{at}/progress").json == content(progress.progress(campaign))
     assert client.get(f"{at}/parity").json == content(parity.parity(campaign))
     assert client.get(f"{at}/pool-map").json == content(pool_map.pool_map(campaign))
+    assert client.get(f"{at}/trade-off").json == content(trade_off.trade_off(campaign))
     page = ranking_page(campaign, offset=2, limit=3, sort="value", descending=True)
     asked = "ranking?offset=2&limit=3&sort=value&descending=true"
     assert client.get(f"{at}/{asked}").json == content(page)
@@ -182,7 +183,15 @@ def test_a_new_ranking_is_worked_out_once_for_all_who_ask(client, campaign, monk
     monkeypatch.setattr(standings_module, "_keep", lambda *_: None)
     standings_module.forget(campaign)
     key = campaign.picks()[0]["candidate_id"]
-    paths = ["", "/ranking", "/ranking?sort=formula", "/progress", "/parity", "/pool-map"]
+    paths = [
+        "",
+        "/ranking",
+        "/ranking?sort=formula",
+        "/progress",
+        "/parity",
+        "/trade-off",
+        "/pool-map",
+    ]
     paths = [f"/api/v1/campaigns/{campaign.name}{each}" for each in paths]
     paths.append(f"/api/v1/campaigns/{campaign.name}/candidates/{key}")
     with ThreadPoolExecutor(len(paths)) as readers:

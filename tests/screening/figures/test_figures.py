@@ -11,7 +11,16 @@ import pytest
 from matplotlib.colors import to_hex
 
 from screening.errors import ScreenError
-from screening.figures import bands, conductivity, parity, pool_map, progress, style, volume_change
+from screening.figures import (
+    bands,
+    conductivity,
+    parity,
+    pool_map,
+    progress,
+    style,
+    trade_off,
+    volume_change,
+)
 from screening.views.documents import (
     AccumulationView,
     BandsView,
@@ -24,6 +33,8 @@ from screening.views.documents import (
     PoolMapView,
     ProgressView,
     QuantityView,
+    SecondObjectiveView,
+    TradeOffView,
 )
 
 KAPPA = QuantityView(field="kappa_300k_w_per_m_k", label="κ(300 K)", unit="W/m/K")
@@ -34,6 +45,17 @@ OBJECTIVE = ObjectiveView(
     direction="minimize",
     logarithmic=True,
     beside=[],
+    also=None,
+)
+TWO_OBJECTIVES = OBJECTIVE.model_copy(
+    update={
+        "also": SecondObjectiveView(
+            field="max_frequency_thz",
+            label="highest frequency",
+            unit="THz",
+            direction="maximize",
+        )
+    }
 )
 BANDS = BandsView(
     distance_per_a=[[0.0, 0.1, 0.2], [0.2, 0.22], [0.22, 0.4]],
@@ -112,6 +134,14 @@ MAP = PoolMapView(
     shown=4,
     pool=4,
 )
+TRADE_OFF = TradeOffView(
+    candidate_id=["a", "b", "c"],
+    formula=["NaCl", "KCl", "RbI"],
+    value=[0.5, 2.0, 4.0],
+    value_error=[0.1, None, 0.5],
+    second=[3.0, 9.0, 4.0],
+    on_front=[True, True, False],
+)
 FIGURES = {
     "bands": lambda width: bands.bands_figure(BANDS, DOS, width),
     "dos": lambda width: bands.dos_figure(DOS, width),
@@ -121,6 +151,7 @@ FIGURES = {
     "volume-change": lambda width: volume_change.volume_change_figure(PATH, width),
     "progress": lambda width: progress.progress_figure(PROGRESS, OBJECTIVE, width),
     "parity": lambda width: parity.parity_figure(PARITY, OBJECTIVE, width),
+    "trade-off": lambda width: trade_off.trade_off_figure(TRADE_OFF, TWO_OBJECTIVES, width),
     "map": lambda width: pool_map.pool_map_figure(MAP, OBJECTIVE, width),
 }
 

@@ -179,7 +179,7 @@ def test_labels_are_told_apart_and_units_are_those_of_the_names():
         derived = quantity(f"x{each.field[each.field.find('_') :]}" if "_" in each.field else "x")
         if derived.unit:
             assert each.unit in (derived.unit, derived.unit.removesuffix("/atom")), each.field
-    assert quantity("density_g_per_cm3").heading == "density / g/cm³"
+    assert quantity("density_g_per_cm3").heading == "density / (g/cm³)"
     assert quantity("spin").heading == "spin"
 
 
