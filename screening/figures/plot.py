@@ -127,15 +127,18 @@ def _of_campaign(campaign: Campaign) -> dict[Kind, Callable[[], Drawing]]:
     def draw_progress() -> Drawing:
         view = progress_view(campaign)
         if not any(each is not None for each in view.value):
-            raise ScreenError(f"campaign '{campaign.name}' has no value yet; possible: map")
+            raise ScreenError(
+                f"no candidate that campaign '{campaign.name}' chose has ended with a value yet; "
+                "possible: map"
+            )
         return lambda width_mm: progress.progress_figure(view, objective, width_mm)
 
     def draw_parity() -> Drawing:
         view = parity_view(campaign)
         if not view.measured:
             raise ScreenError(
-                f"campaign '{campaign.name}' has no result that was predicted yet; possible: "
-                "progress, map"
+                f"campaign '{campaign.name}' has no result that was predicted yet; possible: map, "
+                "and progress once a candidate has ended"
             )
         return lambda width_mm: parity.parity_figure(view, objective, width_mm)
 

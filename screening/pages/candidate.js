@@ -30,7 +30,7 @@ function showCandidate(place, view, overview, live) {
       'div',
       { class: 'pair' },
       section('Crystal', crystalPart(view)),
-      section('Facts', factsTable(view.facts, view.crystal)),
+      section(view.relaxed ? 'Facts' : 'Facts, as the source states them', factsTable(view.facts, view.crystal)),
     ),
     section('Why it was picked', ...picksPart(view.picks, objective)),
     element('div', { class: 'pictures' }, ...curves(view)),

@@ -256,7 +256,7 @@ function progressFigure(view, objective, colours) {
 function parityFigure(view, objective, colours) {
   const { measured, predicted, predicted_low: low, predicted_high: high } = view;
   const unit = objective.value.unit;
-  const all = [...measured, ...predicted];
+  const all = [...measured, ...predicted, ...low, ...high];
   const [least, most] = [Math.min(...all), Math.max(...all)];
   const text = view.candidate_id.map((_, i) =>
     label(
@@ -392,7 +392,7 @@ function poolMapFigure(view, objective, colours) {
       return {
         ...places(mine),
         // A pick whose result is awaited is "predicted" in the ranking.
-        name: outcome === 'predicted' ? 'chosen, being computed' : OUTCOMES[outcome].word,
+        name: outcome === 'predicted' ? 'chosen, result awaited' : OUTCOMES[outcome].word,
         marker: {
           symbol: outcome === 'predicted' ? 'diamond' : OUTCOMES[outcome].symbol,
           size: 11,

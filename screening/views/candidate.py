@@ -163,12 +163,12 @@ def _facts(objective: Objective, result: Mapping[str, Any]) -> list[Fact]:
 
 
 def _stated(stored: Mapping[str, Any]) -> list[Fact]:
-    """Return what the sources state of a crystal, each field once."""
+    """Return what the sources state of a crystal, each field once, and none it is known by."""
     found: dict[str, Fact] = {}
     for origin in stored["origins"]:
         for field, stated in origin.get("properties", {}).items():
             known, value = quantity(field), _plain(stated)
-            if value not in (None, ""):
+            if value not in (None, "") and field not in ("formula", "space_group_number"):
                 found.setdefault(field, Fact(label=known.label, value=value, unit=known.unit))
     return list(found.values())
 

@@ -71,6 +71,8 @@ RESULT_QUANTITIES: tuple[Quantity, ...] = (
 """In the order of tables; the value itself and what a ranking shows are `OBJECTIVES`' own."""
 
 SOURCE_QUANTITIES: tuple[Quantity, ...] = (
+    Quantity("kappa_300k_with_nac_w_per_m_k", "κ(300 K), with the correction for charges", "W/m/K"),
+    Quantity("kappa_300k_without_nac_w_per_m_k", "κ(300 K), without it", "W/m/K"),
     Quantity("band_gap_ev", "band gap", "eV"),
     Quantity("theoretical", "theoretical", ""),
     Quantity("year", "year", ""),
