@@ -109,6 +109,10 @@ def test_ci_believes_only_a_suite_that_passed(tmp_path, closing, status, passes)
     make = tools / "make"
     make.write_text(f'#!/bin/sh\n[ "$1" = test ] || exit 0\necho "{closing}"\nexit {status}\n')
     make.chmod(0o755)
+    # What it installs elsewhere is there already: the verdict is what is tested.
+    apt_get = tools / "apt-get"
+    apt_get.write_text("#!/bin/sh\nexit 0\n")
+    apt_get.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
     done = subprocess.run(
         [tmp_path / ".ci" / "run"], env=environment, capture_output=True, text=True, timeout=60
