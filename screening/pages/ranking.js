@@ -130,11 +130,9 @@ class RankingTable {
   drawHeadings() {
     const row = element('tr');
     for (const column of this.columns) {
-      // A unit stays with its stroke.
-      const words = column.heading.replace(' / ', ' /\u00a0');
       const title = column.sort
-        ? element('button', { type: 'button', onclick: () => this.sortBy(column) }, words)
-        : words;
+        ? element('button', { type: 'button', onclick: () => this.sortBy(column) }, column.heading)
+        : column.heading;
       const kind = `${column.kind} ${column.numeric ? 'number' : ''}`;
       row.append(
         element('th', { scope: 'col', class: kind, 'data-sort': column.sort, 'data-heading': column.heading }, title),

@@ -84,7 +84,8 @@ function prediction(row, objective) {
  */
 function heading({ label, unit }) {
   if (!unit) return label;
-  return unit.includes('/') ? `${label} / (${unit})` : `${label} / ${unit}`;
+  // A unit stays on the line of its stroke.
+  return `${label} /\u00a0${unit.includes('/') ? `(${unit})` : unit}`;
 }
 
 /**

@@ -113,8 +113,8 @@ def test_two_objectives_have_a_picture_and_a_column(page, open_page, documents, 
         "#trade-off-plot .g-xtitle, #trade-off-plot .g-ytitle"
     ).all_text_contents()
     assert titles == [
-        "κ(300 K) / (W/m/K) (low is good)",
-        "highest frequency / THz (high is good)",
+        "κ(300 K) /\u00a0(W/m/K) (low is good)",
+        "highest frequency /\u00a0THz (high is good)",
     ]
     headings = other.locator("#ranking-table thead th").all_inner_texts()
     fronts = column(other, headings.index("front") + 1)
@@ -342,7 +342,7 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
     from screening.worker import work
 
     token = "token-of-the-test"
-    database = Database(f"{server.uri}?serverSelectionTimeoutMS=1000", "screen")
+    database = Database(f"{server.uri}?serverSelectionTimeoutMS=3000", "screen")
     deadline = time.monotonic() + 30
     while not _answers(database) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -358,9 +358,11 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
         try:
             at = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             page = open_page(f"{at}?token={token}")
+            # On a busy machine a campaign takes a while.
+            page.set_default_timeout(180_000)
             page.wait_for_selector("body[data-ready]")
             assert page.url == at
-            assert page.inner_text("#state") == "live"
+            page.wait_for_selector("#state:text-is('live')")
             assert "0 of 6" in page.inner_text("#budget-said")
             page.click("th[data-sort=formula] button")
             page.wait_for_selector("th[data-sort=formula][aria-sort=ascending]")
@@ -374,7 +376,7 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
             assert column(page, 2) == before
             assert page.evaluate("window.stillTheSame")
             assert page.evaluate("scrollY") == 200
-            assert page.inner_text("#state") == "finished"
+            page.wait_for_selector("#state:text-is('finished')")
             page.screenshot(path=ARTEFACTS / "dashboard.png", full_page=True)
 
             first = page.locator("tr.measured a").first
