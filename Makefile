@@ -49,6 +49,7 @@ run: install ## a real low-kappa campaign on a small budget, its ranking and its
 	$(BIN)/screen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --batch-size 2 --name $(RUN) --wait
 	$(BIN)/screen rank $(RUN) --top 20
 	$(BIN)/screen report $(RUN) --output report.html
+	@echo "next: $(BIN)/matscreen show RbI tells all of one crystal; make run BUDGET=20 computes more of them"
 
 test: install ## the test suite
 	$(BIN)/python -m pytest -n 2

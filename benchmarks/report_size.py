@@ -201,7 +201,7 @@ def main() -> None:
             started, used = time.perf_counter(), time.process_time()
             written = write_report(path, campaign, top=None)
             took, used = time.perf_counter() - started, time.process_time() - used
-            details = f"details of {written.detailed}, {written.left_out} left out"
+            details = f"details of {written.computed}, {written.left_out} left out"
             print(f"{took:.1f} s ({used:.1f} s of a core), {written.size_mb:.1f} MB, {details}")
             started = time.perf_counter()
             write_report(path, campaign, top=None)

@@ -190,7 +190,9 @@ def report(name: str | None, output: Path, top: int | None, *, force: bool) -> N
         campaign = Campaign.open(database, name)
         with console.counting("candidates read") as on_candidate:
             written = write_report(output, campaign, top=top, on_candidate=on_candidate)
-        details = console.counted(written.detailed, "candidate")
+        details = console.counted(written.computed, "computed candidate")
+        if written.predicted:
+            details += f" and {written.predicted} predicted"
         left_out = f", {written.left_out} more left out for size" if written.left_out else ""
         console.say(
             f"{output}: campaign '{campaign.name}', details of {details}{left_out}, "

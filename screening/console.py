@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -489,16 +490,25 @@ def _plainly(value: Any) -> str:
 
 def _other_engine(row: RankedRow) -> str:
     if row.exploration_value is not None:
-        return f"explored {row.exploration_value:.3g}"
-    return "" if row.expected_value is None else f"expected {row.expected_value:.3g}"
+        return f"explored {_digits(row.exploration_value)}"
+    return "" if row.expected_value is None else f"expected {_digits(row.expected_value)}"
 
 
 def _with_error(value: float | None, error: float | None) -> str:
     if value is None:
         return ""
     if error is None:
-        return f"{value:.3g}"
-    return f"{value:.3g} ± {f'{error:#.2g}'.rstrip('.')}"
+        return _digits(value)
+    if not 1e-6 < error < 1e4:
+        return f"{_digits(value)} ± {_digits(error, 2)}"
+    # Two digits of the error, rounded before they are counted, and the value to the same place.
+    decimals = max(1 - math.floor(math.log10(float(f"{error:.1e}"))), 0)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def _digits(value: float, digits: int = 3) -> str:
+    """Return a number with so many significant digits, zeros at its end among them."""
+    return f"{value:#.{digits}g}".rstrip(".")
 
 
 def _prediction(
@@ -506,10 +516,12 @@ def _prediction(
 ) -> str:
     if value is None:
         return ""
-    number = f"{value:.3g} {unit}".rstrip()
+    number = f"{_digits(value)} {unit}".rstrip()
     if std is None:
         return number
-    return f"{number} ×/÷ {10**std:.2g}" if objective.logarithmic else f"{number} ± {std:.2g}"
+    if objective.logarithmic:
+        return f"{number} ×/÷ {_digits(10**std, 2)}"
+    return f"{number} ± {_digits(std, 2)}"
 
 
 # ----------------------------------------------------------------------------------- candidate
@@ -617,8 +629,8 @@ def predicted_library(
         return
 
     def prediction(record: dict[str, Any]) -> str:
-        value, std = f"{record[f'predicted_{value_key}']:.3g}", record[std_name]
-        return f"{value} ×/÷ {10**std:.2g}" if log else f"{value} ± {std:.2g}"
+        value, std = _digits(record[f"predicted_{value_key}"]), record[std_name]
+        return f"{value} ×/÷ {_digits(10**std, 2)}" if log else f"{value} ± {_digits(std, 2)}"
 
     named = "predicted" if unit else f"predicted {value_key.replace('_', ' ')}"
     columns = [

@@ -69,6 +69,8 @@ LIMIT = 300
 that is still wrong by then has failed, and would take hours to fail on."""
 
 
+FEW = 200
+"""Crystals times replays up to which other processes would take longer to start."""
 MIN_REPLAYS = 5
 """Replays from which on the mean gets an interval."""
 
@@ -257,7 +259,8 @@ def replays(
     found = []
     with contextlib.ExitStack() as stack:
         apply: Callable[..., Iterable[Run]] = map
-        if workers > 1 and config.kind != "random":
+        large = len(table.values) * seeds > FEW
+        if workers > 1 and large and config.kind != "random":
             apply = stack.enter_context(processes(workers)).map
         for run in apply(one, range(seeds)):
             on_run()

@@ -181,7 +181,12 @@ def write_report(
     with unpublished_files([path], force=True) as folder:
         (folder / path.name).write_text(text, "utf-8", newline="\n")
     size_mb = path.stat().st_size / 1e6
-    return Written(size_mb=size_mb, detailed=len(details), left_out=len(rows) - len(details))
+    return Written(
+        size_mb=size_mb,
+        computed=sum(row.outcome != "predicted" for row in rows[: len(details)]),
+        predicted=sum(row.outcome == "predicted" for row in rows[: len(details)]),
+        left_out=len(rows) - len(details),
+    )
 
 
 @dataclass(frozen=True)
@@ -191,14 +196,15 @@ class Written:
     Parameters
     ----------
     size_mb
-    detailed
+    computed, predicted
         Candidates with all their details.
     left_out
         Candidates that should have had them, but the file would have become too large.
     """
 
     size_mb: float
-    detailed: int
+    computed: int
+    predicted: int
     left_out: int
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +45,7 @@ def export(
     check_choice("--as", form_name, FORMS)
     form = FORMS[form_name]
     write = load(form.writer)
-    output = output.expanduser().absolute()
+    output = Path(os.path.abspath(output.expanduser()))
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         selection = choose(campaign, form, candidates, top, predicted=predicted, tell=console.say)
@@ -58,7 +59,7 @@ def export(
             if form.content == "row":
                 companions[DICTIONARY] = dictionary_json
             places = {
-                output.with_name(f"{output.stem}.{end}"): text for end, text in companions.items()
+                output.with_name(f"{output.name}.{end}"): text for end, text in companions.items()
             }
             with unpublished_files([*places, output], force=force) as folder:
                 for place, text in places.items():

@@ -32,8 +32,8 @@ def unpublished_files(names: Sequence[Path], *, force: bool) -> Iterator[Path]:
     ScreenError
         When a place is taken or there is no such folder.
     """
-    _check_parent(names[0])
-    for path in names:
+    _check_parent(names[-1])
+    for path in reversed(names):
         if path.is_dir():
             raise ScreenError(f"-o {path}: is a folder; give the name of a file")
         if path.exists() and not force:

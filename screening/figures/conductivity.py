@@ -61,7 +61,7 @@ def kappa_figure(
             marker="D",
             markerfacecolor="white",
             linestyle="none",
-            label="value at 300 K",
+            label="value at 300 K, of all meshes",
             zorder=5,
         )
     drawn = [*mean, *(each for values in along.values() for each in values)]
@@ -116,7 +116,7 @@ def accumulation_figure(view: AccumulationView, width_mm: float) -> Figure:
         axes.plot([middle, middle], [0, half], color=GREY, linestyle=":", linewidth=0.9)
         axes.plot([along[0], middle], [half, half], color=GREY, linestyle=":", linewidth=0.9)
         axes.annotate(
-            f"half at\n{middle:.2g} {unit}",
+            f"half at\n{f'{middle:#.2g}'.rstrip('.')} {unit}",
             (middle, half),
             xytext=(4, -4),
             textcoords="offset points",
@@ -143,9 +143,10 @@ def accumulation_figure(view: AccumulationView, width_mm: float) -> Figure:
 
 @styled
 def meshes_figure(view: MeshView, width_mm: float) -> Figure:
-    """Draw κ against the density of the q-mesh, and the value with its error at infinite density.
+    """Draw κ against the density of the q-mesh, its extrapolation, and the value between.
 
-    The value is the middle between the densest mesh and the straight line of the extrapolation.
+    The value is the middle between the densest mesh and the extrapolation to infinite density; its
+    error bar here is what the meshes contribute.
     """
     figure = new_figure(width_mm, 0.7)
     axes = figure.add_subplot()
@@ -154,6 +155,18 @@ def meshes_figure(view: MeshView, width_mm: float) -> Figure:
     axes.plot(
         fineness, view.kappa_300k_w_per_m_k, color=BLUE, linestyle="--", marker="o", label="q-mesh"
     )
+    densest = view.kappa_300k_w_per_m_k[-1]
+    axes.plot(
+        [0.0, fineness[-1]],
+        [2 * view.limit_w_per_m_k - densest, densest],
+        color=GREY,
+        linestyle=":",
+        marker="o",
+        markevery=[0],
+        markerfacecolor="white",
+        label="extrapolation",
+        clip_on=False,
+    )
     axes.errorbar(
         [0.0],
         [view.limit_w_per_m_k],
@@ -161,7 +174,7 @@ def meshes_figure(view: MeshView, width_mm: float) -> Figure:
         color=VERMILION,
         marker="D",
         linestyle="none",
-        label="value",
+        label="value, error of the mesh",
         clip_on=False,
         zorder=5,
     )

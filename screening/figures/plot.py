@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from screening.campaign import SUBMITTED, Campaign
-from screening.config import check_choice
+from screening.config import check_choice, nearest
 from screening.errors import ScreenError
 from screening.figures import (
     bands,
@@ -83,6 +83,8 @@ def plot(
         chosen = _chosen(kind, list(drawings), f"campaign '{target}'", get_args(CandidateKind))
         drawing = drawings[chosen]()
     else:
+        if kind is None and campaign_name is None and not _is_candidate(database, target):
+            _refuse_unknown(database, target)
         campaign, of = _campaign_and_candidate(database, target, campaign_name)
         found = _of_candidate(campaign, of)
         chosen = _chosen(kind, list(found), f"candidate '{of}'", get_args(CampaignKind))
@@ -102,6 +104,15 @@ def _is_campaign(
     if kind is None or campaign == (kind in get_args(CampaignKind)):
         return campaign
     return not _is_candidate(database, target)
+
+
+def _refuse_unknown(database: Database, target: str) -> None:
+    """Say of a name that it is neither a candidate nor a campaign."""
+    names = sorted(str(each["_id"]) for each in database.campaigns.find(SUBMITTED, {"_id": 1}))
+    try:
+        find_candidate(database, target)
+    except ScreenError as error:
+        raise ScreenError(f"{error}; nor is it a campaign: {nearest(target, names)}") from None
 
 
 def _is_candidate(database: Database, target: str) -> bool:

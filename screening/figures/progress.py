@@ -44,7 +44,8 @@ def progress_figure(view: ProgressView, objective: ObjectiveView, width_mm: floa
         *_columns(best), where="post", color=BLUE, linestyle="-", label="best so far", zorder=2
     )
     random = _known(view.number, view.random_best)
-    axes.plot(*_columns(random), color=GREY, linestyle="--", label="random choice, on average")
+    if random:
+        axes.plot(*_columns(random), color=GREY, linestyle="--", label="random choice, on average")
     if objective.logarithmic:
         axes.set_yscale("log")
     axes.margins(y=0.22)

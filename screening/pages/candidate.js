@@ -57,7 +57,7 @@ function candidateHeader(row, objective) {
   const { value } = objective;
   const facts = [
     ['outcome', outcomeMark(row.outcome, isUnknown(row))],
-    ['rank', String(row.rank)],
+    ['rank', isUnknown(row) ? '' : String(row.rank)],
     [heading(value), withError(row.value, row.value_error)],
     [`${row.value === null ? 'predicted' : 'predicted before'} ${heading(value)}`, prediction(row, objective)],
     ...objective.beside.map((each) => [heading(each), plainly(row.beside[each.field] ?? null)]),
@@ -223,7 +223,7 @@ function curves(view) {
     found.push(curve('Accumulated κ against frequency', 'κ at 300 K of all phonons whose frequency is lower.', (c) => accumulationFigure(accumulation, c)));
   }
   if (meshes) {
-    found.push(curve('Convergence with the mesh', 'κ at 300 K on each mesh, and its value: the middle between the densest mesh and the extrapolation to an infinitely dense one.', (c) => meshFigure(meshes, c)));
+    found.push(curve('Convergence with the mesh', 'κ at 300 K on each mesh, and its value: the middle between the densest mesh and the extrapolation to an infinitely dense one. The band is the part of its error that comes from the mesh.', (c) => meshFigure(meshes, c)));
   }
   if (path) {
     found.push(curve('Volume along the path', 'From charged (left) to discharged.', (c) => volumeFigure(path, c)));

@@ -160,7 +160,7 @@ function meshFigure(view, colours) {
         line: { width: 0, color: colours.second }, fillcolor: colours.highlight, showlegend: false,
       },
       {
-        name: `value ${withError(limit, error)} W/m/K`, mode: 'lines', x: ends, y: [limit, limit],
+        name: `value ${withError(limit, error)} W/m/K, the error that of the mesh`, mode: 'lines', x: ends, y: [limit, limit],
         line: lineStyle(colours, 1), hoverinfo: 'skip',
       },
       {

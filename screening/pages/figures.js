@@ -218,6 +218,7 @@ function progressFigure(view, objective, colours) {
       hoverinfo: 'skip',
     },
     {
+      visible: view.random_best.some((each) => each !== null),
       name: 'best by random choice, expected',
       mode: 'lines',
       x: view.number,

@@ -125,7 +125,7 @@
  * @property {(Outcome)[]} outcome
  * @property {(number|null)[]} value
  * @property {(number|null)[]} best
- * @property {number[]} random_best
+ * @property {(number|null)[]} random_best
  * @property {number} random_known
  * @property {number} random_predicted
  */

@@ -252,6 +252,7 @@ class CampaignPage {
       await pause(this.overview.finished ? POLL_FINISHED_MS : POLL_MS);
       if (document.hidden) continue;
       try {
+        this.offer(await this.source.campaigns());
         const fresh = await this.source.overview();
         this.say('live');
         if (fresh === null) continue;
@@ -267,6 +268,17 @@ class CampaignPage {
         this.tell(error);
       }
     }
+  }
+
+  /**
+   * Offer the campaigns to choose from, where they are others than before.
+   * @param {CampaignLine[]} lines
+   */
+  offer(lines) {
+    const text = JSON.stringify(lines);
+    if (this.drawn.campaigns === text) return;
+    this.drawn.campaigns = text;
+    offerCampaigns(lines, this.overview.name);
   }
 
   /** @param {string} message */
@@ -442,7 +454,7 @@ function progressSaid(view, objective) {
     : '';
   return (
     `After ${counted(last + 1, 'candidate')} the best is ${inUnit(inDigits(best), unit)}` +
-    (random === undefined ? '.' : `; random choice would be expected to have found ${inUnit(inDigits(random), unit)}${basis}.`)
+    (random === null || random === undefined ? '.' : `; random choice would be expected to have found ${inUnit(inDigits(random), unit)}${basis}.`)
   );
 }
 
@@ -537,9 +549,7 @@ function offerCampaigns(lines, current) {
     ),
   );
   choice.closest('label').hidden = lines.length < 2;
-  choice.addEventListener('change', () => {
-    location.assign(`?${new URLSearchParams({ campaign: choice.value })}`);
-  });
+  choice.onchange = () => location.assign(`?${new URLSearchParams({ campaign: choice.value })}`);
 }
 
 async function start() {
@@ -549,8 +559,8 @@ async function start() {
       const source = (await EmbeddedSource.found()) ?? (await HttpSource.found());
       const overview = await source.overview();
       if (overview === null) throw new Away('the server gave no answer');
-      offerCampaigns(await source.campaigns(), overview.name);
       const page = new CampaignPage(source, overview);
+      page.offer(await source.campaigns());
       page.say(source.live ? 'live' : `as of ${byId('documents').dataset.written}`);
       await page.start();
       if (source.live) await page.follow();

@@ -20,7 +20,7 @@ function rankingColumns(objective) {
   const numbers = (sort, title, text, kind = '') => ({ sort, heading: title, numeric: true, kind, cell: (row) => [text(row)] });
   const title = heading(objective.value);
   return [
-    numbers('rank', 'rank', (row) => String(row.rank)),
+    numbers('rank', 'rank', (row) => (isUnknown(row) ? '' : String(row.rank))),
     words('formula', 'candidate', (row) => [
       candidateLink(row.candidate_id, ...formulaNodes(row.formula)),
       element('small', {}, ` ${row.candidate_id}`),

@@ -60,7 +60,11 @@ function raised(exponent) {
  * @param {number|null} error
  */
 function withError(value, error) {
-  return error === null || value === null ? inDigits(value) : `${inDigits(value)} ± ${inDigits(error, 2)}`;
+  if (error === null || value === null) return inDigits(value);
+  if (error <= 1e-6 || error >= 1e4) return `${inDigits(value)} ± ${inDigits(error, 2)}`;
+  // Two digits of the error, rounded before they are counted, and the value to the same place.
+  const decimals = Math.max(1 - Math.floor(Math.log10(Number(error.toPrecision(2)))), 0);
+  return `${minus(value.toFixed(decimals))} ± ${error.toFixed(decimals)}`;
 }
 
 /**

@@ -178,7 +178,7 @@ class ProgressView(View):
     random_best: list[float | None]
     """What random choice without replacement is expected to have found by then: the mean best
     value; over the values that are known and the predictions of those that are not.  Candidates
-    known to have no value it draws in vain.  None where there is no value at all."""
+    known to have no value it draws in vain.  None where there are fewer than two values."""
     random_known: int
     """How many of the values behind `random_best` are measured."""
     random_predicted: int

@@ -56,8 +56,13 @@ def progress(campaign: Campaign) -> ProgressView:
         and (number := finite(row.predicted_value)) is not None
     ]
     ended = {pick["candidate_id"] for pick, _ in picks} | (results.keys() & row_of.keys())
+    known = [*measured, *predicted]
+    # A single value drawn at random is that value, and no comparison.
     random = expected_best(
-        [*measured, *predicted], len(ended) - len(measured), len(picks), objective.direction
+        known if len(known) > 1 else [],
+        len(ended) - len(measured),
+        len(picks),
+        objective.direction,
     )
     return ProgressView(
         number=list(range(1, len(picks) + 1)),

@@ -368,6 +368,11 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
             page.wait_for_selector("th[data-sort=formula][aria-sort=ascending]")
             page.evaluate("window.stillTheSame = true; scrollTo(0, 200)")
             before = column(page, 2)
+            assert page.locator("#campaigns").is_hidden()
+            Campaign.create(database, "toy-2", config, engine_config("emt"), pool)
+            page.wait_for_selector("#campaigns option[value='toy-2']", state="attached")
+            assert page.locator("#campaigns").is_visible()
+            assert page.input_value("#campaigns") == "toy-1"
 
             work(database, campaign.name, tmp_path / "jobs")
             page.wait_for_selector("#budget-said:has-text('6 of 6')")

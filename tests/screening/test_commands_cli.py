@@ -320,7 +320,9 @@ def test_a_campaign_that_gave_nothing_ends_with_status_1(screen, database, new_c
 def test_where_nothing_was_submitted_no_database_is_made(screen, monkeypatch, tmp_path, arguments):
     monkeypatch.delenv("SCREEN_MONGODB_URI")
     one_sentence(
-        screen(*arguments), f"no campaign in {tmp_path / '.screen'}; run it in", "SCREEN_DIRECTORY"
+        screen(*arguments),
+        f"no campaign in {tmp_path / '.screen'}; start one with",
+        "SCREEN_DIRECTORY",
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -358,8 +360,8 @@ def test_a_picked_candidate_is_explained(screen, database, new_campaign, work):
     database.picks.update_many({}, {"$set": explained})
     shown = screen("show", "Cu").out
     value = database.results.find_one({"formula": "Cu"})["kappa_300k_w_per_m_k"]
-    assert shown.splitlines()[1] == f"toy = {value:.3g} ± 0.10 Å³, emt"
-    for part in ("4.9 Å³ ×/÷ 2.3", "rank by acquisition", "not known (too few pairs)"):
+    assert shown.splitlines()[1] == f"toy = {value:.2f} ± 0.10 Å³, emt"
+    for part in ("4.90 Å³ ×/÷ 2.3", "rank by acquisition", "not known (too few pairs)"):
         assert part in shown
     for part in ("output_uuid", "recipe_hash", "schema_version", "predicted mean"):
         assert part not in shown

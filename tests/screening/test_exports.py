@@ -107,7 +107,7 @@ def test_csv_is_the_ranking_with_a_dictionary(export, screen, tmp_path):
     ranked = json.loads(screen("rank", "recorded-1", "--format", "json").out)
     assert [row["candidate_id"] for row in rows] == [row["candidate_id"] for row in ranked]
     assert list(rows[0]) == list(ranked[0])
-    dictionary = json.loads((tmp_path / "ranking.dictionary.json").read_text())
+    dictionary = json.loads((tmp_path / "ranking.csv.dictionary.json").read_text())
     assert [each["name"] for each in dictionary["columns"]] == list(rows[0])
     units = {each["name"]: each["unit"] for each in dictionary["columns"]}
     assert units["kappa_300k_w_per_m_k"] == "W/m/K"
@@ -294,7 +294,7 @@ def cited(text: str) -> set[str]:
 
 def test_exports_cite_what_their_results_build_on(export, tmp_path):
     assert export("csv", "-o", "ranking.csv").status == 0
-    text = (tmp_path / "ranking.CITATIONS.bib").read_text()
+    text = (tmp_path / "ranking.csv.CITATIONS.bib").read_text()
     assert {
         "kresse_vasp_1996",
         "perdew_pbe_1996",

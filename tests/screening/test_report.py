@@ -206,7 +206,10 @@ def test_the_command_writes_a_campaign(new_campaign, work, screen, tmp_path):
     assert content["total"] == 8
     assert len(content["rows"]) == 8
     assert source.count('<script type="text/plain" data-candidate') == 8
-    assert f"campaign '{campaign.name}', details of 8 candidates" in answer.err
+    assert (
+        f"campaign '{campaign.name}', details of 4 computed candidates and 4 predicted"
+        in answer.err
+    )
 
     (tmp_path / "notes.html").write_text("mine")
     refused = screen("report", "-o", "notes.html")

@@ -243,7 +243,7 @@ def test_kappa_is_logarithmic_where_it_spans_much_and_along_axes_where_they_diff
     [axes] = figure.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     legend = [each.get_text() for each in axes.get_legend().get_texts()]
-    assert legend == ["mean, 9×9×9", "xx, yy", "zz", "value at 300 K"]
+    assert legend == ["mean, 9×9×9", "xx, yy", "zz", "value at 300 K, of all meshes"]
     near = [250.0, 300.0]
     isotropic = ConductivityView(
         mesh=(9, 9, 9),
@@ -258,7 +258,7 @@ def test_kappa_is_logarithmic_where_it_spans_much_and_along_axes_where_they_diff
 
 def test_half_of_kappa_is_named():
     said = texts(FIGURES["accumulation"](85.0))
-    assert {"half at\n2 THz", "half at\n10 nm"} <= set(said)
+    assert {"half at\n2.0 THz", "half at\n10 nm"} <= set(said)
 
 
 def test_what_has_no_value_is_marked_below_and_the_best_is_named():
