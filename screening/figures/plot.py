@@ -112,6 +112,8 @@ def _refuse_unknown(database: Database, target: str) -> None:
     try:
         find_candidate(database, target)
     except ScreenError as error:
+        if not names:
+            raise
         raise ScreenError(f"{error}; nor is it a campaign: {nearest(target, names)}") from None
 
 
