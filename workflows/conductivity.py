@@ -19,9 +19,21 @@ from workflows.documents import (
     StepCost,
     ThermalConductivityDocument,
 )
+from workflows.engines import CannotCompute
 from workflows.forces import joined, queue_forces
-from workflows.lattice_dynamics import harmonic, third_order, transport
-from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
+from workflows.lattice_dynamics import (
+    capability,
+    dielectric_tensors,
+    harmonic,
+    third_order,
+    transport,
+)
+from workflows.lattice_dynamics.alignment import alignments
+from workflows.lattice_dynamics.cells import (
+    conventional_cell,
+    pymatgen_cell,
+    supercell_matrix,
+)
 from workflows.phonons import PhononMaker
 from workflows.recipes import (
     PhononRecipe,
@@ -32,6 +44,7 @@ from workflows.recipes import (
 from workflows.relaxation import RelaxationMaker
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from phono3py import Phono3py
     from pymatgen.core import Structure
 
@@ -168,7 +181,9 @@ class ConductivityMaker(Maker):
                 ROOM_TEMPERATURE_K
             ),
             temperatures_k=densest.temperatures_k.tolist(),
-            kappa_tensor_w_per_m_k=np.round(densest.kappa_w_per_m_k, 6).tolist(),
+            kappa_tensor_w_per_m_k=np.round(
+                in_frame_of(relaxation.structure, model, densest.kappa_w_per_m_k), 6
+            ).tolist(),
             meshes=meshes,
             isotope_scattering=recipe.isotopes,
             nac=phonons.nac,
@@ -287,6 +302,22 @@ class ThermalConductivityMaker(Maker):
     name: str = "thermal conductivity"
     recipe: ThermalConductivityRecipe = field(default_factory=ThermalConductivityRecipe)
 
+    def refusal(
+        self, structure: Structure, dielectric: DielectricDocument | None = None
+    ) -> str | None:
+        """Return why `make` cannot take a crystal, or None."""
+        reason = self.engine.refusal(site.specie.symbol for site in structure)
+        reason = reason or capability.refusal(structure, self.recipe)
+        if reason is None and dielectric is not None and self.recipe.nac != "off":
+            reason = dielectric_tensors.implausible(dielectric)
+            try:
+                dielectric_tensors.in_cell(dielectric, structure)
+            except CannotCompute as error:
+                reason = reason or str(error).partition(": ")[2]
+            if reason is not None:
+                reason += "; correct them, or set nac: off"
+        return reason
+
     def make(self, structure: Structure, dielectric: DielectricDocument | None = None) -> Flow:
         """Return the flow; its output is a `ThermalConductivityDocument`.
 
@@ -295,21 +326,35 @@ class ThermalConductivityMaker(Maker):
         structure
             Primitive cell.
         dielectric
-            Known Born charges and ε∞; None lets the engine compute them where it can.
+            Known Born charges and ε∞ of any cell of the crystal; None lets the engine compute them
+            where it can.
+
+        Raises
+        ------
+        CannotCompute
+            When the crystal cannot be computed; see `refusal`.
         """
+        reason = self.refusal(structure, dielectric)
+        if reason is not None:
+            raise CannotCompute(f"{structure.reduced_formula}: {reason}")
         relaxation_maker, phonon_maker, conductivity_maker = self._makers()
         relaxation = relaxation_maker.make(structure)
         jobs: list[Flow | Job] = [relaxation]
-        tensors: Any = dielectric
+        tensors: Any = None
+        unrelaxed = None
         if reason := self._without_nac(structure, dielectric):
             tensors = DielectricDocument(
                 structure=structure, source=self.engine.name, reason=reason
             )
-        elif tensors is None:
+        elif dielectric is not None:
+            tensors = dielectric_tensors.in_cell(dielectric, structure)
+            unrelaxed = structure
+        else:
             response = DielectricMaker(self.engine).make(relaxation.output.structure)
             jobs.append(response)
             tensors = response.output
-        phonons = phonon_maker.make(relaxation.output.structure, tensors)
+        crystal = relaxation.output.structure
+        phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed)
         conductivity = conductivity_maker.make(relaxation.output, phonons.output)
         jobs += [phonons, conductivity]
         if self.recipe.supercell_check:
@@ -317,7 +362,7 @@ class ThermalConductivityMaker(Maker):
             _, phonon_maker, conductivity_maker = replace(self, recipe=larger)._makers()
             phonon_maker.name = "phonons, larger supercell"
             conductivity_maker.name = "conductivity, larger supercell"
-            phonons = phonon_maker.make(relaxation.output.structure, tensors)
+            phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed)
             other = conductivity_maker.make(relaxation.output, phonons.output)
             conductivity = with_supercell_check(conductivity.output, other.output)
             jobs += [phonons, other, conductivity]
@@ -378,6 +423,26 @@ def _with_larger_supercells(
             "third_order": recipe.third_order.model_copy(update=larger(recipe.third_order)),
         }
     )
+
+
+def in_frame_of(
+    structure: Structure, model: Phono3py, tensors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return tensors of shape (…, 6) in the frame of a crystal instead of that of phono3py's cell.
+
+    The two differ where spglib chooses other axes for the relaxed cell than for the one before.
+
+    Parameters
+    ----------
+    structure
+        The crystal that the model is of, in any cell.
+    tensors
+        xx, yy, zz, yz, xz, xy.
+    """
+    rotation = alignments(pymatgen_cell(model.primitive), structure)[0].rotation.T
+    full = np.asarray(tensors)[..., [[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
+    rows, columns = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
+    return np.asarray((rotation @ full @ rotation.T)[..., rows, columns])
 
 
 def mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int, int]]:

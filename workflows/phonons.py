@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Maker, Response, job
 
 from workflows.documents import DielectricDocument, PhononDocument, StepCost
+from workflows.engines import CannotCompute
 from workflows.forces import joined, queue_forces
-from workflows.lattice_dynamics import harmonic
+from workflows.lattice_dynamics import dielectric_tensors, harmonic
 from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
 from workflows.recipes import PhononRecipe
 
@@ -43,6 +44,7 @@ class PhononMaker(Maker):
         structure: Structure,
         dielectric: DielectricDocument | None = None,
         chunks: list[dict[str, Any]] | None = None,
+        unrelaxed: Structure | None = None,
     ) -> PhononDocument | Response[PhononDocument]:
         """Compute forces, force constants, stability, density of states and bands.
 
@@ -54,6 +56,8 @@ class PhononMaker(Maker):
             Born charges and ε∞, for the non-analytical term correction.
         chunks
             Forces computed by other jobs; None computes them here, or queues those jobs.
+        unrelaxed
+            The crystal before its relaxation, where `dielectric` is of that cell.
         """
         started = time.perf_counter()
         model = self.model(structure)
@@ -63,11 +67,11 @@ class PhononMaker(Maker):
                 self,
                 structure,
                 len(supercells),
-                lambda chunks: self.make(structure, dielectric, chunks),
+                lambda chunks: self.make(structure, dielectric, chunks, unrelaxed),
             )
         forces, elsewhere_s = joined(chunks) if chunks else (self.engine.forces(supercells), 0.0)
         drift = harmonic.set_harmonic_forces(model, forces)
-        harmonic.add_dielectric(model, dielectric)
+        dielectric = _with_dielectric(model, structure, dielectric, unrelaxed)
         gate = harmonic.stability(model, self.recipe.stability_mesh_length_a)
         return PhononDocument(
             stable=gate.min_frequency_thz >= self.recipe.stability_threshold_thz,
@@ -99,6 +103,28 @@ class PhononMaker(Maker):
     def supercells(self, structure: Structure) -> list[Structure]:
         """Return the displaced supercells, the same ones in the same order every time."""
         return harmonic.harmonic_supercells(self.model(structure))
+
+
+def _with_dielectric(
+    model: Phonopy,
+    structure: Structure,
+    dielectric: DielectricDocument | None,
+    unrelaxed: Structure | None,
+) -> DielectricDocument | None:
+    """Give a model its Born charges; return the document, or one that says why it has none.
+
+    A correction that cannot be had must not cost the number it would correct.
+    """
+    if dielectric is None or dielectric.born_charges_e is None:
+        return dielectric
+    if unrelaxed is not None:
+        dielectric = dielectric_tensors.relaxed(dielectric, unrelaxed, structure)
+    try:
+        harmonic.add_dielectric(model, dielectric)
+    except CannotCompute as error:
+        without = {"born_charges_e": None, "dielectric_tensor": None, "reason": str(error)}
+        return dielectric.model_copy(update=without)
+    return dielectric
 
 
 def _nac(dielectric: DielectricDocument | None) -> dict[str, Any]:

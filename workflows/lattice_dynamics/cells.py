@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -25,7 +26,8 @@ def conventional_cell(structure: Structure) -> tuple[Structure, Centring]:
     """
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-    analyzer = SpacegroupAnalyzer(structure, SYMPREC_A)
+    # Without an angle tolerance of its own: pymatgen's, 5°, makes a cubic cell of one of 90.5°.
+    analyzer = SpacegroupAnalyzer(structure, SYMPREC_A, angle_tolerance=-1)
     centring = cast("Centring", analyzer.get_space_group_symbol()[0])
     return analyzer.get_refined_structure(), centring
 
@@ -152,11 +154,45 @@ def phonopy_cell(structure: Structure) -> PhonopyAtoms:
     """Return a pymatgen structure as phonopy's cell."""
     from phonopy.structure.atoms import PhonopyAtoms
 
+    symbols = [site.specie.symbol for site in structure]
     return PhonopyAtoms(
-        symbols=[site.specie.symbol for site in structure],
+        symbols=symbols,
         cell=structure.lattice.matrix,
         scaled_positions=structure.frac_coords,
+        masses=[atomic_mass_u(symbol) for symbol in symbols],
     )
+
+
+@functools.cache
+def atomic_mass_u(symbol: str) -> float:
+    """Return the mass of an element's atoms in u.
+
+    phonopy's, the mean over the natural isotopes.  Where it has none, as of polonium and plutonium,
+    the mass number of the isotope that lives longest, which pymatgen states.
+    """
+    from phonopy.structure.atomic_data import get_atomic_data
+    from pymatgen.core.periodic_table import Element
+
+    known = get_atomic_data()
+    number = known.symbol_map.get(symbol)
+    mass_u = None if number is None else known.atom_data[number][3]
+    return float(Element(symbol).atomic_mass if mass_u is None else mass_u)
+
+
+def without_isotope_data(structure: Structure) -> list[str]:
+    """Return the elements of a crystal that have no natural mixture of isotopes, sorted."""
+    from phonopy.structure.atomic_data import get_atomic_data
+
+    known = get_atomic_data().isotope_data
+    return sorted({site.specie.symbol for site in structure if not known.get(site.specie.symbol)})
+
+
+def unknown_to_phonopy(structure: Structure) -> list[str]:
+    """Return the symbols that phonopy cannot name, as D and the elements beyond Cn, sorted."""
+    from phonopy.structure.atomic_data import get_atomic_data
+
+    known = get_atomic_data().symbol_map
+    return sorted({site.specie.symbol for site in structure} - known.keys())
 
 
 def pymatgen_cell(cell: PhonopyAtoms) -> Structure:

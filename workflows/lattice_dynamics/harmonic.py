@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from workflows.lattice_dynamics.cells import (
     pymatgen_cell,
     q_mesh,
 )
+from workflows.lattice_dynamics.dielectric_tensors import symmetrised
 from workflows.lattice_dynamics.parameter_files import phonopy_record
 
 if TYPE_CHECKING:
@@ -80,52 +81,25 @@ def set_harmonic_forces(phonon: Phonopy, forces: Sequence[NDArray[np.float64]]) 
 def add_dielectric(phonon: Phonopy, dielectric: DielectricDocument | None) -> None:
     """Give a model Born charges and ε∞, so that the non-analytical correction is applied.
 
-    The document's cell may be any primitive cell of the crystal in any orientation; the tensors
-    are carried over by the rotation and the site mapping that make the cells the same, and
-    symmetrised (charge neutrality included).  Without charges nothing is changed.
+    The document's cell may be any cell of the crystal in any orientation.  Without charges nothing
+    is changed.
 
     Raises
     ------
-    ValueError
-        When the document is of another crystal.
+    CannotCompute
+        When the tensors cannot be carried over; see `dielectric_tensors.symmetrised`.
     """
     from phonopy.physical_units import get_physical_units
-    from phonopy.structure.symmetry import symmetrize_borns_and_epsilon
 
     if dielectric is None or dielectric.born_charges_e is None:
         return
-    rotation, mapping = _same_cell(pymatgen_cell(phonon.primitive), dielectric.structure)
-    borns = np.asarray(dielectric.born_charges_e, dtype=float)[mapping]
-    borns = rotation @ borns @ rotation.T
-    epsilon = rotation @ np.asarray(dielectric.dielectric_tensor, dtype=float) @ rotation.T
-    borns, epsilon = symmetrize_borns_and_epsilon(
-        borns, epsilon, phonon.primitive, symprec=SYMPREC_A
-    )
+    borns, epsilon = symmetrised(dielectric, phonon.primitive)
     units = get_physical_units()
     phonon.nac_params = {
         "born": borns,
         "dielectric": epsilon,
         "factor": units.Hartree * units.Bohr,
     }
-
-
-def _same_cell(wanted: Structure, given: Structure) -> tuple[NDArray[np.float64], list[int]]:
-    """Return the rotation that turns `given` into `wanted`, and its site for each of theirs."""
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    matcher: Any = StructureMatcher(
-        ltol=0.05, stol=0.1, angle_tol=2, primitive_cell=False, scale=True, attempt_supercell=False
-    )
-    found = matcher.get_transformation(wanted, given)
-    if found is None:
-        raise ValueError(
-            f"{given.reduced_formula}: Born charges are those of another cell or crystal"
-        )
-    matrix, _, mapping = found
-    # Rows are lattice vectors: (matrix · given) and wanted differ by a rotation and a scale.
-    ideal = np.linalg.solve(np.asarray(matrix) @ given.lattice.matrix, wanted.lattice.matrix)
-    left, _, right = np.linalg.svd(ideal.T)
-    return np.asarray(left @ right), [int(index) for index in mapping]
 
 
 def symmetric_mesh(

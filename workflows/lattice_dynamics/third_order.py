@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workflows.engines import CannotCompute
+from workflows.lattice_dynamics.capability import (
+    fit_refusal,
+    no_third_order,
+    vanishes_by_symmetry,
+)
 from workflows.lattice_dynamics.cells import (
     SYMPREC_A,
     Centring,
@@ -58,7 +64,13 @@ def plan_third_order(
     supercell_matrix: NDArray[np.int64],
     recipe: ThirdOrderRecipe,
 ) -> ThirdOrderPlan:
-    """Return the displacements that `recipe` ask for; the same input gives the same ones."""
+    """Return the displacements that `recipe` asks for; the same input gives the same ones.
+
+    Raises
+    ------
+    CannotCompute
+        When symmetry leaves no third-order force constant in the supercell, or too many to fit.
+    """
     from phono3py import Phono3py
 
     model = Phono3py(
@@ -68,12 +80,17 @@ def plan_third_order(
         symprec=SYMPREC_A,
         log_level=0,
     )
+    atoms = len(model.supercell)
+    if vanishes_by_symmetry(model):
+        raise CannotCompute(f"{structure.reduced_formula}: {no_third_order(atoms)}")
     if recipe.route == "finite-displacements":
         model.generate_displacements(
             distance=recipe.distance_a, cutoff_pair_distance=recipe.cutoff_a
         )
         return ThirdOrderPlan(model, recipe)
-    basis_size = _third_order_basis_size(model, recipe.cutoff_a)
+    basis_size = third_order_basis_size(model, recipe.cutoff_a)
+    if reason := fit_refusal(basis_size, atoms):
+        raise CannotCompute(f"{structure.reduced_formula}: {reason}")
     pairs = max(
         recipe.min_pairs,
         math.ceil(recipe.overdetermination * basis_size / _equations(model, 1)),
@@ -166,10 +183,7 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
         model.produce_fc3(fc_calculator="symfc", fc_calculator_options=options)
     except AssertionError as error:
         # symfc's way to say that symmetry and sum rules leave nothing to fit.
-        raise ValueError(
-            f"no third-order force constant is left by symmetry in a supercell of "
-            f"{len(model.supercell)} atoms; raise third_order.min_length_a"
-        ) from error
+        raise CannotCompute(no_third_order(len(model.supercell))) from error
     finally:
         model.dataset = subset
     return ThirdOrderForceConstants(
@@ -188,7 +202,7 @@ def _equations(model: Phono3py, pairs: int) -> int:
     return pairs * (3 * len(model.supercell) - 3)
 
 
-def _third_order_basis_size(model: Phono3py, cutoff_a: float | None) -> int:
+def third_order_basis_size(model: Phono3py, cutoff_a: float | None) -> int:
     """Return the number of independent third-order parameters that symmetry leaves."""
     from phonopy.interface.symfc import SymfcFCSolver
 
