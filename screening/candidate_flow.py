@@ -61,17 +61,29 @@ def estimate_force_calls(candidate: Candidate, config: CampaignConfig, engine: E
     return int(maker.estimate_force_calls(candidate.pymatgen_structure()))
 
 
-def refusal(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) -> str | None:
+def refusal(
+    candidate: Candidate,
+    config: CampaignConfig,
+    engine: EngineConfig,
+    inputs_hash: str | None = None,
+) -> str | None:
     """Return why a candidate need not be computed, or None.
 
     Either the objective's flow cannot take it, or what is known of its result beforehand breaks a
-    constraint of the campaign.  The candidate is as its source has it, with that one origin.
+    constraint of the campaign.
+
+    Parameters
+    ----------
+    inputs_hash
+        Of the inputs that the flow gets; None takes those of the candidate's first origin, the only
+        one of a candidate as its source has it.
     """
     maker = _maker(config.resolved_objective(), config, engine)
     reason: str | None = None
     if not hasattr(maker, "refusal") and not (config.constraints and hasattr(maker, "foreknown")):
         return None
-    inputs_hash = candidate.origins[0].inputs_hash
+    if inputs_hash is None:
+        inputs_hash = candidate.origins[0].inputs_hash
     structure = candidate.pymatgen_structure()
     if hasattr(maker, "refusal"):
         reason = maker.refusal(structure, **_inputs(candidate, inputs_hash, maker.refusal))

@@ -171,7 +171,20 @@ def build_engine(config: EngineConfig) -> Engine:
 
 
 def require_engine(config: EngineConfig) -> None:
-    """Raise `ScreenError` when what an engine needs is not installed on this machine."""
-    missing = build_engine(config).missing()
-    if missing is not None:
-        raise ScreenError(f"engine '{config.name}' cannot run: {missing}")
+    """Raise `ScreenError` when an engine cannot run on this machine, or lacks what flows ask for.
+
+    A calculator of the user's own is loaded to see what it computes; those of shipped engines,
+    which are tested, are not: some take seconds.
+    """
+    from workflows.engines import AseEngine
+
+    engine = build_engine(config)
+    reason = engine.missing()
+    if (
+        reason is None
+        and isinstance(engine, AseEngine)
+        and config.name not in shipped.names("engines")
+    ):
+        reason = engine.incapable()
+    if reason is not None:
+        raise ScreenError(f"engine '{config.name}' cannot run: {reason}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import re
 import uuid
 from collections import defaultdict
 from dataclasses import replace
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.campaign import IN_FLIGHT, Campaign, Level, now
-from screening.candidate_flow import candidate_workflow, estimate_force_calls
+from screening.candidate_flow import candidate_workflow, estimate_force_calls, refusal
 from screening.errors import ScreenError
 from screening.leaderboard import ranking
 from screening.observations import feature_matrix, for_search, observed
@@ -44,6 +45,17 @@ FOR_EVER_S = 1e9
 """Silence that no job has kept."""
 TRACEBACK = 8000
 """Characters of a traceback that are kept, its end."""
+FINAL_ERRORS = frozenset(
+    {
+        "CannotCompute",
+        "NotImplementedError",
+        "PropertyNotImplementedError",
+        "TypeError",
+        "ValueError",
+    }
+)
+"""Names of exceptions after which a candidate gets no second try: the same input raises them
+again."""
 MAX_LOST = 5
 """Times a candidate's worker may die under it before the candidate counts as failed."""
 
@@ -310,7 +322,7 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], fw_ids: list[int]) 
             launchpad.rerun_fw(fw_id)
             count_loss(campaign, pick["_id"])
         return
-    if pick["attempts"] >= campaign.config.max_attempts:
+    if pick["attempts"] >= campaign.config.max_attempts or would_fail_again(complaint):
         _end(campaign, pick["_id"], "failed", **complaint)
         return
     # Rerun first: killed between the two, a try too many is better than one too few.
@@ -319,6 +331,17 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], fw_ids: list[int]) 
     campaign.database.picks.update_one(
         {"_id": pick["_id"]}, {"$inc": {"attempts": 1}, "$set": complaint}
     )
+
+
+def would_fail_again(complaint: dict[str, str]) -> bool:
+    """Return whether an error lies in the crystal and the recipe, so that a second try is wasted.
+
+    Programs that break, machines and files raise others.
+    """
+    # What is raised follows the last frame; its message may have several lines.
+    after_frames = re.split(r"^ .*\n", complaint["traceback"], flags=re.MULTILINE)[-1]
+    kind = re.match(r"[\w.]+", after_frames)
+    return kind is not None and kind[0].rpartition(".")[2] in FINAL_ERRORS
 
 
 def _last_error(campaign: Campaign, fw_ids: list[int]) -> dict[str, str] | None:
@@ -527,8 +550,11 @@ def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
     queued: list[str] = []
 
     def takes(candidate_id: str) -> bool:
-        elements = set(campaign.candidate(candidate_id).elements)
-        return supported is None or elements <= supported
+        candidate = campaign.candidate(candidate_id)
+        if supported is not None and not supported.issuperset(candidate.elements):
+            return False
+        inputs_hash = campaign.inputs_hash(candidate_id)
+        return refusal(candidate, campaign.config, level.engine, inputs_hash) is None
 
     measured = (row for row in ranking(campaign) if row.outcome == "measured")
     best = itertools.islice((row for row in measured if takes(row.candidate_id)), top)

@@ -306,8 +306,7 @@ class ThermalConductivityMaker(Maker):
         self, structure: Structure, dielectric: DielectricDocument | None = None
     ) -> str | None:
         """Return why `make` cannot take a crystal, or None."""
-        reason = self.engine.refusal(site.specie.symbol for site in structure)
-        reason = reason or capability.refusal(structure, self.recipe)
+        reason = capability.refusal(structure, self.recipe)
         if reason is None and dielectric is not None and self.recipe.nac != "off":
             reason = dielectric_tensors.implausible(dielectric)
             try:

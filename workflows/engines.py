@@ -137,6 +137,18 @@ class AseEngine(MSONable):
             return None
         return f"Python package '{package}' is not installed; {self.install_hint}".rstrip("; ")
 
+    def incapable(self) -> str | None:
+        """Return what the calculator lacks, or None; loads it, which may take seconds."""
+        try:
+            calculator = self._calculator()
+        except Exception as error:  # a factory raises whatever it likes
+            return f"its calculator cannot be made: {type(error).__name__}: {error}"
+        known = getattr(calculator, "implemented_properties", None)
+        lacking = [] if known is None else sorted({"energy", "forces", "stress"} - set(known))
+        if not lacking:
+            return None
+        return f"calculator '{self.calculator}' computes no {' and no '.join(lacking)}"
+
     def relax(
         self, structure: Structure, recipe: RelaxationRecipe, *, fixed_cell: bool = False
     ) -> RelaxationDocument:

@@ -9,22 +9,32 @@ import numpy as np
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+SAME_PLACE_A = 0.02
+"""A site of a CIF lies where the file says, within the digits that it states."""
+
 
 def known_dielectric(
-    structure: Structure, born_charges_e: Any, dielectric_tensor: Any, source: str
+    structure: Structure,
+    born_charges_e: Any,
+    dielectric_tensor: Any,
+    source: str,
+    cif: str | None = None,
 ) -> dict[str, Any]:
-    """Return the tensors with the primitive cell they belong to.
+    """Return the tensors with the cell that they belong to.
 
     Parameters
     ----------
     structure : Structure
         The entry's cell, primitive or not.
     born_charges_e : array-like, shape (sites, 3, 3)
-        In the order of its sites and its Cartesian frame, first index the polarisation.
+        In the order of the entry's sites and its Cartesian frame, first index the polarisation.
     dielectric_tensor : array-like, shape (3, 3)
         Electronic part, ε∞.
     source : str
         Where they are from.
+    cif : str, optional
+        Text that `structure` was read from, where it was: readers sort the sites of a CIF, and the
+        charges follow the order of the text.
 
     Returns
     -------
@@ -34,7 +44,8 @@ def known_dielectric(
     Raises
     ------
     ValueError
-        When a tensor has another shape or holds what is no number.
+        When a tensor has another shape or holds what is no number, or a CIF does not list every
+        site.
     """
     charges = np.asarray(born_charges_e, dtype=float)
     epsilon = np.asarray(dielectric_tensor, dtype=float)
@@ -42,13 +53,38 @@ def known_dielectric(
         raise ValueError(f"born_charges_e must be {len(structure)} tensors of 3×3 numbers")
     if epsilon.shape != (3, 3) or not np.isfinite(epsilon).all():
         raise ValueError("dielectric_tensor must be 3×3 numbers")
-    carrier = structure.copy(site_properties={"born_charge_e": charges.tolist()})
-    primitive = carrier.get_primitive_structure()
-    bare = primitive.copy()
-    bare.remove_site_property("born_charge_e")
+    if cif is not None:
+        charges = charges[_rows_of_cif(structure, cif)]
+    bare = structure.copy()
+    bare.remove_oxidation_states()
+    for name in list(bare.site_properties):
+        bare.remove_site_property(name)
     return {
         "structure": bare.as_dict(verbosity=0),
-        "born_charges_e": [list(each) for each in primitive.site_properties["born_charge_e"]],
+        "born_charges_e": charges.tolist(),
         "dielectric_tensor": epsilon.tolist(),
         "source": source,
     }
+
+
+def _rows_of_cif(structure: Structure, cif: str) -> list[int]:
+    """Return for each site its row in the list of atoms of the CIF that it was read from."""
+    from pymatgen.io.cif import CifFile, str2float
+
+    wanted = [f"_atom_site_fract_{axis}" for axis in "xyz"]
+    blocks = CifFile.from_str(cif).data.values()
+    block = next((block for block in blocks if all(tag in block.data for tag in wanted)), None)
+    rows = [] if block is None else zip(*(block.data[tag] for tag in wanted), strict=True)
+    places = np.array([[str2float(text) for text in row] for row in rows]).reshape(-1, 3)
+    found: list[int] = []
+    for site in structure:
+        apart = places - site.frac_coords
+        distances_a = np.linalg.norm((apart - np.rint(apart)) @ structure.lattice.matrix, axis=1)
+        if len(places) == len(structure) and distances_a.min() < SAME_PLACE_A:
+            found.append(int(distances_a.argmin()))
+    if sorted(found) != list(range(len(structure))):
+        raise ValueError(
+            "born_charges_e need the order of all sites, and its CIF does not list them all; state "
+            "the crystal as 'structure', or list every atom of the cell"
+        )
+    return found

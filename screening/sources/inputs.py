@@ -47,7 +47,11 @@ def known_inputs(
     found: dict[str, Any] = {}
     if {"born_charges_e", "dielectric_tensor"} <= entry.keys():
         found["dielectric"] = known_dielectric(
-            structure, entry["born_charges_e"], entry["dielectric_tensor"], place
+            structure,
+            entry["born_charges_e"],
+            entry["dielectric_tensor"],
+            place,
+            next((str(entry[key]) for key in DISCHARGED if key in entry and "cif" in key), None),
         )
     for key in CHARGED:
         if key in entry:

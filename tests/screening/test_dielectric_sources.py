@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+from pymatgen.io.cif import CifWriter
 
 from screening.candidate_flow import candidate_workflow
 from screening.config import CampaignConfig
@@ -42,12 +43,39 @@ def write(path, structure, **changes):
     return str(path)
 
 
-def test_charges_come_with_their_primitive_cell(tmp_path, sodium_chloride):
+def test_charges_come_with_the_cell_that_they_are_of(tmp_path, sodium_chloride):
     [record] = open_source(write(tmp_path / "a.jsonl", sodium_chloride)).records()
     cell = Structure.from_dict(record.inputs["dielectric"]["structure"])
-    assert len(cell) == 2
+    assert len(cell) == 8
     for site, charge in zip(cell, record.inputs["dielectric"]["born_charges_e"], strict=True):
         assert np.allclose(charge, (1.1 if site.specie.symbol == "Na" else -1.1) * np.eye(3))
+
+
+def test_charges_follow_the_order_of_a_cif(tmp_path, sodium_chloride):
+    """pymatgen sorts the sites of a CIF by electronegativity: sodium first."""
+    lattice = sodium_chloride.get_primitive_structure().lattice
+    cell = Structure(lattice, ["Cl", "Na"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    changes = {"structure": None, "cif": str(CifWriter(cell)), "born_charges_e": charges(cell)}
+    path = tmp_path / "a.jsonl"
+    write(path, cell, **changes)
+    entry = {k: v for k, v in json.loads(path.read_text()).items() if v is not None}
+    path.write_text(json.dumps(entry))
+    [record] = open_source(str(path)).records()
+    found = record.inputs["dielectric"]
+    symbols = [site.specie.symbol for site in Structure.from_dict(found["structure"])]
+    signs = dict(zip(symbols, np.sign(np.array(found["born_charges_e"])[:, 0, 0]), strict=True))
+    assert signs == {"Na": 1, "Cl": -1}
+
+
+def test_a_cif_that_lists_some_of_the_sites_gives_charges_no_order(tmp_path, sodium_chloride):
+    path = tmp_path / "a.jsonl"
+    write(path, sodium_chloride)
+    entry = json.loads(path.read_text())
+    del entry["structure"]
+    entry["cif"] = str(CifWriter(sodium_chloride, symprec=0.01))
+    path.write_text(json.dumps(entry))
+    [record] = open_source(str(path)).records()
+    assert "its CIF does not list them all" in record.error
 
 
 @pytest.mark.parametrize(
