@@ -28,10 +28,8 @@ from workflows.lattice_dynamics import (
     third_order,
     transport,
 )
-from workflows.lattice_dynamics.alignment import alignments
 from workflows.lattice_dynamics.cells import (
     conventional_cell,
-    pymatgen_cell,
     supercell_matrix,
 )
 from workflows.phonons import PhononMaker
@@ -44,7 +42,6 @@ from workflows.recipes import (
 from workflows.relaxation import RelaxationMaker
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from phono3py import Phono3py
     from pymatgen.core import Structure
 
@@ -182,7 +179,7 @@ class ConductivityMaker(Maker):
             ),
             temperatures_k=densest.temperatures_k.tolist(),
             kappa_tensor_w_per_m_k=np.round(
-                in_frame_of(relaxation.structure, model, densest.kappa_w_per_m_k), 6
+                transport.in_frame_of(relaxation.structure, model, densest.kappa_w_per_m_k), 6
             ).tolist(),
             meshes=meshes,
             isotope_scattering=recipe.isotopes,
@@ -422,26 +419,6 @@ def _with_larger_supercells(
             "third_order": recipe.third_order.model_copy(update=larger(recipe.third_order)),
         }
     )
-
-
-def in_frame_of(
-    structure: Structure, model: Phono3py, tensors: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return tensors of shape (…, 6) in the frame of a crystal instead of that of phono3py's cell.
-
-    The two differ where spglib chooses other axes for the relaxed cell than for the one before.
-
-    Parameters
-    ----------
-    structure
-        The crystal that the model is of, in any cell.
-    tensors
-        xx, yy, zz, yz, xz, xy.
-    """
-    rotation = alignments(pymatgen_cell(model.primitive), structure)[0].rotation.T
-    full = np.asarray(tensors)[..., [[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
-    rows, columns = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
-    return np.asarray((rotation @ full @ rotation.T)[..., rows, columns])
 
 
 def mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int, int]]:

@@ -187,7 +187,8 @@ class ThermalConductivityDocument(Document):
     """Wigner (coherence) contribution on the densest mesh, not part of the value above."""
     temperatures_k: list[float] = Field(default_factory=list)
     kappa_tensor_w_per_m_k: list[list[float]] = Field(default_factory=list)
-    """Shape (temperatures, 6): xx, yy, zz, yz, xz, xy on the densest mesh."""
+    """Shape (temperatures, 6): xx, yy, zz, yz, xz, xy on the densest mesh, in the Cartesian frame
+    of `structure`."""
     meshes: list[MeshConductivity] = Field(default_factory=list)
     isotope_scattering: bool | None = None
     nac: bool | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.candidate import bare_structure
 from screening.errors import ScreenError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def write(selection: Selection, folder: Path, name: str) -> None:
 def _write(item: Item, facts: dict[str, Any], folder: Path) -> float:
     """Write one folder; return by how much its κ differs from the stored one."""
     from workflows.lattice_dynamics import exchange
+    from workflows.lattice_dynamics.transport import in_frame_of
 
     result = item.result
     if result is None or not result.document.get("meshes"):
@@ -55,7 +57,8 @@ def _write(item: Item, facts: dict[str, Any], folder: Path) -> float:
             "--as phono3py is for results of the objective lattice-thermal-conductivity"
         )
     document = result.document
-    exchange.write_files(result.phono3py(), folder)
+    model = result.phono3py()
+    exchange.write_files(model, folder)
     mesh = [int(divisions) for divisions in document["meshes"][-1]["mesh"]]
     command = exchange.kappa_command(
         mesh, document["temperatures_k"], isotopes=bool(document["isotope_scattering"])
@@ -69,7 +72,11 @@ def _write(item: Item, facts: dict[str, Any], folder: Path) -> float:
         raise ScreenError(
             f"candidate '{item.row.candidate_id}': phono3py failed: {error}"
         ) from None
-    found = exchange.read_kappa(folder / exchange.kappa_file(mesh), TEMPERATURE_K)
+    found = in_frame_of(
+        bare_structure(document["structure"]),
+        model,
+        exchange.read_kappa(folder / exchange.kappa_file(mesh), TEMPERATURE_K),
+    )
     index = int(np.argmin(np.abs(np.asarray(document["temperatures_k"]) - TEMPERATURE_K)))
     stored = np.asarray(document["kappa_tensor_w_per_m_k"][index], dtype=float)
     deviation = float(np.abs(found - stored).max() / np.abs(stored).max())

@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from workflows.documents import DielectricDocument
+from workflows.engines import CannotCompute
 from workflows.lattice_dynamics import dielectric_tensors
+from workflows.lattice_dynamics.alignment import alignments
 from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.lattice_dynamics.harmonic import harmonic_model, pymatgen_cell
+from workflows.lattice_dynamics.transport import in_frame_of
 
 ROCK_SALT = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
 
@@ -146,15 +149,14 @@ def reference(structure: Structure) -> DielectricDocument:
     borns -= borns.mean(axis=0)
     isotropic = np.trace(epsilon) / 3 * np.eye(3)
     anisotropic = epsilon - isotropic
-    size = np.abs(anisotropic).max()
-    epsilon = 4 * np.eye(3) + (anisotropic / size if size > 1e-6 else 0)
+    size = np.linalg.norm(anisotropic)
+    epsilon = 4 * np.eye(3) + (1.4 * anisotropic / size if size > 1e-6 else 0)
     signs = np.where(numbers == numbers.min(), -1.0, 1.0)
     signs = signs / np.where(signs > 0, (signs > 0).sum(), (signs < 0).sum())
-    borns = borns / max(np.abs(borns).max(), 1e-9) + 2 * signs[:, np.newaxis, np.newaxis] * np.eye(
-        3
-    )
+    signs = signs[:, np.newaxis, np.newaxis]
+    borns = borns / max(np.linalg.norm(borns), 1e-9) + 2 * signs * np.eye(3)
     # The same anisotropy on top, scaled by the charge: also where neighbours hardly show it.
-    borns += 2 * signs[:, np.newaxis, np.newaxis] * (epsilon - 4 * np.eye(3))
+    borns += 2 * signs * (epsilon - 4 * np.eye(3))
     return DielectricDocument(
         structure=structure,
         born_charges_e=borns.tolist(),
@@ -215,3 +217,85 @@ def test_tensors_do_not_depend_on_the_cell_that_they_are_given_in(name, seed):
     for noise, tolerance in ((0.0, 1e-6), (1e-3, 2e-2)):
         found = dielectric_tensors.in_cell(transformed(wanted, seed, noise), cell)
         assert_same(found, wanted, tolerance)
+
+
+@pytest.mark.parametrize("name", ["pseudo-cubic, long c", "pseudo-cubic, 60.5 degrees"])
+def test_axes_of_a_pseudo_cubic_crystal_are_not_exchanged(name):
+    """The identical cell is given; ε of 4, 4, 6 became 4, 5, 5."""
+    cell = standard_cell(CRYSTALS[name])
+    wanted = reference(cell)
+    assert_same(dielectric_tensors.in_cell(wanted, cell), wanted, 1e-8)
+    assert len({round(each, 3) for each in np.linalg.eigvalsh(wanted.dielectric_tensor)}) == 2
+
+
+def test_tensors_of_another_frame_are_refused():
+    cell = standard_cell(CRYSTALS["pseudo-cubic, long c"])
+    wrong = reference(cell)
+    wrong.dielectric_tensor = np.roll(wrong.dielectric_tensor, 1, axis=(0, 1)).tolist()
+    with pytest.raises(CannotCompute, match="differs between equivalent directions"):
+        dielectric_tensors.in_cell(wrong, cell)
+
+
+def test_axes_that_only_noise_tells_apart_are_refused():
+    cell = standard_cell(rock_salt(Lattice.orthorhombic(5.6, 5.6 * 1.0004, 5.6 * 1.0008)))
+    wanted = reference(cell)
+    assert_same(dielectric_tensors.in_cell(wanted, cell), wanted, 1e-8)
+    # Noise of the size of what tells the axes apart.
+    noisy = wanted.model_copy(update={"structure": cell.copy()})
+    noisy.structure.lattice = Lattice(cell.lattice.matrix * [1.0004, 1.0, 0.9994])
+    with pytest.raises(CannotCompute, match="axes can be exchanged"):
+        dielectric_tensors.in_cell(noisy, cell)
+
+
+def test_relaxed_cells_are_followed_however_their_axes_compare():
+    """A relaxation may turn the longest axis into the shortest one."""
+    before = rock_salt(Lattice.tetragonal(5.6, 5.65)).get_primitive_structure()
+    wanted = reference(before)
+    stretch = np.diag([1.02, 1.02, 0.97])
+    turn, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
+    turn *= np.linalg.det(turn)
+    after = Structure(before.lattice.matrix @ stretch @ turn.T, before.species, before.frac_coords)
+    found = dielectric_tensors.relaxed(wanted, before, after)
+    expected = turn @ np.array(wanted.dielectric_tensor) @ turn.T
+    np.testing.assert_allclose(found.dielectric_tensor, expected, atol=1e-10)
+    # And from there to phonopy's cell, where the special axis is the one along c.
+    standard = dielectric_tensors.in_cell(found, standard_cell(after))
+    assert np.allclose(
+        np.linalg.eigvalsh(standard.dielectric_tensor), np.linalg.eigvalsh(expected), atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("name", ["P3_121", "P3_221"])
+def test_mirror_images_are_one_crystal_to_tensors(name):
+    """Left and right quartz: an improper rotation carries one to the other."""
+    right = standard_cell(CRYSTALS["chiral"])
+    wanted = reference(right)
+    mirror = np.diag([1.0, 1.0, -1.0])
+    left = Structure(right.lattice.matrix @ mirror, right.species, right.frac_coords)
+    given_one = reference(left) if name == "P3_221" else wanted
+    found = dielectric_tensors.in_cell(given_one, right)
+    assert_same(found, wanted, 1e-6)
+    [best, *_] = alignments(right, given_one.structure)
+    assert np.linalg.det(best.rotation) == pytest.approx(-1 if name == "P3_221" else 1)
+
+
+def test_a_rhombohedron_of_nearly_right_angles_keeps_them():
+    """pymatgen's own tolerance for angles, five degrees, would make it cubic."""
+    crystal = CRYSTALS["pseudo-cubic, 90.5 degrees"]
+    assert conventional_cell(crystal)[1] == "R"
+    distances = np.sort(standard_cell(crystal).get_neighbor_list(5.0)[3])
+    np.testing.assert_allclose(distances, np.sort(crystal.get_neighbor_list(5.0)[3]), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["orthorhombic P", "monoclinic C", "tetragonal polar"])
+def test_kappa_is_in_the_frame_of_the_crystal(name):
+    """Whatever axes spglib takes for the standard cell."""
+    crystal = CRYSTALS[name].get_primitive_structure()
+    turn, _ = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))
+    turned = Structure(crystal.lattice.matrix @ turn.T, crystal.species, crystal.frac_coords)
+    cell, centring = conventional_cell(turned)
+    model = harmonic_model(cell, centring, np.eye(3, dtype=int), 0.01)
+    wanted, standard = reference(turned), reference(pymatgen_cell(model.primitive))
+    rows, columns = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
+    found = in_frame_of(turned, model, np.array(standard.dielectric_tensor)[rows, columns])
+    np.testing.assert_allclose(found, np.array(wanted.dielectric_tensor)[rows, columns], atol=1e-6)

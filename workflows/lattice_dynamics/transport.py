@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.documents import TransportDocument
-from workflows.lattice_dynamics.cells import SYMPREC_A, Centring, phonopy_cell
+from workflows.lattice_dynamics.alignment import alignments
+from workflows.lattice_dynamics.cells import SYMPREC_A, Centring, phonopy_cell, pymatgen_cell
 from workflows.lattice_dynamics.harmonic import symmetric_mesh
 
 if TYPE_CHECKING:
@@ -201,6 +202,26 @@ def direct_conductivity(
         is_LBTE=True, temperatures=[temperature_k], is_isotope=isotopes, log_level=0
     )
     return float(np.asarray(model.thermal_conductivity.kappa)[0, 0, :3].mean())
+
+
+def in_frame_of(
+    structure: Structure, model: Phono3py, tensors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return tensors of shape (…, 6) in the frame of a crystal instead of that of phono3py's cell.
+
+    The two differ where spglib chooses other axes for the relaxed cell than for the one before.
+
+    Parameters
+    ----------
+    structure
+        The crystal that the model is of, in any cell.
+    tensors
+        xx, yy, zz, yz, xz, xy.
+    """
+    rotation = alignments(pymatgen_cell(model.primitive), structure)[0].rotation.T
+    full = np.asarray(tensors)[..., [[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
+    rows, columns = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
+    return np.asarray((rotation @ full @ rotation.T)[..., rows, columns])
 
 
 LEAST_MESH_ERROR = 0.05
