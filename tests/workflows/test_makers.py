@@ -391,7 +391,7 @@ def test_engine_that_is_not_installed_says_what_to_do():
 
 def test_crystal_of_unknown_elements_does_not_pass_for_measured(emt, tmp_path):
     salt = Structure.from_spacegroup(
-        "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+        "Pm-3m", Lattice.cubic(3.5), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
     )
     finished = run(emt, salt, tmp_path, ensure_success=False)
     assert finished.stored() == []
