@@ -126,6 +126,13 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
     rest = [each for each in found.refused if not (others and each.unsupported)]
     reasons = summed_up((each.location or each.material_id, each.reason) for each in rest)
     _left_out(reasons, "refused", ", kept with the campaign" if kept else "")
+    remarks(found.remarks)
+
+
+def remarks(of_sources: list[str]) -> None:
+    """Say what sources left out before it was an entry."""
+    for remark in of_sources:
+        say(f"  {remark}")
 
 
 def _left_out(reasons: list[LeftOut], verb: str, kept: str = "") -> None:
@@ -282,6 +289,11 @@ def status(
         "confirmed": progress.confirmed,
         "to_confirm": progress.to_confirm,
         "pool": progress.pool,
+        "entries": {
+            **{key: campaign.ingested[key] for key in ("taken", "duplicates", "refused")},
+            # Earlier versions stored none.
+            "remarks": campaign.ingested.get("remarks", []),
+        },
         **{name: getattr(progress, name) for name in STATUS_COUNTS},
         f"best_{objective.value_field}": progress.best_value,
         "best_candidate_id": progress.best_candidate,
@@ -609,6 +621,7 @@ def predicted_library(
         f"{refused} left out; the model knows {counted(len(table.values), 'value')}"
     )
     _left_out(library.refused, "left out")
+    remarks(library.remarks)
     _left_out(table.left_out, "the model left out")
     unit = unit_of(value_key)
     say(f"each of them left out once: {_how_good(asdict(calibrated), unit, log=log)}")
