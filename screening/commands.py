@@ -23,6 +23,7 @@ from screening.errors import ScreenError
 from screening.lookup import find_candidate
 from screening.settings import Settings
 from screening.store.database import Database, open_database
+from screening.text_files import user_path
 
 if TYPE_CHECKING:
     from screening.engine_catalog import EngineConfig
@@ -185,6 +186,7 @@ def report(name: str | None, output: Path, top: int | None, *, force: bool) -> N
     """Write a campaign's report."""
     from screening.report import check_replaceable, write_report
 
+    output = user_path(output, "--output")
     check_replaceable(output, force=force)
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
@@ -401,6 +403,7 @@ def plot(
     """Draw a figure of a candidate or a campaign into a file."""
     from screening.figures.plot import plot as draw
 
+    output = user_path(output, "-o")
     with open_database(Settings(), must_exist=True) as database:
         plotted = draw(database, target, kind, output, campaign, width_mm)
     console.say(f"{output}: {plotted.kind} of {plotted.of}, campaign '{plotted.campaign}'")

@@ -13,6 +13,7 @@ import io
 import lzma
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -132,10 +133,15 @@ def read_text(raw: IO[bytes], *, strict: bool = False) -> str:
 
     Raises
     ------
-    NoTextError, OSError, EOFError, zlib.error, lzma.LZMAError
-        When it is no text, too large, or cannot be read.
+    NoTextError
+        When it is no text, too large or damaged.
+    OSError
+        When it cannot be read.
     """
-    content = unpacked(raw).read(LARGEST_TEXT + 1)
+    try:
+        content = unpacked(raw).read(LARGEST_TEXT + 1)
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise NoTextError(f"it is packed, and damaged or cut off ({error})") from None
     if len(content) > LARGEST_TEXT:
         raise NoTextError(f"it has more than {LARGEST_TEXT >> 20} MiB")
     return decoded(content, strict=strict)

@@ -26,6 +26,7 @@ from screening.queues.script import UnreachableError, job_script, require_creden
 from screening.settings import Settings
 from screening.store.database import open_database
 from screening.store.patience import patiently
+from screening.text_files import user_path
 
 EMBEDDED_WARNING = (
     "--embedded: the database is in this program and listens to this machine only; every node "
@@ -165,6 +166,7 @@ def init_cluster(path: Path, given: dict[str, Any]) -> None:
     """
     import yaml
 
+    path = user_path(path, "--output")
     if path.exists():
         raise ScreenError(f"file '{path}' exists; give another one with --output")
     folder = path.absolute().parent

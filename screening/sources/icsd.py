@@ -9,6 +9,7 @@ from pathlib import Path
 from screening.sources.cif import CifBlock
 from screening.sources.files import FileSource, cif_record
 from screening.sources.record import Source, SourceError, SourceRecord, Unread, same_entry
+from screening.text_files import user_path
 
 
 class IcsdExport:
@@ -78,7 +79,7 @@ def _icsd_record(text: str, place: str) -> SourceRecord:
 
 def open_icsd(rest: str) -> Source:
     """Open the export in a folder, or one file of it."""
-    path = Path(rest).expanduser()
+    path = user_path(rest, f"source 'icsd:{rest}'")
     if not rest or not path.exists():
         raise SourceError(
             f"source 'icsd:{rest}': no such folder; give that of the CIF files, as icsd:export/"

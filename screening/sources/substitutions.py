@@ -24,6 +24,7 @@ from screening import shipped
 from screening.config import validated
 from screening.elements import ElementSymbol
 from screening.sources.record import SourceError, SourceRecord
+from screening.text_files import user_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -447,7 +448,7 @@ def open_substitutions(rest: str) -> Substitutions:
     spec = f"substitutions:{rest}"
     what = f"source '{spec}'"
     config = validated(SubstitutionConfig, shipped.read("substitutions", rest), what)
-    beside = Path(rest).parent / config.parent
+    beside = user_path(rest, what).parent / user_path(config.parent, what)
     shipped_file = resources.files("configs") / "data" / config.parent
     if not Path(config.parent).name.lower().endswith(PARENT_KINDS):
         raise SourceError(

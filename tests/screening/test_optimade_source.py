@@ -373,7 +373,11 @@ def left_out(script: Script, query: str = "") -> tuple[list[str], list[str]]:
     [
         # What the bodies of the three pages say beside their entries.
         ([{}, {}, {"links": {"next": "/page/2"}}], "abcde", "link of page 3 goes back"),
-        ([{}, {}, {"links": {"next": {"href": "/v1/structures"}}}], "abcdeab", "link of page 4 goes back"),
+        (
+            [{}, {}, {"links": {"next": {"href": "/v1/structures"}}}],
+            "abcdeab",
+            "link of page 4 goes back",
+        ),
         ([{}, {"data": "first", "links": {"next": "/page/3"}}, {}], "ababe", "page 2 repeats"),
         (
             [{}, {"links": {"next": None}, "meta": {"more_data_available": True}}, {}],
