@@ -22,6 +22,7 @@ from screening.ranking import SHOWN_FACTS, RankedRow, as_records
 from screening.reasons import LeftOut, summed_up
 from screening.spreadsheet import write_csv
 from screening.tables import Column, fitting
+from screening.terminal import encodes, writable
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -61,7 +62,9 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 def print_json(value: Any) -> None:
     """Print JSON to stdout; dates become ISO strings, NaN becomes null."""
-    print(json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False))
+    text = json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False)
+    # JSON has a way to write what the terminal has not.
+    print(text if encodes(text) else json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
 def print_plain(text: str) -> None:
@@ -833,8 +836,16 @@ def _result_table(result: dict[str, Any]) -> Table:
 # ------------------------------------------------------------------------------------- details
 
 
+class PlainConsole(Console):
+    """rich's console, whose widths are those of what the terminal can show."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text to be printed."""
+        return super().render_str(writable(text, self.encoding), **options)
+
+
 def _stderr() -> Console:
-    return Console(stderr=True, markup=False)
+    return PlainConsole(stderr=True, markup=False)
 
 
 def _print_fitting(columns: list[Column], **options: Any) -> None:
@@ -846,8 +857,8 @@ def _print_fitting(columns: list[Column], **options: Any) -> None:
 def _stdout() -> Console:
     # Names and reasons come from others: a bracket in them is a bracket.  Piped into a file a
     # table must not be folded to 80 columns.
-    console = Console(markup=False)
-    return console if console.is_terminal else Console(width=160, markup=False)
+    console = PlainConsole(markup=False)
+    return console if console.is_terminal else PlainConsole(width=160, markup=False)
 
 
 def _short(value: Any) -> str:

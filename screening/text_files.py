@@ -188,7 +188,7 @@ def user_path(text: str | os.PathLike[str], what: str) -> Path:
     # A file may have a dollar in its name.
     if not os.path.lexists(expanded):
         if unset := re.search(r"\$(\w+|\{\w+\})", expanded):
-            raise ScreenError(f"{what}: environment variable {unset[1].strip('{}')} is not set")
+            raise ScreenError(f"{what}: ${unset[1]} in its path is not set")
         if expanded.startswith("~"):
             user = expanded.partition("/")[0]
             raise ScreenError(f"{what}: '{user}' names no user of this machine")

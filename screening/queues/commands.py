@@ -191,6 +191,8 @@ def init_cluster(path: Path, given: dict[str, Any]) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     except OSError as error:
+        if not isinstance(error, FileExistsError):
+            path.unlink(missing_ok=True)
         raise ScreenError(f"cannot write {path} ({error.strerror})") from None
     console.say(f"wrote {path}; next: screen doctor --queue {path}")
 
