@@ -22,7 +22,7 @@ from screening.ranking import SHOWN_FACTS, RankedRow, as_records
 from screening.reasons import LeftOut, summed_up
 from screening.spreadsheet import write_csv
 from screening.tables import Column, fitting
-from screening.terminal import encodes, writable
+from screening.terminal import encodes, printable, writable
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -841,7 +841,7 @@ class PlainConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a text to be printed."""
-        return super().render_str(writable(text, self.encoding), **options)
+        return super().render_str(writable(printable(text), self.encoding), **options)
 
 
 def _stderr() -> Console:

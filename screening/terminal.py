@@ -53,6 +53,13 @@ def writable(text: str, encoding: str) -> str:
     return text.encode(encoding, _HANDLER).decode(encoding)
 
 
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: names of files come from others."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
+
+
 def prepare_streams() -> None:
     """Let what is printed have substitutes where the terminal's encoding lacks a character.
 

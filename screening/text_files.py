@@ -27,25 +27,28 @@ LARGEST_LINE = 2**26
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 
 _PACKED: dict[bytes, Callable[[Any], Any]] = {
-    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw, mode="rb"),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
 """How packed files begin, whatever their names say: browsers unpack and keep the name."""
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 _MARKS = [  # The longer first: UTF-32's begins as UTF-16's does.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 ]
-_MARK = "\ufeff"
+_PLAIN = str.maketrans(
+    {"\ufeff": "", **dict.fromkeys("\u00a0\u2007\u202f", " "), "\u2212": "-", "\u2010": "-"}
+)
 _LOOKED_AT = 4096
-_CONTROL = re.compile(r"[\0-\x08\x0e-\x19\x1b-\x1f]")
-"""Characters that are in no text."""
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x19\x1b-\x1f]")
+"""Bytes that texts hold by accident only, and zeros never."""
 
 
 class NoTextError(Exception):
-    """A file that holds no text; the message says what it is, as half a sentence."""
+    """A file that cannot be read as text; the message says why, as half a sentence."""
 
 
 def unpacked(raw: IO[bytes]) -> Any:
@@ -93,10 +96,11 @@ def decoded(content: bytes, *, strict: bool = False) -> str:
 def plain_lines(text: str) -> str:
     r"""Return a text with ``\n`` at the ends of lines and without byte-order marks.
 
-    Files that were joined have marks within, too.  DOS ends a text with control-Z.
+    Files that were joined have marks within, too.  DOS ends a text with control-Z.  Spaces and
+    minus signs of typesetting, which come with what is copied from a page, become plain ones.
     """
-    text = text.replace(_MARK, "").replace("\r\n", "\n").replace("\r", "\n")
-    return text.rstrip("\x1a")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a")
+    return text if text.isascii() else text.translate(_PLAIN)
 
 
 def _encoding(start: bytes) -> str:
@@ -109,7 +113,7 @@ def _encoding(start: bytes) -> str:
         return "utf-16-le"
     if zeros[0] > 0.8 * half and not zeros[1] and half:
         return "utf-16-be"
-    if _CONTROL.search(start.decode("latin-1")):
+    if 0 in start or len(_CONTROL.findall(start)) > len(start) / 20:
         raise NoTextError(f"it is no text{_what_it_is(start)}")
     return "utf-8"
 
@@ -140,7 +144,7 @@ def read_text(raw: IO[bytes], *, strict: bool = False) -> str:
     """
     try:
         content = unpacked(raw).read(LARGEST_TEXT + 1)
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except _DAMAGE as error:
         raise NoTextError(f"it is packed, and damaged or cut off ({error})") from None
     if len(content) > LARGEST_TEXT:
         raise NoTextError(f"it has more than {LARGEST_TEXT >> 20} MiB")
@@ -152,6 +156,13 @@ def lines_of(raw: IO[bytes]) -> Iterator[str | NoTextError]:
 
     A line that is no UTF-8 gives the reason instead; a file that is no text raises it.
     """
+    try:
+        yield from _lines_of(raw)
+    except _DAMAGE as error:
+        raise NoTextError(f"it is packed, and damaged or cut off ({error})") from None
+
+
+def _lines_of(raw: IO[bytes]) -> Iterator[str | NoTextError]:
     content = unpacked(raw)
     encoding = _encoding(content.peek(_LOOKED_AT)[:_LOOKED_AT])
     # What cannot be decoded goes through, and is found again in its line.

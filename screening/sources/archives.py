@@ -42,10 +42,12 @@ def members(path: Path) -> Iterator[Member]:
 
 
 def _unzipped(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.flag_bits & 1:
+        raise OSError("it has a password; unpack it first")
     try:
         return zipped.open(info)
-    except RuntimeError as error:  # a password, or a kind of packing that Python does not know
-        raise OSError(str(error)) from None
+    except NotImplementedError as error:
+        raise OSError(f"{error}; unpack it first") from None
 
 
 def _extracted(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

@@ -51,15 +51,19 @@ def frame_atoms(text: str) -> Atoms:
     EntryError
         When it is incomplete, or not periodic in three dimensions.
     """
+    import numpy as np
     from ase.io import read
+    from ase.io.extxyz import key_val_str_to_dict
 
     count, *lines = text.split("\n")
     if not _COUNT.fullmatch(count):
         raise EntryError("a frame should begin with a line that holds the number of atoms alone")
     there = len(lines[1:])
     if there != int(count) or not there:
+        plural = "" if there == 1 else "s"
+        cut_off = "; is it truncated?" if there < int(count) else ""
         raise EntryError(
-            f"it lists {there} atoms where its first line says {int(count)}; is it truncated?"
+            f"it lists {there} atom{plural} where its first line says {int(count)}{cut_off}"
         )
     comment = _PARTS.sub(_canonical, lines[0])
     if "Lattice=" not in comment:
@@ -67,7 +71,13 @@ def frame_atoms(text: str) -> Atoms:
             'it is not periodic: its second line states no Lattice="…", which is the cell'
         )
     whole = "\n".join([count, comment, *lines[1:], ""])
-    atoms = read(io.StringIO(whole), index=0, format="extxyz")
+    stated = key_val_str_to_dict(comment.replace("Lattice=", "lattice=", 1)).get("lattice")
+    if np.shape(stated) != (9,):
+        raise EntryError("its Lattice should be nine numbers, the Cartesian ones of three vectors")
+    try:
+        atoms = read(io.StringIO(whole), index=0, format="extxyz")
+    except KeyError as error:
+        raise EntryError(f"{error} is no symbol of an element") from None
     assert not isinstance(atoms, list)
     if not atoms.pbc.all():
         said = " ".join("T" if axis else "F" for axis in atoms.pbc)

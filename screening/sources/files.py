@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 
-FOLDED_NAMES = 5
+SHOWN_NAMES = 5
 """Names that a remark gives of what was not looked at."""
 
 
@@ -109,7 +109,7 @@ class FileSource:
         try:
             for member, opened in members(path):
                 inside = f"{name}/{member}"
-                if any(part.startswith((".", "__MACOSX")) for part in member.split("/")):
+                if any(map(_is_hidden, member.split("/"))):
                     self._hidden.append(inside)
                 elif is_archive(member) or not _is_known(member.rpartition("/")[2]):
                     self._not_looked_at.append(inside)
@@ -137,7 +137,9 @@ class FileSource:
         if hidden:
             remarks.append(f"{len(hidden)} hidden not looked at: {_some(hidden)}")
         if special := self._found.special:
-            remarks.append(f"{_files(len(special))} not looked at, no regular: {_some(special)}")
+            remarks.append(
+                f"{_files(len(special))} not looked at, no regular ones: {_some(special)}"
+            )
         if again := self._found.again:
             remarks.append(
                 f"{len(again)} links to folders that were read under another name: {_some(again)}"
@@ -149,13 +151,23 @@ def _opened(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+def _why(error: Exception) -> str:
+    """Return what the system or a reader of archives says, without its class."""
+    said = getattr(error, "strerror", None) or str(error).partition("\n")[0].strip(" .")
+    return said or type(error).__name__
+
+
+def _is_hidden(part: str) -> bool:
+    return part == "__MACOSX" or (part.startswith(".") and part not in (".", ".."))
+
+
 def _files(count: int) -> str:
     return f"{count} {'file' if count == 1 else 'files'}"
 
 
 def _some(names: list[str]) -> str:
-    shown = ", ".join(plain_text(name) for name in names[:FOLDED_NAMES])
-    return shown + (", …" if len(names) > FOLDED_NAMES else "")
+    shown = ", ".join(plain_text(name) for name in names[:SHOWN_NAMES])
+    return shown + (", …" if len(names) > SHOWN_NAMES else "")
 
 
 def _file_entries(opened: Callable[[], IO[bytes]], name: str) -> Iterator[SourceRecord | Unread]:
@@ -168,7 +180,7 @@ def _file_entries(opened: Callable[[], IO[bytes]], name: str) -> Iterator[Source
     except NoTextError as error:
         yield SourceRecord(name, None, str(error), name)
     except DAMAGED as error:
-        yield SourceRecord(name, None, f"it cannot be read ({first_line(error)})", name)
+        yield SourceRecord(name, None, f"it cannot be read ({_why(error)})", name)
 
 
 def jsonl_entries(
@@ -202,8 +214,10 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
         entry = {"structure": entry}
     if not _is_entry(entry):
         reason = f"{what} is not a JSON object with 'cif' or 'structure'"
-        if isinstance(entry, list | dict) and len(entry) > 1:
-            reason += f", but a {'list' if isinstance(entry, list) else 'object'} of {len(entry)}"
+        if isinstance(entry, list | dict) and entry:
+            reason += (
+                f", but {'a list' if isinstance(entry, list) else 'an object'} of {len(entry)}"
+            )
         return SourceRecord(place, None, reason, place)
     entry = {key: value for key, value in entry.items() if value is not None}
     key = next(key for key in DISCHARGED if key in entry)
@@ -254,9 +268,16 @@ def _parse_entry(key: str, value: Any) -> Structure:
     return _parse_cif(plain_lines(value))
 
 
+def _text(raw: IO[bytes], *, strict: bool = False) -> str:
+    text = read_text(raw, strict=strict)
+    if not text.strip():
+        raise NoTextError("it is empty")
+    return text
+
+
 def _read_json(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
     """Read a list of the same objects, or an object that holds them, as web services do."""
-    text = read_text(raw, strict=True)
+    text = _text(raw, strict=True)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -271,6 +292,8 @@ def _read_json(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
     if isinstance(content, dict) and not _holds_a_crystal(content):
         yield from _entries_within(content, name)
         return
+    if content == []:
+        raise NoTextError("it is an empty list")
     for number, entry in enumerate(content if isinstance(content, list) else [content], start=1):
         yield _json_record(entry, "the entry", f"{name}#{number}")
 
@@ -291,7 +314,7 @@ def _entries_within(content: dict[str, Any], name: str) -> Iterator[SourceRecord
         else:
             others[key] = value
     if not found:
-        keys = ", ".join(list(others)[:FOLDED_NAMES]) + ", …" * (len(others) > FOLDED_NAMES)
+        keys = ", ".join(list(others)[:SHOWN_NAMES]) + ", …" * (len(others) > SHOWN_NAMES)
         reason = (
             "the file is not a JSON object with 'cif' or 'structure', nor a list or an object of "
             f"such; it has: {keys or 'nothing'}"
@@ -304,12 +327,17 @@ def _entries_within(content: dict[str, Any], name: str) -> Iterator[SourceRecord
 
 
 def _read_jsonl(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
-    yield from jsonl_entries(lines_of(raw), name)
+    empty = True
+    for entry in jsonl_entries(lines_of(raw), name):
+        empty = False
+        yield entry
+    if empty:
+        raise NoTextError("it is empty")
 
 
 def _read_cif(raw: IO[bytes], name: str) -> Iterator[Unread]:
     # CIF is ASCII by definition; names and comments in the wild are not.
-    texts = crystal_blocks(read_text(raw))
+    texts = crystal_blocks(_text(raw))
     if len(texts) < 2:
         yield Unread(cif_record, texts[0] if texts else "", name)
         return
@@ -333,7 +361,7 @@ def _parse_cif(text: str) -> Structure:
 
 
 def _read_poscar(raw: IO[bytes], name: str) -> Iterator[Unread]:
-    yield Unread(_poscar_record, read_text(raw), name)
+    yield Unread(_poscar_record, _text(raw), name)
 
 
 def _poscar_record(text: str, place: str) -> SourceRecord:
@@ -341,11 +369,8 @@ def _poscar_record(text: str, place: str) -> SourceRecord:
 
 
 def _read_xyz(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
-    n_frames = 0
-    for n_frames, text in enumerate(frames(read_text(raw)), start=1):
-        yield Unread(_xyz_record, text, f"{name}#{n_frames}")
-    if not n_frames:
-        yield SourceRecord(name, None, "the file is empty", name)
+    for number, text in enumerate(frames(_text(raw)), start=1):
+        yield Unread(_xyz_record, text, f"{name}#{number}")
 
 
 def _xyz_record(text: str, place: str) -> SourceRecord:

@@ -129,16 +129,18 @@ def _species(lines: _Lines) -> tuple[list[str], list[int]]:
                 break
             match = _NAME.fullmatch(word)
             if match is None or not Element.is_valid_symbol(match[1]):
+                meant = word.capitalize()
+                hint = f"; write '{meant}'" if Element.is_valid_symbol(meant) else ""
                 raise EntryError(
-                    f"line {lines.number} should name elements, and '{shown(word)}' is none"
+                    f"line {lines.number} should name elements, and '{shown(word)}' is none{hint}"
                 )
             names.append(match[1])
         line = lines.next("the numbers of atoms")
         counts = _counts(line)
         if len(names) != len(counts):
             raise EntryError(
-                f"line {lines.number} should hold {len(names)} numbers of atoms, one an element; "
-                f"it is '{shown(line)}'"
+                f"line {lines.number} should hold a number of atoms for each element of the line "
+                f"above, which names {len(names)}; it is '{shown(line)}'"
             )
     return names, counts
 
