@@ -550,7 +550,7 @@ def main() -> None:
 
 def _run() -> int | str | None:
     """Run the command; return its exit status, once what is wrong was said."""
-    from screening.terminal import FULL
+    from screening.terminal import FULL, give_up_output
 
     try:
         app()
@@ -566,6 +566,7 @@ def _run() -> int | str | None:
     except OSError as error:
         if error.errno not in FULL:
             raise
+        give_up_output()
         return _complain(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("pymongo", "bson"):
