@@ -23,6 +23,7 @@ from pydantic import (
 from screening import shipped
 from screening.config import validated
 from screening.elements import ElementSymbol
+from screening.sources.files import FileSource
 from screening.sources.record import SourceError, SourceRecord
 from screening.text_files import user_path
 
@@ -440,8 +441,6 @@ def open_substitutions(rest: str) -> Substitutions:
     """
     from importlib import resources
 
-    from pymatgen.core.structure import Structure
-
     if not rest:
         known = ", ".join(shipped.names("substitutions"))
         raise SourceError(f"source 'substitutions': give a YAML after a colon; shipped: {known}")
@@ -460,12 +459,15 @@ def open_substitutions(rest: str) -> Substitutions:
         path = Path(str(shipped_file))
     else:
         raise SourceError(f"{what}: parent '{config.parent}' is not beside the YAML")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            parent = Structure.from_file(path)
-        except Exception as error:  # parsers raise anything
-            raise SourceError(f"{what}: parent '{config.parent}' cannot be read: {error}") from None
+    records = list(FileSource(spec, path).records())
+    if len(records) != 1:
+        raise SourceError(
+            f"{what}: parent '{config.parent}' holds {len(records)} crystals, not one"
+        )
+    parent = records[0].structure
+    if parent is None:
+        reason = records[0].error
+        raise SourceError(f"{what}: parent '{config.parent}' cannot be read: {reason}")
     if not parent.is_ordered:
         raise SourceError(f"{what}: parent '{config.parent}' is disordered")
     parent.remove_oxidation_states()

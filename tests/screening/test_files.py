@@ -237,7 +237,9 @@ def test_archives_are_looked_into(tmp_path):
             "archive)",
         ]
         if mode != "w":
-            assert "archive cannot be read" in read(tmp_path, name, content[: len(content) // 2])[-1]
+            assert (
+                "archive cannot be read" in read(tmp_path, name, content[: len(content) // 2])[-1]
+            )
     for name in ("b.zip", "b.tgz", "b.tar"):
         assert read(tmp_path, name, "no archive")[0].startswith(f"{name}: the archive cannot be")
     assert read(tmp_path, "c.tar", tar_of({"notes.txt": "x"}, "w"))[0].startswith("c.tar/gone.cif")
