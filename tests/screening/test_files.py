@@ -6,6 +6,7 @@ import bz2
 import contextlib
 import gzip
 import io
+import itertools
 import json
 import lzma
 import os
@@ -353,6 +354,7 @@ def test_a_line_that_is_no_utf8_costs_no_other(tmp_path):
         (f"{XYZ}\n\n{XYZ}\n2\n", ["NaCl", "NaCl", "a.xyz#3: it lists 0 atoms"]),
         (f"hello\n{XYZ}", ["a.xyz#1: a frame should begin with"]),
     ],
+    ids=map(str, itertools.count()),
 )
 def test_frames_of_extended_xyz(tmp_path, text, expected):
     said = read(tmp_path, "a.xyz", text)
@@ -413,6 +415,7 @@ def unit(*lines: str) -> str:
         (f"{POSCAR}\n{POSCAR}", "it holds several crystals"),
         (POSCAR.replace("Direct", "Selective\nDirect"), "a position lacks its three flags T or F"),
     ],
+    ids=map(str, itertools.count()),
 )  # fmt: skip
 def test_poscars(tmp_path, text, reason):
     [said] = read(tmp_path, "POSCAR", text)
