@@ -147,7 +147,7 @@ def read_text(raw: IO[bytes], *, strict: bool = False) -> str:
     except _DAMAGE as error:
         raise NoTextError(f"it is packed, and damaged or cut off ({error})") from None
     if len(content) > LARGEST_TEXT:
-        raise NoTextError(f"it has more than {LARGEST_TEXT >> 20} MiB")
+        raise NoTextError(f"it has more than {LARGEST_TEXT} bytes, unpacked")
     return decoded(content, strict=strict)
 
 
@@ -169,7 +169,7 @@ def _lines_of(raw: IO[bytes]) -> Iterator[str | NoTextError]:
     text = io.TextIOWrapper(content, encoding, errors="surrogateescape")
     while line := text.readline(LARGEST_LINE + 1):
         if len(line) > LARGEST_LINE:
-            raise NoTextError(f"a line has more than {LARGEST_LINE >> 20} MiB")
+            raise NoTextError(f"a line has more than {LARGEST_LINE} characters")
         line = plain_lines(line.rstrip("\n"))
         try:
             line.encode(encoding)
