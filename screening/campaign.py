@@ -156,6 +156,7 @@ class Campaign:
                     }
                     for entry in pool.refused[:1000]
                 ],
+                "remarks": pool.remarks,
             },
         }
         try:

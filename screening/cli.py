@@ -96,8 +96,8 @@ def submit(
     source: Annotated[
         Optional[list[str]],
         typer.Option(
-            help="phonondb-103, electrode-pairs, substitutions:YAML, icsd:FOLDER, optimade:…, "
-            "mp:…, file or folder; repeatable."
+            help="phonondb-103, electrode-pairs, substitutions:YAML, icsd:FOLDER, "
+            "optimade:PROVIDER?filter=FILTER, mp:QUERY, file or folder; repeatable."
         ),
     ] = None,
     engine: Annotated[Optional[str], typer.Option(help="Engine name, or an engine YAML.")] = None,
@@ -531,29 +531,65 @@ def main() -> None:
     import signal
     import sys
 
+    from screening.terminal import end_output, give_up_output, prepare_streams
+
     # A closed terminal or a queue system's signal must leave as cleanly as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
+    prepare_streams()
+    status = _run()
+    try:
+        end_output()
+    except BrokenPipeError:  # whoever read it has seen enough
+        status = status or 1
+    except OSError as error:
+        status = _complain(f"the output cannot be written: {error.strerror}")
+    give_up_output()
+    sys.exit(status)
+
+
+def _run() -> int | str | None:
+    """Run the command; return its exit status, once what is wrong was said."""
+    from screening.terminal import FULL, give_up_output
+
     try:
         app()
+    except SystemExit as ended:
+        return ended.code
     except ScreenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        return _complain(str(error))
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        _complain("interrupted", "")
+        return 130
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        give_up_output()
+        return _complain(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("pymongo", "bson"):
             raise
         # Its text names hosts and topologies over several lines; never the password.
         details = getattr(error, "details", None) or {}
         reason = details.get("codeName") or type(error).__name__
-        print(
-            f"error: the database stopped answering or refused ({reason}); nothing stored is lost; "
-            "check it with: screen doctor",
-            file=sys.stderr,
+        return _complain(
+            f"the database stopped answering or refused ({reason}); nothing stored is lost; "
+            "check it with: screen doctor"
         )
-        sys.exit(2)
+    return 0
+
+
+def _complain(message: str, start: str = "error: ") -> int:
+    """Say what is wrong; return the exit status of an error the user can mend."""
+    import contextlib
+    import sys
+
+    # Where nothing can be said, the exit status has to do.
+    with contextlib.suppress(OSError):
+        print(f"{start}{message}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from screening.errors import ScreenError
 from screening.lookup import find_candidate
 from screening.settings import Settings
 from screening.store.database import Database, open_database
+from screening.text_files import user_path
 
 if TYPE_CHECKING:
     from screening.engine_catalog import EngineConfig
@@ -185,6 +186,7 @@ def report(name: str | None, output: Path, top: int | None, *, force: bool) -> N
     """Write a campaign's report."""
     from screening.report import check_replaceable, write_report
 
+    output = user_path(output, "--output")
     check_replaceable(output, force=force)
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
@@ -218,6 +220,7 @@ def replay(
     from screening.replay import read_table, report
     from screening.samplers import SAMPLERS, SamplerConfig
     from screening.sources import open_source
+    from screening.sources.record import remarks_of
     from screening.surrogate import SURROGATES
     from screening.workforce import usable_cores
 
@@ -225,9 +228,10 @@ def replay(
     check_choice("--surrogate", sampler.get("surrogate", {}).get("kind"), SURROGATES)
     config = validated(SamplerConfig, sampler, "the sampler")
     workers = workers or usable_cores()
+    source = open_source(pool)
     with console.counting("entries read") as on_entry:
         table = read_table(
-            open_source(pool).records(),
+            source.records(),
             value_key,
             maximize=maximize,
             log=log,
@@ -235,6 +239,7 @@ def replay(
             workers=workers,
             on_entry=on_entry,
         )
+    console.remarks(remarks_of(source))
     if config.initial >= len(table.values) and prior_key is None:
         raise ScreenError(
             f"--initial {config.initial}: there are {len(table.values)} crystals, and all would be "
@@ -279,7 +284,7 @@ def predict(
     from screening.readings import readings
     from screening.replay import on_model_scale, read_table
     from screening.sources import open_source
-    from screening.sources.record import entries_of
+    from screening.sources.record import entries_of, remarks_of
     from screening.surrogate import SURROGATES, SurrogateConfig
     from screening.workforce import usable_cores
 
@@ -297,9 +302,8 @@ def predict(
         raise ScreenError(f"--bound: give a number{' above 0' if log else ''}, not {bound:g}")
     workers = workers or usable_cores()
     source = open_source(pool)
-    table = read_table(
-        open_source(training).records(), value_key, maximize=maximize, log=log, workers=workers
-    )
+    known = open_source(training)
+    table = read_table(known.records(), value_key, maximize=maximize, log=log, workers=workers)
     worthless = partial(filtered, config=chosen)
     with (
         open_database(Settings()) as database,
@@ -310,7 +314,9 @@ def predict(
             worthless,
             on_entry,
         )
+    library.remarks.extend([*remarks_of(known), *remarks_of(source)])
     if not library.facts:
+        console.remarks(library.remarks)
         said = "; ".join(f"{each.count} × {each.reason}" for each in library.refused)
         raise ScreenError(f"source '{pool}': no crystal is left: {said}")
     rows, calibrated = rank_library(table, library, config, bound=scaled_bound)
@@ -397,6 +403,7 @@ def plot(
     """Draw a figure of a candidate or a campaign into a file."""
     from screening.figures.plot import plot as draw
 
+    output = user_path(output, "-o")
     with open_database(Settings(), must_exist=True) as database:
         plotted = draw(database, target, kind, output, campaign, width_mm)
     console.say(f"{output}: {plotted.kind} of {plotted.of}, campaign '{plotted.campaign}'")

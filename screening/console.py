@@ -22,6 +22,7 @@ from screening.ranking import SHOWN_FACTS, RankedRow, as_records
 from screening.reasons import LeftOut, summed_up
 from screening.spreadsheet import write_csv
 from screening.tables import Column, fitting
+from screening.terminal import encodes, printable, writable
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -61,7 +62,9 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 def print_json(value: Any) -> None:
     """Print JSON to stdout; dates become ISO strings, NaN becomes null."""
-    print(json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False))
+    text = json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False)
+    # JSON has a way to write what the terminal has not.
+    print(text if encodes(text) else json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
 def print_plain(text: str) -> None:
@@ -126,6 +129,13 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
     rest = [each for each in found.refused if not (others and each.unsupported)]
     reasons = summed_up((each.location or each.material_id, each.reason) for each in rest)
     _left_out(reasons, "refused", ", kept with the campaign" if kept else "")
+    remarks(found.remarks)
+
+
+def remarks(of_sources: list[str]) -> None:
+    """Say what sources left out before it was an entry."""
+    for remark in of_sources:
+        say(f"  {remark}")
 
 
 def _left_out(reasons: list[LeftOut], verb: str, kept: str = "") -> None:
@@ -282,6 +292,11 @@ def status(
         "confirmed": progress.confirmed,
         "to_confirm": progress.to_confirm,
         "pool": progress.pool,
+        "entries": {
+            **{key: campaign.ingested[key] for key in ("taken", "duplicates", "refused")},
+            # Earlier versions stored none.
+            "remarks": campaign.ingested.get("remarks", []),
+        },
         **{name: getattr(progress, name) for name in STATUS_COUNTS},
         f"best_{objective.value_field}": progress.best_value,
         "best_candidate_id": progress.best_candidate,
@@ -609,6 +624,7 @@ def predicted_library(
         f"{refused} left out; the model knows {counted(len(table.values), 'value')}"
     )
     _left_out(library.refused, "left out")
+    remarks(library.remarks)
     _left_out(table.left_out, "the model left out")
     unit = unit_of(value_key)
     say(f"each of them left out once: {_how_good(asdict(calibrated), unit, log=log)}")
@@ -820,8 +836,16 @@ def _result_table(result: dict[str, Any]) -> Table:
 # ------------------------------------------------------------------------------------- details
 
 
+class PlainConsole(Console):
+    """rich's console, whose widths are those of what the terminal can show."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text to be printed."""
+        return super().render_str(writable(printable(text), self.encoding), **options)
+
+
 def _stderr() -> Console:
-    return Console(stderr=True, markup=False)
+    return PlainConsole(stderr=True, markup=False)
 
 
 def _print_fitting(columns: list[Column], **options: Any) -> None:
@@ -833,8 +857,8 @@ def _print_fitting(columns: list[Column], **options: Any) -> None:
 def _stdout() -> Console:
     # Names and reasons come from others: a bracket in them is a bracket.  Piped into a file a
     # table must not be folded to 80 columns.
-    console = Console(markup=False)
-    return console if console.is_terminal else Console(width=160, markup=False)
+    console = PlainConsole(markup=False)
+    return console if console.is_terminal else PlainConsole(width=160, markup=False)
 
 
 def _short(value: Any) -> str:

@@ -14,7 +14,7 @@ from screening.candidate import same_crystal as is_same_crystal
 from screening.filters import refusal
 from screening.reasons import summed_up
 from screening.sources import Source
-from screening.sources.record import entries_of
+from screening.sources.record import entries_of, remarks_of
 
 if TYPE_CHECKING:
     from screening.engine_catalog import EngineConfig
@@ -74,12 +74,15 @@ class Pool:
         Entries that were another entry's crystal.
     inputs
         By ``candidate_id``, the fingerprint of the inputs of flows that the sources state.
+    remarks
+        What the sources left out before it was an entry: files, pages.
     """
 
     candidates: MutableMapping[str, Candidate] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
     inputs: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     def refusal_counts(self) -> Counter[str]:
         """Return how often each reason was given, the engine's left out.
@@ -173,6 +176,7 @@ def ingest(
             pool.refused.append(
                 Refused(reading.location, reading.material_id, str(reason), unsupported)
             )
+        pool.remarks += remarks_of(source)
     return pool
 
 

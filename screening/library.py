@@ -8,7 +8,7 @@ model is of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,12 +43,15 @@ class Library:
         Entries that were left out.
     duplicates : int
         Entries that were another entry's crystal.
+    remarks : list of str
+        What the source left out before it was an entry.
     """
 
     facts: list[dict[str, Any]]
     features: NDArray[np.float64]
     refused: list[LeftOut]
     duplicates: int
+    remarks: list[str] = field(default_factory=list)
 
 
 def read_library(

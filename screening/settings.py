@@ -1,6 +1,7 @@
 """Machine settings: where the database is and where this machine may write.
 
 Taken from the environment (``SCREEN_*``) and nothing else; science lives in the campaign's YAML.
+In paths ``~`` and ``$NAME`` stand for what they do in a shell, which not all that sets one is.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from screening.errors import ScreenError
 from screening.secret_file import read_secret
+from screening.text_files import user_path
 
 DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
@@ -65,8 +67,18 @@ class Settings(BaseSettings):
                 raise ScreenError(
                     "SCREEN_MONGODB_URI and SCREEN_MONGODB_URI_FILE are both set; unset one"
                 )
-            path = self.mongodb_uri_file.expanduser()
-            self.mongodb_uri = SecretStr(read_secret(path, "SCREEN_MONGODB_URI_FILE"))
+            address = read_secret(self.mongodb_uri_file, "SCREEN_MONGODB_URI_FILE")
+            self.mongodb_uri = SecretStr(address)
+
+    @field_validator("mongodb_uri_file", "directory", "serve_token_file", mode="before")
+    @classmethod
+    def _is_a_path(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is None:
+            return None
+        if not str(value).strip():
+            raise ValueError("is empty; give a path, or unset it")
+        name = f"{cls.model_config['env_prefix']}{info.field_name}".upper()
+        return user_path(value, f"environment variable {name}")
 
     @field_validator("database")
     @classmethod

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from importlib import resources
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from screening.errors import ScreenError
+from screening.text_files import NoTextError, read_text, user_path
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -42,7 +42,7 @@ def read(kind: str, name_or_path: str) -> dict[str, Any]:
     if name_or_path in known:
         text = (resources.files("configs") / kind / f"{name_or_path}.yaml").read_text("utf-8")
     else:
-        path = Path(name_or_path)
+        path = user_path(name_or_path, f"{kind.removesuffix('s')} '{name_or_path}'")
         if path.suffix not in SUFFIXES:
             meant = next(filter(os.path.isfile, (f"{path}{each}" for each in SUFFIXES)), None)
             hint = (
@@ -54,9 +54,12 @@ def read(kind: str, name_or_path: str) -> dict[str, Any]:
         if not path.is_file():
             raise ScreenError(f"file '{name_or_path}' not found")
         try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise ScreenError(f"{name_or_path}: cannot be read as text in UTF-8") from None
+            with path.open("rb") as raw:
+                text = read_text(raw, strict=True)
+        except NoTextError as error:
+            raise ScreenError(f"{name_or_path}: {error}") from None
+        except OSError as error:
+            raise ScreenError(f"{name_or_path}: cannot be read ({error.strerror})") from None
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:

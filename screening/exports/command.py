@@ -18,6 +18,7 @@ from screening.exports.selection import Selection, choose
 from screening.objectives import load
 from screening.settings import Settings
 from screening.store.database import open_database
+from screening.text_files import user_path
 
 CITATIONS = "CITATIONS.bib"
 DICTIONARY = "dictionary.json"
@@ -45,7 +46,7 @@ def export(
     check_choice("--as", form_name, FORMS)
     form = FORMS[form_name]
     write = load(form.writer)
-    output = Path(os.path.abspath(output.expanduser()))
+    output = Path(os.path.abspath(user_path(output, "-o")))
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         selection = choose(campaign, form, candidates, top, predicted=predicted, tell=console.say)

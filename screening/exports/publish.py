@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from screening.errors import ScreenError
+from screening.terminal import FULL
 
 MANIFEST = "export.json"
 """In each folder that an export wrote: only such folders are replaced."""
@@ -36,11 +37,14 @@ def unpublished_files(names: Sequence[Path], *, force: bool) -> Iterator[Path]:
     for path in reversed(names):
         if path.is_dir():
             raise ScreenError(f"-o {path}: is a folder; give the name of a file")
+        # A device would be gone afterwards, and a file in its place.
+        if path.exists() and not path.is_file():
+            raise ScreenError(f"-o {path}: is no regular file; give another name")
         if path.exists() and not force:
             raise ScreenError(
                 f"{path}: exists already; replace it with --force, or give another -o"
             )
-    with _beside(names[0]) as work:
+    with _beside(names[-1]) as work:
         yield work
         for path in names:
             _rename(work / path.name, path)
@@ -101,6 +105,10 @@ def _beside(path: Path) -> Iterator[Path]:
         raise ScreenError(f"-o {path}: cannot write there: {error.strerror}") from None
     try:
         yield work
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise ScreenError(f"-o {path}: cannot be written: {error.strerror}") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import math
 from collections.abc import Callable, Iterator
 from importlib import resources
@@ -186,8 +187,9 @@ def save(figure: Figure, path: Path, title: str) -> None:
         ".svg": {"Title": title, "Date": None, "Creator": "matscreen"},
         ".pdf": {"Title": title, "CreationDate": None, "ModDate": None, "Creator": "matscreen"},
     }[ending]
-    with unpublished_files([path], force=True) as work, style():
-        try:
-            figure.savefig(work / path.name, format=ending[1:], metadata=undated)
-        except OSError as error:
-            raise ScreenError(f"-o {path}: cannot be written: {error.strerror}") from None
+    # Drawn first: on a full disk matplotlib's way to close a PDF fails by an error of its own.
+    drawn = io.BytesIO()
+    with style():
+        figure.savefig(drawn, format=ending[1:], metadata=undated)
+    with unpublished_files([path], force=True) as work:
+        (work / path.name).write_bytes(drawn.getvalue())

@@ -26,6 +26,7 @@ from screening.queues.script import UnreachableError, job_script, require_creden
 from screening.settings import Settings
 from screening.store.database import open_database
 from screening.store.patience import patiently
+from screening.text_files import user_path
 
 EMBEDDED_WARNING = (
     "--embedded: the database is in this program and listens to this machine only; every node "
@@ -165,6 +166,7 @@ def init_cluster(path: Path, given: dict[str, Any]) -> None:
     """
     import yaml
 
+    path = user_path(path, "--output")
     if path.exists():
         raise ScreenError(f"file '{path}' exists; give another one with --output")
     folder = path.absolute().parent
@@ -189,6 +191,8 @@ def init_cluster(path: Path, given: dict[str, Any]) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     except OSError as error:
+        if not isinstance(error, FileExistsError):
+            path.unlink(missing_ok=True)
         raise ScreenError(f"cannot write {path} ({error.strerror})") from None
     console.say(f"wrote {path}; next: screen doctor --queue {path}")
 

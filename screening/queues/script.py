@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from pathlib import Path
 
 from screening.errors import ScreenError
 from screening.queues.adapter import DIALECTS, common_adapter, template_of
 from screening.queues.config import JobShape, QueueConfig
 from screening.settings import Settings
+from screening.text_files import user_path
 
 URI_FILE = "SCREEN_MONGODB_URI_FILE"
 
@@ -89,7 +89,7 @@ def carried(config: QueueConfig, settings: Settings) -> dict[str, str]:
         "SCREEN_DATABASE": settings.database,
     }
     if URI_FILE in os.environ:
-        found[URI_FILE] = str(Path(os.environ[URI_FILE]).expanduser().absolute())
+        found[URI_FILE] = str(user_path(os.environ[URI_FILE], URI_FILE).absolute())
     for variable in config.environment:
         if variable not in os.environ:
             raise ScreenError(

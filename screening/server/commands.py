@@ -16,6 +16,7 @@ from screening.secret_file import read_secret
 from screening.server.guard import is_loopback
 from screening.settings import Settings
 from screening.store.database import open_database
+from screening.text_files import user_path
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -78,13 +79,13 @@ def the_token(settings: Settings, token_file: Path | None) -> str | None:
         is short or cannot be sent.
     """
     if token_file is not None:
-        token = read_secret(token_file.expanduser(), "--token-file")
+        token = read_secret(user_path(token_file, "--token-file"), "--token-file")
     elif settings.serve_token_file is not None:
         if settings.serve_token is not None:
             raise ScreenError(
                 "SCREEN_SERVE_TOKEN and SCREEN_SERVE_TOKEN_FILE are both set; unset one"
             )
-        token = read_secret(settings.serve_token_file.expanduser(), "SCREEN_SERVE_TOKEN_FILE")
+        token = read_secret(settings.serve_token_file, "SCREEN_SERVE_TOKEN_FILE")
     elif settings.serve_token is not None:
         token = settings.serve_token.get_secret_value()
     else:

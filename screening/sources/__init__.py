@@ -6,7 +6,6 @@ A new source is one file with a function ``open(rest) -> Source`` and one row of
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from screening.sources.bundled import bundled
 from screening.sources.files import FILE_KINDS, FileSource
@@ -15,6 +14,7 @@ from screening.sources.materials_project import open_materials_project
 from screening.sources.optimade import open_optimade
 from screening.sources.record import Source, SourceError, SourceRecord
 from screening.sources.substitutions import open_substitutions
+from screening.text_files import user_path
 
 __all__ = ["SOURCES", "Source", "SourceError", "SourceRecord", "open_source"]
 
@@ -46,7 +46,7 @@ def open_source(spec: str) -> Source:
     name, _, rest = spec.partition(":")
     if name in SOURCES:
         return SOURCES[name](rest)
-    path = Path(spec).expanduser()
+    path = user_path(spec, f"source '{spec}'")
     if path.exists():
         return FileSource(spec, path)
     raise SourceError(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
 from screening.sources.files import jsonl_entries
 from screening.sources.record import Source, SourceError, SourceRecord, Unread
+from screening.text_files import lines_of
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,13 @@ class Bundled:
     def records(self) -> Iterator[SourceRecord]:
         """Stream the entries."""
         for entry in self.entries():
-            yield entry()
+            yield entry() if isinstance(entry, Unread) else entry
 
-    def entries(self) -> Iterator[Unread]:
+    def entries(self) -> Iterator[SourceRecord | Unread]:
         """Stream the entries, unread."""
         resource = files("configs") / "data" / f"{self.spec}.jsonl.gz"
-        with resource.open("rb") as packed, gzip.open(packed) as raw:
-            yield from jsonl_entries(io.TextIOWrapper(raw, encoding="utf-8"), self.spec)
+        with resource.open("rb") as raw:
+            yield from jsonl_entries(lines_of(raw), self.spec)
 
 
 def bundled(name: str) -> Callable[[str], Source]:

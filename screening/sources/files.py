@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import re
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from screening.candidate import bare_structure
+from screening.sources.archives import ARCHIVE_KINDS, DAMAGED, is_archive, members
 from screening.sources.cif import CifBlock, crystal_blocks
+from screening.sources.extended_xyz import frame_atoms, frames
+from screening.sources.folders import Found, look_below
 from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
+from screening.sources.poscar import poscar_structure
 from screening.sources.record import (
     EntryError,
     SourceError,
@@ -23,18 +25,18 @@ from screening.sources.record import (
     Unread,
     first_line,
     parsed_record,
+    plain_text,
     scalar_properties,
 )
+from screening.text_files import PACKED_SUFFIXES, NoTextError, lines_of, plain_lines, read_text
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
 
 
-LARGEST_TEXT = 2**29
-"""Characters of a JSON file, unpacked: a small archive may unpack to more than the memory."""
-LARGEST_LINE = 2**26
-"""Characters of a JSON line."""
+SHOWN_NAMES = 5
+"""Names that a remark gives of what was not looked at."""
 
 
 class FileSource:
@@ -46,6 +48,7 @@ class FileSource:
         As the user wrote it.
     path : Path
         A file, or a folder that is searched recursively in sorted order, hidden names left out.
+        Archives are looked into like folders.
 
     Raises
     ------
@@ -55,15 +58,29 @@ class FileSource:
 
     def __init__(self, spec: str, path: Path) -> None:
         self.spec = spec
+        self._not_looked_at: list[str] = []
+        self._hidden: list[str] = []
         if path.is_dir():
-            self._root, paths = path, _visible_files(path)
+            found = look_below(path)
+            self._root, paths = path, found.files
             problem = "the folder holds no structure file"
-        else:
+        elif path.is_file():
+            found = Found()
             self._root, paths = path.parent, [path]
             problem = "not a kind of structure file that can be read"
-        self._files = [(file, read) for file in paths if (read := _reader(file)) is not None]
+        else:
+            raise SourceError(f"source '{spec}': is neither a file nor a folder")
+        self._found = found
+        self._files = [file for file in paths if _is_known(file.name)]
+        self._others = [self._name(file) for file in paths if not _is_known(file.name)]
         if not self._files:
-            raise SourceError(f"source '{spec}': {problem}; known: {FILE_KINDS}")
+            found_instead = self.remarks() if path.is_dir() else []
+            unreadable = [f"{name}: {reason}" for name, reason in found.unreadable.items()]
+            more = "".join(f"; {remark}" for remark in [*unreadable[:3], *found_instead])
+            raise SourceError(f"source '{spec}': {problem}; known: {FILE_KINDS}{more}")
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
 
     def records(self) -> Iterator[SourceRecord]:
         """Stream the entries of each file in turn.
@@ -77,36 +94,130 @@ class FileSource:
 
     def entries(self) -> Iterator[SourceRecord | Unread]:
         """Stream the entries, unread where a file holds many."""
-        for path, read in self._files:
-            name = path.relative_to(self._root).as_posix()
-            try:
-                yield from read(path, name)
-            except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-                yield SourceRecord(name, None, f"it cannot be read ({first_line(error)})", name)
+        self._not_looked_at, self._hidden = list(self._others), list(self._found.hidden)
+        for name, reason in self._found.unreadable.items():
+            yield SourceRecord(name, None, reason, name)
+        for path in self._files:
+            name = self._name(path)
+            if is_archive(path.name):
+                yield from self._archive_entries(path, name)
+            else:
+                yield from _file_entries(partial(_opened, path), name)
+
+    def _archive_entries(self, path: Path, name: str) -> Iterator[SourceRecord | Unread]:
+        n_known = 0
+        try:
+            for member, opened in members(path):
+                inside = f"{name}/{member}"
+                if any(map(_is_hidden, member.split("/"))):
+                    self._hidden.append(inside)
+                elif is_archive(member) or not _is_known(member.rpartition("/")[2]):
+                    self._not_looked_at.append(inside)
+                else:
+                    n_known += 1
+                    yield from _file_entries(opened, inside)
+        except DAMAGED as error:
+            yield SourceRecord(
+                name, None, f"the archive cannot be read ({first_line(error)})", name
+            )
+            return
+        if not n_known:
+            yield SourceRecord(name, None, "the archive holds no structure file", name)
+
+    def remarks(self) -> list[str]:
+        """Say what was not looked at, once the entries were streamed."""
+        others = self._not_looked_at or self._others
+        hidden = self._hidden or self._found.hidden
+        remarks = []
+        if others:
+            remarks.append(
+                f"{_files(len(others))} not looked at, of a kind that is not read: "
+                f"{_some(others)}; what holds crystals is read as CIF, POSCAR or extended XYZ"
+            )
+        if hidden:
+            remarks.append(f"{len(hidden)} hidden not looked at: {_some(hidden)}")
+        if special := self._found.special:
+            remarks.append(
+                f"{_files(len(special))} not looked at, no regular ones: {_some(special)}"
+            )
+        if again := self._found.again:
+            remarks.append(
+                f"{len(again)} links to folders that were read under another name: {_some(again)}"
+            )
+        return remarks
 
 
-def jsonl_entries(lines: Iterable[str], location: str) -> Iterator[Unread]:
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _why(error: Exception) -> str:
+    """Return what the system or a reader of archives says, without its class."""
+    said = getattr(error, "strerror", None) or str(error).partition("\n")[0].strip(" .")
+    return said or type(error).__name__
+
+
+def _is_hidden(part: str) -> bool:
+    return part == "__MACOSX" or (part.startswith(".") and part not in (".", ".."))
+
+
+def _files(count: int) -> str:
+    return f"{count} {'file' if count == 1 else 'files'}"
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(plain_text(name) for name in names[:SHOWN_NAMES])
+    return shown + (", …" if len(names) > SHOWN_NAMES else "")
+
+
+def _file_entries(opened: Callable[[], IO[bytes]], name: str) -> Iterator[SourceRecord | Unread]:
+    """Stream the entries of one file; what is wrong with it as a whole is an entry too."""
+    read = _reader(name.rpartition("/")[2])
+    assert read is not None
+    try:
+        with opened() as raw:
+            yield from read(raw, name)
+    except NoTextError as error:
+        yield SourceRecord(name, None, str(error), name)
+    except DAMAGED as error:
+        yield SourceRecord(name, None, f"it cannot be read ({_why(error)})", name)
+
+
+def jsonl_entries(
+    lines: Iterable[str | NoTextError], location: str
+) -> Iterator[SourceRecord | Unread]:
     """One entry a line: ``material_id`` and either ``cif`` or ``structure`` (pymatgen dictionary).
 
     What `screening.sources.inputs.known_inputs` knows becomes inputs of the flow; other scalar keys
     become properties.
     """
     for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield Unread(_json_line, line, f"{location}:{number}")
+        place = f"{location}:{number}"
+        if isinstance(line, NoTextError):
+            yield SourceRecord(place, None, str(line), place)
+        elif line.strip():
+            yield Unread(_json_line, line, place)
 
 
 def _json_line(line: str, place: str) -> SourceRecord:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return SourceRecord(place, None, f"the line is not JSON ({first_line(error)})", place)
+        cut_off = "; is the file truncated?" if line.lstrip().startswith("{") else ""
+        reason = f"the line is not JSON ({first_line(error)}){cut_off}"
+        return SourceRecord(place, None, reason, place)
     return _json_record(entry, "the line", place)
 
 
 def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
-    if not isinstance(entry, dict) or not any(entry.get(key) is not None for key in DISCHARGED):
+    if _is_structure(entry):
+        entry = {"structure": entry}
+    if not _is_entry(entry):
         reason = f"{what} is not a JSON object with 'cif' or 'structure'"
+        if isinstance(entry, list | dict) and entry:
+            reason += (
+                f", but {'a list' if isinstance(entry, list) else 'an object'} of {len(entry)}"
+            )
         return SourceRecord(place, None, reason, place)
     entry = {key: value for key, value in entry.items() if value is not None}
     key = next(key for key in DISCHARGED if key in entry)
@@ -132,44 +243,101 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
     return replace(record, inputs=inputs)
 
 
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, dict) and any(value.get(key) is not None for key in DISCHARGED)
+
+
+def _is_structure(value: Any) -> bool:
+    """Return whether this is a pymatgen dictionary by itself, as ``Structure.to`` writes it."""
+    return isinstance(value, dict) and {"lattice", "sites"} <= value.keys()
+
+
+def _holds_a_crystal(value: Any) -> bool:
+    return _is_entry(value) or _is_structure(value)
+
+
 def _parse_entry(key: str, value: Any) -> Structure:
-    return _parse_cif(str(value)) if "cif" in key else bare_structure(value)
+    if "cif" not in key:
+        return bare_structure(value)
+    if not isinstance(value, str):
+        many = f" of {len(value)}" if isinstance(value, list | dict) else ""
+        raise EntryError(
+            f"its '{key}' is no text but a {type(value).__name__}{many}; give each crystal an "
+            "object of its own"
+        )
+    return _parse_cif(plain_lines(value))
 
 
-def _open_text(path: Path) -> IO[str]:
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    return opener(path, "rt", encoding="utf-8")
-
-
-def _read_json(path: Path, name: str) -> Iterator[SourceRecord]:
-    """Read a list of the same objects, as web services return them."""
-    with _open_text(path) as text:
-        try:
-            entries = json.loads(_bounded(text.read(LARGEST_TEXT + 1), LARGEST_TEXT, "the file"))
-        except (ValueError, RecursionError) as error:
-            reason = f"the file is not JSON ({first_line(error)})"
-            yield SourceRecord(name, None, reason, name)
-            return
-    for number, entry in enumerate(entries if isinstance(entries, list) else [entries], start=1):
-        yield _json_record(entry, "the entry", f"{name}#{number}")
-
-
-def _read_jsonl(path: Path, name: str) -> Iterator[Unread]:
-    with _open_text(path) as text:
-        lines = iter(partial(text.readline, LARGEST_LINE + 1), "")
-        yield from jsonl_entries((_bounded(line, LARGEST_LINE, "a line") for line in lines), name)
-
-
-def _bounded(text: str, largest: int, what: str) -> str:
-    """Return a text of which at most one character too many was read."""
-    if len(text) > largest:
-        raise OSError(f"{what} has more than {largest} characters")
+def _text(raw: IO[bytes], *, strict: bool = False) -> str:
+    text = read_text(raw, strict=strict)
+    if not text.strip():
+        raise NoTextError("it is empty")
     return text
 
 
-def _read_cif(path: Path, name: str) -> Iterator[Unread]:
+def _read_json(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
+    """Read a list of the same objects, or an object that holds them, as web services do."""
+    text = _text(raw, strict=True)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        # Many files of an object a line are named .json.
+        lines = text.splitlines()
+        if "Extra data" in str(error) and lines[0].strip().startswith("{"):
+            yield from jsonl_entries(lines, name)
+            return
+        reason = f"the file is not JSON ({first_line(error)})"
+        yield SourceRecord(name, None, reason, name)
+        return
+    if isinstance(content, dict) and not _holds_a_crystal(content):
+        yield from _entries_within(content, name)
+        return
+    if content == []:
+        raise NoTextError("it is an empty list")
+    for number, entry in enumerate(content if isinstance(content, list) else [content], start=1):
+        yield _json_record(entry, "the entry", f"{name}#{number}")
+
+
+def _entries_within(content: dict[str, Any], name: str) -> Iterator[SourceRecord]:
+    """Yield the entries that an object holds by name or in lists, and what it holds beside them."""
+    found = False
+    others: dict[str, Any] = {}
+    for key, value in content.items():
+        place = f"{name}#{key}"
+        if _holds_a_crystal(value):
+            found = True
+            yield _json_record(value, "the entry", place)
+        elif isinstance(value, list) and any(map(_holds_a_crystal, value)):
+            found = True
+            for number, entry in enumerate(value, start=1):
+                yield _json_record(entry, "the entry", f"{place}/{number}")
+        else:
+            others[key] = value
+    if not found:
+        keys = ", ".join(list(others)[:SHOWN_NAMES]) + ", …" * (len(others) > SHOWN_NAMES)
+        reason = (
+            "the file is not a JSON object with 'cif' or 'structure', nor a list or an object of "
+            f"such; it has: {keys or 'nothing'}"
+        )
+        yield SourceRecord(name, None, reason, name)
+        return
+    for key, value in others.items():
+        if isinstance(value, list | dict):
+            yield _json_record(value, "the entry", f"{name}#{key}")
+
+
+def _read_jsonl(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
+    empty = True
+    for entry in jsonl_entries(lines_of(raw), name):
+        empty = False
+        yield entry
+    if empty:
+        raise NoTextError("it is empty")
+
+
+def _read_cif(raw: IO[bytes], name: str) -> Iterator[Unread]:
     # CIF is ASCII by definition; names and comments in the wild are not.
-    texts = crystal_blocks(path.read_text(encoding="utf-8", errors="replace"))
+    texts = crystal_blocks(_text(raw))
     if len(texts) < 2:
         yield Unread(cif_record, texts[0] if texts else "", name)
         return
@@ -185,29 +353,6 @@ def cif_record(text: str, place: str) -> SourceRecord:
     return parsed_record(name, place, block.structure, block.facts())
 
 
-def _read_poscar(path: Path, name: str) -> Iterator[SourceRecord]:
-    yield parsed_record(name, name, partial(_parse_poscar, path))
-
-
-def _read_xyz(path: Path, name: str) -> Iterator[SourceRecord]:
-    from ase.io import iread
-
-    frames = iread(path, index=":", format="extxyz")
-    for number in count(1):
-        place = f"{name}#{number}"
-        try:
-            atoms = next(frames)
-        except StopIteration:
-            return
-        except Exception as error:  # the reader can raise anything, and the stream ends there
-            reason = f"the frame cannot be read ({first_line(error)}); is the file truncated?"
-            yield SourceRecord(place, None, reason, place)
-            return
-        properties = scalar_properties(atoms.info)
-        material_id = str(properties.pop("material_id", place))
-        yield parsed_record(material_id, place, partial(_parse_atoms, atoms), properties)
-
-
 def _parse_cif(text: str) -> Structure:
     blocks = crystal_blocks(text)
     if len(blocks) > 1:
@@ -215,51 +360,66 @@ def _parse_cif(text: str) -> Structure:
     return CifBlock(blocks[0] if blocks else "").structure()
 
 
-def _parse_poscar(path: Path) -> Structure:
-    from pymatgen.io.vasp.inputs import Poscar
-
-    poscar = Poscar.from_str(path.read_text(encoding="utf-8", errors="replace"))
-    if not poscar.true_names:
-        raise EntryError("it names no elements (VASP 4 format); add the line of element symbols")
-    return poscar.structure
+def _read_poscar(raw: IO[bytes], name: str) -> Iterator[Unread]:
+    yield Unread(_poscar_record, _text(raw), name)
 
 
-def _parse_atoms(atoms: Atoms) -> Structure:
+def _poscar_record(text: str, place: str) -> SourceRecord:
+    return parsed_record(place, place, partial(poscar_structure, text))
+
+
+def _read_xyz(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
+    for number, text in enumerate(frames(_text(raw)), start=1):
+        yield Unread(_xyz_record, text, f"{name}#{number}")
+
+
+def _xyz_record(text: str, place: str) -> SourceRecord:
+    try:
+        atoms = frame_atoms(text)
+    except EntryError as error:
+        return SourceRecord(place, None, str(error), place)
+    except Exception as error:  # the reader can raise anything
+        reason = f"the frame cannot be read ({first_line(error)}); is it truncated or damaged?"
+        return SourceRecord(place, None, reason, place)
+    properties = scalar_properties(atoms.info)
+    material_id = str(properties.pop("material_id", place))
+    return parsed_record(material_id, place, partial(_from_atoms, atoms), properties)
+
+
+def _from_atoms(atoms: Atoms) -> Structure:
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    if not atoms.pbc.all():
-        raise EntryError("it is not periodic in three dimensions")
     return AseAtomsAdaptor.get_structure(atoms)
 
 
-Reader = Callable[[Path, str], Iterator[SourceRecord] | Iterator[Unread]]
+Reader = Callable[[IO[bytes], str], Iterator[SourceRecord | Unread]]
 
 _READERS: dict[str, Reader] = {
     ".cif": _read_cif,
+    ".mcif": _read_cif,
     ".vasp": _read_poscar,
     ".poscar": _read_poscar,
+    ".contcar": _read_poscar,
     ".jsonl": _read_jsonl,
-    ".jsonl.gz": _read_jsonl,
+    ".ndjson": _read_jsonl,
     ".json": _read_json,
-    ".json.gz": _read_json,
     ".extxyz": _read_xyz,
     ".xyz": _read_xyz,
 }
 #: What can be read, for messages.
-FILE_KINDS = ", ".join([*_READERS, "POSCAR*", "CONTCAR*"])
+FILE_KINDS = (
+    f"{', '.join([*_READERS, 'POSCAR*', 'CONTCAR*'])}, packed ({', '.join(PACKED_SUFFIXES)}) or "
+    f"not, and these in {', '.join(ARCHIVE_KINDS[:3])}"
+)
 
 
-def _reader(path: Path) -> Reader | None:
-    name = path.name.lower()
-    if name.startswith(("poscar", "contcar")):
+def _reader(name: str) -> Reader | None:
+    """Return what reads a file of this name; whether it is packed, its first bytes say."""
+    plain = re.sub(rf"({'|'.join(map(re.escape, PACKED_SUFFIXES))})$", "", name.lower())
+    if plain.startswith(("poscar", "contcar")) or re.search(r"[-_](poscar|contcar)$", plain):
         return _read_poscar
-    return next((read for suffix, read in _READERS.items() if name.endswith(suffix)), None)
+    return next((read for suffix, read in _READERS.items() if plain.endswith(suffix)), None)
 
 
-def _visible_files(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+def _is_known(name: str) -> bool:
+    return is_archive(name) or _reader(name) is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 from screening.sources.cif import CifBlock
 from screening.sources.files import FileSource, cif_record
 from screening.sources.record import Source, SourceError, SourceRecord, Unread, same_entry
+from screening.text_files import user_path
 
 
 class IcsdExport:
@@ -35,21 +36,35 @@ class IcsdExport:
         """Stream the entries, each named ``icsd-<code>``; one found a second time is refused."""
         seen: dict[str, str] = {}
         for entry in self.entries():
-            record = entry()
-            if entry.identity in seen:
-                reason = same_entry(seen[entry.identity])
+            record = entry() if isinstance(entry, Unread) else entry
+            identity = entry.identity if isinstance(entry, Unread) else ""
+            if identity in seen:
+                reason = same_entry(seen[identity])
                 record = replace(record, structure=None, error=reason)
-            elif record.structure is not None and entry.identity:
-                seen[entry.identity] = record.location
+            elif record.structure is not None and identity:
+                seen[identity] = record.location
             yield record
 
-    def entries(self) -> Iterator[Unread]:
-        """Stream the entries, unread."""
+    def entries(self) -> Iterator[SourceRecord | Unread]:
+        """Stream the entries, unread; what is no CIF is an entry with that reason."""
         for entry in self._files.entries():
-            if isinstance(entry, Unread):
+            if not isinstance(entry, Unread):
+                yield entry if entry.error else _no_cif(entry.location)
+            elif entry.read is not cif_record:
+                yield _no_cif(entry.location)
+            else:
                 code = CifBlock(entry.content).codes().get("icsd_code")
                 identity = "" if code is None else f"icsd-{code}"
                 yield Unread(_icsd_record, entry.content, entry.location, identity)
+
+    def remarks(self) -> list[str]:
+        """Say what was not looked at, once the entries were streamed."""
+        return self._files.remarks()
+
+
+def _no_cif(place: str) -> SourceRecord:
+    reason = "it is no CIF, as ICSD's entries are; name its folder without 'icsd:'"
+    return SourceRecord(place, None, reason, place)
 
 
 def _icsd_record(text: str, place: str) -> SourceRecord:
@@ -64,7 +79,7 @@ def _icsd_record(text: str, place: str) -> SourceRecord:
 
 def open_icsd(rest: str) -> Source:
     """Open the export in a folder, or one file of it."""
-    path = Path(rest).expanduser()
+    path = user_path(rest, f"source 'icsd:{rest}'")
     if not rest or not path.exists():
         raise SourceError(
             f"source 'icsd:{rest}': no such folder; give that of the CIF files, as icsd:export/"

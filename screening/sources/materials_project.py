@@ -10,7 +10,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -131,6 +131,7 @@ class MaterialsProject:
 
     spec: str
     query: SummaryQuery
+    _remarks: list[str] = field(default_factory=list, repr=False, compare=False)
 
     def records(self) -> Iterator[SourceRecord]:
         """Yield the materials found.
@@ -143,8 +144,22 @@ class MaterialsProject:
         SourceError
             When there is no key, or the service refuses or cannot be reached.
         """
+        self._remarks.clear()
+        asked_for = set(self.query.material_ids or ())
         for entry in self._answer():
-            yield _record(entry)
+            record = _record(entry)
+            asked_for.discard(record.material_id)
+            yield record
+        if asked_for:
+            names = ", ".join(sorted(asked_for))
+            self._remarks.append(
+                f"{len(asked_for)} of its material_ids were not answered: {names}; they may have "
+                "been renamed or withdrawn, or another field excludes them"
+            )
+
+    def remarks(self) -> list[str]:
+        """Say which materials were asked for and not given, once the entries were streamed."""
+        return list(self._remarks)
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `SummaryRester.search`.
@@ -158,8 +173,8 @@ class MaterialsProject:
         from pymatgen.analysis.magnetism import Ordering
 
         found = self.query.model_dump(exclude_none=True)
-        for field, kind in (("crystal_system", CrystalSystem), ("magnetic_ordering", Ordering)):
-            value = found.get(field)
+        for name, kind in (("crystal_system", CrystalSystem), ("magnetic_ordering", Ordering)):
+            value = found.get(name)
             if value is None:
                 continue
             try:
@@ -167,13 +182,13 @@ class MaterialsProject:
             except ValueError:
                 known = ", ".join(str(each.value) for each in kind)
                 raise SourceError(
-                    f"source '{self.spec}': field '{field}' must be one of: {known}"
+                    f"source '{self.spec}': field '{name}' must be one of: {known}"
                 ) from None
-            found[field] = values if isinstance(value, list) else values[0]
-        for field in ("crystal_system", "spacegroup_number", "spacegroup_symbol"):
+            found[name] = values if isinstance(value, list) else values[0]
+        for name in ("crystal_system", "spacegroup_number", "spacegroup_symbol"):
             # The client makes a request for each value of a list, and one for a value by itself.
-            if len(found.get(field, ())) == 1:
-                [found[field]] = found[field]
+            if len(found.get(name, ())) == 1:
+                [found[name]] = found[name]
         return {**found, "fields": ["material_id", "structure", *PROPERTIES], "all_fields": False}
 
     def _answer(self) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -83,6 +83,7 @@ class Optimade:
     provider: str
     query: OptimadeQuery
     folder: Path
+    _remarks: list[str] = field(default_factory=list, repr=False, compare=False)
 
     def records(self) -> Iterator[SourceRecord]:
         """Stream the entries as their pages arrive.
@@ -94,7 +95,9 @@ class Optimade:
             are no OPTIMADE.
         """
         number = 0
-        for page in Pages(self.spec, self.folder, self._first_url):
+        self._remarks.clear()
+        pages = Pages(self.spec, self.folder, self._first_url, filtered=bool(self.query.filter))
+        for page in pages:
             place = page["url"].partition("?")[0]
             for entry in page["data"]:
                 if self.query.max is not None and number == self.query.max:
@@ -103,6 +106,15 @@ class Optimade:
                 yield _record(entry, place, number)
             if self.query.max is not None and number == self.query.max:
                 return  # before the next page is fetched
+        if pages.incomplete is not None:
+            self._remarks.append(
+                f"the list is incomplete, {number} entries read: {pages.incomplete}; to ask again, "
+                f"delete {self.folder}"
+            )
+
+    def remarks(self) -> list[str]:
+        """Say whether entries are missing, once the entries were streamed."""
+        return list(self._remarks)
 
     def _error(self, reason: str) -> SourceError:
         return SourceError(f"source '{self.spec}': {reason}")

@@ -15,7 +15,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -39,6 +39,9 @@ LONGEST_WAIT_S = 120
 LARGEST_PAGE_BYTES = 64 * 2**20
 """Of an unpacked answer; a page of 100 crystals takes about 1 MB."""
 REDIRECTS = 5
+PAGES_WITHOUT_NEW = 3
+"""Pages in a row that give no new entry and are followed all the same: some servers link on for
+ever to such pages, others give one where all entries of a stretch are filtered out."""
 
 BUSY = (429, 502, 503, 504)
 """Answers that are another one a moment later."""
@@ -52,7 +55,7 @@ class _BusyError(Exception):
         self.pause_s = pause_s
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pages:
     """The pages of one query.
 
@@ -64,19 +67,32 @@ class Pages:
         Where the pages are kept; those there are not asked for again.
     first_url
         Called for the address of the first page, unless that is there already.
+    filtered
+        Whether the query takes a part of the database only.
+
+    Attributes
+    ----------
+    incomplete : str or None
+        Once iterated to the end: why entries are missing, as half a sentence.
     """
 
     spec: str
     folder: Path
     first_url: Callable[[], str]
+    filtered: bool = True
+    incomplete: str | None = field(default=None, init=False)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield the pages kept, then those fetched now: ``url``, ``next`` and ``data``."""
+        """Yield the pages kept, then those fetched now: ``url``, ``next`` and ``data``.
+
+        They end where the server says so, or where it would lead round in circles.
+        """
         import requests
 
         url: str | None = None
         pause_s = 0.0
         seen: set[str] = set()
+        end = _End()
         with requests.Session() as session:
             session.headers.update(
                 {"User-Agent": "matscreen", "Accept": "application/vnd.api+json, application/json"}
@@ -85,17 +101,22 @@ class Pages:
                 page = self._kept(number)
                 if page is None:
                     time.sleep(pause_s)
-                    page = self._fetch(session, url or self.first_url())
+                    try:
+                        page = self._fetch(session, url or self.first_url())
+                    except SourceError as error:
+                        if not end.is_empty:
+                            raise
+                        self.incomplete = f"page {number - 1} is empty, and after it: {error}"
+                        return
                     self._keep(number, page)
                     # The server's wish between two requests, which is not always moderate.
                     pause_s = min(page["pause_s"], LONGEST_WAIT_S)
                 yield page
                 seen.add(page["url"])
                 url = page["next"]
-                if url is None:
+                self.incomplete = end.reason(page, number, back=url in seen)
+                if end.reached:
                     return
-                if url in seen:
-                    raise self._error(f"the link of page {number} goes back to an earlier page")
 
     # -------------------------------------------------------------------------------- disk
 
@@ -176,12 +197,20 @@ class Pages:
         following = links.get("next") if isinstance(links, dict) else None
         if isinstance(following, dict):
             following = following.get("href")
-        pause_s = meta.get("request_delay") if isinstance(meta, dict) else None
+        if following and not isinstance(following, str):
+            raise self._error(
+                f"{url.partition('?')[0]}: its link to the next page is no text but "
+                f"{plain(json.dumps(following))}"
+            )
+        meta = meta if isinstance(meta, dict) else {}
+        pause_s = meta.get("request_delay")
+        counts = [meta.get("data_returned"), None if self.filtered else meta.get("data_available")]
         return {
             "url": url,
-            # Some servers link on for ever, to pages without entries.
-            "next": self._same_host(url, str(following)) if following and answer["data"] else None,
+            "next": self._same_host(url, following) if following else None,
             "data": answer["data"],
+            "more": meta.get("more_data_available"),
+            "matching": max((each for each in counts if type(each) is int), default=None),
             "pause_s": pause_s if isinstance(pause_s, int | float) and pause_s > 0 else 0,
         }
 
@@ -246,6 +275,55 @@ class Pages:
             # Servers behind a proxy often do not know that they are reached by https.
             return there._replace(scheme="https").geturl()
         return target
+
+
+class _End:
+    """Whether a page is the last one, and whether the entries up to it are all that match.
+
+    A server says so in several ways, which need not agree: by a link, by ``more_data_available``
+    and by the number of entries that match, ``data_returned``.
+    """
+
+    def __init__(self) -> None:
+        self.reached = False
+        self._n_without_new = 0
+        """Pages in a row, up to the last one, that gave no entry which was not there before."""
+        self._repeating: int | None = None
+        """The first page whose entries were all there before."""
+        self._ids: set[str] = set()
+        self.is_empty = False
+        """Whether the last page had no entries."""
+
+    def reason(self, page: dict[str, Any], number: int, *, back: bool) -> str | None:
+        """Take the next page; return why entries are missing if it is the last."""
+        names = [entry.get("id") for entry in page["data"] if isinstance(entry, dict)]
+        ids = {name for name in names if isinstance(name, str)}
+        self.is_empty = not page["data"]
+        if ids and ids <= self._ids:
+            self._repeating = self._repeating or number
+        # Entries without a name are refused one by one, and may all be different.
+        has_new = bool(ids - self._ids) or (not ids and not self.is_empty)
+        self._n_without_new = 0 if has_new else self._n_without_new + 1
+        self._ids |= ids
+        # Pages that an earlier version kept do not say.
+        more = page.get("more")
+        at_a_limit = self._n_without_new == PAGES_WITHOUT_NEW
+        last = page["next"] is None or (self.is_empty and more is False)
+        self.reached = back or at_a_limit or last
+        if not self.reached:
+            return None
+        if back:
+            return f"the link of page {number} goes back to an earlier page"
+        if self._repeating is not None:
+            return f"page {self._repeating} repeats entries of earlier pages"
+        if more is True and page["next"] is None:
+            return f"page {number} says that more entries follow, and gives no link to them"
+        if more is True:
+            return f"the last {PAGES_WITHOUT_NEW} pages are empty, and say that more entries follow"
+        stated = page.get("matching")
+        if isinstance(stated, int) and stated > len(self._ids):
+            return f"the server says that {stated} entries match, and gave {len(self._ids)}"
+        return None
 
 
 # ------------------------------------------------------------------------------------- messages

@@ -123,6 +123,12 @@ def entries_of(source: Source) -> Iterator[SourceRecord | Unread]:
     return source.records() if unread is None else unread()
 
 
+def remarks_of(source: Source) -> list[str]:
+    """Return what a source that was read to its end left out, each with the source's name."""
+    remarks: Callable[[], list[str]] | None = getattr(source, "remarks", None)
+    return [] if remarks is None else [f"source '{source.spec}': {each}" for each in remarks()]
+
+
 def scalar_properties(entry: Mapping[str, Any]) -> dict[str, Scalar]:
     """Keep what is a single fact and survives JSON and BSON: no lists, no NaN, no huge integer."""
     return {

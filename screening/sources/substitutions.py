@@ -23,7 +23,9 @@ from pydantic import (
 from screening import shipped
 from screening.config import validated
 from screening.elements import ElementSymbol
+from screening.sources.files import FileSource
 from screening.sources.record import SourceError, SourceRecord
+from screening.text_files import user_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -439,15 +441,13 @@ def open_substitutions(rest: str) -> Substitutions:
     """
     from importlib import resources
 
-    from pymatgen.core.structure import Structure
-
     if not rest:
         known = ", ".join(shipped.names("substitutions"))
         raise SourceError(f"source 'substitutions': give a YAML after a colon; shipped: {known}")
     spec = f"substitutions:{rest}"
     what = f"source '{spec}'"
     config = validated(SubstitutionConfig, shipped.read("substitutions", rest), what)
-    beside = Path(rest).parent / config.parent
+    beside = user_path(rest, what).parent / user_path(config.parent, what)
     shipped_file = resources.files("configs") / "data" / config.parent
     if not Path(config.parent).name.lower().endswith(PARENT_KINDS):
         raise SourceError(
@@ -459,12 +459,15 @@ def open_substitutions(rest: str) -> Substitutions:
         path = Path(str(shipped_file))
     else:
         raise SourceError(f"{what}: parent '{config.parent}' is not beside the YAML")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            parent = Structure.from_file(path)
-        except Exception as error:  # parsers raise anything
-            raise SourceError(f"{what}: parent '{config.parent}' cannot be read: {error}") from None
+    records = list(FileSource(spec, path).records())
+    if len(records) != 1:
+        raise SourceError(
+            f"{what}: parent '{config.parent}' holds {len(records)} crystals, not one"
+        )
+    parent = records[0].structure
+    if parent is None:
+        reason = records[0].error
+        raise SourceError(f"{what}: parent '{config.parent}' cannot be read: {reason}")
     if not parent.is_ordered:
         raise SourceError(f"{what}: parent '{config.parent}' is disordered")
     parent.remove_oxidation_states()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -178,7 +179,9 @@ class Database:
                 "password and authSource in SCREEN_MONGODB_URI (or SCREEN_MONGODB_URI_FILE)"
             ) from None
         except PyMongoError as error:
-            hosts = ", ".join(f"{host}:{port}" for host, port in sorted(self._hosts()))
+            # The driver's word: an address of mongodb+srv:// names none of them.
+            nodes = self._client.topology_description.server_descriptions()
+            hosts = ", ".join(f"{host}:{port}" for host, port in sorted(nodes))
             raise ScreenError(
                 f"MongoDB at {hosts} does not answer ({type(error).__name__}); check "
                 "SCREEN_MONGODB_URI (or SCREEN_MONGODB_URI_FILE), or unset it to use the embedded "
@@ -238,11 +241,6 @@ class Database:
         """Close the connection."""
         self._client.close()
 
-    def _hosts(self) -> set[tuple[str, int]]:
-        from pymongo.uri_parser import parse_uri
-
-        return {(host, port or 27017) for host, port in parse_uri(self._uri)["nodelist"]}
-
 
 @contextlib.contextmanager
 def open_database(settings: Settings, *, must_exist: bool = False) -> Iterator[Database]:
@@ -283,12 +281,21 @@ def _connect(uri: str, settings: Settings) -> Database:
         if not uri.startswith(("mongodb://", "mongodb+srv://")):
             raise ValueError
         return Database(uri, settings.database)
-    except (ConfigurationError, InvalidURI, ValueError):
+    except (ConfigurationError, InvalidURI, ValueError) as error:
+        from dns.exception import DNSException
+
+        if isinstance(error.__cause__, DNSException):
+            name = uri.removeprefix("mongodb+srv://").rpartition("@")[2]
+            raise ScreenError(
+                f"{settings.address_variable}: DNS gives no servers for "
+                f"'{re.split('[/?]', name)[0]}' ({type(error.__cause__).__name__}); check the name "
+                "and the network, or give the servers themselves, as mongodb://host:port"
+            ) from None
         # The driver's message may quote the string, and with it the password.
         raise ScreenError(
             f"{settings.address_variable} is no MongoDB connection string; expected "
-            "mongodb://[user:password@]host[:port]/[?options], with special characters in the "
-            "password percent-encoded"
+            "mongodb://[user:password@]host[:port]/[?options], or mongodb+srv:// with one name and "
+            "no port, with special characters in the password percent-encoded"
         ) from None
     except OSError as error:
         raise ScreenError(

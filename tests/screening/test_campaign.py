@@ -46,7 +46,13 @@ def test_what_was_created_is_opened(new_campaign, database):
     assert opened.recipe_hash == created.recipe_hash
     assert opened.created_at == created.created_at
     assert opened.status == "active"
-    assert opened.ingested == {"taken": 3, "duplicates": 0, "refused": 0, "refusals": []}
+    assert opened.ingested == {
+        "taken": 3,
+        "duplicates": 0,
+        "refused": 0,
+        "refusals": [],
+        "remarks": [],
+    }
     assert set(opened.pool_features()) == set(toy_pool(3).candidates)
     for key, candidate in toy_pool(3).candidates.items():
         stored = opened.candidate(key).model_dump(mode="json")

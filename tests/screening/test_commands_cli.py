@@ -143,6 +143,56 @@ def test_a_malformed_address(screen, target, monkeypatch, uri):
     one_sentence(screen("submit", "--target", target()), "SCREEN_MONGODB_URI")
 
 
+def test_a_name_that_dns_does_not_know(screen, target, monkeypatch):
+    from dns import resolver
+
+    nobody = resolver.Resolver(configure=False)
+    nobody.nameservers, nobody.port = ["127.0.0.1"], 1
+    monkeypatch.setattr(resolver, "default_resolver", nobody)
+    uri = f"mongodb+srv://user:{SECRET}@cluster.example.invalid/?connectTimeoutMS=500"
+    monkeypatch.setenv("SCREEN_MONGODB_URI", uri)
+    answer = screen("submit", "--target", target())
+    one_sentence(answer, "SCREEN_MONGODB_URI: DNS gives no servers for 'cluster.example.invalid'")
+    assert "connection string" not in answer.err
+    # Not a matter of DNS.
+    monkeypatch.setenv("SCREEN_MONGODB_URI", f"mongodb+srv://user:{SECRET}@a.b.c:27017/")
+    one_sentence(screen("submit", "--target", target()), "one name and no port")
+
+
+def test_the_folder_of_the_machine_knows_the_home(screen, monkeypatch, tmp_path):
+    monkeypatch.delenv("SCREEN_MONGODB_URI")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for value in ("~/x", "$HOME/x", "${HOME}/x"):
+        monkeypatch.setenv("SCREEN_DIRECTORY", value)
+        one_sentence(screen("status"), f"no campaign in {tmp_path}/home/x; start one")
+    for value, said in {
+        "$NO_HOME/x": "$NO_HOME in its path is not set",
+        "~no-such-user/x": "'~no-such-user' names no user of this machine",
+        " ": "is empty; give a path",
+    }.items():
+        monkeypatch.setenv("SCREEN_DIRECTORY", value)
+        one_sentence(screen("status"), f"environment variable SCREEN_DIRECTORY: {said}")
+    monkeypatch.delenv("SCREEN_DIRECTORY")
+    monkeypatch.setenv("SCREEN_MONGODB_URI_FILE", "~/address")
+    one_sentence(screen("status"), f"{tmp_path}/home/address cannot be read")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_duplicates_and_what_was_not_looked_at_are_kept(screen, database, target, crystals):
+    (crystals / "notes.pdf").write_text("x")
+    first = sorted(crystals.glob("*.cif"))[0]
+    (crystals / "again.cif").write_bytes(b"\xef\xbb\xbf" + first.read_bytes())
+    (crystals / "bad.cif").write_text("x")
+    taken = len(list(crystals.glob("*.cif"))) - 2
+    said = screen("submit", "--target", target(), "--name", "mine").err
+    assert f"{taken + 2} entries read, {taken} candidates, 1 duplicate, 1 refused" in said
+    remark = "1 file not looked at, of a kind that is not read: notes.pdf"
+    assert remark in said
+    entries = json.loads(screen("status", "mine", "--format", "json").out)["entries"]
+    assert remark in entries.pop("remarks")[0]
+    assert entries == {"taken": taken, "duplicates": 1, "refused": 1}
+
+
 def test_crystals_that_cannot_be_read_are_told_and_left_out(screen, database, target, crystals):
     gold = (crystals / "Au.cif").read_text()
     (crystals / "truncated.cif").write_text(gold[: gold.index("_atom_site_occ")])

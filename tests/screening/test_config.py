@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import pytest
 import yaml
 from campaign_fixtures import toy_content
@@ -167,6 +169,29 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "campaign.yaml"
     path.write_bytes(b"\x1f\x8b\x08\xff\xfe")
     assert str(path) in complaint(str(path))
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: f"\ufeff{text}".encode(),
+        lambda text: f"\ufeff{text}".replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.encode("utf-16"),
+    ],
+)
+def test_a_yaml_of_another_system(tmp_path, monkeypatch, encode):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = (resources.files("configs") / "targets" / "low-kappa.yaml").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_bytes(encode(text))
+    found = load_campaign_config("~/mine.yaml", {})
+    assert found.objective == load_campaign_config("low-kappa", {}).objective
+
+
+def test_a_yaml_that_is_no_utf8_says_where(tmp_path):
+    path = tmp_path / "campaign.yaml"
+    path.write_bytes("description: schön\n".encode("latin-1"))
+    assert "it is not text in UTF-8 (byte 17 is 0xf6); save it as UTF-8" in complaint(str(path))
 
 
 def test_a_yaml_tag_runs_no_code(write, tmp_path):

@@ -6,14 +6,16 @@ import ast
 import gzip
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from screening import text_files
 from screening.candidate import Origin, bare_structure, candidate_from_structure
 from screening.errors import ScreenError
 from screening.filters import FilterConfig
-from screening.sources import files, open_source
+from screening.sources import open_source
 
 ROOT = Path(__file__).parents[2]
 
@@ -148,15 +150,20 @@ def test_a_cif_cannot_compute(tmp_path, rocksalt):
 
 
 def test_archives_that_unpack_to_too_much_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST_TEXT", 10_000)
-    monkeypatch.setattr(files, "LARGEST_LINE", 1_000)
+    monkeypatch.setattr(text_files, "LARGEST_TEXT", 10_000)
+    monkeypatch.setattr(text_files, "LARGEST_LINE", 1_000)
     good = json.dumps({"material_id": "a", "cif": "data_"})
     (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(f"{good}\n".encode() + b" " * 10**6))
     (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(b" " * 10**6))
     _, bomb = open_source(str(tmp_path / "bomb.jsonl.gz")).records()
     assert "a line has more than 1000 characters" in bomb.error
     [bomb] = open_source(str(tmp_path / "bomb.json.gz")).records()
-    assert "the file has more than 10000 characters" in bomb.error
+    assert "it has more than 10000 bytes, unpacked" in bomb.error
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name in ("bomb.cif", "POSCAR", "bomb.xyz"):
+            zipped.writestr(name, b" " * 10**6)
+    bombs = list(open_source(str(tmp_path / "bomb.zip")).records())
+    assert ["10000 bytes" in str(bomb.error) for bomb in bombs] == [True] * 3
 
 
 # --------------------------------------------------------------------------- filters and engines

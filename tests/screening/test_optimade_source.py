@@ -363,17 +363,94 @@ def test_redirect_within_the_server(script):
     assert names(script) == ["a"]
 
 
-def test_links_that_never_end(script):
+def left_out(script: Script, query: str = "") -> tuple[list[str], list[str]]:
+    source = open_source(f"optimade:{script.url}{query}")
+    return [record.material_id for record in source.records()], source.remarks()
+
+
+@pytest.mark.parametrize(
+    ("changes", "entries", "reason"),
+    [
+        # What the bodies of the three pages say beside their entries.
+        ([{}, {}, {"links": {"next": "/page/2"}}], "abcde", "link of page 3 goes back"),
+        (
+            [{}, {}, {"links": {"next": {"href": "/v1/structures"}}}],
+            "abcdeab",
+            "link of page 4 goes back",
+        ),
+        ([{}, {"data": "first", "links": {"next": "/page/3"}}, {}], "ababe", "page 2 repeats"),
+        (
+            [{}, {"links": {"next": None}, "meta": {"more_data_available": True}}, {}],
+            "abcd",
+            "page 2 says that more entries follow, and gives no link",
+        ),
+        (
+            [{}, {"links": {}, "meta": {"more_data_available": True}}, {}],
+            "abcd",
+            "page 2 says that more entries follow, and gives no link",
+        ),
+        ([{}, {"data": []}, {}], "abe", None),
+        ([{"data": []}, {"data": [], "links": {"next": {"href": "3"}}}, {}], "e", None),
+        (
+            [{}, {"data": [], "links": {"next": "/page/404"}}, {}],
+            "ab",
+            "page 2 is empty, and after",
+        ),
+        ([{}, {}, {"meta": {"data_returned": 7}}], "abcde", "that 7 entries match, and gave 5"),
+        ([{}, {}, {"meta": {"data_returned": 1}}], "abcde", None),
+        ([{}, {}, {"meta": {"data_returned": True, "data_available": "7"}}], "abcde", None),
+        ([{}, {}, {"meta": {"data_returned": 1, "data_available": 9}}], "abcde", "9 entries match"),
+        ([{"links": []}, {}, {}], "ab", None),
+        ([{"links": {"next": {"href": None}}}, {}, {}], "ab", None),
+        ([{"meta": None}, {"meta": []}, {"meta": {"more_data_available": False}}], "abcde", None),
+    ],
+)
+def test_an_incomplete_list_is_told(script, changes, entries, reason):
     script.pages(*THREE)
-    script.answers["/page/3"][0].body["links"]["next"] = "/page/2"
-    with pytest.raises(SourceError, match="link of page 3 goes back"):
+    script.answers["/page/404"] = [Answer(b"", status=404)]
+    script.answers["/3"] = script.answers["/page/3"]
+    for answers, change in zip(list(script.answers.values()), changes, strict=False):
+        body = answers[0].body
+        body |= change | ({"data": THREE[0]} if change.get("data") == "first" else {})
+    for _ in ("fetched", "kept"):
+        names_read, remarks = left_out(script)
+        assert "".join(names_read) == entries
+        if reason is None:
+            assert remarks == []
+        else:
+            [remark] = remarks
+            assert f"the list is incomplete, {len(entries)} entries read: " in remark
+            assert reason in remark
+            assert "delete " in remark
+
+
+def test_what_is_available_counts_for_a_whole_database_only(script):
+    script.pages(*THREE)
+    script.answers["/page/3"][0].body["meta"] = {"data_available": 9}
+    assert left_out(script, "?filter=nelements=2") == (list("abcde"), [])
+    # Nor does it where the user wants no more.
+    assert left_out(script, "?max=2") == (list("ab"), [])
+    assert len(left_out(script)[1]) == 1
+
+
+def test_empty_pages_that_link_on_for_ever_end(script):
+    script.pages([entry("a")], [], [], [], [], [])
+    script.answers["/page/6"][0].body["links"]["next"] = "/page/7"
+    assert left_out(script) == (["a"], [])
+    assert len(script.asked) == 4
+    for answers in script.answers.values():
+        answers[0].body["meta"] = {"more_data_available": True}
+    found, [remark] = left_out(script, "?filter=nelements>0")
+    assert found == ["a"]
+    assert "the last 3 pages are empty, and say that more entries follow" in remark
+
+
+@pytest.mark.parametrize("link", [["/page/2"], {"href": ["/page/2"]}, 7])
+def test_a_link_that_is_no_text(script, link):
+    script.pages(*THREE)
+    script.answers["/v1/structures"][0].body["links"]["next"] = link
+    with pytest.raises(SourceError, match="its link to the next page is no text but"):
         names(script)
-
-
-def test_links_on_to_pages_without_entries(script):
-    script.pages([entry("a")], [])
-    script.answers["/page/2"][0].body["links"]["next"] = "/page/3"
-    assert names(script) == ["a"]
 
 
 def test_link_as_http_of_a_server_reached_by_https():

@@ -125,7 +125,7 @@ def test_a_nested_folder_of_cod(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "not a CIF"),
+        ("", "it is empty"),
         ("data_empty\n", "not a CIF"),
         (CIF[: CIF.index("_cell_length_c")], "lacks _cell_length_c"),
         (CIF[: CIF.index("_atom_site_fract_y")], "truncated"),
@@ -220,7 +220,7 @@ def test_damaged_archive_keeps_what_came_before(tmp_path):
     (tmp_path / "cut.jsonl.gz").write_bytes(whole + gzip.compress(line.encode())[:-20])
     found = records(tmp_path / "cut.jsonl.gz")
     assert found[0].error is None
-    assert "cannot be read" in found[-1].error
+    assert "packed, and damaged or cut off" in found[-1].error
 
 
 def test_folder_is_recursive_sorted_and_goes_on(tmp_path, rocksalt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import resource
 from collections import defaultdict
 
 import matplotlib
@@ -333,21 +334,22 @@ def test_text_can_be_edited(tmp_path):
     assert b"CreationDate" not in content
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "figure.svg"
+@pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, ending):
+    path = tmp_path / f"figure.{ending}"
     path.write_text("an earlier one")
     figure = FIGURES["dos"](85.0)
-
-    def broken(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(figure, "savefig", broken)
-    with pytest.raises(ScreenError, match="cannot be written: No space left on device"):
-        style.save(figure, path, "")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(ScreenError, match=rf"figure\.{ending}: cannot be written: File too"):
+            style.save(figure, path, "")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_text() == "an earlier one"
     assert list(tmp_path.iterdir()) == [path]
     style.save(FIGURES["dos"](85.0), path, "")
-    assert path.read_text().startswith("<?xml")
+    assert path.read_bytes()[:5] in (b"<?xml", b"%PDF-", b"\x89PNG\r")
 
 
 @pytest.mark.parametrize(
