@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, model_validator
 
-from screening.crystal_fingerprint import distances, finer_digits, fingerprint
+from screening.crystal_fingerprint import (
+    LatticeShape,
+    distances,
+    finer_digits,
+    fingerprint,
+    lattice_shape,
+)
 from screening.crystal_sanity import Refusal as Refusal
 from screening.crystal_sanity import refuse_unusable
 from screening.crystal_sanity import unusable as unusable
-from screening.crystal_standard import handless, standardise
+from screening.crystal_standard import conventional_vectors, handless, standardise
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -198,7 +204,15 @@ def same_crystal(a: Candidate, b: Candidate) -> bool:
     # Both cells are primitive; the matcher's own reduction would undo small distortions that
     # double a cell.
     matcher = StructureMatcher(**MATCHER, primitive_cell=False, scale=True)
-    return bool(matcher.fit(first, second))
+    if not matcher.fit(first, second):
+        return False
+    # The matcher looks at three vectors, which c/a may change by little where it is large.
+    shapes = [_lattice_shape(candidate, cell) for candidate, cell in ((a, first), (b, second))]
+    return shapes[0].is_near(shapes[1])
+
+
+def _lattice_shape(candidate: Candidate, primitive: Structure) -> LatticeShape:
+    return lattice_shape(conventional_vectors(primitive), candidate.space_group_number)
 
 
 def twin(candidate: Candidate, others: Iterable[Candidate]) -> Candidate | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +14,23 @@ if TYPE_CHECKING:
 
     from screening.crystal_standard import StandardCell
 
+SAME_SHAPE = 0.15
+"""Largest difference of a logarithm of a ratio, as of c/a, or of a cosine within one crystal: 16 %
+is more than dispersion forces change the shape of a layered crystal."""
 SHAPE_STEP = 0.16
 """Width of a bin of the logarithm of a ratio of lengths of the lattice: 17 %."""
 ANGLE_STEP = 0.2
 """Width of a bin of a cosine between vectors of the lattice."""
-DISTANCE_STEP = 0.25
-"""Width of a bin of the logarithm of a mean distance between neighbours: 28 %."""
-ORDER_STEP = 0.6
-"""Width of a bin of the structure factor at `ORDER_WAVE_NUMBER`; noise of 0.008 Å changes it by
-some 0.006, another stacking of the same layers by 0.6 and more."""
+ELEMENT_STEP = 0.25
+"""Width of a bin of the mean logarithm of the nearest distance of an element's sites: 28 %."""
+NEAREST_STEP = 0.1
+"""The same of all sites together, where noise of 0.008 Å leaves 0.0003."""
+SHELL = 6
+SHELL_STEP = 0.06
+"""The same of their nearest `SHELL` distances, where it leaves 0.0001."""
+ORDER_STEP = 0.4
+"""Width of a bin of the structure factor at `ORDER_WAVE_NUMBER`, where it leaves 0.005; another
+stacking of the same layers changes it by 0.6 and more."""
 ORDER_WAVE_NUMBER = 4.5
 
 
@@ -50,7 +59,7 @@ def fingerprint(standard: StandardCell) -> str:
         parts = [
             f"n {len(primitive)}",
             *orbits,
-            *_shape(standard),
+            *_binned(lattice_shape(standard.conventional, standard.space_group_number)),
             *_neighbours(primitive),
             f"order {round(order / ORDER_STEP)}",
         ]
@@ -75,32 +84,57 @@ def _orbits(standard: StandardCell) -> tuple[list[str], int]:
     return [f"{kind} {sites.count(kind)}" for kind in kinds], int(free.sum())
 
 
-def _shape(standard: StandardCell) -> list[str]:
-    """Return the shape of the lattice in bins, from what changes steadily with its vectors."""
-    number, vectors = standard.space_group_number, standard.conventional
+@dataclass(frozen=True)
+class LatticeShape:
+    """The shape of a lattice, in numbers that change steadily with its vectors.
+
+    Parameters
+    ----------
+    log_ratios
+        Logarithms of ratios of lengths, as of c/a.
+    cosines
+        What angles that symmetry leaves free come to.
+    """
+
+    log_ratios: list[float]
+    cosines: list[float]
+
+    def is_near(self, other: LatticeShape) -> bool:
+        """Whether two lattices of one space group differ by no more than `SAME_SHAPE`."""
+        ratios = np.subtract(self.log_ratios, other.log_ratios)
+        cosines = np.subtract(self.cosines, other.cosines)
+        return bool((np.abs(ratios) < SAME_SHAPE).all() and (np.abs(cosines) < SAME_SHAPE).all())
+
+
+def lattice_shape(vectors: NDArray[np.float64], space_group_number: int) -> LatticeShape:
+    """Return the shape of a conventional cell, its vectors in rows."""
     ratios: list[float]
-    angles: list[float] = []
+    cosines: list[float] = []
     lengths = np.linalg.norm(vectors, axis=1)
-    if number >= 195:
-        return []
-    if number >= 75:
+    if space_group_number >= 195:
+        ratios = []
+    elif space_group_number >= 75:
         ratios = [lengths[2] / lengths[0]]
-    elif number >= 16:
+    elif space_group_number >= 16:
         low, middle, high = np.sort(lengths)
         ratios = [middle / low, high / middle]
-    elif number >= 3:
+    elif space_group_number >= 3:
         short, long = _reduced(vectors[0], vectors[2])
         low, high = float(np.linalg.norm(short)), float(np.linalg.norm(long))
         ratios = [high / low, lengths[1] / (low * high) ** 0.5]
-        angles = [float(abs(short @ long)) / (low * high)]
+        cosines = [float(abs(short @ long)) / (low * high)]
     else:
         # Niggli's cell has the three shortest vectors, whose lengths are steady; its angles not.
         low, middle, high = np.sort(lengths)
         ratios = [middle / low, high / middle]
-        angles = [abs(np.linalg.det(vectors)) / lengths.prod()]
+        cosines = [float(abs(np.linalg.det(vectors)) / lengths.prod())]
+    return LatticeShape(np.log(ratios).tolist(), cosines)
+
+
+def _binned(shape: LatticeShape) -> list[str]:
     return [
-        *(f"ratio {round(np.log(ratio) / SHAPE_STEP)}" for ratio in ratios),
-        *(f"angle {round(cosine / ANGLE_STEP)}" for cosine in angles),
+        *(f"ratio {round(ratio / SHAPE_STEP)}" for ratio in shape.log_ratios),
+        *(f"angle {round(cosine / ANGLE_STEP)}" for cosine in shape.cosines),
     ]
 
 
@@ -118,20 +152,17 @@ def _reduced(
 
 
 def _neighbours(primitive: Structure) -> list[str]:
-    """Return for each element how near the nearest atom is, in bins."""
-    unit = (primitive.volume / len(primitive)) ** (1 / 3)
-    numbers = np.array([site.specie.Z for site in primitive])
-    reach = 2.0
-    while True:
-        first, _, _, distances = primitive.get_neighbor_list(reach * unit)
-        nearest = np.full(len(primitive), np.inf)
-        np.minimum.at(nearest, first, distances / unit)
-        if np.isfinite(nearest).all():
-            break
-        reach *= 1.5
+    """Return how near neighbours are, for each element and in the mean, in bins."""
+    numbers = np.sort([site.specie.Z for site in primitive])
+    logarithms = np.log(np.sort(distances(primitive).reshape(len(primitive), -1), axis=1))
+    nearest, shell = logarithms[:, 0], logarithms[:, :SHELL]
     return [
-        f"near {number} {round(float(np.log(nearest[numbers == number]).mean()) / DISTANCE_STEP)}"
-        for number in np.unique(numbers)
+        *(
+            f"near {number} {round(float(nearest[numbers == number].mean()) / ELEMENT_STEP)}"
+            for number in np.unique(numbers)
+        ),
+        f"near {round(float(nearest.mean()) / NEAREST_STEP)}",
+        f"shell {round(float(shell.mean()) / SHELL_STEP)}",
     ]
 
 

@@ -18,7 +18,7 @@ MIN_BOND_FRACTION = 0.5
 #: Two atoms are next to each other up to this multiple of their covalent radii, and those of the
 #: p block, hydrogen and helium also up to this distance (Å) beyond their van der Waals radii.
 MAX_BOND_FRACTION = 1.5
-MAX_GAP_A = 1.5
+MAX_GAP_A = 2.7
 _ALONE = ("isolated atoms or molecules", "chains", "layers or a slab")
 
 

@@ -43,7 +43,7 @@ class Limits:
 DISTORTION = Limits(displacement_a=0.02, rms_displacement_a=0.02, strain=0.002)
 """For crystals that keep some symmetry exactly: by so much are coordinates of three digits off in
 an edge of 20 Å, and smaller distortions are within the error of any functional."""
-NOISE = Limits(displacement_a=0.04, rms_displacement_a=0.018, strain=0.003)
+NOISE = Limits(displacement_a=0.04, rms_displacement_a=0.018, strain=0.0024)
 """For crystals with no exact symmetry but an inversion, as noise of 0.01 Å in each coordinate
 leaves them: a physical distortion nearly always keeps a subgroup."""
 
@@ -132,6 +132,13 @@ def standardise(structure: Structure) -> StandardCell:
         space_group_number=handless(number),
         note=note,
     )
+
+
+def conventional_vectors(primitive: Structure) -> NDArray[np.float64]:
+    """Return the vectors of the conventional cell of a standard primitive one, in rows (Å)."""
+    numbers = np.array([site.specie.Z for site in primitive])
+    cell = (np.array(primitive.lattice.matrix), np.array(primitive.frac_coords), numbers)
+    return np.array(_idealised(cell)[1].std_lattice)
 
 
 def _structure(cell: _Cell) -> Structure:
