@@ -20,7 +20,7 @@ from crystal_representations import (
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-from pymatgen.symmetry.groups import SpaceGroup
+from pymatgen.symmetry.groups import SpaceGroup, sg_symbol_from_int_number
 
 from screening.candidate import (
     Candidate,
@@ -45,8 +45,6 @@ def known(name: str) -> Candidate:
 
 
 def bravais_lattice(space_group_number: int) -> str:
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
     system = SpaceGroup.from_int_number(space_group_number).crystal_system
     letter = sg_symbol_from_int_number(space_group_number)[0].replace("A", "C")
