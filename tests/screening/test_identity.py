@@ -27,7 +27,6 @@ from screening.candidate import (
     Origin,
     candidate_from_structure,
     same_crystal,
-    unusable,
     with_free_id,
 )
 from screening.crystal_standard import handless
@@ -123,8 +122,8 @@ def _monoclinic(beta: float) -> Structure:
     return FROM("P2/m", Lattice.monoclinic(4, 5, 6, beta), ["Na", "Cl", "O"], places)
 
 
-def _orthorhombic(c_over_a: float) -> Structure:
-    return Structure(Lattice.orthorhombic(3, 3.6, 3 * c_over_a), ["Cu"], [[0, 0, 0]])
+def _orthorhombic(b: float) -> Structure:
+    return Structure(Lattice.orthorhombic(2.5, b, 3.5), ["Cu"], [[0, 0, 0]])
 
 
 def _layered(z: float) -> Structure:
@@ -152,7 +151,7 @@ def _layered(z: float) -> Structure:
         (_pyrite, 0.28, 0.385),
         (_monoclinic, 95, 105),
         (_monoclinic, 100, 120),
-        (_orthorhombic, 0.6, 1.45),
+        (_orthorhombic, 2.6, 3.8),
         (_layered, 0.235, 0.26),
     ],
 )
@@ -193,7 +192,7 @@ def test_noise_does_not_multiply_the_work():
     rattled = candidate(noisy(0.008)(structure, np.random.default_rng(0)))
     assert (rounded.n_sites, rounded.space_group_number) == (4, number)
     assert (rattled.n_sites, rattled.space_group_number) == (4, number)
-    assert "refined from P1 to R-3m within 0.0" in rattled.origins[0].note
+    assert "to R-3m within 0.0" in rattled.origins[0].note
     assert known("LiCoO2-mp-22526").origins[0].note == ""
     # What is kept is the mean over the symmetry: nearer to the crystal than what was read.
     ours, theirs = (
@@ -268,20 +267,21 @@ def _general(symbol: str) -> Structure:
     """A crystal with its atoms anywhere, none of them too near another."""
     number = SpaceGroup(symbol).int_number
     if number >= 195:
-        lattice = Lattice.cubic(9.0)
+        lattice = Lattice.cubic(1)
     elif number >= 143:
-        lattice = Lattice.hexagonal(8.0, 11.0)
+        lattice = Lattice.hexagonal(1, 1.3)
     elif number >= 75:
-        lattice = Lattice.tetragonal(8.0, 10.0)
+        lattice = Lattice.tetragonal(1, 1.2)
     elif number >= 16:
-        lattice = Lattice.orthorhombic(6.0, 7.0, 8.0)
+        lattice = Lattice.orthorhombic(1, 1.1, 1.3)
     else:
-        lattice = Lattice.monoclinic(6.0, 7.0, 8.0, 103)
+        lattice = Lattice.monoclinic(1, 1.1, 1.3, 103)
     for seed in range(1000):
         places = np.random.default_rng(seed).uniform(size=(2, 3))
         crystal = FROM(symbol, lattice, ["Si", "Na"], places)
+        crystal.scale_lattice(20 * len(crystal))
         distances = crystal.distance_matrix
-        if unusable(crystal) is None and distances[distances > 0].min() > 2:
+        if distances[distances > 0].min() > 1.7:
             return crystal
     raise AssertionError(symbol)
 
