@@ -153,15 +153,14 @@ def _reduced(
 
 def _neighbours(primitive: Structure) -> list[str]:
     """Return how near neighbours are, for each element and in the mean, in bins."""
-    numbers = np.sort([site.specie.Z for site in primitive])
-    logarithms = np.log(np.sort(distances(primitive).reshape(len(primitive), -1), axis=1))
-    nearest, shell = logarithms[:, 0], logarithms[:, :SHELL]
+    numbers = np.array([site.specie.Z for site in primitive])
+    shell = np.log(_nearest(primitive, np.zeros_like(numbers), SHELL)[:, 0])
     return [
         *(
-            f"near {number} {round(float(nearest[numbers == number].mean()) / ELEMENT_STEP)}"
+            f"near {number} {round(float(shell[numbers == number, 0].mean()) / ELEMENT_STEP)}"
             for number in np.unique(numbers)
         ),
-        f"near {round(float(nearest.mean()) / NEAREST_STEP)}",
+        f"near {round(float(shell[:, 0].mean()) / NEAREST_STEP)}",
         f"shell {round(float(shell.mean()) / SHELL_STEP)}",
     ]
 
@@ -204,25 +203,29 @@ def distances(primitive: Structure) -> NDArray[np.float64]:
     array of shape (sites, elements, NEIGHBOURS)
         In units of the cube root of the volume per atom, sites of an element sorted by the sum.
     """
-    unit = (primitive.volume / len(primitive)) ** (1 / 3)
     numbers = np.array([site.specie.Z for site in primitive])
-    elements, counts = np.unique(numbers, return_counts=True)
-    # A sphere that holds so many atoms of the rarest element, with some to spare.
-    n_atoms = NEIGHBOURS * len(primitive) / counts.min()
-    reach = 0.8 * n_atoms ** (1 / 3)
+    table = _nearest(primitive, numbers, NEIGHBOURS)
+    return np.asarray(table[np.lexsort((table.sum(axis=(1, 2)), numbers))])
+
+
+def _nearest(
+    primitive: Structure, kinds_of_sites: NDArray[np.int_], n_nearest: int
+) -> NDArray[np.float64]:
+    """Return sorted distances to neighbours of each kind, shape (sites, kinds, n_nearest)."""
+    unit = (primitive.volume / len(primitive)) ** (1 / 3)
+    kinds, kind_of, counts = np.unique(kinds_of_sites, return_inverse=True, return_counts=True)
+    # A sphere that holds about so many atoms of the rarest kind.
+    reach = 0.8 * (n_nearest * len(primitive) / counts.min()) ** (1 / 3)
     while True:
         first, second, _, lengths = primitive.get_neighbor_list(reach * unit)
-        order = np.lexsort((lengths, numbers[second], first))
-        kinds = np.searchsorted(elements, numbers[second[order]])
-        rows = first[order] * len(elements) + kinds
-        starts = np.searchsorted(rows, np.arange(len(primitive) * len(elements)))
-        ends = np.append(starts[1:], len(rows))
-        if (ends - starts).min() >= NEIGHBOURS:
-            break
+        rows = first * len(kinds) + kind_of[second]
+        order = np.lexsort((lengths, rows))
+        n_rows = len(primitive) * len(kinds)
+        starts = np.searchsorted(rows[order], np.arange(n_rows + 1))
+        if np.diff(starts).min() >= n_nearest:
+            picked = lengths[order][starts[:-1, None] + np.arange(n_nearest)] / unit
+            return np.asarray(picked.reshape(len(primitive), len(kinds), n_nearest))
         reach *= 1.25
-    picked = lengths[order][starts[:, None] + np.arange(NEIGHBOURS)] / unit
-    table = picked.reshape(len(primitive), len(elements), NEIGHBOURS)
-    return np.asarray(table[np.lexsort((table.sum(axis=(1, 2)), numbers))])
 
 
 def finer_digits(primitive: Structure) -> str:

@@ -205,9 +205,7 @@ def test_elements_of_other_shapes_are_other_candidates(read, one, other):
 
 
 def test_both_hands_are_one_candidate_also_one_stored_before(read, database, quartz):
-    left = Structure(
-        Lattice(quartz.lattice.matrix * [-1, 1, 1]), quartz.species, quartz.frac_coords
-    )
+    left = mirrored(quartz, np.random.default_rng(0))
     source = ListSource(entry("right", quartz), entry("left", left))
     pool = read(source, engine="sevennet-l3i5")
     [candidate] = pool.candidates.values()
