@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from pydantic import BaseModel, model_validator
+
+from screening.crystal_fingerprint import (
+    LatticeShape,
+    distances,
+    finer_digits,
+    fingerprint,
+    lattice_shape,
+)
+from screening.crystal_sanity import Refusal as Refusal
+from screening.crystal_sanity import refuse_unusable
+from screening.crystal_sanity import unusable as unusable
+from screening.crystal_standard import conventional_vectors, handless, standardise
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
-
-#: Two atoms overlap when closer than this (Å), or than this fraction of their covalent radii.
-MIN_DISTANCE = 0.5
-MIN_BOND_FRACTION = 0.5
-
-
-class Refusal(Exception):  # noqa: N818 - an answer about a structure, not a failure
-    """A structure cannot become a candidate; the message is the reason."""
 
 
 class Origin(BaseModel):
@@ -39,6 +42,9 @@ class Origin(BaseModel):
         ``working_ion``, the ``remaining_fraction`` of it.
     inputs_hash : str
         Fingerprint of `inputs`, empty without any: results computed with other inputs are others.
+    note : str
+        What was done to its structure beyond choosing a cell, as symmetry that was looked for
+        within noise; empty for nothing.
     """
 
     source: str
@@ -46,6 +52,7 @@ class Origin(BaseModel):
     properties: dict[str, str | int | float | bool | None] = {}
     inputs: dict[str, Any] = {}
     inputs_hash: str = ""
+    note: str = ""
 
     @model_validator(mode="after")
     def _fingerprint_inputs(self) -> Self:
@@ -122,9 +129,7 @@ def bare_structure(description: dict[str, Any]) -> Structure:
     return Structure.from_dict({**kept, "sites": sites})
 
 
-def candidate_from_structure(
-    structure: Structure, origin: Origin, *, symprec: float = 1e-2
-) -> Candidate:
+def candidate_from_structure(structure: Structure, origin: Origin) -> Candidate:
     """Standardise a structure to its primitive cell and name it.
 
     Parameters
@@ -134,57 +139,102 @@ def candidate_from_structure(
         dropped: the candidate is the crystal of its elements.
     origin : Origin
         Where it was found.
-    symprec : float
-        Distance (Å) within which atoms count as symmetric.
 
     Returns
     -------
     Candidate
-        With one origin and no features. The cell is spglib's standard primitive one, as phonopy
-        expects it. The fingerprint in its id is free of scale, so that the same structure type
-        relaxed with two functionals has one id as long as its symmetry fixes all positions;
-        `same_crystal` joins the rest.
+        With one origin, which notes what was done to the structure, and no features. The cell is
+        spglib's standard primitive one, as phonopy expects it. The fingerprint in its id is free
+        of scale and hand, and in wide bins where symmetry leaves more than the scale free, so that
+        the same structure type relaxed with two functionals mostly has one id; `same_crystal`
+        joins the rest.
 
     Raises
     ------
     Refusal
-        Disorder, overlapping atoms, no three-dimensional lattice, and the like.
+        Disorder, overlapping atoms, vacuum, no three-dimensional lattice, and the like.
     """
-    _refuse_unusable(structure)
-    primitive, space_group_number = _standard_primitive(structure, symprec)
-    formula = primitive.composition.reduced_formula
+    refuse_unusable(structure)
+    standard = standardise(structure)
+    composition = standard.primitive.composition
     # Without the parentheses of polyanions, which a shell would not let through unquoted.
     plain = "".join(
         f"{symbol}{amount:g}" if amount != 1 else symbol
-        for symbol, amount in primitive.composition.as_reduced_dict().items()
+        for symbol, amount in composition.as_reduced_dict().items()
     )
     return Candidate(
-        candidate_id=f"{plain}-{space_group_number}-{_fingerprint(primitive)}",
-        formula=formula,
-        space_group_number=space_group_number,
-        n_sites=len(primitive),
-        elements=sorted(str(element) for element in primitive.composition.elements),
-        structure=primitive.as_dict(verbosity=0),
-        origins=[origin],
+        candidate_id=f"{plain}-{standard.space_group_number}-{fingerprint(standard)}",
+        formula=composition.reduced_formula,
+        space_group_number=standard.space_group_number,
+        n_sites=len(standard.primitive),
+        elements=sorted(str(element) for element in composition.elements),
+        structure=standard.primitive.as_dict(verbosity=0),
+        origins=[origin.model_copy(update={"note": standard.note})],
     )
+
+
+SAME_DISTANCES = 0.01
+"""Two crystals are one without further question if no distance differs by more than this part of
+the cube root of the volume per atom."""
+MATCHER: dict[str, Any] = {"ltol": 0.1, "stol": 0.15, "angle_tol": 3.0}
+"""Differences that one crystal may show in two sources, of a lattice vector's length (fraction) and
+angle (degrees), and, in units of the cube root of the volume per atom, of the positions' root mean
+square.  The matcher's defaults are wider and join polymorphs of one space group."""
 
 
 def same_crystal(a: Candidate, b: Candidate) -> bool:
-    """Whether two candidates are one crystal up to scale and small relaxations.
+    """Whether two candidates are one crystal up to scale, hand and small relaxations.
 
-    Candidates with different formulas or space groups never are, which also keeps the comparison
-    cheap: look only among those that share both.
+    Equal ids are no proof. Candidates with different formulas or space groups never are the same,
+    which also keeps the comparison cheap: look only among those that share both.
     """
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
-    if (a.formula, a.space_group_number) != (b.formula, b.space_group_number):
+    if (a.formula, handless(a.space_group_number), a.n_sites) != (
+        b.formula,
+        handless(b.space_group_number),
+        b.n_sites,
+    ):
         return False
+    first, second = a.pymatgen_structure(), b.pymatgen_structure()
     if a.candidate_id == b.candidate_id:
-        return True
-    # Tighter than the matcher's defaults, which join polymorphs of one space group. Both cells are
-    # primitive; the matcher's own reduction would undo small distortions that double a cell.
-    matcher = StructureMatcher(ltol=0.1, stol=0.15, angle_tol=3, primitive_cell=False, scale=True)
-    return bool(matcher.fit(a.pymatgen_structure(), b.pymatgen_structure()))
+        difference = distances(first) - distances(second)
+        if float(abs(difference).max()) < SAME_DISTANCES:
+            return True
+    # Both cells are primitive; the matcher's own reduction would undo small distortions that
+    # double a cell.
+    matcher = StructureMatcher(**MATCHER, primitive_cell=False, scale=True)
+    if not matcher.fit(first, second):
+        return False
+    # The matcher looks at three vectors, which c/a may change by little where it is large.
+    shapes = [_lattice_shape(candidate, cell) for candidate, cell in ((a, first), (b, second))]
+    return shapes[0].is_near(shapes[1])
+
+
+def _lattice_shape(candidate: Candidate, primitive: Structure) -> LatticeShape:
+    return lattice_shape(conventional_vectors(primitive), candidate.space_group_number)
+
+
+def twin(candidate: Candidate, others: Iterable[Candidate]) -> Candidate | None:
+    """Return the first of other candidates that is the same crystal."""
+    return next((other for other in others if same_crystal(other, candidate)), None)
+
+
+def with_free_id(candidate: Candidate, taken: Container[str]) -> Candidate:
+    """Return a candidate whose id no other crystal has.
+
+    Where the fingerprint does not tell two crystals apart, the one that comes later has four more
+    digits in its id, made from all its distances.
+    """
+    name = candidate.candidate_id
+    if name not in taken:
+        return candidate
+    digits = finer_digits(candidate.pymatgen_structure())
+    lengths = range(4, len(digits) + 1, 4)
+    longer = (f"{name}-{digits[:length]}" for length in lengths)
+    return candidate.model_copy(
+        update={"candidate_id": next(each for each in longer if each not in taken)}
+    )
 
 
 def merge(existing: Candidate, incoming: Candidate) -> Candidate:
@@ -204,98 +254,3 @@ def merge(existing: Candidate, incoming: Candidate) -> Candidate:
         known = origins[key].properties if key in origins else {}
         origins[key] = origin.model_copy(update={"properties": {**known, **origin.properties}})
     return existing.model_copy(update={"origins": list(origins.values())})
-
-
-def unusable(structure: Structure) -> str | None:
-    """Return why no calculation can start from a structure, or None."""
-    try:
-        _refuse_unusable(structure)
-    except Refusal as refusal:
-        return str(refusal)
-    return None
-
-
-def _refuse_unusable(structure: Structure) -> None:
-    """Raise `Refusal` for what no phonon calculation can start from."""
-    from pymatgen.core.periodic_table import Element
-
-    if len(structure) == 0:
-        raise Refusal("it has no atoms")
-    if not all(structure.lattice.pbc):
-        raise Refusal("it is not periodic in three dimensions")
-    if not np.isfinite(structure.lattice.matrix).all() or structure.volume < 1e-3:
-        raise Refusal("its lattice vectors do not span a cell")
-    if not np.isfinite(structure.frac_coords).all():
-        raise Refusal("it has coordinates that are not finite numbers")
-    if not structure.is_ordered:
-        partial = next(site for site in structure if not site.is_ordered)
-        raise Refusal(f"it is disordered: a site holds {partial.species_string}")
-    symbols = {specie.symbol for specie in structure.composition.elements}
-    if unknown := sorted(symbol for symbol in symbols if not Element.is_valid_symbol(symbol)):
-        raise Refusal(f"{', '.join(unknown)} is not a chemical element")
-    _refuse_overlap(structure)
-
-
-def _refuse_overlap(structure: Structure) -> None:
-    from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
-
-    first, second, _, distances = structure.get_neighbor_list(3.0)
-    radii = np.array([CovalentRadius.radius.get(site.specie.symbol, 1.5) for site in structure])
-    limits = np.maximum(MIN_DISTANCE, MIN_BOND_FRACTION * (radii[first] + radii[second]))
-    overlapping = np.flatnonzero(distances < limits)
-    if len(overlapping):
-        k = overlapping[np.argmin(distances[overlapping])]
-        pair = "-".join(structure[int(i)].specie.symbol for i in (first[k], second[k]))
-        raise Refusal(f"its atoms overlap: {pair} at {distances[k]:.2f} Å")
-
-
-def _standard_primitive(structure: Structure, symprec: float) -> tuple[Structure, int]:
-    """Find the standard primitive cell, sites grouped by element, and its space group number."""
-    import spglib
-    from pymatgen.core.periodic_table import Element
-    from pymatgen.core.structure import Structure
-
-    numbers = [site.specie.Z for site in structure]
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
-    with warnings.catch_warnings():
-        # spglib announces its coming change of error handling; both ways are handled here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            standard = spglib.standardize_cell(cell, to_primitive=True, symprec=symprec)
-            # Of the idealised cell, so that the name belongs to the structure that is kept.
-            dataset = standard and spglib.get_symmetry_dataset(standard, symprec=symprec)
-        except spglib.SpglibError as error:
-            raise Refusal(f"spglib finds no symmetry: {error}") from error
-    if not standard or not dataset:
-        raise Refusal(f"spglib finds no symmetry within {symprec} Å")
-    lattice, positions, types = standard
-    species = [Element.from_Z(int(number)) for number in types]
-    primitive = Structure(lattice, species, positions, to_unit_cell=True)
-    return primitive.get_sorted_structure(), int(dataset.number)
-
-
-def _fingerprint(primitive: Structure) -> str:
-    """Eight hexadecimal digits that depend on the crystal only, not on its cell or its scale.
-
-    For each pair of elements, two damped cosine sums over the interatomic distances (the partial
-    structure factors at two wave numbers), in units of the cube root of the volume per atom. They
-    reach about ten ångström, since stackings and site orderings may differ only there; rounding to
-    0.1 hides numerical noise.
-    """
-    unit = (primitive.volume / len(primitive)) ** (1 / 3)
-    first, second, _, distances = primitive.get_neighbor_list(9.0 * unit)
-    reduced = distances / unit
-    damping = np.exp(-((reduced / 3.5) ** 2))
-    elements, kinds = np.unique([site.specie.Z for site in primitive], return_inverse=True)
-    n_kinds = len(elements)
-    pairs = np.maximum(kinds[first], kinds[second]) * n_kinds
-    pairs += np.minimum(kinds[first], kinds[second])
-    parts = [f"n {len(primitive)}"]
-    for wave_number in (3.0, 4.5):
-        terms = damping * np.cos(wave_number * reduced) / len(primitive)
-        totals = np.bincount(pairs, weights=terms, minlength=n_kinds**2)
-        for i, z in enumerate(elements.tolist()):
-            for j, other in enumerate(elements[: i + 1].tolist()):
-                total = totals[i * n_kinds + j]
-                parts.append(f"{z} {other} {wave_number} {round(total / 0.1)}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

@@ -115,6 +115,12 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
         f"{counted(read, 'entry', 'entries')} read, {counted(taken, 'candidate')}, "
         f"{counted(found.duplicates, 'duplicate')}, {refused} refused"
     )
+    if found.noted:
+        name, note = found.noted[0]
+        say(
+            f"  {counted(len(found.noted), 'entry', 'entries')} changed beyond the choice of the "
+            f"cell, as 'screen show' tells; first: {name}: {note}"
+        )
     others = [entry for entry in found.refused if entry.unsupported]
     if len(others) > 1:
         names = sorted({name for entry in others for name in entry.unsupported})
@@ -716,6 +722,10 @@ def candidate(
         f"{counted(document['n_sites'], 'atom')}; from {origins}"
     )
     out.print(Text.assemble((document["_id"], "bold"), facts), highlight=False)
+    for origin in document["origins"]:
+        if origin.get("note"):
+            said = f"{origin['material_id']} was {origin['note']}"
+            out.print(said, highlight=False, markup=False, soft_wrap=True)
     for result in results:
         out.print(_finding(result), highlight=False, soft_wrap=True)
     for name, reason in broken.items():

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator, model_va
 
 from screening.candidate import Candidate
 from screening.constraints import Bound, is_known
+from screening.crystal_standard import handless
 from screening.elements import (
     ElementListName,
     ElementSymbol,
@@ -48,7 +49,7 @@ def _canonical_prototype(label: str) -> str:
         letter + (f"{amount // common}" if amount > common else "")
         for letter, amount in zip(letters, amounts, strict=True)
     )
-    return f"{formula}-{int(match[2])}"
+    return f"{formula}-{handless(int(match[2]))}"
 
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -80,7 +81,7 @@ class FilterConfig(BaseModel, extra="forbid"):
     min_crustal_abundance_ppm : float, optional
         Least mass fraction in the Earth's crust, in ppm, that each element must have.
     space_groups : list of int, optional
-        The only space group numbers allowed.
+        The only space group numbers allowed; one of two mirror images stands for both.
     crystal_systems : list of str, optional
         The only crystal systems allowed.
     prototypes : list of str, optional
@@ -218,7 +219,7 @@ def _of_abundance(candidate: Candidate, config: FilterConfig) -> str | None:
 
 def _of_symmetry(candidate: Candidate, config: FilterConfig) -> str | None:
     number = candidate.space_group_number
-    if config.space_groups is not None and number not in config.space_groups:
+    if config.space_groups is not None and number not in map(handless, config.space_groups):
         return f"its space group {number} is not among space_groups"
     if config.crystal_systems is not None:
         system = next(name for name, last in _LAST_OF_SYSTEM.items() if number <= last)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from screening.candidate import Candidate, merge
-from screening.candidate import same_crystal as is_same_crystal
+from screening.candidate import Candidate, merge, twin, with_free_id
+from screening.crystal_standard import handless
 from screening.filters import refusal
 from screening.reasons import summed_up
 from screening.sources import Source
@@ -76,6 +76,8 @@ class Pool:
         By ``candidate_id``, the fingerprint of the inputs of flows that the sources state.
     remarks
         What the sources left out before it was an entry: files, pages.
+    noted
+        Name of each entry taken whose structure was changed beyond the choice of its cell, and how.
     """
 
     candidates: MutableMapping[str, Candidate] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Pool:
     duplicates: int = 0
     inputs: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    noted: list[tuple[str, str]] = field(default_factory=list)
 
     def refusal_counts(self) -> Counter[str]:
         """Return how often each reason was given, the engine's left out.
@@ -147,7 +150,7 @@ def ingest(
     pool = Pool(candidates=PackedCandidates())
     groups: dict[tuple[str, int], _Group] = {}
     in_database = {
-        (each["formula"], each["space_group_number"])
+        (each["formula"], handless(each["space_group_number"]))
         for each in database.candidates.find({}, {"formula": 1, "space_group_number": 1})
     }
     supported = engine.supported_elements()
@@ -165,7 +168,7 @@ def ingest(
                     unsupported = worthless.unsupported(candidate)
                 reason = reason or unfit(candidate)
             if candidate is not None and reason is None:
-                key = (candidate.formula, candidate.space_group_number)
+                key = (candidate.formula, handless(candidate.space_group_number))
                 if key not in groups:
                     groups[key] = _Group(_stored(database, *key) if key in in_database else [])
                 if _take(candidate, groups[key], pool):
@@ -189,7 +192,9 @@ class _Group:
 
 
 def _stored(database: Database, formula: str, space_group_number: int) -> list[Candidate]:
-    query = {"formula": formula, "space_group_number": space_group_number}
+    # Candidates of earlier versions may be in the other one of two groups that are mirror images.
+    numbers = [each for each in range(1, 231) if handless(each) == space_group_number]
+    query = {"formula": formula, "space_group_number": {"$in": numbers}}
     return [from_document(document) for document in database.candidates.find(query)]
 
 
@@ -198,7 +203,10 @@ def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
     from screening.features import described
 
     others = itertools.chain((pool.candidates[key] for key in group.taken), group.stored)
-    known = next((each for each in others if is_same_crystal(each, candidate)), None)
+    known = twin(candidate, others)
+    if known is None:
+        stored_ids = [each.candidate_id for each in group.stored]
+        candidate = with_free_id(candidate, {*group.taken, *stored_ids})
     key = candidate.candidate_id if known is None else known.candidate_id
     stated = candidate.origins[0].inputs_hash
     if stated and pool.inputs.setdefault(key, stated) != stated:
@@ -215,6 +223,9 @@ def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
     if key not in pool.candidates:
         group.taken.append(key)
     pool.candidates[key] = merged
+    note = candidate.origins[0].note
+    if note:
+        pool.noted.append((candidate.origins[0].material_id, note))
     return True
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.candidate import twin, with_free_id
+from screening.ingest import PackedCandidates
 from screening.ranking import SHOWN_FACTS, chance_below
 from screening.reasons import LeftOut, summed_up
 from screening.surrogate import (
@@ -70,6 +72,8 @@ def read_library(
     rows: list[list[float]] = []
     refused: list[tuple[str, str]] = []
     duplicates = 0
+    taken = PackedCandidates()
+    groups: dict[tuple[str, int], list[str]] = {}
     for reading in readings:
         on_entry()
         candidate = reading.candidate
@@ -77,9 +81,14 @@ def read_library(
         if candidate is None or reason is not None or candidate.features is None:
             refused.append((reading.location or reading.material_id, str(reason)))
             continue
-        if candidate.candidate_id in facts:
+        described_by = candidate.features
+        group = groups.setdefault((candidate.formula, candidate.space_group_number), [])
+        if twin(candidate, (taken[key] for key in group)) is not None:
             duplicates += 1
             continue
+        candidate = with_free_id(candidate, taken)
+        taken[candidate.candidate_id] = candidate
+        group.append(candidate.candidate_id)
         stated = candidate.origins[0].properties
         facts[candidate.candidate_id] = {
             "candidate_id": candidate.candidate_id,
@@ -89,7 +98,7 @@ def read_library(
             "n_sites": candidate.n_sites,
             **{name: stated[name] for name in SHOWN_FACTS if name in stated},
         }
-        rows.append(candidate.features)
+        rows.append(described_by)
     return Library(
         list(facts.values()), np.array(rows, dtype=float), summed_up(refused), duplicates
     )

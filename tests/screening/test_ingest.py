@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from campaign_fixtures import toy_structures
+from crystal_representations import mirrored, noisy
+from pymatgen.core import Lattice, Structure
 
 from screening.campaign import Campaign
 from screening.config import CampaignConfig
@@ -150,3 +153,104 @@ def test_a_stored_candidate_is_read_back_as_it_was(read, database):
 def test_no_source_is_an_empty_pool(read):
     pool = read()
     assert (pool.candidates, pool.refused, pool.duplicates) == ({}, [], 0)
+
+
+# --------------------------------------------------------------------------- which is which
+
+
+def _titanium_sulphide(z):
+    return Structure.from_spacegroup(
+        "P-3m1", Lattice.hexagonal(3.4, 6.0), ["Ti", "S"], [[0, 0, 0], [1 / 3, 2 / 3, z]]
+    )
+
+
+def test_two_crystals_of_one_fingerprint_are_two_candidates(read, database):
+    from screening.candidate import Origin, candidate_from_structure
+
+    thin, thick = _titanium_sulphide(0.285), _titanium_sulphide(0.362)
+    named = {
+        candidate_from_structure(each, Origin(source="", material_id="")).candidate_id
+        for each in (thin, thick)
+    }
+    assert len(named) == 1
+    entries = [entry("thin", thin), entry("thick", thick), entry("again", thick)]
+    pool = read(ListSource(*entries), engine="sevennet-l3i5")
+    assert pool.duplicates == 1
+    first, second = pool.candidates
+    assert second.startswith(f"{first}-")
+    assert {key: each.candidate_id for key, each in pool.candidates.items()} == {
+        first: first,
+        second: second,
+    }
+    # And a campaign that comes later knows both again, in whatever order.
+    for candidate in pool.candidates.values():
+        database.candidates.insert_one(to_document(candidate) | {"campaigns": ["c"]})
+    again = read(ListSource(*reversed(entries)), engine="sevennet-l3i5")
+    assert set(again.candidates) == {first, second}
+    names = {each.material_id for each in again.candidates[second].origins}
+    assert names == {"thick", "again"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Lattice.tetragonal(3.0, 2.1), Lattice.tetragonal(3.0, 4.56)),
+        (Lattice.tetragonal(3.0, 1.9), Lattice.tetragonal(3.0, 2.6)),
+    ],
+)
+def test_elements_of_other_shapes_are_other_candidates(read, one, other):
+    made = [Structure(each, ["Cu"] * 2, [[0] * 3, [0.5] * 3]) for each in (one, other)]
+    pool = read(ListSource(entry("a", made[0]), entry("b", made[1])))
+    assert (len(pool.candidates), pool.duplicates) == (2, 0)
+
+
+def test_both_hands_are_one_candidate_also_one_stored_before(read, database, quartz):
+    left = mirrored(quartz, np.random.default_rng(0))
+    source = ListSource(entry("right", quartz), entry("left", left))
+    pool = read(source, engine="sevennet-l3i5")
+    [candidate] = pool.candidates.values()
+    assert candidate.space_group_number == 152
+    assert [each.material_id for each in candidate.origins] == ["right", "left"]
+    assert [each.note for each in candidate.origins] == [
+        "mirrored: both hands are one candidate",
+        "",
+    ]
+    old = candidate.model_copy(
+        update={
+            "candidate_id": "SiO2-154-00000000",
+            "space_group_number": 154,
+            "structure": quartz.as_dict(verbosity=0),
+            "origins": candidate.origins[:1],
+        }
+    )
+    database.candidates.insert_one(to_document(old) | {"campaigns": ["before"]})
+    assert set(read(source, engine="sevennet-l3i5").candidates) == {"SiO2-154-00000000"}
+
+
+def test_noise_is_smoothed_and_said(read, capsys):
+    from screening import console
+
+    alloy = toy_structures()[7]
+    blurred = noisy(0.008)(alloy * (2, 1, 1), np.random.default_rng(0))
+    pool = read(ListSource(entry("calm", alloy), entry("noisy", blurred)))
+    [candidate] = pool.candidates.values()
+    note = candidate.origins[1].note
+    assert note.startswith("refined from ")
+    assert " to Pm-3m within 0.0" in note
+    assert pool.noted == [("noisy", note)]
+    console.pool(pool, "emt", kept=False)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 entry changed beyond the choice of the cell" in said
+    assert f"first: noisy: {note}" in said
+    document = to_document(candidate)
+    console.candidate(document, [], [], {}, {}, [], as_json=False)
+    assert f"noisy was {note}" in capsys.readouterr().out
+
+
+def test_what_stands_in_vacuum_is_refused(read):
+    lone = Structure(Lattice.cubic(12), ["Cu"], [[0, 0, 0]])
+    pool = read(ListSource(entry("lone", lone)))
+    assert [each.reason for each in pool.refused] == [
+        "it is no bulk crystal but isolated atoms or molecules in vacuum, with a density of "
+        "0.061 g/cm³"
+    ]

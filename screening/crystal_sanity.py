@@ -1,0 +1,141 @@
+"""Which structures are bulk crystals that a calculation can start from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pymatgen.core.structure import Structure
+
+#: Two atoms overlap when closer than this (Å), or than this fraction of their covalent radii.
+MIN_DISTANCE = 0.5
+MIN_BOND_FRACTION = 0.5
+#: Two atoms are next to each other up to this multiple of their covalent radii, and those of the
+#: p block, hydrogen and helium also up to this distance (Å) beyond their van der Waals radii.
+MAX_BOND_FRACTION = 1.5
+MAX_GAP_A = 2.7
+_ALONE = ("isolated atoms or molecules", "chains", "layers or a slab")
+
+
+class Refusal(Exception):  # noqa: N818 - an answer about a structure, not a failure
+    """A structure cannot become a candidate; the message is the reason."""
+
+
+def unusable(structure: Structure) -> str | None:
+    """Return why no calculation can start from a structure, or None."""
+    try:
+        refuse_unusable(structure)
+    except Refusal as refusal:
+        return str(refusal)
+    return None
+
+
+def refuse_unusable(structure: Structure) -> None:
+    """Raise `Refusal` for what no calculation of a bulk crystal can start from."""
+    from pymatgen.core.periodic_table import Element
+
+    if len(structure) == 0:
+        raise Refusal("it has no atoms")
+    if not all(structure.lattice.pbc):
+        raise Refusal("it is not periodic in three dimensions")
+    if not np.isfinite(structure.lattice.matrix).all() or structure.volume < 1e-3:
+        raise Refusal("its lattice vectors do not span a cell")
+    if not np.isfinite(structure.frac_coords).all():
+        raise Refusal("it has coordinates that are not finite numbers")
+    if not structure.is_ordered:
+        partial = next(site for site in structure if not site.is_ordered)
+        raise Refusal(f"it is disordered: a site holds {partial.species_string}")
+    symbols = {specie.symbol for specie in structure.composition.elements}
+    if unknown := sorted(symbol for symbol in symbols if not Element.is_valid_symbol(symbol)):
+        raise Refusal(f"{', '.join(unknown)} is not a chemical element")
+    _refuse_overlap(structure)
+    _refuse_vacuum(structure)
+
+
+@cache
+def _covalent_radius_a(symbol: str) -> float:
+    from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
+
+    return float(CovalentRadius.radius.get(symbol, 1.5))
+
+
+@cache
+def _reach_a(symbol: str) -> float:
+    """Return half the distance at which two atoms of an element across a gap still touch."""
+    from pymatgen.core.periodic_table import Element
+
+    element = Element(symbol)
+    if element.block != "p" and symbol not in ("H", "He"):
+        return 0.0
+    return float(element.van_der_waals_radius or 2.0) + MAX_GAP_A / 2
+
+
+def _refuse_overlap(structure: Structure) -> None:
+    first, second, _, distances = structure.get_neighbor_list(3.0)
+    radii = np.array([_covalent_radius_a(site.specie.symbol) for site in structure])
+    limits = np.maximum(MIN_DISTANCE, MIN_BOND_FRACTION * (radii[first] + radii[second]))
+    overlapping = np.flatnonzero(distances < limits)
+    if len(overlapping):
+        k = overlapping[np.argmin(distances[overlapping])]
+        pair = "-".join(structure[int(i)].specie.symbol for i in (first[k], second[k]))
+        raise Refusal(f"its atoms overlap: {pair} at {distances[k]:.2f} Å")
+
+
+def _refuse_vacuum(structure: Structure) -> None:
+    """Refuse what falls apart into pieces that do not touch: molecules, chains, slabs."""
+    symbols = [site.specie.symbol for site in structure]
+    radii = np.array([_covalent_radius_a(symbol) for symbol in symbols])
+    reach = np.array([_reach_a(symbol) for symbol in symbols])
+    cutoff = max(2 * MAX_BOND_FRACTION * radii.max(), 2 * reach.max())
+    first, second, images, distances = structure.get_neighbor_list(float(cutoff))
+    across = np.where((reach[first] > 0) & (reach[second] > 0), reach[first] + reach[second], 0)
+    limits = np.maximum(MAX_BOND_FRACTION * (radii[first] + radii[second]), across)
+    touching = distances < limits
+    pieces = _pieces(len(structure), first[touching], second[touching], images[touching])
+    dimension = max(each for each in pieces.values())
+    if dimension == 3:
+        return
+    density = float(structure.density)
+    raise Refusal(
+        f"it is no bulk crystal but {_ALONE[dimension]} in vacuum, with a density of "
+        f"{density:.2g} g/cm³"
+    )
+
+
+def _pieces(
+    n_sites: int, first: NDArray[np.int_], second: NDArray[np.int_], images: NDArray[np.int_]
+) -> dict[int, int]:
+    """Return in how many dimensions each connected piece of a periodic graph goes on.
+
+    Returns
+    -------
+    dict
+        By the number of one site of each piece.
+    """
+    neighbours: dict[int, list[tuple[int, NDArray[np.int_]]]] = defaultdict(list)
+    for i, j, image in zip(first.tolist(), second.tolist(), images, strict=True):
+        neighbours[i].append((j, image))
+    cells: dict[int, NDArray[np.int_]] = {}
+    found: dict[int, int] = {}
+    for start in range(n_sites):
+        if start in cells:
+            continue
+        cells[start] = np.zeros(3, dtype=int)
+        loops: set[tuple[int, ...]] = set()
+        waiting = [start]
+        while waiting:
+            site = waiting.pop()
+            for other, image in neighbours[site]:
+                there = cells[site] + image.astype(int)
+                if other not in cells:
+                    cells[other] = there
+                    waiting.append(other)
+                elif (loop := tuple((there - cells[other]).tolist())) != (0, 0, 0):
+                    loops.add(loop)
+        found[start] = int(np.linalg.matrix_rank(np.array(list(loops)))) if loops else 0
+    return found
