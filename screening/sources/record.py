@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Scalar = str | int | float | bool | None
 
+NOTE = "read_note"
+"""Property of a structure, and then of its record: what was done, or does not quite fit."""
+
 
 class SourceError(ScreenError):
     """A source as a whole cannot be read: unknown, missing, or without any structure file."""
@@ -151,10 +154,13 @@ def parsed_record(
     parse: Callable[[], Structure],
     properties: dict[str, Scalar] | None = None,
 ) -> SourceRecord:
-    """Turn whatever a parser does into a record."""
+    """Turn whatever a parser does into a record.
+
+    What a parser warns of is kept with the record, under `NOTE`.
+    """
     structure, reason = None, None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the parse functions check what matters among them
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         try:
             structure = parse()
         except EntryError as error:
@@ -163,4 +169,19 @@ def parsed_record(
             raise
         except Exception as error:  # parsers raise anything; the text becomes the reason
             reason = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
-    return SourceRecord(material_id, structure, reason, location, properties or {})
+    facts = dict(properties or {})
+    if structure is not None:
+        notes = [structure.properties.pop(NOTE, ""), *_said(warned)]
+        if note := "; ".join(dict.fromkeys(filter(None, notes))):
+            facts[NOTE] = note
+    return SourceRecord(material_id, structure, reason, location, facts)
+
+
+def _said(warned: list[warnings.WarningMessage]) -> list[str]:
+    """Return what warnings say about the entry; those about code are for programmers."""
+    about_code = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning)
+    return [
+        " ".join(str(warning.message).split())
+        for warning in warned
+        if not issubclass(warning.category, about_code)
+    ]
