@@ -7,7 +7,9 @@ a space group are stated beside most crystals, and each of them is wrong where t
 from __future__ import annotations
 
 import re
-from collections import Counter
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -141,6 +143,79 @@ def compared(structure: Structure, stated: Stated, doubts: tuple[str, ...] = ())
     return verdict
 
 
+FACTS = {
+    "formula": ("chemical_formula_reduced", "formula_pretty", "reduced_formula", "formula"),
+    "n_sites": ("nsites", "n_sites"),
+    "volume_a3": ("volume_a3", "volume"),
+    "space_group_number": ("space_group_number", "spacegroup_number", "space_group_it_number"),
+}
+"""Names under which entries of databases state what `Stated` holds."""
+LOOSE_SYMPREC_A = 0.1
+"""Ångström within which databases look for the symmetry that they state."""
+
+
+def contradiction(
+    structure: Structure, facts: Mapping[str, object], space_group_number: int
+) -> str | None:
+    """Return why an entry's crystal cannot be the one that its facts are about, or None.
+
+    Numbers of atoms and volumes may be those of another cell of the crystal.
+
+    Parameters
+    ----------
+    structure : Structure
+        Ordered.
+    facts : mapping
+        What the entry states, by the names of `FACTS`.
+    space_group_number : int
+        That was found.
+    """
+    stated = {
+        name: next((facts[key] for key in keys if facts.get(key) is not None), None)
+        for name, keys in FACTS.items()
+    }
+    formula, number = stated["formula"], stated["space_group_number"]
+    if isinstance(formula, str):
+        verdict = compared(structure, Stated(formula=formula, formula_key="its formula"))
+        if verdict.refusals:
+            return verdict.refusals[0]
+    ratios = {}
+    for name, found in (("n_sites", len(structure)), ("volume_a3", structure.volume)):
+        value = stated[name]
+        if isinstance(value, int | float) and value > 0:
+            ratios[name] = found / value
+            cells = max(ratios[name], 1 / ratios[name])
+            if abs(cells / round(cells) - 1) > VOLUME_TOLERANCE:
+                return f"it states {name} {value:g}, and {found:.5g} is found in its cell"
+    if len(ratios) == 2 and abs(ratios["n_sites"] / ratios["volume_a3"] - 1) > VOLUME_TOLERANCE:
+        return (
+            f"it states {stated['volume_a3']:g} Å³ for {stated['n_sites']:g} atoms, and "
+            f"{structure.volume:.5g} Å³ for {len(structure)} atoms are found"
+        )
+    if isinstance(number, int) and 1 <= number <= 230:
+        reason = lost_symmetry(number, space_group_number)
+        if reason and lost_symmetry(number, _loose_number(structure)):
+            return reason
+    return None
+
+
+def _loose_number(structure: Structure) -> int:
+    import spglib
+
+    cell = (
+        structure.lattice.matrix.tolist(),
+        structure.frac_coords.tolist(),
+        list(structure.atomic_numbers),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            dataset = spglib.get_symmetry_dataset(cell, symprec=LOOSE_SYMPREC_A)
+        except spglib.SpglibError:
+            dataset = None
+    return 1 if dataset is None else int(dataset.number)
+
+
 def lost_symmetry(stated: int | None, found: int) -> str | None:
     """Return why a crystal of one space group cannot be that of the stated one, or None.
 
@@ -161,7 +236,8 @@ def point_group_order(number: int) -> int:
     """Return how many operations the point group of a space group has."""
     import gemmi
 
-    return len(gemmi.find_spacegroup_by_number(number).operations().sym_ops)
+    group = gemmi.find_spacegroup_by_number(number)
+    return 1 if group is None else len(group.operations().sym_ops)
 
 
 def parsed_formula(text: str) -> Composition | None:
@@ -183,7 +259,7 @@ def _plain(symbol: str) -> str:
 
 
 def _amounts(formula: Composition) -> dict[str, float]:
-    amounts: Counter[str] = Counter()
+    amounts: defaultdict[str, float] = defaultdict(float)
     for element, amount in formula.items():
         amounts[_plain(element.symbol)] += float(amount)
     return dict(amounts)

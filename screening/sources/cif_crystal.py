@@ -15,7 +15,7 @@ from screening.consistency import Stated, compared, parsed_formula
 from screening.sources.cif_grammar import Tags
 from screening.sources.cif_sites import Atoms, all_atoms, cell_of, is_unknown, number_of, sites_of
 from screening.sources.cif_symmetry import Meaning, Symmetry, stated_symmetry
-from screening.sources.record import NOTE, EntryError
+from screening.sources.record import NOTE, SPACE_GROUP, EntryError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -34,7 +34,6 @@ class _Reading:
     notes: list[str]
     n_doubts: int
     """Statements that do not fit it, though others do."""
-    is_confirmed: bool
 
 
 def crystal_of(tags: Tags) -> Structure:
@@ -66,6 +65,7 @@ def crystal_of(tags: Tags) -> Structure:
         notes.insert(0, f"{symmetry.contradiction}; read by {chosen.meaning.said_by}")
     if notes:
         chosen.structure.properties[NOTE] = "; ".join(notes)
+    chosen.structure.properties[SPACE_GROUP] = chosen.meaning.operations.number
     return chosen.structure
 
 
@@ -122,7 +122,7 @@ def _checked(
         if meaning.whole_cell:
             _refuse_less_symmetry(structure, symmetry)
     notes = atoms.notes + verdict.notes
-    return _Reading(meaning, structure, notes, len(verdict.notes), bool(verdict.confirmed))
+    return _Reading(meaning, structure, notes, len(verdict.notes))
 
 
 def _refuse_less_symmetry(structure: Structure, symmetry: Symmetry) -> None:
@@ -130,7 +130,11 @@ def _refuse_less_symmetry(structure: Structure, symmetry: Symmetry) -> None:
     import spglib
 
     numbers = {m.operations.number for m in symmetry.meanings if not m.whole_cell}
-    cell = (structure.lattice.matrix, structure.frac_coords, structure.atomic_numbers)
+    cell = (
+        structure.lattice.matrix.tolist(),
+        structure.frac_coords.tolist(),
+        list(structure.atomic_numbers),
+    )
     for symprec in WHOLE_CELL_SYMPREC_A:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from screening.sources.record import EntryError
 
@@ -26,9 +27,11 @@ _CRYSTAL = re.compile(
     re.IGNORECASE,
 )
 _TRIPLET_PART = r"[-+*/.\dxyz \t]*[xyz][-+*/.\dxyz \t]*"
-#: ``x, y, z`` or ``1 x, y, z`` with blanks and without quotes.
+#: ``x, y, z`` or ``1 x, y, z`` without quotes.  A number before it is its name or a translation by
+#: whole cells, which makes no difference.
 _BARE_OPERATION = re.compile(
-    rf"[ \t]*(\d+[ \t]+)?({_TRIPLET_PART},{_TRIPLET_PART},{_TRIPLET_PART}?)(#.*)?", re.IGNORECASE
+    rf"[ \t]*([-+]?\d+[ \t]+)?({_TRIPLET_PART},{_TRIPLET_PART},{_TRIPLET_PART}?)(#.*)?",
+    re.IGNORECASE,
 )
 #: ``_tag several words`` without quotes.
 _BARE_WORDS = re.compile(
@@ -120,7 +123,8 @@ def _mended(lines: list[str]) -> list[str]:
             within = not within
         elif not within:
             if "," in line and (match := _BARE_OPERATION.fullmatch(line)):
-                line = f"{match[1] or ''}'{match[2].strip()}'"
+                if re.search(r"\s", match[2].strip()):
+                    line = f"{match[1] or ''}'{match[2].strip()}'"
             elif "_" in line and (match := _BARE_WORDS.fullmatch(line)):
                 quote = '"' if "'" in match[2] else "'"
                 line = f"{match[1]} {quote}{match[2].strip()}{quote}"
@@ -147,8 +151,9 @@ def _parsed(lines: list[str]) -> list[tuple[str, list[str]]]:
             raise EntryError("a line of its CIF holds two blocks; begin each on a line of its own")
         found = []
         for item in document[0]:
-            if item.pair is not None:
-                found.append((item.pair[0], _plain([item.pair[1]])))
+            pair: Any = item.pair
+            if pair is not None:
+                found.append((pair[0], _plain([pair[1]])))
             elif item.loop is not None:
                 tags, values = item.loop.tags, _plain(item.loop.values)
                 found += [(tag, values[k :: len(tags)]) for k, tag in enumerate(tags)]

@@ -302,7 +302,7 @@ def all_atoms(sites: Sites, metric: Floats, operations: Operations) -> Atoms:
         When cell or sites contradict the operations.
     """
     metric = _symmetric_metric(metric, operations)
-    matrix = np.linalg.cholesky(metric)
+    matrix = np.asarray(np.linalg.cholesky(metric), dtype=np.float64)
     lengths = np.sqrt(np.diag(metric))
     reaches = np.minimum(2 * sites.last_places @ lengths + ROUNDING_A, LARGEST_REACH_A)
     atoms = Atoms(matrix, [], np.zeros((0, 3)))
@@ -388,12 +388,13 @@ def _unique(images: Floats) -> Floats:
     """Return distinct positions of a few that are equal, or far from each other."""
     rounded = np.rint(images * 1e5).astype(np.int64) % 100_000
     _, first = np.unique(rounded, axis=0, return_index=True)
-    distinct = images[np.sort(first)]
+    distinct: Floats = images[np.sort(first)]
     # Equal ones may have been rounded to two sides.
     steps = distinct[:, None] - distinct[None]
     steps -= np.rint(steps)
     same = np.abs(steps).max(axis=2) < 3e-5
-    return distinct[~np.tril(same, -1).any(axis=1)]
+    kept: Floats = distinct[~np.tril(same, -1).any(axis=1)]
+    return kept
 
 
 def _distinct(sites: Sites, orbits: list[Floats], reaches: Floats, matrix: Floats) -> list[int]:

@@ -235,7 +235,7 @@ def _operations(triplets: tuple[str, ...]) -> Operations:
     ops = [gemmi.Op(triplet) for triplet in triplets]
     rotations = np.array([op.rot for op in ops], dtype=float) / gemmi.Op.DEN
     translations = np.array([op.tran for op in ops], dtype=float) / gemmi.Op.DEN
-    group = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(ops))
+    group: gemmi.SpaceGroup | None = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(ops))
     if group is not None:
         name, number = group.xhm(), group.number
     else:
@@ -344,7 +344,7 @@ def _of_table(index: int) -> Operations:
 
 @lru_cache(maxsize=230)
 def _of_number(number: int) -> tuple[Operations, ...]:
-    found = {}
+    found: dict[frozenset[str], Operations] = {}
     for index, group in enumerate(_table()):
         if group.number == number:
             operations = _of_table(index)
@@ -391,6 +391,8 @@ def _full_names() -> dict[str, dict[int, int]]:
         warnings.simplefilter("ignore", DeprecationWarning)
         for hall_number in range(1, 531):
             kind = spglib.get_spacegroup_type(hall_number)
+            if kind is None:
+                continue
             group_operations = gemmi.symops_from_hall(kind.hall_symbol.replace("=", '"'))
             key = frozenset(_triplet(op) for op in group_operations)
             for index in by_operations[key]:
@@ -415,6 +417,7 @@ def settings_of_symbol(symbol: str) -> tuple[tuple[int, int], ...]:
         Place in gemmi's table, and rank by convention; none where nobody knows the symbol.
     """
     plain = re.sub(r"[\s_~'\"]|\((?=\d\))|(?<=\(\d)\)", "", symbol).lower()
+    plain = plain.replace("{", "(").replace("}", ")").replace("[", "(").replace("]", ")")
     plain = re.sub(r"\((hexagonal|h)(axes)?\)$", ":h", plain)
     plain = re.sub(r"\((rhombohedral|r)(axes)?\)$", ":r", plain)
     plain = re.sub(r"\(?origin(choice)?([12])\)?$", r":\2", plain)
@@ -432,7 +435,7 @@ def settings_of_symbol(symbol: str) -> tuple[tuple[int, int], ...]:
 def _by_gemmi(symbol: str) -> dict[int, int]:
     import gemmi
 
-    group = gemmi.find_spacegroup_by_name(symbol)
+    group: gemmi.SpaceGroup | None = gemmi.find_spacegroup_by_name(symbol)
     if group is None:
         return {}
     return {
@@ -452,7 +455,9 @@ def _with_suffix(found: dict[int, int], suffix: str) -> dict[int, int]:
         if _table()[index].ext.lower() in wanted or _table()[index].qualifier == suffix
     }
     if kept:
-        return kept
+        # The cell tells hexagonal from rhombohedral axes, whatever is said of them.
+        others = {i: 1 for i in found if i not in kept and _table()[i].ext in {"H", "R"}}
+        return {**kept, **others}
     known = wanted <= {"1", "2", "h", "r"}
     plain = {i: rank for i, rank in found.items() if _table()[i].ext in {"\0", "", " "}}
     return plain if known else {}

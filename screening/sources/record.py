@@ -18,6 +18,8 @@ Scalar = str | int | float | bool | None
 
 NOTE = "read_note"
 """Property of a structure, and then of its record: what was done, or does not quite fit."""
+SPACE_GROUP = "space_group_number_of_file"
+"""Property of a structure: the space group it was read with, whose symmetry it has."""
 
 
 class SourceError(ScreenError):
@@ -49,6 +51,8 @@ class SourceRecord:
     inputs : dict
         What the source knows that a flow can use, by the name of the Maker's argument, in JSON's
         types; see `screening.candidate_flow.INPUTS`.
+    space_group_number : int or None
+        Of the operations that the structure was read with, all of which it has.
     """
 
     material_id: str
@@ -57,6 +61,7 @@ class SourceRecord:
     location: str
     properties: dict[str, Scalar] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
+    space_group_number: int | None = None
 
     def __post_init__(self) -> None:
         """Take out what no database can hold."""
@@ -170,11 +175,20 @@ def parsed_record(
         except Exception as error:  # parsers raise anything; the text becomes the reason
             reason = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
     facts = dict(properties or {})
+    space_group_number = None
     if structure is not None:
         notes = [structure.properties.pop(NOTE, ""), *_said(warned)]
         if note := "; ".join(dict.fromkeys(filter(None, notes))):
             facts[NOTE] = note
-    return SourceRecord(material_id, structure, reason, location, facts)
+        space_group_number = structure.properties.pop(SPACE_GROUP, None)
+    return SourceRecord(
+        material_id,
+        structure,
+        reason,
+        location,
+        facts,
+        space_group_number=space_group_number,
+    )
 
 
 def _said(warned: list[warnings.WarningMessage]) -> list[str]:
