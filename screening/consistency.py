@@ -11,6 +11,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -220,24 +221,27 @@ def lost_symmetry(stated: int | None, found: int) -> str | None:
     """Return why a crystal of one space group cannot be that of the stated one, or None.
 
     A crystal may have more symmetry than is stated, as pseudo-symmetric ones within a tolerance.
-    It has all that is stated, so that the order of its point group is a multiple.
+    It has all that is stated: at least as many rotations of each kind.
 
     Parameters
     ----------
     stated, found : int
         Numbers of space groups, 1 to 230.
     """
-    if stated is None or point_group_order(found) % point_group_order(stated) == 0:
+    if stated is None or not rotation_kinds(stated) - rotation_kinds(found):
         return None
-    return f"it states space group {stated}, and its atoms have less symmetry, that of {found}"
+    return f"it states space group {stated}, and its atoms have not its symmetry but that of {found}"
 
 
-def point_group_order(number: int) -> int:
-    """Return how many operations the point group of a space group has."""
+@lru_cache(maxsize=230)
+def rotation_kinds(number: int) -> Counter[tuple[int, int]]:
+    """Return how many rotations of each determinant and trace a space group has."""
     import gemmi
+    import numpy as np
 
     group = gemmi.find_spacegroup_by_number(number)
-    return 1 if group is None else len(group.operations().sym_ops)
+    rotations = [np.array(op.rot) // gemmi.Op.DEN for op in group.operations().sym_ops]
+    return Counter((round(np.linalg.det(r)), int(np.trace(r))) for r in rotations)
 
 
 def parsed_formula(text: str) -> Composition | None:

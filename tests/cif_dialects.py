@@ -240,7 +240,8 @@ def _component(row: np.ndarray, translation: float) -> str:
 def symbol(hall_number: int, qualified: bool = True) -> str:
     """Return the Hermann-Mauguin symbol, as ``F d -3 m:2`` or, not qualified, ``F d -3 m``."""
     kind = setting(hall_number)
-    text = kind.international.partition("=")[2] or kind.international
+    # 'P 2_1/c = P 1 2_1/c 1', of which the longer one names the axis.
+    text = max(kind.international.split("="), key=lambda part: len(part.split()))
     text = " ".join(text.replace("_", "").split())
     if qualified and kind.choice[:1] in ("1", "2", "H", "R"):
         text += f":{kind.choice[:1]}"
