@@ -4,7 +4,7 @@
 
 The crystals are the CIFs of Debian's ``libavogadro-data``, where it is installed, and entries of a
 file of JSON lines with ``cif``, evenly spread over space groups.  Each is written by spglib's
-tables (``tests/cif_dialects.py``), in its standard setting and in another one, and read again.  A
+tables (``tests/cif_writing.py``), in its standard setting and in another one, and read again.  A
 crystal is right when the same atoms are at the same places of the same cell, or when it becomes the
 same candidate with as many atoms in the primitive cell.
 """
@@ -28,17 +28,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from cif_dialects import DIALECTS, Crystal, in_setting, other_setting  # noqa: E402
+from cif_writing import DIALECTS, Crystal, in_setting, other_setting
 
-from screening.candidate import (  # noqa: E402
+from screening.candidate import (
     Candidate,
     Origin,
     Refusal,
     candidate_from_structure,
     same_crystal,
 )
-from screening.sources.cif import CifBlock, crystal_blocks  # noqa: E402
-from screening.sources.record import EntryError  # noqa: E402
+from screening.sources.cif import CifBlock, crystal_blocks
+from screening.sources.record import EntryError
 
 OTHER_SETTING = (
     "all that there is",

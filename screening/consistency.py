@@ -230,7 +230,9 @@ def lost_symmetry(stated: int | None, found: int) -> str | None:
     """
     if stated is None or not rotation_kinds(stated) - rotation_kinds(found):
         return None
-    return f"it states space group {stated}, and its atoms have not its symmetry but that of {found}"
+    return (
+        f"it states space group {stated}, and its atoms have not its symmetry but that of {found}"
+    )
 
 
 @lru_cache(maxsize=230)

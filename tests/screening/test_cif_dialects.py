@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from cif_dialects import (
+from cif_writing import (
     DIALECTS,
     Crystal,
     Text,
