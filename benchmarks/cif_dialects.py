@@ -68,9 +68,9 @@ def of_lines(path: Path, number: int) -> list[tuple[str, str]]:
     import spglib
     from pymatgen.io.cif import CifParser
 
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as lines:
-        entries = [json.loads(line) for line in lines]
+    content = path.read_bytes()
+    unpacked = gzip.decompress(content) if path.suffix == ".gz" else content
+    entries = [json.loads(line) for line in unpacked.splitlines()]
     random.Random(0).shuffle(entries)
     groups: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for entry in entries[: 8 * number]:
