@@ -426,23 +426,18 @@ def settings_of_symbol(symbol: str) -> tuple[tuple[int, int], ...]:
     base, colon, suffix = plain.partition(":")
     if not colon and (match := re.fullmatch(r"(.+[^hrsz])([hrsz]{1,2})", plain)):
         base, suffix = match[1], match[2]
-    found = _names().get(base) or _full_names().get(base) or _by_gemmi(base)
+    found = _names().get(base) or _full_names().get(base) or _with_e(base)
     if suffix:
         found = _with_suffix(found, suffix)
     return tuple(found.items())
 
 
-def _by_gemmi(symbol: str) -> dict[int, int]:
-    import gemmi
-
-    group: gemmi.SpaceGroup | None = gemmi.find_spacegroup_by_name(symbol)
-    if group is None:
-        return {}
-    return {
-        index: 0
-        for index, each in enumerate(_table())
-        if (each.number, each.hm) == (group.number, group.hm)
-    }
+def _with_e(symbol: str) -> dict[int, int]:
+    """Return the settings of a symbol with ``e``, a glide along two axes: of each of the two."""
+    found: dict[int, int] = {}
+    for glide in "abc" if "e" in symbol else "":
+        found |= _names().get(symbol.replace("e", glide), {})
+    return found
 
 
 def _with_suffix(found: dict[int, int], suffix: str) -> dict[int, int]:

@@ -6,6 +6,7 @@ import random
 import re
 from functools import cache
 
+import gemmi
 import numpy as np
 import pytest
 from cif_writing import (
@@ -24,6 +25,7 @@ from pymatgen.core.structure import Structure
 from screening.candidate import Origin, candidate_from_structure, same_crystal
 from screening.consistency import Stated, compared, contradiction, lost_symmetry
 from screening.sources.cif import CifBlock, crystal_blocks
+from screening.sources.cif_symmetry import settings_of_symbol
 from screening.sources.record import NOTE, EntryError
 
 CRYSTALS = {
@@ -249,6 +251,21 @@ def text_of(name: str, **parts) -> str:
 )  # fmt: skip
 def test_symbols_as_they_are_written(name, said):
     assert_is(name, text_of(name, symbol=said))
+
+
+@pytest.mark.parametrize(
+    ("said", "settings"),
+    [
+        ("C m m e", ["C m m a", "C m m b"]),
+        ("A e m 2", ["A b m 2"]),
+        ("C m c e", ["C m c a"]),
+        ("A e m m", ["A b m m", "A c m m"]),
+    ],
+)
+def test_glides_along_two_axes(said, settings):
+    """A letter e stands for each of two, and the origin may differ."""
+    table = list(gemmi.spacegroup_table())
+    assert [table[index].hm for index, _ in settings_of_symbol(said)] == settings
 
 
 @pytest.mark.parametrize("origin", ["1", "2"])
