@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from screening.candidate import Candidate, Origin, Refusal, candidate_from_structure
+from screening.consistency import contradiction, lost_symmetry
 from screening.errors import ScreenError
 from screening.features import FEATURES_VERSION, described
 from screening.parallel import processes
@@ -145,6 +146,12 @@ def _read(entry: SourceRecord | Unread, spec: str, worthless: Worthless) -> Read
         candidate = candidate_from_structure(record.structure, origin)
     except Refusal as refused:
         return found.model_copy(update={"error": str(refused)})
+    number = candidate.space_group_number
+    reason = lost_symmetry(record.space_group_number, number) or contradiction(
+        record.structure, record.properties, number
+    )
+    if reason is not None:
+        return found.model_copy(update={"error": reason})
     if not worthless(candidate):
         candidate = described(candidate)
     return found.model_copy(update={"candidate": candidate})

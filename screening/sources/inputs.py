@@ -61,6 +61,7 @@ def known_inputs(
                 raise ValueError(f"of its charged crystal: {reason}")
             charged.remove_oxidation_states()
             charged.site_properties.clear()
+            charged.properties.clear()
             found["charged"] = charged.as_dict(verbosity=0)
     ion = entry.get("working_ion")
     if ion is not None:

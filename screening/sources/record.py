@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 Scalar = str | int | float | bool | None
 
+NOTE = "read_note"
+"""Property of a structure, and then of its record: what was done, or does not quite fit."""
+SPACE_GROUP = "space_group_number_of_file"
+"""Property of a structure: the space group it was read with, whose symmetry it has."""
+
 
 class SourceError(ScreenError):
     """A source as a whole cannot be read: unknown, missing, or without any structure file."""
@@ -46,6 +51,8 @@ class SourceRecord:
     inputs : dict
         What the source knows that a flow can use, by the name of the Maker's argument, in JSON's
         types; see `screening.candidate_flow.INPUTS`.
+    space_group_number : int or None
+        Of the operations that the structure was read with, all of which it has.
     """
 
     material_id: str
@@ -54,6 +61,7 @@ class SourceRecord:
     location: str
     properties: dict[str, Scalar] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
+    space_group_number: int | None = None
 
     def __post_init__(self) -> None:
         """Take out what no database can hold."""
@@ -157,10 +165,13 @@ def parsed_record(
     parse: Callable[[], Structure],
     properties: dict[str, Scalar] | None = None,
 ) -> SourceRecord:
-    """Turn whatever a parser does into a record."""
+    """Turn whatever a parser does into a record.
+
+    What a parser warns of is kept with the record, under `NOTE`.
+    """
     structure, reason = None, None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the parse functions check what matters among them
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         try:
             structure = parse()
         except EntryError as error:
@@ -169,4 +180,28 @@ def parsed_record(
             raise
         except Exception as error:  # parsers raise anything; the text becomes the reason
             reason = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
-    return SourceRecord(material_id, structure, reason, location, properties or {})
+    facts = dict(properties or {})
+    space_group_number = None
+    if structure is not None:
+        notes = [structure.properties.pop(NOTE, ""), *_said(warned)]
+        if note := "; ".join(dict.fromkeys(filter(None, notes))):
+            facts[NOTE] = note
+        space_group_number = structure.properties.pop(SPACE_GROUP, None)
+    return SourceRecord(
+        material_id,
+        structure,
+        reason,
+        location,
+        facts,
+        space_group_number=space_group_number,
+    )
+
+
+def _said(warned: list[warnings.WarningMessage]) -> list[str]:
+    """Return what warnings say about the entry; those about code are for programmers."""
+    about_code = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning)
+    return [
+        " ".join(str(warning.message).split())
+        for warning in warned
+        if not issubclass(warning.category, about_code)
+    ]

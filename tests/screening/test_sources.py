@@ -83,7 +83,8 @@ def test_cif(tmp_path):
 
 def test_cif_with_the_name_of_its_space_group_only(tmp_path):
     start, end = CIF.index("loop_"), CIF.index("loop_\n_atom")
-    text = (CIF[:start] + CIF[end:]).replace("P -1", "F m -3 m")
+    text = (CIF[:start] + CIF[end:]).replace("P -1", "F m -3 m").replace("number 2", "number 225")
+    text = text.replace("Na1+ 1 a", "Na1+ 4 a").replace("Cl1- 1 h", "Cl1- 4 b")
     [record] = read_text(tmp_path, "salt.cif", text)
     assert len(record.structure) == 8
 

@@ -1,0 +1,193 @@
+"""The crystal that a CIF means: the one among its possible meanings that fits all it states.
+
+A CIF states its crystal several times over: operations, symbols and number of its space group,
+formula, formula units, volume and density.  Where these leave more than one meaning open, as the
+origin of a group that has two, each is built and compared with the rest.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from screening.consistency import Stated, compared, parsed_formula
+from screening.sources.cif_grammar import Tags
+from screening.sources.cif_sites import Atoms, all_atoms, cell_of, is_unknown, number_of, sites_of
+from screening.sources.cif_symmetry import Meaning, Symmetry, stated_symmetry
+from screening.sources.record import NOTE, SPACE_GROUP, EntryError
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+_FORMULAS = ("_chemical_formula_sum",)
+WHOLE_CELL_SYMPREC_A = (0.01, 0.05)
+"""Ångström within which a list of all atoms has to have the symmetry that is named beside it."""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One meaning, built."""
+
+    meaning: Meaning
+    structure: Structure
+    notes: list[str]
+    n_doubts: int
+    """Statements that do not fit it, though others do."""
+
+
+def crystal_of(tags: Tags) -> Structure:
+    """Build the crystal of a block that has a cell and a list of atoms.
+
+    Raises
+    ------
+    EntryError
+        When no meaning fits what the block states, or different ones do.
+    """
+    stated = stated_of(tags)
+    formula = parsed_formula(stated.formula)
+    symbols = frozenset() if formula is None else frozenset(e.symbol for e in formula.elements)
+    sites, metric = sites_of(tags, symbols), cell_of(tags)
+    symmetry = stated_symmetry(tags)
+    alone = len(symmetry.meanings) == 1
+    readings, failures = [], []
+    for meaning in symmetry.meanings:
+        try:
+            atoms = all_atoms(sites, metric, meaning.operations)
+            readings.append(_checked(atoms, stated, meaning, symmetry, alone))
+        except EntryError as failure:
+            failures.append(failure)
+    if not readings:
+        raise _first_reason(failures, symmetry)
+    chosen = _chosen(readings, symmetry)
+    notes = list(chosen.notes)
+    if symmetry.contradiction:
+        notes.insert(0, f"{symmetry.contradiction}; read by {chosen.meaning.said_by}")
+    if notes:
+        chosen.structure.properties[NOTE] = "; ".join(notes)
+    chosen.structure.properties[SPACE_GROUP] = chosen.meaning.operations.number
+    return chosen.structure
+
+
+def stated_of(tags: Tags) -> Stated:
+    """Return what a block states beside its atoms and its symmetry."""
+    formula = next((_text(tags, tag) for tag in _FORMULAS if _text(tags, tag)), "")
+    density = _text(tags, "_exptl_crystal_density_diffrn")
+    decimals = density.partition("(")[0].partition(".")[2]
+    return Stated(
+        formula=formula,
+        formula_units=number_of(_text(tags, "_cell_formula_units_z")),
+        volume_a3=number_of(_text(tags, "_cell_volume")),
+        density_g_per_cm3=number_of(density),
+        density_unit_in_last_place=10.0 ** -len(decimals),
+        formula_key="_chemical_formula_sum",
+    )
+
+
+def _text(tags: Tags, tag: str) -> str:
+    values = tags.get(tag, [])
+    return "" if len(values) != 1 or is_unknown(values[0]) else " ".join(values[0].split())
+
+
+def _checked(
+    atoms: Atoms, stated: Stated, meaning: Meaning, symmetry: Symmetry, alone: bool
+) -> _Reading:
+    """Build a meaning, and compare it with what is stated.
+
+    Raises
+    ------
+    EntryError
+        When it does not fit.
+    """
+    from pymatgen.core.lattice import Lattice
+    from pymatgen.core.structure import Structure
+
+    from screening.candidate import unusable
+
+    structure = Structure(Lattice(atoms.matrix), atoms.elements, atoms.positions)
+    types = {m.operations.number for m in symmetry.meanings if not m.whole_cell}
+    # Between two types of group the multiplicities of sites belong to one of them, and prove none.
+    doubts = tuple(atoms.doubts) if len(types) == 1 else ()
+    verdict = compared(structure, stated, doubts)
+    if verdict.refusals:
+        raise EntryError(verdict.refusals[0])
+    if not symmetry.is_stated and not verdict.confirmed:
+        raise EntryError(
+            "its CIF states no symmetry, and nothing confirms that it lists all atoms; add "
+            "_space_group_name_H-M_alt 'P 1' if it does"
+        )
+    if not alone:
+        if reason := unusable(structure):
+            raise EntryError(f"with {meaning.said_by}, {reason}")
+        if meaning.whole_cell:
+            _refuse_less_symmetry(structure, symmetry)
+    notes = atoms.notes + verdict.notes
+    return _Reading(meaning, structure, notes, len(verdict.notes))
+
+
+def _refuse_less_symmetry(structure: Structure, symmetry: Symmetry) -> None:
+    """Raise `EntryError` where the atoms listed have not the symmetry that is named."""
+    import spglib
+
+    numbers = {m.operations.number for m in symmetry.meanings if not m.whole_cell}
+    cell = (
+        structure.lattice.matrix.tolist(),
+        structure.frac_coords.tolist(),
+        list(structure.atomic_numbers),
+    )
+    for symprec in WHOLE_CELL_SYMPREC_A:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            try:
+                dataset = spglib.get_symmetry_dataset(cell, symprec=symprec)
+            except spglib.SpglibError:
+                dataset = None
+        if dataset is not None and dataset.number in numbers:
+            return
+    raise EntryError(
+        "it lists no operation but the identity, and its atoms have not the symmetry that it names"
+    )
+
+
+def _first_reason(failures: list[EntryError], symmetry: Symmetry) -> EntryError:
+    reason = failures[0]
+    if symmetry.contradiction:
+        return EntryError(f"{symmetry.contradiction}, and neither fits: {reason}")
+    return reason
+
+
+def _chosen(readings: list[_Reading], symmetry: Symmetry) -> _Reading:
+    """Return the reading that fits best, first by what is stated and then by convention.
+
+    Raises
+    ------
+    EntryError
+        When different crystals fit equally.
+    """
+
+    def order(reading: _Reading) -> tuple[int, int]:
+        return reading.n_doubts, reading.meaning.rank
+
+    best = min(map(order, readings))
+    first, *others = [reading for reading in readings if order(reading) == best]
+    for other in others:
+        if not _same(first.structure, other.structure):
+            said = " and ".join(_saying(reading) for reading in (first, other))
+            why = symmetry.contradiction or "its CIF leaves the setting of its space group open"
+            raise EntryError(
+                f"{why}: {said} make different crystals; list its operations, or state the setting"
+            )
+    return first
+
+
+def _saying(reading: _Reading) -> str:
+    name, said_by = reading.meaning.operations.name, reading.meaning.said_by
+    return said_by if name in said_by or reading.meaning.whole_cell else f"{name} of {said_by}"
+
+
+def _same(first: Structure, second: Structure) -> bool:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    # Far tighter than relaxations: two meanings of one file are equal, or they are not.
+    matcher = StructureMatcher(ltol=0.01, stol=0.01, angle_tol=0.2, scale=False)
+    return bool(matcher.fit(first, second))
