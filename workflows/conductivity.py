@@ -219,9 +219,10 @@ class ConductivityMaker(Maker):
     ) -> ThermalConductivityDocument:
         return ThermalConductivityDocument(
             outcome="unstable",
-            reason=(
+            reason=phonons.lost
+            or (
                 f"imaginary modes: lowest frequency {phonons.min_frequency_thz:.2f} THz on a "
-                f"{'×'.join(map(str, phonons.stability_mesh))} q-mesh, threshold "
+                f"{'×'.join(map(str, phonons.stability_mesh or ()))} q-mesh, threshold "
                 f"{phonons.stability_threshold_thz:.2f} THz"
             ),
             **self._common(relaxation, phonons),
@@ -299,6 +300,7 @@ class ThermalConductivityMaker(Maker):
         """
         relaxation_maker, phonon_maker, conductivity_maker = self._makers()
         relaxation = relaxation_maker.make(structure)
+        lost = relaxation.output.lost
         jobs: list[Flow | Job] = [relaxation]
         tensors: Any = dielectric
         if reason := self._without_nac(structure, dielectric):
@@ -306,10 +308,10 @@ class ThermalConductivityMaker(Maker):
                 structure=structure, source=self.engine.name, reason=reason
             )
         elif tensors is None:
-            response = DielectricMaker(self.engine).make(relaxation.output.structure)
+            response = DielectricMaker(self.engine).make(relaxation.output.structure, lost=lost)
             jobs.append(response)
             tensors = response.output
-        phonons = phonon_maker.make(relaxation.output.structure, tensors)
+        phonons = phonon_maker.make(relaxation.output.structure, tensors, lost=lost)
         conductivity = conductivity_maker.make(relaxation.output, phonons.output)
         jobs += [phonons, conductivity]
         if self.recipe.supercell_check:
@@ -317,7 +319,7 @@ class ThermalConductivityMaker(Maker):
             _, phonon_maker, conductivity_maker = replace(self, recipe=larger)._makers()
             phonon_maker.name = "phonons, larger supercell"
             conductivity_maker.name = "conductivity, larger supercell"
-            phonons = phonon_maker.make(relaxation.output.structure, tensors)
+            phonons = phonon_maker.make(relaxation.output.structure, tensors, lost=lost)
             other = conductivity_maker.make(relaxation.output, phonons.output)
             conductivity = with_supercell_check(conductivity.output, other.output)
             jobs += [phonons, other, conductivity]

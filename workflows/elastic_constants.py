@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workflows.kept_symmetry import operations_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from pymatgen.analysis.elasticity import Deformation, ElasticTensor
     from pymatgen.core import Structure
 
-SYMPREC_A = 1e-3
-"""Of relaxed crystals; the same as in their relaxation."""
 SLACK_COEFFICIENT = 2.43e-6
 """Of A(γ), for masses in u, lengths in Å, temperatures in K and κ in W/m/K."""
 
@@ -104,10 +104,12 @@ def elastic_tensor(
 
 def point_group(structure: Structure) -> NDArray[np.float64]:
     """Return the rotations of a crystal, shape (operations, 3, 3), in Cartesian coordinates."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    operations = SpacegroupAnalyzer(structure, SYMPREC_A).get_point_group_operations(cartesian=True)
-    return np.array([each.rotation_matrix for each in operations])
+    lattice = structure.lattice.matrix.T
+    rotations = np.unique(operations_of(structure).rotations, axis=0)
+    turns = lattice @ rotations @ np.linalg.inv(lattice)
+    # Symmetry holds within a tolerance: the nearest matrices that are rotations.
+    left, _, right = np.linalg.svd(turns)
+    return np.asarray(left @ right)
 
 
 def images_of(tensor: NDArray[np.float64], rotations: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,9 +131,9 @@ def lowest_eigenvalue_gpa(tensor: ElasticTensor) -> float:
 
 def primitive_atoms(structure: Structure) -> int:
     """Return how many atoms the primitive cell of a crystal has."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    return len(SpacegroupAnalyzer(structure, SYMPREC_A).find_primitive())
+    rotations = operations_of(structure).rotations
+    translations = int((rotations == np.eye(3, dtype=int)).all(axis=(1, 2)).sum())
+    return len(structure) // translations
 
 
 def gruneisen_parameter(poisson_ratio: float) -> float:

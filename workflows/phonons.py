@@ -43,6 +43,7 @@ class PhononMaker(Maker):
         structure: Structure,
         dielectric: DielectricDocument | None = None,
         chunks: list[dict[str, Any]] | None = None,
+        lost: str = "",
     ) -> PhononDocument | Response[PhononDocument]:
         """Compute forces, force constants, stability, density of states and bands.
 
@@ -54,7 +55,11 @@ class PhononMaker(Maker):
             Born charges and ε∞, for the non-analytical term correction.
         chunks
             Forces computed by other jobs; None computes them here, or queues those jobs.
+        lost
+            How its relaxation lost the crystal: nothing is computed then.
         """
+        if lost:
+            return PhononDocument.of_lost_crystal(lost, self.name, self.engine.provenance())
         started = time.perf_counter()
         model = self.model(structure)
         supercells = harmonic.harmonic_supercells(model)
