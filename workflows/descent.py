@@ -65,6 +65,12 @@ class Descent(BFGS):
         place = np.array(self.optimizable.get_x(), dtype=float).ravel()
         self.path.append((place, -np.array(self.movable.get_forces(), dtype=float).ravel()))
 
+    def descend(self) -> None:
+        """Take a step from the crystal that was remembered last."""
+        place, gradient = self.path[-1]
+        step, lengths = self.prepare_step(place, gradient)  # type: ignore[no-untyped-call]
+        self.optimizable.set_x(place + self.determine_step(step, lengths))
+
     def determine_step(
         self, dpos: NDArray[np.float64], steplengths: NDArray[np.float64]
     ) -> NDArray[np.float64]:

@@ -109,6 +109,11 @@ def space_group_number(structure: Structure) -> int | None:
     return next((int(dataset.number) for dataset in datasets if dataset is not None), None)
 
 
+def symmetry_dataset(structure: Structure, symprec_a: float) -> Any:
+    """Return what spglib finds of a crystal with one tolerance, None where it finds nothing."""
+    return _dataset(_spglib_cell(structure), symprec_a)
+
+
 def _operations(cell: _Cell, symprec_a: float) -> Operations | None:
     """Return the operations that map a crystal onto itself within a tolerance, or None.
 

@@ -31,7 +31,7 @@ def why_lost(atoms: Atoms, start_volume_a3: float) -> str:
         Of the cell before relaxation.
     """
     from ase.data import covalent_radii
-    from ase.neighborlist import neighbor_list
+    from pymatgen.core import Structure
 
     if not (np.isfinite(atoms.cell.array).all() and np.isfinite(atoms.positions).all()):
         return "its cell or positions are no numbers"
@@ -40,8 +40,9 @@ def why_lost(atoms: Atoms, start_volume_a3: float) -> str:
         return f"the cell grew to {growth:.1f} times its volume"
     if growth * LARGEST_SHRINKAGE < 1:
         return f"the cell collapsed to {growth:.2f} times its volume"
-    first, second, distances_a = neighbor_list("ijd", atoms, FARTHEST_NEIGHBOUR_A)
-    alone = sorted(set(range(len(atoms))) - set(first.tolist()))
+    crystal = Structure(atoms.cell.array, atoms.numbers, atoms.positions, coords_are_cartesian=True)
+    first, second, _, distances_a = crystal.get_neighbor_list(FARTHEST_NEIGHBOUR_A)
+    alone = sorted(set(range(len(atoms))) - set(np.asarray(first).tolist()))
     if alone:
         symbol = atoms.symbols[alone[0]]
         return f"a {symbol} atom has no other within {FARTHEST_NEIGHBOUR_A:.1f} Å"

@@ -152,6 +152,7 @@ class ElasticityRelaxationRecipe(RelaxationRecipe):
 
     force_tolerance_ev_per_a: float = Field(1e-3, gt=0)
     stress_tolerance_gpa: float = Field(0.01, gt=0)
+    volume_tolerance_fraction: float = Field(5e-3, gt=0)
 
 
 class ElasticityRecipe(Recipe):

@@ -13,6 +13,7 @@ from workflows.documents import Provenance, RelaxationDocument, StepCost
 from workflows.engines import EV_PER_A3_IN_GPA, EngineError
 from workflows.kept_symmetry import keep_symmetry, space_group_number
 from workflows.losing import why_lost, why_out_of_domain
+from workflows.reduction import reduction_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from workflows.recipes import RelaxationRecipe
+
+
+PATIENCE_STEPS = 60
+"""Steps that a crystal with forces and stress below tolerance may still take for its volume."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,9 @@ def relax_with(
 
     started = time.perf_counter()
     initial = structure if initial is None else initial
-    atoms = AseAtomsAdaptor.get_atoms(structure)
+    # With its symmetry free, a crystal may need the larger cell to distort.
+    reduction = reduction_of(structure) if recipe.keep_symmetry and not fixed_cell else None
+    atoms = AseAtomsAdaptor.get_atoms(structure if reduction is None else reduction.primitive)
     atoms.calc = calculator
     if recipe.keep_symmetry:
         # A cell that is given is not moved, not even onto its symmetry.
@@ -86,6 +93,7 @@ def relax_with(
     force_tolerance = max(recipe.force_tolerance_ev_per_a, force_floor_ev_per_a)
     stress_tolerance_gpa = max(recipe.stress_tolerance_gpa, stress_floor_gpa)
     steps = 0
+    patience = PATIENCE_STEPS
     error: float | None = None
     while True:
         lost = why_lost(atoms, start_volume_a3)
@@ -98,11 +106,13 @@ def relax_with(
             if calm and not fixed_cell:
                 error = descent.volume_error_fraction(stress_floor_gpa / EV_PER_A3_IN_GPA)
             # A crystal too soft for its volume to settle keeps the error bar it has in the end.
+            patience -= calm
             if calm and (
                 error is None
                 or error <= recipe.volume_tolerance_fraction
                 or answer.max_stress_gpa <= stress_floor_gpa
                 or steps == recipe.max_steps
+                or not patience
             ):
                 break
         if lost:
@@ -115,10 +125,12 @@ def relax_with(
                 f"{recipe.max_steps} steps (largest force {answer.max_force_ev_per_a:.2g} eV/Å, "
                 f"stress {answer.max_stress_gpa:.2g} GPa); raise max_steps or check the structure"
             )
-        descent.step()  # type: ignore[no-untyped-call]  # ASE's
+        descent.descend()
         steps += 1
     atoms.set_constraint()
     relaxed = AseAtomsAdaptor.get_structure(atoms)
+    if reduction is not None:
+        relaxed = reduction.expanded(relaxed)
     return RelaxationDocument(
         structure=relaxed,
         lost=lost,
