@@ -295,8 +295,8 @@ def insertion_document(
         "metal_energy_ev_per_atom": energy,
         **common,
     }
-    if framework.survived is False and dimensionality == 0:
-        # Molecules that float anywhere have no volume.
+    if not framework.survived and dimensionality == 0:
+        # Molecules that may float anywhere have no volume of their own.
         reason = f"the charged crystal fell apart into molecules: {framework.reason}"
         return InsertionDocument(outcome="unstable", reason=reason, **found)
     mean_v = electrode.voltage_v(charged, discharged, energy, charge)

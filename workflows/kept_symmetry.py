@@ -109,6 +109,19 @@ def space_group_number(structure: Structure) -> int | None:
     return next((int(dataset.number) for dataset in datasets if dataset is not None), None)
 
 
+def standard_frame(structure: Structure) -> NDArray[np.float64]:
+    """Return the rotation, shape (3, 3), of a crystal into its standard setting.
+
+    The identity where no search succeeds.
+    """
+    for symprec_a in TOLERANCES_A:
+        dataset = symmetry_dataset(structure, symprec_a)
+        if dataset is not None:
+            left, _, right = np.linalg.svd(np.array(dataset.std_rotation_matrix))
+            return np.asarray(left @ right)
+    return np.eye(3)
+
+
 def symmetry_dataset(structure: Structure, symprec_a: float) -> Any:
     """Return what spglib finds of a crystal with one tolerance, None where it finds nothing."""
     return _dataset(_spglib_cell(structure), symprec_a)

@@ -47,9 +47,7 @@ BRAVAIS = {
     "tI": of_group(
         "I4/mmm", Lattice.tetragonal(2.8, 11.0), ["Cu", "Au"], [[0, 0, 0], [0, 0, 0.34]]
     ),
-    "hR": of_group(
-        "R-3m", Lattice.hexagonal(2.66, 13.1), ["Cu", "Pt"], [[0, 0, 0], [0, 0, 0.5]]
-    ),
+    "hR": of_group("R-3m", Lattice.hexagonal(2.66, 13.1), ["Cu", "Pt"], [[0, 0, 0], [0, 0, 0.5]]),
     "hP": of_group(
         "P6_3/mmc",
         Lattice.hexagonal(5.7, 4.6),
