@@ -1,11 +1,16 @@
 """Volume change and voltage of insertion electrodes from an engine, beside DFT.
 
     python benchmarks/electrode_volume_change.py [--engine NAME] [--start discharged] [--pairs …]
+        [--only TEXT …] [--before JSON]
 
 The 30 pairs of the source `electrode-pairs` (Materials Project, PBE+U), or a file of the same kind.
 `both`: both crystals of a pair are relaxed.  `discharged`: the charged crystal is made from the
 discharged one by taking the working ion out; pairs whose charged crystal keeps some are left out.
 Two further rows, LiFePO4 and LiMnPO4, start from triphylite's experimental crystal.
+
+Pairs that cannot be computed are listed with the reason: refused, unstable or failed.  Rows of an
+older version, without an error bar, are computed again.  `--before` names such an older file; the
+cost and the values of the same pairs are then compared.
 """
 
 from __future__ import annotations
@@ -79,26 +84,40 @@ def compute(name: str, engine_name: str, task: dict[str, Any]) -> dict[str, Any]
         "dft_delta_volume_fraction": task["dft_delta_volume_fraction"],
         "dft_average_voltage_v": task["dft_average_voltage_v"],
     }
-    flow = InsertionMaker(build_engine(engine_config(engine_name))).make(
-        task["structure"], task["charged"], task["working_ion"]
-    )
+    # Whatever one pair does is a row of the table, with its reason; the others go on.
     try:
+        maker = InsertionMaker(build_engine(engine_config(engine_name)))
+        elements = {
+            element.symbol
+            for crystal in (task["structure"], task["charged"])
+            if crystal is not None
+            for element in crystal.composition.elements
+        }
+        arguments = (task["structure"], task["charged"], task["working_ion"])
+        reason = maker.engine.refusal(elements) or maker.refusal(*arguments)
+        if reason is not None:
+            return {**row, "outcome": "refused", "error": reason, "wall_s": 0.0}
+        flow = maker.make(*arguments)
         store = JobStore(MemoryStore())
         run_locally(flow, store=store, ensure_success=False, log=False, raise_immediately=True)
         result = store.get_output(flow.output.uuid, which="last")
-    except Exception as error:  # a failed flow is a row of the table, with its reason
-        return {**row, "error": str(error), "wall_s": time.perf_counter() - started}
-    kept = (
-        *("charged_formula", "delta_volume_fraction", "signed_delta_volume_fraction"),
-        *("average_voltage_v", "gravimetric_capacity_mah_per_g", "topotactic"),
-        *("host_dimensionality", "force_calls"),
-    )
-    return {
-        **row,
-        **{key: result[key] for key in kept},
+    except Exception as error:
+        wall_s = time.perf_counter() - started
+        return {**row, "outcome": "failed", "error": str(error), "wall_s": wall_s}
+    row |= {
         "versions": result["provenance"]["versions"],
+        "charged_formula": result["charged_formula"],
+        "force_calls": result["force_calls"],
         "wall_s": time.perf_counter() - started,
     }
+    if result["outcome"] != "measured":
+        return {**row, "outcome": result["outcome"], "error": result["reason"]}
+    kept = (
+        *("delta_volume_fraction", "delta_volume_error_fraction"),
+        *("signed_delta_volume_fraction", "average_voltage_v"),
+        *("gravimetric_capacity_mah_per_g", "topotactic", "host_dimensionality"),
+    )
+    return {**row, "outcome": "measured", **{key: result[key] for key in kept}}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -107,29 +126,38 @@ def table(rows: list[dict[str, Any]]) -> str:
     from scipy.stats import spearmanr
 
     lines = [
-        "| electrode | ΔV/V DFT | ΔV/V | difference | voltage DFT | voltage | host |",
-        "|---|---|---|---|---|---|---|",
+        "| electrode | ΔV/V DFT | ΔV/V | difference | voltage DFT | voltage | host | force calls |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in sorted(rows, key=lambda row: row["dft_delta_volume_fraction"]):
         label = f"{row.get('charged_formula', '')} → {row['discharged']}"
         reference, volts = row["dft_delta_volume_fraction"], row["dft_average_voltage_v"]
         said = "" if volts is None else f"{volts:.2f} V"
-        if "error" in row:
+        if row["outcome"] != "measured":
             lines.append(
-                f"| {label} | {reference:.4f} | failed | | {said} | | {row['error'][:90]} |"
+                f"| {label} | {reference:.4f} | {row['outcome']} | | {said} | "
+                f"| {row['error'][:120]} | {row.get('force_calls', '')} |"
             )
             continue
         notes = [] if row["topotactic"] else ["framework lost"]
-        if row["host_dimensionality"] < 3:
+        if row["host_dimensionality"] is None:
+            notes.append("no bonds found")
+        elif row["host_dimensionality"] < 3:
             notes.append(f"{row['host_dimensionality']}D")
-        value = row["delta_volume_fraction"]
+        value, error = row["delta_volume_fraction"], row["delta_volume_error_fraction"]
         lines.append(
-            f"| {label} | {reference:.4f} | {value:.4f} | {value - reference:+.4f} | {said} "
-            f"| {row['average_voltage_v']:.2f} V | {', '.join(notes)} |"
+            f"| {label} | {reference:.4f} | {value:.4f} ± {error:.4f} | {value - reference:+.4f} "
+            f"| {said} | {row['average_voltage_v']:.2f} V | {', '.join(notes)} "
+            f"| {row['force_calls']} |"
         )
-    good = [row for row in rows if "error" not in row]
+    good = [row for row in rows if row["outcome"] == "measured"]
+    calls = sum(row.get("force_calls", 0) for row in rows)
+    cost = f"{calls} force calls, {sum(row['wall_s'] for row in rows):.0f} core s"
+    if len(good) < 2:
+        return "\n".join([*lines, f"\n{len(good)} of {len(rows)}; {cost}"])
     found = np.array([row["delta_volume_fraction"] for row in good])
     reference = np.array([row["dft_delta_volume_fraction"] for row in good])
+    bars = np.array([row["delta_volume_error_fraction"] for row in good])
     errors = np.abs(found - reference)
     volts = [row for row in good if row["dft_average_voltage_v"] is not None]
     voltage = np.array([row["average_voltage_v"] - row["dft_average_voltage_v"] for row in volts])
@@ -138,10 +166,33 @@ def table(rows: list[dict[str, Any]]) -> str:
         f"{errors.mean():.4f}, worst {errors.max():.4f} "
         f"({good[int(errors.argmax())]['discharged']}); "
         f"Spearman {spearmanr(found, reference).statistic:.2f}; voltage: median |difference| "
-        f"{np.median(np.abs(voltage)):.2f} V, mean {voltage.mean():+.2f} V; "
-        f"{sum(row['wall_s'] for row in rows):.0f} core s"
+        f"{np.median(np.abs(voltage)):.2f} V, mean {voltage.mean():+.2f} V; error bar: median "
+        f"{np.median(bars):.4f}, largest {bars.max():.4f}; {cost}"
     )
     return "\n".join(lines)
+
+
+def compared(rows: list[dict[str, Any]], before: dict[str, Any]) -> str:
+    """Return what the same pairs cost before, and how far their values have moved."""
+    import numpy as np
+
+    pairs = [(before[row["name"]], row) for row in rows if row["name"] in before]
+    pairs = [
+        (old, new)
+        for old, new in pairs
+        if "delta_volume_fraction" in old and new["outcome"] == "measured"
+    ]
+    if not pairs:
+        return "No pair was computed before."
+    old_calls, new_calls = (sum(pair[side]["force_calls"] for pair in pairs) for side in (0, 1))
+    old_s, new_s = (sum(pair[side]["wall_s"] for pair in pairs) for side in (0, 1))
+    moved = [abs(new["delta_volume_fraction"] - old["delta_volume_fraction"]) for old, new in pairs]
+    farthest = pairs[int(np.argmax(moved))][1]["discharged"]
+    return (
+        f"{len(pairs)} pairs before and now: {old_calls} and {new_calls} force calls, {old_s:.0f} "
+        f"and {new_s:.0f} core s; ΔV/V moved by {np.median(moved):.4f} (median), at most "
+        f"{max(moved):.4f} ({farthest})"
+    )
 
 
 def main() -> None:
@@ -150,6 +201,8 @@ def main() -> None:
     parser.add_argument("--engine", default="sevennet-l3i5")
     parser.add_argument("--start", choices=("both", "discharged"), default="both")
     parser.add_argument("--pairs", default="electrode-pairs", help="source, or a file like it")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="formulas of discharged crystals")
+    parser.add_argument("--before", type=Path, help="results of an older version, to compare")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -157,8 +210,14 @@ def main() -> None:
     stem = Path(arguments.engine).stem
     suffix = "" if arguments.pairs == "electrode-pairs" else f"-{Path(arguments.pairs).stem}"
     path = RESULTS / f"electrode_volume_change-{stem}-{arguments.start}{suffix}.json"
+    before = json.loads(arguments.before.read_text()) if arguments.before else {}
     kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    wanted = tasks(arguments.pairs, arguments.start)
+    kept = {name: row for name, row in kept.items() if "outcome" in row}
+    wanted = {
+        name: task
+        for name, task in tasks(arguments.pairs, arguments.start).items()
+        if not arguments.only or task["structure"].reduced_formula in arguments.only
+    }
     with ProcessPoolExecutor(arguments.workers) as executor:
         futures = [
             executor.submit(compute, name, arguments.engine, task)
@@ -169,7 +228,10 @@ def main() -> None:
             row = future.result()
             kept[row["name"]] = row
             path.write_text(json.dumps(kept, indent=1) + "\n")
-    print(table([kept[name] for name in wanted]))
+    rows = [kept[name] for name in wanted]
+    print(table(rows))
+    if before:
+        print(compared(rows, before))
 
 
 if __name__ == "__main__":

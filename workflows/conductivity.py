@@ -231,9 +231,10 @@ class ConductivityMaker(Maker):
     ) -> ThermalConductivityDocument:
         return ThermalConductivityDocument(
             outcome="unstable",
-            reason=(
+            reason=phonons.lost
+            or (
                 f"imaginary modes: lowest frequency {phonons.min_frequency_thz:.2f} THz on a "
-                f"{'×'.join(map(str, phonons.stability_mesh))} q-mesh, threshold "
+                f"{'×'.join(map(str, phonons.stability_mesh or ()))} q-mesh, threshold "
                 f"{phonons.stability_threshold_thz:.2f} THz"
             ),
             **self._common(relaxation, phonons),
@@ -335,6 +336,7 @@ class ThermalConductivityMaker(Maker):
             raise CannotCompute(f"{structure.reduced_formula}: {reason}")
         relaxation_maker, phonon_maker, conductivity_maker = self._makers()
         relaxation = relaxation_maker.make(structure)
+        lost = relaxation.output.lost
         jobs: list[Flow | Job] = [relaxation]
         tensors: Any = None
         unrelaxed = None
@@ -346,11 +348,11 @@ class ThermalConductivityMaker(Maker):
             tensors = dielectric_tensors.in_cell(dielectric, structure)
             unrelaxed = structure
         else:
-            response = DielectricMaker(self.engine).make(relaxation.output.structure)
+            response = DielectricMaker(self.engine).make(relaxation.output.structure, lost=lost)
             jobs.append(response)
             tensors = response.output
         crystal = relaxation.output.structure
-        phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed)
+        phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed, lost=lost)
         conductivity = conductivity_maker.make(relaxation.output, phonons.output)
         jobs += [phonons, conductivity]
         if self.recipe.supercell_check:
@@ -358,7 +360,7 @@ class ThermalConductivityMaker(Maker):
             _, phonon_maker, conductivity_maker = replace(self, recipe=larger)._makers()
             phonon_maker.name = "phonons, larger supercell"
             conductivity_maker.name = "conductivity, larger supercell"
-            phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed)
+            phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed, lost=lost)
             other = conductivity_maker.make(relaxation.output, phonons.output)
             conductivity = with_supercell_check(conductivity.output, other.output)
             jobs += [phonons, other, conductivity]

@@ -29,6 +29,14 @@ class DielectricMaker(Maker):
     name: str = "dielectric"
 
     @job(output_schema=DielectricDocument)
-    def make(self, structure: Structure) -> DielectricDocument:
-        """Compute the tensors of the primitive cell, in its own frame and order of sites."""
+    def make(self, structure: Structure, lost: str = "") -> DielectricDocument:
+        """Compute the tensors of the primitive cell, in its own frame and order of sites.
+
+        Parameters
+        ----------
+        lost
+            How its relaxation lost the crystal: nothing is computed then.
+        """
+        if lost:
+            return DielectricDocument(structure=structure, source=self.engine.name, reason=lost)
         return self.engine.dielectric(structure)

@@ -6,7 +6,7 @@ renamed field is a schema change: raise `SCHEMA_VERSION` and say so in the chang
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
@@ -14,7 +14,9 @@ from pymatgen.core import Structure
 SCHEMA_VERSION = 1
 
 Outcome = Literal["measured", "unstable"]
-"""What a finished flow found.  A flow that raised has no document: it is `failed`."""
+"""What a finished flow found.  Unstable crystals have a reason instead of a value: imaginary modes,
+an elastic tensor that is not positive, or a cell that relaxation lost.  A flow that raised has no
+document: it is `failed`."""
 
 
 class Document(BaseModel):
@@ -57,18 +59,27 @@ class StepCost(Document):
 
 
 class RelaxationDocument(Document):
-    """A cell relaxed under its own symmetry, or positions alone in a given cell."""
+    """A cell relaxed under its own symmetry, or positions alone in a given cell.
+
+    Where `lost` says that the crystal did not survive, the numbers are those of its last step;
+    nothing may be computed from them.
+    """
 
     structure: Structure
-    energy_ev_per_atom: float
+    lost: str = ""
+    """How the crystal flew apart or collapsed; empty for one that relaxed."""
+    energy_ev_per_atom: float | None
     volume_a3_per_atom: float
+    volume_error_fraction: float | None = None
+    """Bound of what a tighter relaxation would change the volume by; null for a given cell."""
     initial_volume_a3_per_atom: float
-    max_force_ev_per_a: float
-    max_stress_gpa: float
+    max_force_ev_per_a: float | None
+    max_stress_gpa: float | None
     stress_gpa: list[float] | None = None
     """xx, yy, zz, yz, xz, xy; positive: the cell is stretched."""
     steps: int
-    space_group_number: int
+    space_group_number: int | None
+    """Only a record; null where the search for symmetry fails."""
     cost: StepCost
     provenance: Provenance
 
@@ -116,16 +127,18 @@ class PhononDocument(Document):
     """Harmonic phonons and the verdict of the stability gate."""
 
     stable: bool
-    min_frequency_thz: float
+    lost: str = ""
+    """How relaxation lost the crystal: it has no phonons then, and all numbers are null."""
+    min_frequency_thz: float | None = None
     """Lowest frequency on the gate's q-mesh, acoustic modes at Γ left out; negative: imaginary."""
-    stability_threshold_thz: float
-    stability_mesh: tuple[int, int, int]
-    max_frequency_thz: float
-    acoustic_sum_rule_violation_ev_per_a2: float
+    stability_threshold_thz: float | None = None
+    stability_mesh: tuple[int, int, int] | None = None
+    max_frequency_thz: float | None = None
+    acoustic_sum_rule_violation_ev_per_a2: float | None = None
     """Largest |Σ_j Φ(i,j)| before symmetrisation: a check of the engine's forces."""
-    supercell_matrix: list[list[int]]
-    supercell_atoms: int
-    displacement_distance_a: float
+    supercell_matrix: list[list[int]] = Field(default_factory=list)
+    supercell_atoms: int | None = None
+    displacement_distance_a: float | None = None
     nac: bool
     """Whether the non-analytical term correction (Born charges) was applied."""
     nac_source: str | None = None
@@ -136,10 +149,18 @@ class PhononDocument(Document):
     """What computing the Born charges cost, where they were not known."""
     cost: StepCost
     provenance: Provenance
-    spectrum: dict[str, Any] | SpectrumDocument
+    spectrum: dict[str, Any] | SpectrumDocument | None = None
     """Inline, or the reference to the blob it is stored in."""
-    phonopy_params: dict[str, Any] | str
+    phonopy_params: dict[str, Any] | str | None = None
     """phonopy's own parameter file (YAML) with displacements and forces; or its blob reference."""
+
+    @classmethod
+    def of_lost_crystal(cls, lost: str, step: str, provenance: Provenance) -> Self:
+        """Return the document of a crystal that there is nothing to compute of."""
+        cost = StepCost(step=step, force_calls=0, wall_s=0.0)
+        return cls(
+            stable=False, lost=lost, nac=False, nac_reason=lost, cost=cost, provenance=provenance
+        )
 
 
 class MeshConductivity(Document):
@@ -206,9 +227,10 @@ class ThermalConductivityDocument(Document):
     third_order_basis_size: int | None = None
     third_order_cutoff_a: float | None = None
     displacement_distance_a: float | None = None
-    min_frequency_thz: float
-    max_frequency_thz: float
+    min_frequency_thz: float | None = None
+    max_frequency_thz: float | None = None
     volume_a3_per_atom: float
+    """Of the relaxed crystal, or of the last step of one that was lost."""
     force_calls: int
     wall_s: float
     costs: list[StepCost]
@@ -227,6 +249,8 @@ class ElectrodeState(Document):
     """Working ions for a formula unit of the host."""
     energy_ev: float
     volume_a3: float
+    volume_error_fraction: float | None = None
+    """Bound of what a tighter relaxation would change the volume by."""
     structure: Structure
     relaxation_steps: int
 
@@ -244,7 +268,8 @@ class InsertionDocument(Document):
 
     `delta_volume_fraction` is the value to rank by: max(V)/min(V) − 1 over the compositions on the
     path, V the volume of a formula unit of the host (the Materials Project's ``max_delta_volume``).
-    Quantities of one step are of the whole path, from charged to discharged.
+    Quantities of one step are of the whole path, from charged to discharged.  An unstable
+    electrode, one of whose crystals flew apart or collapsed, has nothing that follows from them.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -258,10 +283,13 @@ class InsertionDocument(Document):
     structure: Structure
     """Discharged, relaxed."""
     charged_structure: Structure
-    delta_volume_fraction: float
+    """Charged, relaxed; of an unstable electrode as its last step left it."""
+    delta_volume_fraction: float | None = None
     """max(V)/min(V) − 1 over the compositions on the path, V the volume of a formula unit of the
     host."""
-    signed_delta_volume_fraction: float
+    delta_volume_error_fraction: float | None = None
+    """Bound of what a tighter relaxation would change that by; not the engine's own error."""
+    signed_delta_volume_fraction: float | None = None
     """V(charged)/V(discharged) − 1: negative where the host shrinks when the ion leaves."""
     strain_a_fraction: float | None = None
     strain_b_fraction: float | None = None
@@ -269,29 +297,29 @@ class InsertionDocument(Document):
     """Changes of the cell edges on charging; null where a source gave the charged crystal."""
     max_principal_strain_fraction: float | None = None
     """Largest principal strain in magnitude, with its sign."""
-    average_voltage_v: float
+    average_voltage_v: float | None = None
     """Against the metal of the working ion."""
-    voltages: list[VoltageStep]
+    voltages: list[VoltageStep] = Field(default_factory=list)
     gravimetric_capacity_mah_per_g: float
     """Of the discharged crystal, for the ions that leave."""
-    volumetric_capacity_mah_per_cm3: float
-    specific_energy_wh_per_kg: float
-    topotactic: bool | None
+    volumetric_capacity_mah_per_cm3: float | None = None
+    specific_energy_wh_per_kg: float | None = None
+    topotactic: bool | None = None
     """Whether the framework survived; null where the two cells cannot be compared."""
     topotactic_reason: str = ""
     host_rms_displacement_fraction: float | None = None
     """Displacement of the host's atoms over the cube root of the volume of an atom."""
-    host_dimensionality: int
+    host_dimensionality: int | None = None
     """Of the charged crystal: 3 a framework, 2 layers that only van der Waals forces hold, less
-    chains or molecules."""
-    weakly_bonded_host: bool
+    chains or molecules; null where its bonds cannot be found."""
+    weakly_bonded_host: bool | None = None
     """Whether the charged crystal is less than a framework: its volume then hangs on dispersion,
     which PBE and potentials that learned from it lack."""
     energy_above_hull_ev_per_atom: float | None = None
     """Of the discharged crystal, as its source states it; null where it states none."""
-    path: list[ElectrodeState]
+    path: list[ElectrodeState] = Field(default_factory=list)
     """Compositions, charged first."""
-    metal_energy_ev_per_atom: float
+    metal_energy_ev_per_atom: float | None = None
     volume_a3_per_atom: float
     force_calls: int
     wall_s: float
@@ -304,7 +332,8 @@ class ElasticityDocument(Document):
 
     `slack_kappa_300k_w_per_m_k` is the value to rank by: Slack's estimate of the lattice thermal
     conductivity at 300 K.  Moduli are Hill's means of Voigt's and Reuss's bounds; nothing below
-    them is there for a crystal that is mechanically unstable.
+    them is there for a crystal that is mechanically unstable, nor the tensor for one that
+    relaxation lost.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -314,12 +343,12 @@ class ElasticityDocument(Document):
     structure: Structure
     slack_kappa_300k_w_per_m_k: float | None = None
     """Slack's estimate of the lattice thermal conductivity at 300 K."""
-    elastic_tensor_gpa: list[list[float]]
+    elastic_tensor_gpa: list[list[float]] | None = None
     """Shape (6, 6), in Voigt's notation and order xx, yy, zz, yz, xz, xy, in the Cartesian frame of
     `structure`."""
-    min_eigenvalue_gpa: float
+    min_eigenvalue_gpa: float | None = None
     """Lowest eigenvalue of the tensor (in Kelvin's notation); not positive: unstable."""
-    asymmetry_gpa: float
+    asymmetry_gpa: float | None = None
     """Largest |Cij − Cji| before symmetrisation: a check of the engine's stresses and of the
     strain."""
     bulk_modulus_gpa: float | None = None
@@ -340,7 +369,7 @@ class ElasticityDocument(Document):
     """Of the acoustic modes alone, the one in Slack's formula."""
     gruneisen_parameter: float | None = None
     """Estimated from Poisson's ratio."""
-    primitive_atoms: int
+    primitive_atoms: int | None = None
     """Atoms in the primitive cell."""
     strain_fraction: float
     strained_cells: int

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workflows.kept_symmetry import operations_of, standard_frame
+from workflows.reduction import reduction_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,10 +21,12 @@ if TYPE_CHECKING:
     from pymatgen.analysis.elasticity import Deformation, ElasticTensor
     from pymatgen.core import Structure
 
-SYMPREC_A = 1e-3
-"""Of relaxed crystals; the same as in their relaxation."""
 SLACK_COEFFICIENT = 2.43e-6
 """Of A(γ), for masses in u, lengths in Å, temperatures in K and κ in W/m/K."""
+
+
+LEAST_SPAN = 0.02
+"""Mean square of the images of unit strains along a direction that they measure well."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,10 @@ class StrainedCell:
 def strained_cells(structure: Structure, strain_fraction: float) -> list[StrainedCell]:
     """Return the fewest strained cells from which symmetry gives the whole tensor.
 
-    Of the six strains of Voigt's notation those are taken that the images of earlier ones do not
-    span: two in cubic crystals, three in hexagonal ones.  Each comes with both signs, where they
-    differ, so that what is quadratic in the strain cancels.
+    Of the six strains along the axes of the crystal's standard setting, in Voigt's order, those are
+    taken that the images of earlier ones do not span well: two in cubic crystals, three in
+    hexagonal ones.  Along other axes fewer might do, but badly: their images would nearly coincide.
+    Each comes with both signs, where they differ, so that what is quadratic in the strain cancels.
 
     Parameters
     ----------
@@ -55,16 +61,19 @@ def strained_cells(structure: Structure, strain_fraction: float) -> list[Straine
     from pymatgen.analysis.elasticity import Strain
 
     rotations = point_group(structure)
+    frame = standard_frame(_primitive(structure))
     tolerance = 0.01 * strain_fraction
     chosen: list[Strain] = []
-    spanned = np.zeros((1, 6))
+    gram = np.zeros((6, 6))
     for direction in np.eye(6):
-        strain = Strain.from_voigt(strain_fraction * direction)
-        images = [Strain(each) for each in images_of(strain, rotations)]
-        together = np.vstack([spanned, *(each.voigt for each in images)])
-        if np.linalg.matrix_rank(together, tolerance) == np.linalg.matrix_rank(spanned, tolerance):
+        strain = Strain(frame.T @ Strain.from_voigt(strain_fraction * direction) @ frame)
+        images = images_of(strain, rotations)
+        vectors = _kelvin(images) / np.linalg.norm(_kelvin(strain[None]))
+        values, axes = np.linalg.eigh(gram)
+        spanned = axes[:, values > LEAST_SPAN]
+        if np.abs(vectors - vectors @ spanned @ spanned.T).max() < 0.01:
             continue
-        spanned = together
+        gram += vectors.T @ vectors / len(vectors)
         chosen.append(strain)
         if not any(np.allclose(each, -strain, atol=tolerance) for each in images):
             chosen.append(-strain)
@@ -104,16 +113,25 @@ def elastic_tensor(
 
 def point_group(structure: Structure) -> NDArray[np.float64]:
     """Return the rotations of a crystal, shape (operations, 3, 3), in Cartesian coordinates."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    operations = SpacegroupAnalyzer(structure, SYMPREC_A).get_point_group_operations(cartesian=True)
-    return np.array([each.rotation_matrix for each in operations])
+    primitive = _primitive(structure)
+    lattice = primitive.lattice.matrix.T
+    rotations = np.unique(operations_of(primitive).rotations, axis=0)
+    turns = lattice @ rotations @ np.linalg.inv(lattice)
+    # Symmetry holds within a tolerance: the nearest matrices that are rotations.
+    left, _, right = np.linalg.svd(turns)
+    return np.asarray(left @ right)
 
 
 def images_of(tensor: NDArray[np.float64], rotations: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a symmetric tensor of shape (3, 3) under each rotation."""
     turned = rotations @ np.asarray(tensor) @ rotations.transpose(0, 2, 1)
     return (turned + turned.transpose(0, 2, 1)) / 2
+
+
+def _kelvin(tensors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return symmetric tensors, shape (…, 3, 3), as vectors whose products are theirs."""
+    rows, columns = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
+    return np.asarray(tensors)[..., rows, columns] * np.sqrt([1, 1, 1, 2, 2, 2])
 
 
 def lowest_eigenvalue_gpa(tensor: ElasticTensor) -> float:
@@ -129,9 +147,13 @@ def lowest_eigenvalue_gpa(tensor: ElasticTensor) -> float:
 
 def primitive_atoms(structure: Structure) -> int:
     """Return how many atoms the primitive cell of a crystal has."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+    return len(_primitive(structure))
 
-    return len(SpacegroupAnalyzer(structure, SYMPREC_A).find_primitive())
+
+def _primitive(structure: Structure) -> Structure:
+    """Return a primitive cell in the same Cartesian frame: others may lack symmetry."""
+    reduction = reduction_of(structure)
+    return structure if reduction is None else reduction.primitive
 
 
 def gruneisen_parameter(poisson_ratio: float) -> float:

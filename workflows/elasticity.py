@@ -43,17 +43,15 @@ class ElasticTensorMaker(Maker):
         """Relax the positions in each strained cell; fit the tensor to the stresses."""
         started = time.perf_counter()
         structure = relaxation.structure
-        cells = elastic_constants.strained_cells(structure, self.recipe.strain_fraction)
-        strained = [
-            self.engine.relax(cell.structure, self.recipe.relaxation, fixed_cell=True)
-            for cell in cells
-        ]
-        tensor, asymmetry_gpa = elastic_constants.elastic_tensor(
-            structure, cells, [each.stress_gpa or [] for each in strained]
-        )
-        lowest_gpa = elastic_constants.lowest_eigenvalue_gpa(tensor)
-        threshold_gpa = self.recipe.stability_threshold_gpa
-        atoms = elastic_constants.primitive_atoms(structure)
+        cells, strained = [], []
+        if not relaxation.lost:
+            cells = elastic_constants.strained_cells(structure, self.recipe.strain_fraction)
+        for cell in cells:
+            strained.append(
+                self.engine.relax(cell.structure, self.recipe.relaxation, fixed_cell=True)
+            )
+            if strained[-1].lost:
+                break
         costs = [
             relaxation.cost,
             StepCost(
@@ -62,33 +60,52 @@ class ElasticTensorMaker(Maker):
                 wall_s=time.perf_counter() - started,
             ),
         ]
-        found: dict[str, Any] = (
-            {"outcome": "measured", **derived_fields(tensor, structure, atoms)}
-            if lowest_gpa > threshold_gpa
-            else {
-                "outcome": "unstable",
-                "reason": (
-                    f"mechanically unstable: lowest eigenvalue of the elastic tensor "
-                    f"{lowest_gpa:.2f} GPa, threshold {threshold_gpa:.2f} GPa"
-                ),
-            }
+        lost = next((each.lost for each in (relaxation, *strained) if each.lost), "")
+        found = (
+            {"outcome": "unstable", "reason": lost}
+            if lost
+            else self._tensor_fields(structure, cells, [each.stress_gpa or [] for each in strained])
         )
         return ElasticityDocument(
             **found,
             formula=structure.reduced_formula,
             structure=structure,
-            elastic_tensor_gpa=tensor.voigt.round(4).tolist(),
-            min_eigenvalue_gpa=lowest_gpa,
-            asymmetry_gpa=asymmetry_gpa,
-            primitive_atoms=atoms,
             strain_fraction=self.recipe.strain_fraction,
-            strained_cells=len(cells),
+            strained_cells=len(strained),
             volume_a3_per_atom=relaxation.volume_a3_per_atom,
             force_calls=sum(cost.force_calls for cost in costs),
             wall_s=sum(cost.wall_s for cost in costs),
             costs=costs,
             provenance=self.engine.provenance(),
         )
+
+    def _tensor_fields(
+        self,
+        structure: Structure,
+        cells: list[elastic_constants.StrainedCell],
+        stresses_gpa: list[list[float]],
+    ) -> dict[str, Any]:
+        """Return what the stresses of all strained cells say."""
+        tensor, asymmetry_gpa = elastic_constants.elastic_tensor(structure, cells, stresses_gpa)
+        lowest_gpa = elastic_constants.lowest_eigenvalue_gpa(tensor)
+        threshold_gpa = self.recipe.stability_threshold_gpa
+        atoms = elastic_constants.primitive_atoms(structure)
+        found = {
+            "elastic_tensor_gpa": tensor.voigt.round(4).tolist(),
+            "min_eigenvalue_gpa": lowest_gpa,
+            "asymmetry_gpa": asymmetry_gpa,
+            "primitive_atoms": atoms,
+        }
+        if lowest_gpa > threshold_gpa:
+            return {**found, "outcome": "measured", **derived_fields(tensor, structure, atoms)}
+        return {
+            **found,
+            "outcome": "unstable",
+            "reason": (
+                f"mechanically unstable: lowest eigenvalue of the elastic tensor "
+                f"{lowest_gpa:.2f} GPa, threshold {threshold_gpa:.2f} GPa"
+            ),
+        }
 
 
 @dataclass

@@ -6,24 +6,27 @@ and capacity.  Discharged means full of the ion, as an as-made cathode is; charg
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Composition, Lattice, Structure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 ION_CHARGES = {
-    **{"Li": 1, "Na": 1, "K": 1, "Rb": 1},
+    **{"Li": 1, "Na": 1, "K": 1, "Rb": 1, "Cs": 1},
     **{"Mg": 2, "Ca": 2, "Zn": 2},
     **{"Al": 3, "Y": 3},
+    **{"Be": 2, "Sr": 2, "Ba": 2, "Sc": 3, "Ga": 3, "In": 3},
 }
-"""Working ions, in the order they are looked for where none is named, and the electrons that each
-takes along."""
+"""Working ions, and the electrons that each takes along."""
+SOUGHT = ("Li", "Na", "K", "Rb", "Cs", "Mg", "Ca", "Zn", "Al", "Y")
+"""Those that are looked for, in this order, where none is named; others more often are the host."""
 ANIONS = frozenset(("H", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"))
 """Elements that make no host among themselves: what MgO leaves behind is a gas."""
 FARADAY_MAH_PER_MOL = 26801.48
@@ -41,7 +44,7 @@ framework.  Lengths scale with the volume an atom; sites may move by 0.3 of its 
 def working_ion_of(structure: Structure, wanted: str | None) -> str | None:
     """Return the working ion of a discharged crystal, None where it holds none."""
     present = {element.symbol for element in structure.composition.elements}
-    candidates = ION_CHARGES if wanted is None else (wanted,)
+    candidates = SOUGHT if wanted is None else (wanted,)
     return next((ion for ion in candidates if ion in present), None)
 
 
@@ -111,8 +114,6 @@ def orderings(
     oxidation_states
         By element; None guesses them (`formal_charges`).
     """
-    from math import comb
-
     from pymatgen.analysis.structure_matcher import StructureMatcher
     from pymatgen.transformations.standard_transformations import (
         PartialRemoveSpecieTransformation,
@@ -123,7 +124,7 @@ def orderings(
     charged.add_oxidation_state_by_element(dict(states))
     ions = count_of(structure, working_ion)
     specie = next(site.specie for site in charged if site.specie.symbol == working_ion)
-    complete = comb(ions, stay) <= MAX_ENUMERATED
+    complete = math.comb(ions, stay) <= MAX_ENUMERATED
     removal = PartialRemoveSpecieTransformation(
         str(specie),
         1 - stay / ions,
@@ -174,15 +175,23 @@ class State:
         Working ions for a formula unit of the host.
     energy_ev, volume_a3
         Of a formula unit of the host with these ions.
+    volume_error_fraction
+        Bound of what a tighter relaxation would change the volume by.
     """
 
     structure: Structure
     ions: float
     energy_ev: float
     volume_a3: float
+    volume_error_fraction: float | None = None
 
 
-def state_of(structure: Structure, working_ion: str, energy_ev_per_atom: float) -> State:
+def state_of(
+    structure: Structure,
+    working_ion: str,
+    energy_ev_per_atom: float,
+    volume_error_fraction: float | None = None,
+) -> State:
     """Return a relaxed crystal as a state of its electrode."""
     host = host_composition(structure, working_ion)
     units = host.get_reduced_composition_and_factor()[1]
@@ -191,7 +200,22 @@ def state_of(structure: Structure, working_ion: str, energy_ev_per_atom: float) 
         ions=float(structure.composition[working_ion]) / units,
         energy_ev=energy_ev_per_atom * len(structure) / units,
         volume_a3=float(structure.volume) / units,
+        volume_error_fraction=volume_error_fraction,
     )
+
+
+def volume_change(states: Sequence[State]) -> tuple[float, float | None]:
+    """Return max(V)/min(V) − 1 of the states of one electrode, and its error bar.
+
+    The errors of the two volumes are independent: they add in quadrature.
+    """
+    largest = max(states, key=lambda state: state.volume_a3)
+    smallest = min(states, key=lambda state: state.volume_a3)
+    ratio = largest.volume_a3 / smallest.volume_a3
+    errors = largest.volume_error_fraction, smallest.volume_error_fraction
+    if errors[0] is None or errors[1] is None:
+        return ratio - 1, None
+    return ratio - 1, ratio * math.hypot(errors[0], errors[1])
 
 
 def host_composition(structure: Structure, working_ion: str) -> Composition:
@@ -309,8 +333,10 @@ def _strain(discharged: NDArray[np.float64], charged: NDArray[np.float64]) -> di
     }
 
 
-def dimensionality(charged: Structure) -> int:
+def dimensionality(charged: Structure) -> int | None:
     """Return in how many dimensions a charged crystal is bonded: 3 a framework, 2 layers.
+
+    None where its bonds cannot be found.
 
     Ions that stay bond like the others.  By P. M. Larsen et al., Phys. Rev. Materials 3, 034003
     (2019), with the bonds of pymatgen's CrystalNN (H. Pan et al., Inorg. Chem. 60, 1590 (2021)).
@@ -323,7 +349,11 @@ def dimensionality(charged: Structure) -> int:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there are no oxidation states
-        graph = StructureGraph.from_local_env_strategy(charged, CrystalNN())
+        try:
+            graph = StructureGraph.from_local_env_strategy(charged, CrystalNN())
+        except (ValueError, RuntimeError, KeyError):
+            # Of cells whose Voronoi polyhedra cannot be made; the number is only recorded.
+            return None
     return int(get_dimensionality_larsen(graph))
 
 
@@ -332,4 +362,9 @@ def metal_of(working_ion: str) -> Structure:
     from ase.build import bulk
     from pymatgen.io.ase import AseAtomsAdaptor
 
+    if working_ion == "Ga":
+        # α-Ga, which ASE does not build: B. D. Sharma and J. Donohue, Z. Krist. 117, 293 (1962).
+        lattice = Lattice.orthorhombic(4.5192, 7.6586, 4.5258)
+        gallium = Structure.from_spacegroup("Cmce", lattice, ["Ga"], [[0, 0.1539, 0.0810]])
+        return gallium.get_primitive_structure()
     return AseAtomsAdaptor.get_structure(bulk(working_ion))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Job, Maker, job
 
@@ -13,8 +14,10 @@ from workflows.documents import (
     ElectrodeState,
     InsertionDocument,
     RelaxationDocument,
+    StepCost,
     VoltageStep,
 )
+from workflows.engines import EngineError
 from workflows.recipes import InsertionRecipe
 from workflows.relaxation import RelaxationMaker
 
@@ -51,7 +54,7 @@ class InsertionMaker(Maker):
         wanted = self._wanted(working_ion)
         ion = electrode.working_ion_of(structure, wanted)
         if ion is None:
-            known = wanted or f"working ion ({', '.join(electrode.ION_CHARGES)})"
+            known = wanted or f"working ion ({', '.join(electrode.SOUGHT)})"
             return f"it holds no {known} that could leave"
         if ion not in electrode.ION_CHARGES:
             return f"{ion} is not among the working ions: {', '.join(electrode.ION_CHARGES)}"
@@ -228,6 +231,8 @@ def insertion_document(
 ) -> InsertionDocument:
     """Put relaxed crystals together: volumes, strains, voltages, capacities.
 
+    An electrode of which a composition was lost in relaxation is unstable.
+
     Parameters
     ----------
     relaxations
@@ -238,51 +243,71 @@ def insertion_document(
     energy_above_hull_ev_per_atom
         As the source states it.
     """
-    states = [
-        electrode.state_of(each.structure, working_ion, each.energy_ev_per_atom)
-        for each in relaxations
-    ]
-    discharged, charged = states[0], states[1]
-    lowest: dict[float, tuple[electrode.State, RelaxationDocument]] = {}
-    for state, relaxation in zip(states, relaxations, strict=True):
-        ions = round(state.ions, 6)
-        if ions not in lowest or state.energy_ev < lowest[ions][0].energy_ev:
-            lowest[ions] = state, relaxation
-    path = [lowest[ions] for ions in sorted(lowest)]
+    costs = _costs(relaxations, metal, working_ion)
+    common: dict[str, Any] = {
+        "formula": relaxations[0].structure.reduced_formula,
+        "charged_formula": relaxations[1].structure.reduced_formula,
+        "host_formula": electrode.host_composition(
+            relaxations[0].structure, working_ion
+        ).reduced_formula,
+        "working_ion": working_ion,
+        "structure": relaxations[0].structure,
+        "charged_structure": relaxations[1].structure,
+        "energy_above_hull_ev_per_atom": energy_above_hull_ev_per_atom,
+        "volume_a3_per_atom": relaxations[0].volume_a3_per_atom,
+        "force_calls": sum(cost.force_calls for cost in costs),
+        "wall_s": sum(cost.wall_s for cost in costs),
+        "costs": costs,
+        "provenance": relaxations[0].provenance,
+    }
+    states = [_state(each, working_ion) for each in relaxations]
     charge = electrode.ION_CHARGES[working_ion]
+    ions = states[0].ions - states[1].ions
+    capacity = electrode.gravimetric_capacity_mah_per_g(states[0], ions, charge)
+    survivors: dict[float, list[tuple[electrode.State, RelaxationDocument]]] = {}
+    for state, relaxation in zip(states, relaxations, strict=True):
+        of_composition = survivors.setdefault(round(state.ions, 6), [])
+        if not relaxation.lost:
+            of_composition.append((state, relaxation))
+    lost = [each for each in relaxations if each.lost]
+    if not all(survivors.values()):
+        return InsertionDocument(
+            outcome="unstable",
+            reason="; ".join(f"{each.structure.reduced_formula}: {each.lost}" for each in lost),
+            gravimetric_capacity_mah_per_g=capacity,
+            **common,
+        )
     energy = metal.energy_ev_per_atom
-    ions = discharged.ions - charged.ions
-    capacity = electrode.gravimetric_capacity_mah_per_g(discharged, ions, charge)
-    mean_v = electrode.voltage_v(charged, discharged, energy, charge)
-    volumes = [state.volume_a3 for state, _ in path]
+    if metal.lost or energy is None:
+        raise EngineError(f"{working_ion} metal: {metal.lost}; no voltage can be had without it")
+    path = [min(survivors[x], key=lambda pair: pair[0].energy_ev) for x in sorted(survivors)]
+    discharged, charged = states[0], states[1]
     framework = electrode.compare_hosts(
         discharged.structure, charged.structure, working_ion, same_cell=same_cell
     )
+    dimensionality = electrode.dimensionality(charged.structure)
+    found: dict[str, Any] = {
+        "gravimetric_capacity_mah_per_g": capacity,
+        "topotactic": framework.survived,
+        "topotactic_reason": framework.reason,
+        "host_dimensionality": dimensionality,
+        "weakly_bonded_host": None if dimensionality is None else dimensionality < 3,
+        "metal_energy_ev_per_atom": energy,
+        **common,
+    }
+    if not framework.survived and dimensionality == 0:
+        # Molecules that may float anywhere have no volume of their own.
+        reason = f"the charged crystal fell apart into molecules: {framework.reason}"
+        return InsertionDocument(outcome="unstable", reason=reason, **found)
+    mean_v = electrode.voltage_v(charged, discharged, energy, charge)
+    change, error = electrode.volume_change([state for state, _ in path])
     strain = framework.strain_fraction or (None, None, None)
     principal = framework.principal_strains_fraction
-    dimensionality = electrode.dimensionality(charged.structure)
-    costs = [
-        each.cost.model_copy(update={"step": name})
-        for each, name in zip(
-            [*relaxations, metal],
-            [
-                "discharged",
-                "charged",
-                *(f"intermediate {i + 1}" for i in range(len(relaxations) - 2)),
-                f"{working_ion} metal",
-            ],
-            strict=True,
-        )
-    ]
     return InsertionDocument(
         outcome="measured",
-        formula=discharged.structure.reduced_formula,
-        charged_formula=charged.structure.reduced_formula,
-        host_formula=electrode.host_composition(discharged.structure, working_ion).reduced_formula,
-        working_ion=working_ion,
-        structure=discharged.structure,
-        charged_structure=charged.structure,
-        delta_volume_fraction=max(volumes) / min(volumes) - 1,
+        **found,
+        delta_volume_fraction=change,
+        delta_volume_error_fraction=error,
         signed_delta_volume_fraction=charged.volume_a3 / discharged.volume_a3 - 1,
         strain_a_fraction=strain[0],
         strain_b_fraction=strain[1],
@@ -297,32 +322,44 @@ def insertion_document(
             )
             for (low, _), (high, _) in itertools.pairwise(path)
         ],
-        gravimetric_capacity_mah_per_g=capacity,
         volumetric_capacity_mah_per_cm3=electrode.volumetric_capacity_mah_per_cm3(
             discharged, ions, charge
         ),
         specific_energy_wh_per_kg=capacity * mean_v,
-        topotactic=framework.survived,
-        topotactic_reason=framework.reason,
         host_rms_displacement_fraction=framework.rms_displacement_fraction,
-        host_dimensionality=dimensionality,
-        weakly_bonded_host=dimensionality < 3,
-        energy_above_hull_ev_per_atom=energy_above_hull_ev_per_atom,
         path=[
             ElectrodeState(
                 formula=state.structure.reduced_formula,
                 working_ions=state.ions,
                 energy_ev=state.energy_ev,
                 volume_a3=state.volume_a3,
+                volume_error_fraction=state.volume_error_fraction,
                 structure=state.structure,
                 relaxation_steps=relaxation.steps,
             )
             for state, relaxation in path
         ],
-        metal_energy_ev_per_atom=energy,
-        volume_a3_per_atom=discharged.structure.volume / len(discharged.structure),
-        force_calls=sum(cost.force_calls for cost in costs),
-        wall_s=sum(cost.wall_s for cost in costs),
-        costs=costs,
-        provenance=relaxations[0].provenance,
     )
+
+
+def _state(relaxation: RelaxationDocument, working_ion: str) -> electrode.State:
+    energy = relaxation.energy_ev_per_atom
+    return electrode.state_of(
+        relaxation.structure,
+        working_ion,
+        # A lost crystal's energy is not used.
+        math.nan if energy is None else energy,
+        relaxation.volume_error_fraction,
+    )
+
+
+def _costs(
+    relaxations: list[RelaxationDocument], metal: RelaxationDocument, working_ion: str
+) -> list[StepCost]:
+    names = ["discharged", "charged"]
+    names += [f"intermediate {number}" for number in range(1, len(relaxations) - 1)]
+    names.append(f"{working_ion} metal")
+    return [
+        each.cost.model_copy(update={"step": name})
+        for each, name in zip([*relaxations, metal], names, strict=True)
+    ]

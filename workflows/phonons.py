@@ -45,6 +45,7 @@ class PhononMaker(Maker):
         dielectric: DielectricDocument | None = None,
         chunks: list[dict[str, Any]] | None = None,
         unrelaxed: Structure | None = None,
+        lost: str = "",
     ) -> PhononDocument | Response[PhononDocument]:
         """Compute forces, force constants, stability, density of states and bands.
 
@@ -58,7 +59,11 @@ class PhononMaker(Maker):
             Forces computed by other jobs; None computes them here, or queues those jobs.
         unrelaxed
             The crystal before its relaxation, where `dielectric` is of that cell.
+        lost
+            How its relaxation lost the crystal: nothing is computed then.
         """
+        if lost:
+            return PhononDocument.of_lost_crystal(lost, self.name, self.engine.provenance())
         started = time.perf_counter()
         model = self.model(structure)
         supercells = harmonic.harmonic_supercells(model)

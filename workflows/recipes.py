@@ -31,7 +31,11 @@ class RelaxationRecipe(Recipe):
     """Relaxation of cell and positions."""
 
     force_tolerance_ev_per_a: float = Field(1e-4, gt=0)
-    """Largest force on an atom, and on the cell in the optimiser's units; phonons need it tight."""
+    """Largest force on an atom; phonons need it tight."""
+    stress_tolerance_gpa: float = Field(1e-3, gt=0)
+    """Largest principal stress of the cell."""
+    volume_tolerance_fraction: float = Field(5e-4, gt=0)
+    """The relaxation goes on until the volume is known to this fraction of itself."""
     max_steps: int = Field(500, gt=0)
     keep_symmetry: bool = True
     """Whether the crystal keeps the space group it starts with."""
@@ -117,9 +121,14 @@ class ElectrodeRelaxationRecipe(RelaxationRecipe):
     """Relaxation of electrodes, whose volumes need no forces as small as phonons do."""
 
     force_tolerance_ev_per_a: float = Field(0.02, gt=0)
+    stress_tolerance_gpa: float = Field(0.05, gt=0)
 
 
-WorkingIon = Literal["Li", "Na", "K", "Rb", "Mg", "Ca", "Zn", "Al", "Y"]
+# fmt: off
+WorkingIon = Literal[
+    "Li", "Na", "K", "Rb", "Cs", "Mg", "Ca", "Zn", "Al", "Y", "Be", "Sr", "Ba", "Sc", "Ga", "In",
+]
+# fmt: on
 
 
 class InsertionRecipe(Recipe):
@@ -127,7 +136,7 @@ class InsertionRecipe(Recipe):
 
     working_ion: WorkingIon | None = None
     """Symbol of the ion that leaves; null takes what the source names, or else the first of Li, Na,
-    K, Rb, Mg, Ca, Zn, Al, Y that the crystal holds."""
+    K, Rb, Cs, Mg, Ca, Zn, Al, Y that the crystal holds."""
     remaining_fraction: float = Field(0.0, ge=0, lt=1)
     """Working ions left in the charged crystal, as a fraction of those in the discharged one; not
     used where the source gives the charged crystal."""
@@ -142,6 +151,8 @@ class ElasticityRelaxationRecipe(RelaxationRecipe):
     """Relaxation of crystals and of strained cells for elastic constants."""
 
     force_tolerance_ev_per_a: float = Field(1e-3, gt=0)
+    stress_tolerance_gpa: float = Field(0.01, gt=0)
+    volume_tolerance_fraction: float = Field(5e-3, gt=0)
 
 
 class ElasticityRecipe(Recipe):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
+from bravais_alloys import BRAVAIS, described_anew
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.analysis.elasticity import ElasticTensor
@@ -223,3 +224,63 @@ def test_an_engine_that_cannot_compare_cells_is_refused(fcc_copper):
     assert "'vasp-standard' chooses its k-points by the cell" in maker.refusal(fcc_copper)
     with pytest.raises(ValueError, match="Cu: engine 'vasp-standard'"):
         maker.make(fcc_copper)
+
+
+@pytest.mark.parametrize("lattice", ["hR", "tI", "mC", "cF"])
+def test_a_crystal_has_the_same_constants_in_every_cell(emt, lattice):
+    crystal = BRAVAIS[lattice]
+    known = tensor_of(emt, crystal)
+    other = tensor_of(emt, described_anew(crystal, 3))
+    assert other.k_vrh == pytest.approx(known.k_vrh, rel=2e-3)
+    assert other.g_vrh == pytest.approx(known.g_vrh, rel=2e-3)
+    lowest = elastic_constants.lowest_eigenvalue_gpa
+    assert lowest(other) == pytest.approx(lowest(known), rel=2e-3)
+
+
+@pytest.mark.parametrize("lattice", sorted(BRAVAIS))
+def test_few_strains_span_the_tensor_well(lattice):
+    """In a frame of their own, images of too few strains nearly coincided: 12 GPa for 55."""
+    crystal = described_anew(BRAVAIS[lattice], 5, 1)
+    known = ElasticTensor.from_voigt(np.diag([300.0, 200, 250, 60, 80, 70]) + 40.0)
+    rotations = elastic_constants.point_group(crystal)
+    symmetric = ElasticTensor(
+        np.mean([np.einsum("ai,bj,ck,dl,ijkl", r, r, r, r, known) for r in rotations], axis=0)
+    )
+    cells = elastic_constants.strained_cells(crystal, 0.005)
+    rng = np.random.default_rng(0)
+    stresses = []
+    for cell in cells:
+        second = symmetric.calculate_stress(cell.deformation.green_lagrange_strain)
+        gradient = np.array(cell.deformation)
+        cauchy = gradient @ second @ gradient.T / np.linalg.det(gradient)
+        noisy = cauchy + rng.normal(scale=1e-3, size=(3, 3))
+        stresses.append(((noisy + noisy.T) / 2)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]])
+    fitted, _ = elastic_constants.elastic_tensor(crystal, cells, stresses)
+    # Noise of 0.001 GPa over strains of 0.005 is 0.2 GPa.
+    assert fitted.voigt == pytest.approx(symmetric.voigt, abs=1.5)
+
+
+def test_a_rhombohedral_alloy_has_slacks_conductivity(emt, tmp_path, monkeypatch):
+    """One of its strained cells has no space group that spglib finds."""
+    document = run(ElasticityMaker(emt).make(BRAVAIS["hR"]), tmp_path, monkeypatch)
+    assert document.outcome == "measured"
+    assert document.strained_cells == 6
+    assert document.primitive_atoms == 2
+    tensor = np.array(document.elastic_tensor_gpa)
+    assert tensor == pytest.approx(tensor.T)
+
+
+def test_a_crystal_that_relaxation_loses_is_unstable(emt, tmp_path, monkeypatch):
+    squeezed = Structure.from_spacegroup("Fm-3m", Lattice.cubic(2.3), ["Cu"], [[0, 0, 0]])
+    document = run(ElasticityMaker(emt).make(squeezed), tmp_path, monkeypatch)
+    assert document.outcome == "unstable"
+    assert document.reason.startswith("lost in relaxation, step ")
+    assert document.slack_kappa_300k_w_per_m_k is None
+    assert document.strained_cells == 0
+    assert document.force_calls == document.costs[0].force_calls > 0
+
+
+def test_a_primitive_cell_is_counted_in_every_cell():
+    for name, crystal in BRAVAIS.items():
+        found = elastic_constants.primitive_atoms(described_anew(crystal, 4))
+        assert found == len(crystal), name

@@ -10,7 +10,7 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
-from workflows import electrode
+from workflows import electrode, insertion
 from workflows.documents import InsertionDocument
 from workflows.engines import AseEngine
 from workflows.insertion import InsertionMaker
@@ -88,7 +88,7 @@ def test_a_result_has_path_and_crystals(document):
     stored = jsanitize(document, strict=True)
     identity = {"candidate_id": "AlCu3", "campaign": "c", "engine": "emt"}
     result = Result(None, OBJECTIVES["electrode-volume-change"], {**stored, **identity})
-    assert (result.unit, result.error) == ("", None)
+    assert (result.unit, result.error) == ("", document.delta_volume_error_fraction)
     # For a formula unit of the host, copper.
     assert list(result.path["working_ions"]) == pytest.approx([0, 1 / 3])
     change = result.path["volume_a3"].max() / result.path["volume_a3"].min() - 1
@@ -201,3 +201,61 @@ def test_steps_are_distinct_compositions(emt, discharged, ions):
     flow = InsertionMaker(emt, recipe=recipe).make(discharged)
     counts = [job.function_args[0].composition["Al"] for job in flow.jobs[:-2]]
     assert len(set(counts)) == len(counts) == ions + 1
+
+
+def test_the_error_bar_of_the_change_is_that_of_both_volumes(document):
+    ratio = 1 + document.delta_volume_fraction
+    first, second = (state.volume_error_fraction for state in document.path)
+    expected = ratio * (first**2 + second**2) ** 0.5
+    assert document.delta_volume_error_fraction == pytest.approx(expected)
+    assert 0 < document.delta_volume_error_fraction < 1e-3
+
+
+def test_an_electrode_whose_charged_crystal_flies_apart_is_unstable(
+    emt, discharged, tmp_path, monkeypatch
+):
+    """It used to be measured, with a volume change that meant nothing."""
+    squeezed = Structure.from_spacegroup("Fm-3m", Lattice.cubic(2.3), ["Cu"], [[0, 0, 0]])
+    flow = InsertionMaker(emt).make(discharged, squeezed, "Al")
+    found = run(flow, tmp_path, monkeypatch)
+    assert found.outcome == "unstable"
+    assert re.match(r"Cu: lost in relaxation, step \d+: the cell grew to [23]\.\d", found.reason)
+    assert found.delta_volume_fraction is None
+    assert found.average_voltage_v is None
+    assert found.gravimetric_capacity_mah_per_g > 0
+    assert found.path == []
+
+
+def test_molecules_have_no_volume_change(emt, discharged):
+    """A framework that falls into molecules is unstable even where no cell grows much."""
+    relaxation = emt.relax(discharged, InsertionRecipe().relaxation)
+    pair = Structure(Lattice.cubic(8), ["Cu"] * 2, [[0.2, 0, 0], [0.47, 0, 0]])
+    molecules = relaxation.model_copy(update={"structure": pair})
+    assert electrode.dimensionality(pair) == 0
+    metal = emt.relax(electrode.metal_of("Al"), InsertionRecipe().relaxation)
+    document = insertion.insertion_document.original(
+        [relaxation, molecules], metal, "Al", same_cell=False
+    )
+    assert document.outcome == "unstable"
+    assert "fell apart into molecules" in document.reason
+    assert document.delta_volume_fraction is None
+
+
+@pytest.mark.parametrize("ion", electrode.ION_CHARGES)
+def test_every_working_ion_has_its_metal(ion):
+    """Density at room temperature; ASE has alkali metals as cold as they were measured."""
+    metal = electrode.metal_of(ion)
+    known_g_per_cm3 = float(metal[0].specie.density_of_solid) / 1000
+    assert metal.density == pytest.approx(known_g_per_cm3, rel=0.07)
+    assert {site.specie.symbol for site in metal} == {ion}
+
+
+def test_caesium_is_an_ion_like_others():
+    cell = Structure.from_spacegroup(
+        "Pm-3m", Lattice.cubic(4.1), ["Cs", "Ni"], [[0] * 3, [0.5] * 3]
+    )
+    assert electrode.working_ion_of(cell, None) == "Cs"
+    # Barium is not looked for, but can be named.
+    cell.replace_species({"Cs": "Ba"})
+    assert electrode.working_ion_of(cell, None) is None
+    assert electrode.working_ion_of(cell, "Ba") == "Ba"

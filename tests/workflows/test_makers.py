@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -340,6 +341,16 @@ def test_unstable_crystal_ends_before_third_order(emt, bcc_copper, tmp_path, mon
     assert planned == []
     assert document.third_order_supercells is None
     assert document.spectrum is not None  # the bands show what is unstable
+
+
+def test_a_crystal_that_relaxation_loses_ends_there(emt, tmp_path):
+    squeezed = Structure.from_spacegroup("Fm-3m", Lattice.cubic(2.3), ["Cu"], [[0, 0, 0]])
+    document = run(emt, squeezed, tmp_path).output()
+    assert document.outcome == "unstable"
+    assert re.match(r"lost in relaxation, step \d+: the cell grew to 2\.", document.reason)
+    assert document.kappa_300k_w_per_m_k is None
+    assert document.min_frequency_thz is None
+    assert document.force_calls == document.costs[0].force_calls
 
 
 def test_gate_threshold_decides(emt, bcc_copper, tmp_path):

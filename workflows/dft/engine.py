@@ -112,8 +112,8 @@ class DftEngine(MSONable):
             fixed_cell=fixed_cell,
             force_floor_ev_per_a=self.force_floor_ev_per_a,
             stress_floor_gpa=self.stress_floor_gpa,
+            initial=structure,
         )
-        document.initial_volume_a3_per_atom = structure.volume / len(structure)
         document.steps += steps
         document.cost.force_calls += steps
         return document
