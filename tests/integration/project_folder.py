@@ -126,7 +126,7 @@ def kill_family(program: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGSTOP)
     for process in processes:
         process.kill()
-    psutil.wait_procs(processes, timeout=20)
+    psutil.wait_procs(processes, timeout=TIMEOUT_S)
     program.communicate()
 
 

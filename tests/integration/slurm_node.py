@@ -119,7 +119,7 @@ def configuration(folder: Path, munge_socket: Path) -> str:
         "SlurmdParameters": "config_overrides",
         "ReturnToService": 2,
         "KillWait": 30,
-        "MinJobAge": 10,
+        "MinJobAge": 300,
         "StateSaveLocation": folder / "state",
         "SlurmdSpoolDir": folder / "spool",
         "SlurmctldPidFile": folder / "slurmctld.pid",

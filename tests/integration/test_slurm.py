@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from project_folder import Project, wait_until
-from test_toy_programs import ends, starts
+from test_toy_programs import EVERYTHING, ends, starts
 from toy_flow import allow
 
 from screening.campaign import Campaign, now
@@ -21,7 +21,6 @@ from screening.queues.adapter import Scheduler
 
 pytestmark = pytest.mark.slurm
 MAX_JOBS = 2
-EVERYTHING = 1000
 WALLTIME_S = 3600
 QUEUE = {
     "q_type": "SLURM",
