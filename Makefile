@@ -57,8 +57,8 @@ run: install ## a real low-kappa campaign on a small budget, its ranking and its
 test: install ## the test suite
 	$(BIN)/python -m pytest $(PARALLEL)
 
-test-fast: install ## the part of it that starts no program: no server, no browser
-	$(BIN)/python -m pytest $(PARALLEL) -m "not program and not slow and not slurm" --override-ini addopts=-ra
+test-fast: install ## a minute of it: no database server, no browser, no other program
+	$(BIN)/python -m pytest $(PARALLEL) -m "not heavy and not slow and not slurm" --override-ini addopts=-ra
 
 test-slow: install ## checks that take minutes of computing
 	$(BIN)/python -m pytest $(PARALLEL) -m slow --override-ini addopts=-ra

@@ -30,17 +30,19 @@ pytest_plugins = [
     "view_fixtures",
 ]
 
-PROGRAMS = {"chromium", "project", "server_uri", "tls_server"}
-"""Fixtures that start a program."""
+PROGRAMS = {"chromium", "diary", "project", "server_uri", "stand_in", "tls_server"}
+"""Fixtures that start a program, or put another in its place."""
+RECORDS = {"dft_forces"}
+"""Fixtures of recorded first-principles forces, which take seconds to solve."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that start programs, by their fixtures and by what they name themselves."""
+    """Mark what a minute has no room for, by fixtures and by what tests name themselves."""
     for item in items:
         code = getattr(getattr(item, "function", None), "__code__", None)
         starts = code is not None and {"subprocess", "KillableServer"} & set(code.co_names)
-        if starts or PROGRAMS & set(getattr(item, "fixturenames", ())):
-            item.add_marker("program")
+        if starts or (PROGRAMS | RECORDS) & set(getattr(item, "fixturenames", ())):
+            item.add_marker("heavy")
 
 
 @pytest.fixture(scope="session", autouse=True)
