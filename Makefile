@@ -10,10 +10,13 @@ TORCH_VERSION := 2.13.0
 GPAW := gpaw==26.7.0 gpaw-data==1.2.1
 MP_API := 'mp-api>=0.46'
 BUDGET ?= 10
+# Half of the tests in their order for each of two processes, and whoever is done takes from the other:
+# what the tests of a file share is built once.
+PARALLEL := -n 2 --dist worksteal
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help install gpaw mp run test test-slow test-slurm lint format lock benchmark-kappa clean
+.PHONY: help install gpaw mp run test test-fast test-slow test-slurm lint format lock benchmark-kappa clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -52,10 +55,13 @@ run: install ## a real low-kappa campaign on a small budget, its ranking and its
 	@echo "next: $(BIN)/matscreen show RbI tells all of one crystal; make run BUDGET=20 computes more of them"
 
 test: install ## the test suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-fast: install ## a minute of it: no database server, no browser, no other program
+	$(BIN)/python -m pytest $(PARALLEL) -m "not heavy and not slow and not slurm" --override-ini addopts=-ra
 
 test-slow: install ## checks that take minutes of computing
-	$(BIN)/python -m pytest -n 2 -m slow --override-ini addopts=-ra
+	$(BIN)/python -m pytest $(PARALLEL) -m slow --override-ini addopts=-ra
 
 test-slurm: install ## campaigns on a real Slurm of one node; as root it is installed and started
 	$(BIN)/python tests/integration/slurm_node.py \

@@ -5,8 +5,9 @@
 A toy campaign of 60 candidates under three queue jobs, and a list of faults in random order, one
 every few seconds: workers and queue jobs killed, `scancel`, walltimes that end, the database server
 killed and started again, outputs truncated, the disk full.  The campaign is submitted and launched
-once, and `screen launch --daemon` keeps jobs queued.  Afterwards the books are checked.  Needs
-root, for the small file system that is filled.
+once, and `screen launch --daemon` keeps jobs queued.  Each fault lets a few candidates more finish,
+and the last ones wait for the last fault, so that none comes too late on a fast machine.
+Afterwards the books are checked.  Needs root, for the small file system that is filled.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -29,6 +29,7 @@ from typing import Any
 TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
 from killable_server import KillableServer  # noqa: E402
+from toy_flow import allow, diary, finished  # noqa: E402
 
 NAME = "chaos"
 BUDGET = 60
@@ -39,10 +40,14 @@ FAULTS = {
     "queue job killed at its walltime": 4,
     "database server killed and started again": 5,
     "output truncated while its job runs": 6,
-    "disk full for 4 s": 3,
+    "disk full for 4 s or more": 3,
 }
 DISK_MB = 24
 MAX_RELAUNCHED = 20
+LATEST = 9
+"""Candidates that cannot finish before all faults are made."""
+MEANWHILE = 3
+"""Candidates let finish while the server is away or the disk full: their results have to wait."""
 
 
 class Trouble:
@@ -61,6 +66,7 @@ class Trouble:
         self._folder = folder
         self._server = server
         self._random = random.Random(seed)
+        self._allowed = 0
         self._ways: dict[str, Callable[[], bool]] = {
             "worker killed (kill -9)": lambda: self._kill("screening.worker"),
             "queue job killed (kill -9 of its driver)": lambda: self._kill(
@@ -70,7 +76,7 @@ class Trouble:
             "queue job killed at its walltime": self._shorten,
             "database server killed and started again": self._restart,
             "output truncated while its job runs": self._truncate,
-            "disk full for 4 s": self._fill,
+            "disk full for 4 s or more": self._fill,
         }
 
     def make(self, what: str) -> bool:
@@ -78,6 +84,19 @@ class Trouble:
         made = self._ways[what]()
         self.done[what] += made
         return made
+
+    def let_finish(self, count: int) -> None:
+        """Let so many candidates finish, all in all."""
+        self._allowed = max(self._allowed, count)
+        allow(self._folder, self._allowed)
+
+    def _let_some_finish(self) -> None:
+        """Let a few candidates run into trouble; return when one did, or none can."""
+        before = finished(self._folder)
+        self.let_finish(min(before + MEANWHILE, BUDGET - LATEST))
+        deadline = time.monotonic() + 10
+        while finished(self._folder) == before and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def _kill(self, module: str) -> bool:
         import psutil
@@ -118,31 +137,26 @@ class Trouble:
         job = self._random.choice(jobs)
         if not _ran("scontrol", "update", f"JobId={job}", "TimeLimit=1"):
             return False
-        threading.Thread(target=self._see_out, args=[job], daemon=True).start()
-        return True
-
-    def _see_out(self, job: str) -> None:
-        """Note how Slurm says that a job ended."""
-        for _ in range(90):
-            command = ["scontrol", "show", "job", "-o", job]
-            told = subprocess.run(command, check=False, capture_output=True, text=True).stdout
-            if state := re.search(r"JobState=(\w+)", told):
-                self.ends[job] = state[1]
-                if state[1] not in ("RUNNING", "COMPLETING"):
-                    return
+        # Slurm looks about twice a minute; until then no other fault may end the job.
+        while (state := _state_of(job)) in ("RUNNING", "COMPLETING"):
             time.sleep(1)
+        self.ends[job] = state
+        return True
 
     def _restart(self) -> bool:
         self._server.kill()
+        self._let_some_finish()
         time.sleep(self._random.uniform(1, 8))
         self._server.start()
         return True
 
     def _truncate(self) -> bool:
-        outputs = sorted((self._folder / ".screen").rglob("*.out"), key=lambda p: p.stat().st_mtime)
-        if not outputs or time.time() - outputs[-1].stat().st_mtime > 1:
+        # A step that ended takes its output away, one that was killed leaves it.
+        jobs = self._folder / ".screen" / "jobs" / NAME
+        running = [each for each in jobs.glob("*/*.out") if _is_at_work(each)]
+        if not running:
             return False
-        outputs[-1].write_text("energy")
+        self._random.choice(running).write_text("energy")
         return True
 
     def _fill(self) -> bool:
@@ -153,9 +167,25 @@ class Trouble:
                     file.write(b"x" * 4096)
             except OSError:
                 pass
+        self._let_some_finish()
         time.sleep(4)
         ballast.unlink()
         return True
+
+
+def _state_of(job: str) -> str:
+    """Return Slurm's word for the state of a job."""
+    command = ["scontrol", "show", "job", "-o", job]
+    told = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    state = re.search(r"JobState=(\w+)", told)
+    return state[1] if state else "forgotten"
+
+
+def _is_at_work(output: Path) -> bool:
+    """Return whether the worker lives that writes an output; its job's folder has its number."""
+    import psutil
+
+    return psutil.pid_exists(int(output.parent.name.split("-")[2]))
 
 
 def _ran(*command: str) -> bool:
@@ -167,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--faults", type=int, default=sum(FAULTS.values()))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--timeout", type=float, default=1200, help="seconds")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         folder = Path(name)
@@ -214,8 +244,11 @@ def run(folder: Path, server: KillableServer, options: argparse.Namespace) -> No
     plan = [what for what, count in FAULTS.items() for _ in range(count)]
     generator.shuffle(plan)
     plan = plan[: options.faults]
+    planned = len(plan)
     relaunched = 0
     while time.time() - started < options.timeout:
+        made = planned - len(plan)
+        trouble.let_finish((BUDGET - LATEST) * (made + 1) // (planned + 1) if plan else 2 * BUDGET)
         time.sleep(generator.uniform(1.5, 4))
         if plan and trouble.make(plan[0]):
             plan.pop(0)
@@ -267,15 +300,21 @@ def write_campaign(folder: Path) -> None:
         "batch_size": 9,
         "refill_below": 9,
         "max_attempts": 4,
-        "recipe": {"folder": str(folder), "steps": 2, "seconds": 1.5, "output": True},
+        "recipe": {
+            "folder": str(folder),
+            "steps": 2,
+            "seconds": 1.5,
+            "output": True,
+            "gated": True,
+        },
     }
     queue = {
         "q_type": "SLURM",
         "max_jobs": 3,
         "poll_s": 2,
-        "walltime": "0:10:00",
-        "reserve_s": 5,
-        "idle_s": 30,
+        "walltime": "1:00:00",
+        "reserve_s": 600,
+        "idle_s": 600,
         "environment": ["PYTHONPATH"],
     }
     # JSON is YAML.
@@ -304,8 +343,6 @@ def is_exhausted(uri: str) -> bool:
 
 def tell(folder: Path, uri: str, made: Trouble, relaunched: int, seconds: float) -> None:
     """Check the books and print the table; exit with status 1 when they do not balance."""
-    from toy_flow import diary
-
     campaign = opened(uri)
     picks = campaign.picks()
     states = Counter(pick["state"] for pick in picks)

@@ -53,7 +53,7 @@ def open_page(chromium) -> Iterator[Callable[..., Any]]:
         )
         windows.append(window)
         page = window.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(300_000)
         page.complaints = []
         page.on(
             "console",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -39,8 +42,20 @@ def server_uri(tmp_path_factory) -> Iterator[str]:
         return
     from screening.store.embedded import embedded_server
 
-    with embedded_server(tmp_path_factory.mktemp("server")) as uri:
-        yield uri
+    with contextlib.ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("server")
+        if has_room(MEMORY):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY)))
+        yield stack.enter_context(embedded_server(folder))
+
+
+MEMORY = Path("/dev/shm")
+"""Files in memory: the server writes every commit to the disk, which takes most of its time."""
+
+
+def has_room(folder: Path, bytes_free: int = 2**30) -> bool:
+    """Return whether a folder can take the databases of a test session."""
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > bytes_free
 
 
 @pytest.fixture
@@ -184,7 +199,7 @@ def work(tmp_path):
 
     def run(campaign) -> None:
         # A campaign that would never end is paused: the test then fails instead of hanging.
-        watchdog = threading.Timer(60, campaign.set_status, ["paused"])
+        watchdog = threading.Timer(600, campaign.set_status, ["paused"])
         watchdog.start()
         try:
             work(campaign.database, campaign.name, tmp_path / "jobs")

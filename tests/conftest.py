@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from importlib import resources
+
+import pytest
+from hypothesis import HealthCheck, settings
 
 # FireWorks reads it when it is imported first, whichever test does that.
 os.environ["FW_CONFIG_FILE"] = str(resources.files("configs") / "fireworks.yaml")
 # Small problems: threads that wait for each other double the time.  Read when numpy is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAYON_NUM_THREADS", "1")
+
+# A busy machine is no reason to fail.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 pytest_plugins = [
     "browser_fixtures",
@@ -18,3 +29,29 @@ pytest_plugins = [
     "recorded_results",
     "view_fixtures",
 ]
+
+PROGRAMS = {"chromium", "diary", "project", "server_uri", "stand_in", "tls_server"}
+"""Fixtures that start a program, or put another in its place."""
+RECORDS = {"dft_forces"}
+"""Fixtures of recorded first-principles forces, which take seconds to solve."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what a minute has no room for, by fixtures and by what tests name themselves."""
+    for item in items:
+        code = getattr(getattr(item, "function", None), "__code__", None)
+        starts = code is not None and {"subprocess", "KillableServer"} & set(code.co_names)
+        if starts or (PROGRAMS | RECORDS) & set(getattr(item, "fixturenames", ())):
+            item.add_marker("heavy")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_space_groups() -> Iterator[None]:
+    """Keep what pymatgen forgets with the last crystal: 192 operations take it 0.4 s each time."""
+    kept = []
+    if "pymatgen" in sys.modules:
+        from pymatgen.symmetry.groups import SpaceGroup
+
+        kept = [SpaceGroup("Fm-3m"), SpaceGroup("F-43m")]
+    yield
+    kept.clear()

@@ -37,7 +37,10 @@ class ToyRecipe(Recipe):
         Whether there is a second number, for campaigns with two objectives.
     output
         Whether each step writes a file and reads it again at its end, as a program's output is;
-        one that was truncated meanwhile is an error.
+        one that was truncated meanwhile is an error.  A step that ended leaves no file.
+    gated
+        Whether steps wait at their end until `allow` lets candidates finish: what a test does
+        meanwhile happens while they run, however fast the machine is.
     """
 
     folder: str = ""
@@ -48,6 +51,7 @@ class ToyRecipe(Recipe):
     seconds: float = 0.0
     second: bool = False
     output: bool = False
+    gated: bool = False
 
 
 @dataclass
@@ -68,8 +72,12 @@ class ToyMaker(Maker):
         if recipe.output:
             output.write_text(COMPLETE)
         time.sleep(recipe.seconds)
-        if recipe.output and output.read_text() != COMPLETE:
-            raise RuntimeError(f"the output of {formula} is truncated")
+        while recipe.gated and finished(recipe.folder) >= allowed(recipe.folder):
+            time.sleep(0.05)
+        if recipe.output:
+            if output.read_text() != COMPLETE:
+                raise RuntimeError(f"the output of {formula} is truncated")
+            output.unlink()
         once = formula in recipe.failing_once and diary(recipe.folder)["start", formula] == 1
         if once or formula in recipe.failing:
             raise RuntimeError(f"{formula} cannot be computed")
@@ -101,6 +109,26 @@ def diary(folder: str | Path) -> Counter[tuple[str, str]]:
     path = Path(folder) / "diary"
     lines = path.read_text().splitlines() if path.exists() else []
     return Counter((event, formula) for event, formula in map(str.split, lines))
+
+
+def finished(folder: str | Path) -> int:
+    """Return how many times a candidate was finished."""
+    return sum(count for (event, _), count in diary(folder).items() if event == "end")
+
+
+def allow(folder: str | Path, count: int) -> None:
+    """Let so many candidates of a gated campaign finish, all in all; none before this is called.
+
+    A few more may: each step looks for itself.
+    """
+    new = Path(folder) / "allowed.new"
+    new.write_text(str(count))
+    new.replace(Path(folder) / "allowed")
+
+
+def allowed(folder: str | Path) -> int:
+    path = Path(folder) / "allowed"
+    return int(path.read_text()) if path.exists() else 0
 
 
 def _write(folder: str, event: str, formula: str) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel")
 PACKAGES = ("slurm-wlm", "munge")
-START_TIMEOUT_S = 40.0
+START_TIMEOUT_S = 300.0
 # More than a small machine has, so that several jobs run at once; slurmd is told to believe it.
 CPUS = 8
 
@@ -118,8 +118,8 @@ def configuration(folder: Path, munge_socket: Path) -> str:
         "SchedulerParameters": "sched_interval=1,bf_interval=1,batch_sched_delay=0",
         "SlurmdParameters": "config_overrides",
         "ReturnToService": 2,
-        "KillWait": 5,
-        "MinJobAge": 10,
+        "KillWait": 30,
+        "MinJobAge": 300,
         "StateSaveLocation": folder / "state",
         "SlurmdSpoolDir": folder / "spool",
         "SlurmctldPidFile": folder / "slurmctld.pid",

@@ -24,7 +24,6 @@ def dft_project(project):
     project.environment |= {
         "SCREEN_GPAW_COMMAND": f"{sys.executable} {STAND_IN}",
         "STAND_IN_DIARY": str(project.folder / "diary"),
-        "STAND_IN_SECONDS": "0.3",
         "TMPDIR": str(project.folder / "scratch"),
     }
     project.write(
@@ -61,12 +60,15 @@ def supercells(project) -> Counter[str]:
 def test_killed_between_supercells_only_the_missing_ones_are_computed(dft_project):
     project = dft_project
     write_target(project)
+    project.environment["STAND_IN_FAULT"] = f"hang at 4 of {SUPERCELL_ATOMS}"
     submit = ("submit", "--target", "metals.yaml", "--name", "metals", "--wait", "--workers", 1)
     first = project.start(*submit)
     wait_until(lambda: len(supercells(project)) >= 4, first)
     programs = [each for each in family(first) if "stand_in.py" in " ".join(each.cmdline())]
     kill_family(first)
+    del project.environment["STAND_IN_FAULT"]
     before = supercells(project)
+    assert len(before) == 4
     assert all(not each.is_running() for each in programs)
     project.screen("work", "metals", "--workers", 1)
     after = supercells(project)

@@ -61,7 +61,7 @@ def gpaw_engine():
         "k_spacing_per_a": 0.6,
         "relaxation_k_spacing_per_a": 0.5,
     }
-    return DftEngine("gpaw", "gpaw", settings, timeout_h=0.2)
+    return DftEngine("gpaw", "gpaw", settings, timeout_h=2)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def espresso_engine(tmp_path, monkeypatch):
         "relaxation_k_spacing_per_a": 0.7,
         "dielectric_k_spacing_per_a": 0.6,
     }
-    return DftEngine("espresso", "espresso", settings, timeout_h=0.2)
+    return DftEngine("espresso", "espresso", settings, timeout_h=2)
 
 
 @pytest.mark.slow
@@ -163,7 +163,7 @@ def test_a_dft_campaign_drives_itself_to_a_ranking(project, monkeypatch):
             "transport": {"mesh_lengths_a": [9, 13, 17]},
         },
     )
-    monkeypatch.setattr("project_folder.TIMEOUT_S", 1800.0)
+    monkeypatch.setattr("project_folder.TIMEOUT_S", 7200.0)
     project.screen("submit", "--target", "semiconductors.yaml", "--name", "binaries", "--wait")
     rows = project.json("rank", "binaries")
     computed = [row for row in rows if row["outcome"] != "predicted"]

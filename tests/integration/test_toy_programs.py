@@ -7,12 +7,15 @@ import signal
 
 import psutil
 import pytest
-from project_folder import family, kill_family, wait_until
-from toy_flow import diary
+from project_folder import TIMEOUT_S, family, kill_family, wait_until
+from toy_flow import allow, diary
 
 BUDGET = 6
+EVERYTHING = 1000
 SUBMIT = ("submit", "--target", "toy.yaml", "--name", "toy", "--wait")
 SLOW = {"steps": 2, "seconds": 0.4}
+GATED = {"steps": 2, "gated": True}
+"""Steps end when the test lets them, so that programs can be killed while they run."""
 
 
 def results(database):
@@ -49,7 +52,8 @@ def ends(project):
 
 @pytest.mark.slow
 def test_killed_programs_lose_nothing(project):
-    project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
+    project.write_toy(budget=BUDGET, batch_size=3, recipe=GATED)
+    allow(project.folder, 1)
     first = project.start(*SUBMIT, "--workers", 2)
     wait_until(lambda: project.server() is not None and ends(project), first)
     with project.database() as database:
@@ -59,10 +63,12 @@ def test_killed_programs_lose_nothing(project):
         # The parent alone: its workers see it and die.
         first.kill()
         first.communicate()
-        assert psutil.wait_procs(workers, timeout=20)[1] == []
+        assert psutil.wait_procs(workers, timeout=TIMEOUT_S)[1] == []
         before = results(database)
         started = len(starts(project))
 
+        # One of two workers may have let a second candidate finish.
+        allow(project.folder, 3)
         second = project.start("work", "toy", "--workers", 2)
         wait_until(lambda: finished(database) >= 3 and len(starts(project)) > started, second)
         # All at once, while jobs run.
@@ -71,6 +77,7 @@ def test_killed_programs_lose_nothing(project):
         assert before.items() <= between.items()
         assert len(between) < BUDGET
 
+        allow(project.folder, EVERYTHING)
         assert project.screen("work", "toy", "--workers", 2)[0] == ""
         check_finished(project, database, between)
         # Only what had ended when the kill came, and was not yet taken in, may have run again.
@@ -78,11 +85,12 @@ def test_killed_programs_lose_nothing(project):
 
 
 def test_one_worker_killed_of_two_is_no_loss(project):
-    project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
+    project.write_toy(budget=BUDGET, batch_size=3, recipe=GATED)
     program = project.start(*SUBMIT, "--workers", 2)
-    wait_until(lambda: sum(diary(project.folder).values()) >= 2, program)
+    wait_until(lambda: len(starts(project)) >= 2, program)
     worker = next(each for each in family(program) if "screening.worker" in each.cmdline())
     worker.kill()
+    allow(project.folder, EVERYTHING)
     project.finish(program)
     with project.database() as database:
         check_finished(project, database)
@@ -108,27 +116,30 @@ def test_two_programs_side_by_side_share_the_work(project):
 
 
 def test_signals_stop_cleanly_and_work_goes_on(project):
-    project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
+    project.write_toy(budget=BUDGET, batch_size=3, recipe=GATED)
     before = {}
-    for command, number, status in (
-        (SUBMIT, signal.SIGINT, 130),
-        (("work", "toy"), signal.SIGTERM, 143),
+    for count, command, number, status in (
+        (1, SUBMIT, signal.SIGINT, 130),
+        (2, ("work", "toy"), signal.SIGTERM, 143),
     ):
         seen = len(starts(project))
+        allow(project.folder, count)
         program = project.start(*command, "--workers", 2)
         wait_until(lambda seen=seen: len(starts(project)) >= seen + 2, program)
+        wait_until(lambda count=count: sum(ends(project).values()) >= count, program)
         members = family(program)
         program.send_signal(number)
         out, err = project.finish(program, status)
         assert out == ""
         if number == signal.SIGINT:
             assert "screen work toy" in err
-        assert psutil.wait_procs(members, timeout=5)[1] == []
+        assert psutil.wait_procs(members, timeout=TIMEOUT_S)[1] == []
         assert project.server() is None
         with project.database() as database:
             assert before.items() <= results(database).items()
             before = results(database)
-    assert project.screen("work")[0] == ""
+    allow(project.folder, EVERYTHING)
+    assert project.screen("work", "--workers", 1)[0] == ""
     with project.database() as database:
         check_finished(project, database, before)
         # Being stopped is no failure of the candidate.
@@ -152,12 +163,14 @@ def test_the_server_may_be_killed_between_commands(project):
 
 @pytest.mark.slow
 def test_killing_the_server_under_a_running_program_loses_nothing(project):
-    project.write_toy(budget=BUDGET, batch_size=3, recipe=SLOW)
+    project.write_toy(budget=BUDGET, batch_size=3, recipe=GATED)
+    allow(project.folder, 2)
     program = project.start(*SUBMIT, "--workers", 1)
     wait_until(lambda: sum(ends(project).values()) >= 2, program)
     wait_until(lambda: project.server() is not None, program)
     project.server().kill()
-    _, err = program.communicate(timeout=120)
+    allow(project.folder, EVERYTHING)
+    _, err = program.communicate(timeout=TIMEOUT_S)
     assert program.returncode not in (0, None)
     assert "Traceback" not in err
     project.screen("work", "toy")

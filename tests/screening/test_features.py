@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from pymatgen.core.lattice import Lattice
@@ -57,12 +55,3 @@ def test_only_what_counts_the_cell_depends_on_it(quartz):
 def test_sparse_and_skewed_cells_have_neighbours():
     for lattice in (Lattice.cubic(30.0), Lattice.tetragonal(2.5, 40.0)):
         assert np.isfinite(features(Structure(lattice, ["Ar"], [[0, 0, 0]]))).all()
-
-
-def test_fast(half_heusler):
-    primitive = half_heusler.get_primitive_structure()
-    features(primitive)
-    start = time.process_time()
-    for _ in range(5):
-        features(primitive)
-    assert (time.process_time() - start) / 5 < 0.05

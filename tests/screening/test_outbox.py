@@ -10,7 +10,7 @@ import time
 
 import pytest
 from killable_server import KillableServer
-from toy_flow import diary
+from toy_flow import allow, diary
 
 from screening import loop, worker
 from screening.campaign import Campaign
@@ -284,15 +284,17 @@ def test_workers_wait_for_a_database_that_goes_away(toy, tmp_path):
     try:
         database = Database(server.uri, "away")
         patiently(database.prepare)
-        recipe = {"folder": str(tmp_path), "seconds": 1.5}
+        recipe = {"folder": str(tmp_path), "gated": True}
         config = CampaignConfig.model_validate(toy_content(recipe=recipe, budget=2, batch_size=1))
         campaign = Campaign.create(database, "away", config, engine_config("emt"), toy_pool(3))
 
         def restart():
             while sum(diary(tmp_path).values()) < 1:
                 time.sleep(0.05)
-            server.kill()  # while the first job runs
-            time.sleep(3)
+            server.kill()  # while the first job runs, which ends while the server is away
+            allow(tmp_path, 100)
+            while ends(tmp_path) < 1:
+                time.sleep(0.05)
             server.start()
 
         restarting = threading.Thread(target=restart)

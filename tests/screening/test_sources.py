@@ -146,7 +146,9 @@ def test_damaged_cif_is_a_readable_record(tmp_path, text, reason, recwarn, capfd
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_no_damage_gets_out_of_records(tmp_path, data):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from phono3py import Phono3py
 from phonopy import Phonopy
 from pymatgen.core.lattice import Lattice
@@ -20,10 +19,6 @@ from workflows.lattice_dynamics import harmonic, third_order, transport
 from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.lattice_dynamics.third_order import ThirdOrderForceConstants, ThirdOrderPlan
 from workflows.recipes import RelaxationRecipe, ThirdOrderRecipe
-
-# A busy machine is no reason to fail.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 ELEMENTS = ["Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt"]
 
