@@ -30,7 +30,7 @@ from screening.store.database import if_allowed
 if TYPE_CHECKING:
     from screening.store.database import Database
 
-READINGS_VERSION = 1
+READINGS_VERSION = 2
 """Raise it whenever parsing or standardising changes: entries are then read again."""
 CHUNK = 40
 """Entries that one process reads at a time."""
