@@ -127,8 +127,10 @@ def relax_with(
             )
         descent.descend()
         steps += 1
-    atoms.set_constraint()
-    relaxed = AseAtomsAdaptor.get_structure(atoms)
+    bare = atoms.copy()
+    bare.set_constraint()
+    # Without its calculator, whose last answer may be about another crystal.
+    relaxed = AseAtomsAdaptor.get_structure(bare)
     if reduction is not None:
         relaxed = reduction.expanded(relaxed)
     return RelaxationDocument(
