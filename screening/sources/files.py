@@ -18,6 +18,7 @@ from screening.sources.extended_xyz import frame_atoms, frames
 from screening.sources.folders import Found, look_below
 from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.poscar import poscar_structure
+from screening.sources.pymatgen_json import described_badly
 from screening.sources.record import (
     EntryError,
     SourceError,
@@ -258,6 +259,8 @@ def _holds_a_crystal(value: Any) -> bool:
 
 def _parse_entry(key: str, value: Any) -> Structure:
     if "cif" not in key:
+        if reason := described_badly(value):
+            raise EntryError(f"its '{key}' {reason}")
         return bare_structure(value)
     if not isinstance(value, str):
         many = f" of {len(value)}" if isinstance(value, list | dict) else ""
