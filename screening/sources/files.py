@@ -225,6 +225,9 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
     name = str(entry.get("material_id", entry.get("battery_id", place)))
     crystals = {*DISCHARGED, *CHARGED, "material_id"}
     facts = {field: value for field, value in entry.items() if field not in crystals}
+    if isinstance(symmetry := facts.get("symmetry"), dict):
+        # As the Materials Project states it.
+        facts.setdefault("space_group_number", symmetry.get("number"))
     record = parsed_record(
         name, place, partial(_parse_entry, key, entry[key]), scalar_properties(facts)
     )

@@ -9,6 +9,7 @@ import pytest
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
+from screening.consistency import contradiction
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.extended_xyz import frame_atoms
 from screening.sources.files import FileSource
@@ -214,3 +215,11 @@ def test_a_trajectory_of_vasp():
     assert len(poscar_structure(text)) == len(NACL)
     with pytest.raises(EntryError, match="several configurations"):
         poscar_structure(text + "Direct configuration=     2\n" + "0 0 0\n" * len(NACL))
+
+
+def test_a_space_group_within_a_document_is_a_fact(tmp_path):
+    path = tmp_path / "crystal.json"
+    path.write_text(json.dumps({"structure": NACL.as_dict(), "symmetry": {"number": 186}}))
+    (record,) = FileSource(str(path), path).records()
+    reason = contradiction(record.structure, record.properties, 225)
+    assert "space group 186" in str(reason)
