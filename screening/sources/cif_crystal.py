@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from screening.consistency import Stated, compared, parsed_formula
@@ -162,6 +162,13 @@ def _checked(
     # Between two types of group the multiplicities of sites belong to one of them, and prove none.
     doubts = tuple(atoms.doubts) if len(types) == 1 else ()
     verdict = compared(structure, stated, doubts)
+    if verdict.refusals and stated.formula_units and meaning.operations.name.endswith(":R"):
+        # Those of the hexagonal cell are often left beside the rhombohedral one.
+        said = verdict.refusals[0]
+        verdict = compared(
+            structure, replace(stated, formula_units=stated.formula_units / 3), doubts
+        )
+        verdict.notes.append(said)
     if verdict.refusals:
         raise EntryError(verdict.refusals[0])
     if not symmetry.is_stated and not verdict.confirmed:

@@ -172,6 +172,18 @@ def test_of_several_settings_the_one_of_the_cell_says_what_is_wrong():
         read(text.replace(" 90", " 57.2"))
 
 
+@pytest.mark.parametrize(("units", "is_read"), [(2, True), (6, True), (4, False), (12, False)])
+def test_formula_units_of_the_hexagonal_cell(units, is_read):
+    said = f"_chemical_formula_sum Bi\n_cell_formula_units_Z {units}"
+    text = rock_salt("Bi1 0.2339 0.2339 0.2339", said=said, operations=[], name="R -3 m")
+    text = text.replace(" 90", " 57.2")
+    if is_read:
+        assert read(text).composition.formula == "Bi2"
+    else:
+        with pytest.raises(EntryError, match="formula units of Bi"):
+            read(text)
+
+
 def edited(change):
     """Return pymatgen's dictionary of rock salt, changed."""
     content = json.loads(json.dumps(NACL.as_dict()))
