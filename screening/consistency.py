@@ -41,6 +41,8 @@ class Stated:
         How many of that formula are in the cell.
     n_sites : int or None
         Atoms in the cell.
+    formula_weight : float or None
+        Mass of a formula unit in daltons.
     volume_a3 : float or None
         Of the cell.
     density_g_per_cm3 : float or None
@@ -55,6 +57,7 @@ class Stated:
 
     formula: str = ""
     formula_units: float | None = None
+    formula_weight: float | None = None
     n_sites: int | None = None
     volume_a3: float | None = None
     density_g_per_cm3: float | None = None
@@ -122,6 +125,15 @@ def compared(structure: Structure, stated: Stated, doubts: tuple[str, ...] = ())
             verdict.notes.append(said)
         else:
             wrong.append(said)
+    if stated.formula_weight and stated.formula_units and not formula:
+        mass = sum(float(site.specie.atomic_mass) for site in structure)
+        weight = mass / stated.formula_units
+        said = (
+            f"a formula unit of its atoms weighs {weight:.5g} Da, and "
+            f"{stated.formula_weight:g} is stated"
+        )
+        fits = abs(weight / stated.formula_weight - 1) < DENSITY_TOLERANCE
+        (verdict.confirmed if fits else wrong).append(said)
     density = _density(structure)
     if stated.density_g_per_cm3:
         said = f"its density is {density:.3g} g/cm³, and {stated.density_g_per_cm3:g} is stated"

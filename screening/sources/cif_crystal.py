@@ -7,20 +7,42 @@ origin of a group that has two, each is built and compared with the rest.
 
 from __future__ import annotations
 
+import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from screening.consistency import Stated, compared, parsed_formula
 from screening.sources.cif_grammar import Tags
-from screening.sources.cif_sites import Atoms, all_atoms, cell_of, is_unknown, number_of, sites_of
+from screening.sources.cif_sites import (
+    Atoms,
+    OtherCellError,
+    all_atoms,
+    cell_of,
+    is_unknown,
+    number_of,
+    sites_of,
+)
 from screening.sources.cif_symmetry import Meaning, Symmetry, stated_symmetry
 from screening.sources.record import NOTE, SPACE_GROUP, EntryError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-_FORMULAS = ("_chemical_formula_sum",)
+_FORMULAS = (
+    "_chemical_formula_sum",
+    "_chemical_formula_iupac",
+    "_chemical_formula_structural",
+    "_chemical_formula_moiety",
+)
+"""The first that can be understood counts."""
+_WITH_CHARGES = re.compile(r"[^A-Za-z0-9.() ]|\([IV]+\)")
+_MODULATED = (
+    "_space_group_ssg_",
+    "_space_group_symop_ssg_",
+    "_cell_wave_vector_",
+    "_cell_subsystem",
+)
 WHOLE_CELL_SYMPREC_A = (0.01, 0.05)
 """Ångström within which a list of all atoms has to have the symmetry that is named beside it."""
 
@@ -44,10 +66,13 @@ def crystal_of(tags: Tags) -> Structure:
     EntryError
         When no meaning fits what the block states, or different ones do.
     """
+    _refuse_modulated(tags)
     stated = stated_of(tags)
     formula = parsed_formula(stated.formula)
     symbols = frozenset() if formula is None else frozenset(e.symbol for e in formula.elements)
     sites, metric = sites_of(tags, symbols), cell_of(tags)
+    if formula is None:
+        _refuse_missing_kinds(tags, set(sites.elements))
     symmetry = stated_symmetry(tags)
     alone = len(symmetry.meanings) == 1
     readings, failures = [], []
@@ -69,9 +94,36 @@ def crystal_of(tags: Tags) -> Structure:
     return chosen.structure
 
 
+def _refuse_modulated(tags: Tags) -> None:
+    """Raise `EntryError` for a crystal whose atoms are those of an average only."""
+    dimension = number_of(_text(tags, "_cell_modulation_dimension"))
+    waves = (tag for tag in tags if tag.startswith(_MODULATED) and _text(tags, tag))
+    if dimension or (dimension is None and next(waves, None)):
+        raise EntryError("it is modulated: its list of atoms is an average over many cells")
+
+
+def _refuse_missing_kinds(tags: Tags, elements: set[str]) -> None:
+    """Raise `EntryError` where a list of kinds of atom, and no formula, names one without sites."""
+    from pymatgen.core.periodic_table import Element
+
+    for text in tags.get("_atom_type_symbol", []):
+        kind = re.match(r"[A-Z][a-z]?(?![a-z])", text)
+        if kind and kind[0] not in elements and Element.is_valid_symbol(kind[0]):
+            raise EntryError(
+                f"its CIF lists the kind of atom {kind[0]}, and no site of it; are atoms missing?"
+            )
+
+
 def stated_of(tags: Tags) -> Stated:
     """Return what a block states beside its atoms and its symmetry."""
-    formula = next((_text(tags, tag) for tag in _FORMULAS if _text(tags, tag)), "")
+    known = (
+        tag
+        for tag in _FORMULAS
+        if parsed_formula(text := _text(tags, tag))
+        and (tag == _FORMULAS[0] or not _WITH_CHARGES.search(text))
+    )
+    formula_key = next(known, _FORMULAS[0])
+    formula = _text(tags, formula_key)
     density = _text(tags, "_exptl_crystal_density_diffrn")
     decimals = density.partition("(")[0].partition(".")[2]
     return Stated(
@@ -80,7 +132,8 @@ def stated_of(tags: Tags) -> Stated:
         volume_a3=number_of(_text(tags, "_cell_volume")),
         density_g_per_cm3=number_of(density),
         density_unit_in_last_place=10.0 ** -len(decimals),
-        formula_key="_chemical_formula_sum",
+        formula_weight=number_of(_text(tags, "_chemical_formula_weight")),
+        formula_key=formula_key,
     )
 
 
@@ -109,6 +162,13 @@ def _checked(
     # Between two types of group the multiplicities of sites belong to one of them, and prove none.
     doubts = tuple(atoms.doubts) if len(types) == 1 else ()
     verdict = compared(structure, stated, doubts)
+    if verdict.refusals and stated.formula_units and meaning.operations.name.endswith(":R"):
+        # Those of the hexagonal cell are often left beside the rhombohedral one.
+        said = verdict.refusals[0]
+        verdict = compared(
+            structure, replace(stated, formula_units=stated.formula_units / 3), doubts
+        )
+        verdict.notes.append(said)
     if verdict.refusals:
         raise EntryError(verdict.refusals[0])
     if not symmetry.is_stated and not verdict.confirmed:
@@ -150,7 +210,8 @@ def _refuse_less_symmetry(structure: Structure, symmetry: Symmetry) -> None:
 
 
 def _first_reason(failures: list[EntryError], symmetry: Symmetry) -> EntryError:
-    reason = failures[0]
+    # Of axes that are not the cell's, what is said next to nothing tells.
+    reason = min(failures, key=lambda failure: isinstance(failure, OtherCellError))
     if symmetry.contradiction:
         return EntryError(f"{symmetry.contradiction}, and neither fits: {reason}")
     return reason
@@ -174,9 +235,12 @@ def _chosen(readings: list[_Reading], symmetry: Symmetry) -> _Reading:
         if not _same(first.structure, other.structure):
             said = " and ".join(_saying(reading) for reading in (first, other))
             why = symmetry.contradiction or "its CIF leaves the setting of its space group open"
-            raise EntryError(
-                f"{why}: {said} make different crystals; list its operations, or state the setting"
+            remedy = (
+                "correct the one that is wrong"
+                if symmetry.contradiction
+                else "list its operations, or state the setting"
             )
+            raise EntryError(f"{why}: {said} make different crystals; {remedy}")
     return first
 
 

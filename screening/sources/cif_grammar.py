@@ -108,10 +108,19 @@ def tags_of(block: str) -> Tags:
                 _ESCAPED.sub(lambda m: m[0].encode().decode("unicode_escape"), each)
                 for each in values
             ]
-        if key in tags and tags[key] != values and _CRYSTAL.match(key):
+        if key in tags and not _same(tags[key], values) and _CRYSTAL.match(key):
             raise EntryError(f"its CIF states {tag} twice, and not the same")
         tags.setdefault(key, values)
     return tags
+
+
+def _same(first: list[str], second: list[str]) -> bool:
+    """Whether two lists say the same, 5.64 and 5.6400 too."""
+    return [_trimmed(text) for text in first] == [_trimmed(text) for text in second]
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if re.fullmatch(r"\d+\.\d*", text) else text
 
 
 def _mended(lines: list[str]) -> list[str]:

@@ -26,6 +26,12 @@ _LABEL, _KIND = "_atom_site_label", "_atom_site_type_symbol"
 HYDROGENS = {"H", "D", "T"}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\((\d*)\)?)?")
 _FRACTION = re.compile(r"([+-]?\d+)/(\d+)")
+#: Types that stand for more than one atom; their hydrogens have no positions.
+_MOLECULE = re.compile(r"(?:H2O|H3O|OH[23]?|NH[2-4])(?![A-Za-z])", re.IGNORECASE)
+#: What programs call an empty site; a label ``Va`` may also be a vanadium.
+_VACANCIES = ("va", "vac", "vacancy")
+#: Labels of the same, where neither a formula nor a hydrogen among the sites says otherwise.
+_MOLECULE_LABEL = re.compile(r"(?:H2O|H3O|O[HhWw][23]?|NH[34])(?![A-Za-z])")
 #: A total occupancy farther from 1 is disorder.
 _OCCUPANCY_TOLERANCE = 1e-8
 #: Fractional coordinates closer than this are one place.
@@ -39,6 +45,10 @@ LARGEST_REACH_A = 0.3
 """Ångström; no two atoms are so close, whatever the digits."""
 TOO_CLOSE_A = 0.5
 """Ångström; closer than this, two atoms are neither one atom nor two."""
+
+
+class OtherCellError(EntryError):
+    """The cell is not one of the group's setting."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,7 @@ def sites_of(tags: Tags, formula_symbols: frozenset[str]) -> Sites:
         else _element(kinds[k], formula_symbols, typed)
         for k in range(n_rows)
     ]
+    _refuse_molecules(labels, elements, formula_symbols)
     positions = list(zip(*columns, strict=True))
     for k in rows:
         if any(is_unknown(text) for text in positions[k]):
@@ -181,6 +192,7 @@ def sites_of(tags: Tags, formula_symbols: frozenset[str]) -> Sites:
             raise EntryError(f"hydrogen positions are missing: {said}")
     read = {k: [_coordinate(text, labels[k]) for text in positions[k]] for k in rows}
     shares = {k: _occupancy(occupancies[k]) for k in rows}
+    _refuse_alternatives(tags, rows, labels)
     kept = _refuse_disorder(rows, labels, elements, read, shares)
     numbers = {k: number_of(multiplicities[k]) for k in kept}
     return Sites(
@@ -192,24 +204,77 @@ def sites_of(tags: Tags, formula_symbols: frozenset[str]) -> Sites:
     )
 
 
+def _refuse_molecules(
+    labels: list[str], elements: list[str], formula_symbols: frozenset[str]
+) -> None:
+    """Raise `EntryError` where a label says that a site is water or the like."""
+    if formula_symbols or HYDROGENS & {
+        element
+        for label, element in zip(labels, elements, strict=True)
+        if not label.startswith(("H2O", "H3O"))
+    }:
+        return
+    # 'OW1' may be the oxygen at a tungsten.
+    known = [label for label in labels if "W" not in elements or label[:2].upper() != "OW"]
+    if molecule := next((label for label in known if _MOLECULE_LABEL.match(label)), None):
+        raise EntryError(
+            f"hydrogen positions are missing: site {site_name(molecule)} is a molecule by its "
+            "label; state _chemical_formula_sum if it is none"
+        )
+
+
+def _refuse_alternatives(tags: Tags, rows: list[int], labels: list[str]) -> None:
+    """Raise `EntryError` where groups of sites exclude each other, whatever their occupancies."""
+    groups = tags.get("_atom_site_disorder_group", [])
+    assemblies = tags.get("_atom_site_disorder_assembly", ["."] * len(groups))
+    if not len(groups) == len(assemblies) == len(labels):
+        return
+    first: dict[str, int] = {}
+    for k in rows:
+        if is_unknown(groups[k]) or groups[k].strip() == "0":
+            continue
+        other = first.setdefault(assemblies[k], k)
+        if groups[other] != groups[k]:
+            raise EntryError(
+                f"its sites {site_name(labels[other])} and {site_name(labels[k])} exclude each "
+                "other: they are of two disorder groups"
+            )
+
+
 @lru_cache(maxsize=1)
 def _symbols() -> frozenset[str]:
     from pymatgen.core.periodic_table import Element
 
-    return frozenset(element.symbol for element in Element) | {"D"}
+    # Of the elements beyond lawrencium there are no crystals: NH4 is no nihonium.
+    return frozenset(element.symbol for element in Element if element.Z <= 103) | {"D"}
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    from pymatgen.core.periodic_table import Element
+
+    names = {element.long_name.lower(): element.symbol for element in Element}
+    return names | {"aluminium": "Al", "caesium": "Cs", "sulphur": "S", "deuterium": "D"}
 
 
 @lru_cache(maxsize=4096)
 def _element(text: str, formula_symbols: frozenset[str], is_type: bool) -> str:
     """Return the element that a label or a type such as ``Fe2`` or ``O2-`` begins with."""
-    match = re.match(r"[A-Za-z]{1,2}", text)
-    word = match[0] if match else ""
+    match = re.match(r"[A-Za-z]+", text)
+    letters = match[0] if match else ""
+    word = letters[:2]
     single, double = word[:1].upper(), word.capitalize()
-    if re.match("wat", text, re.IGNORECASE):
+    if letters.lower() in _names():
+        return _names()[letters.lower()]
+    if re.match("wat", text, re.IGNORECASE) or (is_type and _MOLECULE.match(text)):
         raise EntryError(f"hydrogen positions are missing: site {site_name(text)} is a molecule")
+    if letters.lower() in _VACANCIES[not is_type :] and "V" not in formula_symbols:
+        raise EntryError(f"its site {site_name(text)} is a vacancy")
     known = {symbol for symbol in (single, double) if symbol in _symbols() and symbol}
     if single == "T" and "T" not in formula_symbols and not is_type:
         known.discard("T")  # a tetrahedral site, not tritium
+    if double not in known and not formula_symbols and re.match(r"[A-Z][a-z]{4}", text):
+        known.clear()  # a word, whatever it begins with
     if not known:
         raise EntryError(f"its site {site_name(text)} cannot be parsed: it names no element")
     likely = known & formula_symbols or known
@@ -346,7 +411,7 @@ def _symmetric_metric(metric: Floats, operations: Operations) -> Floats:
     if np.abs(mean - metric).max(initial=0.0, where=np.abs(mean - metric) > 0) == 0:
         return metric
     if (np.abs(mean - metric) / scale).max() > METRIC_TOLERANCE:
-        raise EntryError(
+        raise OtherCellError(
             f"its cell lengths and angles contradict its space group {operations.name}"
         )
     return mean

@@ -211,7 +211,8 @@ def _closed(texts: tuple[str, ...], centrings: tuple[str, ...]) -> Operations:
     operations = listed[: len(texts)]
     if set(centrings) != {"x,y,z"}:
         operations = [centring * op for centring in listed[len(texts) :] for op in operations]
-    distinct = tuple(sorted({_triplet(op) for op in operations}))
+    # Some programs leave out the identity, which every group has.
+    distinct = tuple(sorted({_triplet(op) for op in (*operations, gemmi.Op())}))
     group = gemmi.GroupOps([gemmi.Op(triplet) for triplet in distinct])
     group.add_missing_elements()
     whole = {_triplet(op) for op in group}
@@ -287,9 +288,14 @@ def _named(tags: Tags) -> tuple[list[Meaning], int | None, str]:
         unknown = unknown or ("" if hall else text)
     if hall and symbols:
         both = [m for m in symbols if any(m.operations.key == h.operations.key for h in hall)]
-        # A symbol that is no more than a type, as 'R -3 m', says nothing against a Hall symbol.
+        # A symbol says nothing against a Hall symbol of its type that is in no table.
+        known = any(
+            m.operations.key == setting.key
+            for m in hall
+            for setting in _of_number(m.operations.number)
+        )
         same_types = {m.operations.number for m in symbols} == {m.operations.number for m in hall}
-        named = both or ([*hall] if same_types and len(symbols) > 1 else [*hall, *symbols])
+        named = both or ([*hall] if same_types and not known else [*hall, *symbols])
     else:
         named = hall or symbols
     number = None
@@ -418,6 +424,12 @@ def settings_of_symbol(symbol: str) -> tuple[tuple[int, int], ...]:
     """
     plain = re.sub(r"[\s_~'\"]|\((?=\d\))|(?<=\(\d)\)", "", symbol).lower()
     plain = plain.replace("{", "(").replace("}", ")").replace("[", "(").replace("]", ")")
+    plain = re.sub(r"([346])[\u0304\u0305]|[\u0304\u0305]([346])", r"-\1\2", plain)
+    plain = re.sub(r"[\u2011-\u2015]", "-", plain)
+    if numbered := re.fullmatch(r"(.+?)[(,;]?(?:no\.?|#|\()(\d{1,3})\)?", plain):
+        # Its number behind it says the same once more, or nobody knows the symbol.
+        said = settings_of_symbol(numbered[1])
+        return tuple(each for each in said if _table()[each[0]].number == int(numbered[2]))
     plain = re.sub(r"\((hexagonal|h)(axes)?\)$", ":h", plain)
     plain = re.sub(r"\((rhombohedral|r)(axes)?\)$", ":r", plain)
     plain = re.sub(r"\(?origin(choice)?([12])\)?$", r":\2", plain)

@@ -79,6 +79,7 @@ def frame_atoms(text: str) -> Atoms:
     except KeyError as error:
         raise EntryError(f"{error} is no symbol of an element") from None
     assert not isinstance(atoms, list)
+    _refuse_shares(atoms)
     if not atoms.pbc.all():
         said = " ".join("T" if axis else "F" for axis in atoms.pbc)
         raise EntryError(
@@ -87,6 +88,17 @@ def frame_atoms(text: str) -> Atoms:
     if not atoms.cell.volume > 0:
         raise EntryError("the three vectors of its Lattice span no volume")
     return atoms
+
+
+def _refuse_shares(atoms: Atoms) -> None:
+    """Raise `EntryError` where a column says that sites are occupied in part."""
+    for name, column in atoms.arrays.items():
+        if not name.lower().startswith("occup") or column.dtype.kind not in "fi":
+            continue
+        partial = next((k for k, share in enumerate(column.ravel()) if share != 1), None)
+        if partial is not None:
+            share = column.ravel()[partial]
+            raise EntryError(f"it is disordered: its atom {partial + 1} is occupied by {share:g}")
 
 
 def _canonical(part: re.Match[str]) -> str:

@@ -18,6 +18,7 @@ from screening.sources.extended_xyz import frame_atoms, frames
 from screening.sources.folders import Found, look_below
 from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.poscar import poscar_structure
+from screening.sources.pymatgen_json import described_badly
 from screening.sources.record import (
     EntryError,
     SourceError,
@@ -224,6 +225,9 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
     name = str(entry.get("material_id", entry.get("battery_id", place)))
     crystals = {*DISCHARGED, *CHARGED, "material_id"}
     facts = {field: value for field, value in entry.items() if field not in crystals}
+    if isinstance(symmetry := facts.get("symmetry"), dict):
+        # As the Materials Project states it.
+        facts.setdefault("space_group_number", symmetry.get("number"))
     record = parsed_record(
         name, place, partial(_parse_entry, key, entry[key]), scalar_properties(facts)
     )
@@ -258,6 +262,8 @@ def _holds_a_crystal(value: Any) -> bool:
 
 def _parse_entry(key: str, value: Any) -> Structure:
     if "cif" not in key:
+        if reason := described_badly(value):
+            raise EntryError(f"its '{key}' {reason}")
         return bare_structure(value)
     if not isinstance(value, str):
         many = f" of {len(value)}" if isinstance(value, list | dict) else ""

@@ -39,6 +39,9 @@ NOT_ALL_ATOMS = {
 }
 """Features of structures whose listed sites are not the crystal; pymatgen would not notice."""
 
+STATED = ("chemical_formula_reduced", "nelements", "last_modified", "space_group_it_number")
+"""Attributes that become facts of the entry, beside those of the provider's own."""
+
 
 class OptimadeQuery(BaseModel):
     """What may follow the question mark.
@@ -179,11 +182,7 @@ def _record(entry: Any, place: str, number: int) -> SourceRecord:
     stated = {"id": name} | {
         key: value
         for key, value in attributes.items()
-        if value is not None
-        and (
-            key in ("chemical_formula_reduced", "nelements", "last_modified")
-            or re.fullmatch(r"_[a-z0-9]+_[a-z0-9_]+", key)
-        )
+        if value is not None and (key in STATED or re.fullmatch(r"_[a-z0-9]+_[a-z0-9_]+", key))
     }
     structure, error = None, None
     with warnings.catch_warnings():
@@ -216,7 +215,16 @@ def _structure(entry: dict[str, Any], attributes: dict[str, Any]) -> Structure:
     for needed in ("lattice_vectors", "cartesian_site_positions", "species_at_sites"):
         if not attributes.get(needed):
             raise _NotACrystalError(f"it states no {needed}")
-    structure = OptimadeStructure(entry).as_pymatgen
+    dimensions = attributes.get("dimension_types")
+    if dimensions is None:
+        if attributes.get("nperiodic_dimensions") != 3:
+            raise _NotACrystalError("it does not state in which dimensions it is periodic")
+        dimensions = [1, 1, 1]
+    n_sites = attributes.get("nsites")
+    if n_sites is None:
+        n_sites = len(attributes["cartesian_site_positions"])
+    known = {**attributes, "dimension_types": dimensions, "nsites": n_sites}
+    structure = OptimadeStructure({**entry, "attributes": known}).as_pymatgen
     if not isinstance(structure, Structure) or not all(structure.lattice.pbc):
         raise _NotACrystalError("it is not periodic in three dimensions")
     formula = attributes.get("chemical_formula_reduced")

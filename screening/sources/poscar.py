@@ -184,6 +184,9 @@ def _refuse_more(lines: _Lines, count: int) -> None:
         raise EntryError(
             f"line {lines.number + 1} is one more position, but the numbers of atoms make {count}"
         )
+    following = next((line for line in rest if line.strip()), "")
+    if re.match(r"\s*direct configuration", following, re.IGNORECASE):
+        raise EntryError("it holds several configurations, as XDATCAR; give each a file of its own")
     try:
         poscar_structure("\n".join(itertools.dropwhile(lambda line: not line.strip(), rest)))
     except EntryError:

@@ -303,7 +303,7 @@ def test_rhombohedral_axes():
         ("Cl1 Na1", "Cl1 Na1 H2", "hydrogen positions are missing"),
         ("'F m -3 m'", "'F m -3 q'", "'F m -3 q' is no space group that is known"),
         ("_cell_length_a 5", "_cell_length_a five", "cannot be parsed"),
-        ("_cell_length_a", "_cell_length_a 5.64\n_cell_length_a", "twice, and not the same"),
+        ("_cell_length_a", "_cell_length_a 5.65\n_cell_length_a", "twice, and not the same"),
         (" 0.000000 0.000000 0.000000", " 0.03 0.03 0.03", "from its own image"),
         ("_atom_site_fract_x", "_atom_site_Cartn_x", "gives Cartesian positions only"),
         ("_atom_site_fract_x", "_x", "lacks _atom_site_fract_x"),

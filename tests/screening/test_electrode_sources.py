@@ -247,8 +247,8 @@ def test_structures_of_files_run_no_code(tmp_path, monkeypatch, discharged, char
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"charged_structure": {}}, "its charged crystal cannot be parsed (KeyError"),
-        ({"charged_structure": {"lattice": 1, "sites": []}}, "its charged crystal cannot be"),
+        ({"charged_structure": {}}, "its charged crystal: its 'charged_structure' has no lattice"),
+        ({"charged_structure": {"lattice": 1, "sites": []}}, "has no lattice and sites"),
     ],
 )
 def test_a_charged_crystal_that_is_none_is_one_refusal(tmp_path, discharged, changes, reason):

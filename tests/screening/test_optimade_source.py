@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from screening.consistency import contradiction
 from screening.errors import ScreenError
 from screening.sources import SourceError, open_source, optimade_pages
 
@@ -637,3 +638,29 @@ def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "optimade", None)
     with pytest.raises(SourceError, match=r"pip install 'matscreen\[optimade\]'"):
         open_source("optimade:cod")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"dimension_types": None}, None),
+        ({"nsites": None}, None),
+        ({"dimension_types": None, "nperiodic_dimensions": None}, "in which dimensions"),
+        ({"dimension_types": None, "nperiodic_dimensions": 2}, "in which dimensions"),
+    ],
+)
+def test_what_a_server_need_not_state(script, changes, error):
+    """The specification lets a server leave out nearly everything."""
+    script.pages([entry("a", **changes)])
+    (record,) = open_source(f"optimade:{script.url}").records()
+    if error is None:
+        assert record.structure is not None
+        assert len(record.structure) == 2
+    else:
+        assert error in str(record.error)
+
+
+def test_the_space_group_of_an_entry_is_compared(script):
+    script.pages([entry("a", space_group_it_number=186)])
+    (record,) = open_source(f"optimade:{script.url}").records()
+    assert "space group 186" in str(contradiction(record.structure, record.properties, 225))
