@@ -31,6 +31,8 @@ from screening.sources.record import (
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+STATED = ("chemical_formula_reduced", "nelements", "last_modified", "space_group_it_number")
+"""Fields of OPTIMADE that are kept; the formula and the space group are compared with the atoms."""
 NOT_ALL_ATOMS = {
     "assemblies": "groups of its sites exclude each other, which is disorder",
     "implicit_atoms": "it has atoms that are not among its sites",
@@ -181,7 +183,7 @@ def _record(entry: Any, place: str, number: int) -> SourceRecord:
         for key, value in attributes.items()
         if value is not None
         and (
-            key in ("chemical_formula_reduced", "nelements", "last_modified")
+            key in STATED
             or re.fullmatch(r"_[a-z0-9]+_[a-z0-9_]+", key)
         )
     }
