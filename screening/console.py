@@ -118,8 +118,8 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
     if found.noted:
         name, note = found.noted[0]
         say(
-            f"  {counted(len(found.noted), 'entry', 'entries')} read or changed beyond the choice of "
-            f"the cell, as 'screen show' tells; first: {name}: {note}"
+            f"  {counted(len(found.noted), 'entry', 'entries')} read or changed beyond the choice "
+            f"of the cell, as 'screen show' tells; first: {name}: {note}"
         )
     others = [entry for entry in found.refused if entry.unsupported]
     if len(others) > 1:

@@ -181,11 +181,7 @@ def _record(entry: Any, place: str, number: int) -> SourceRecord:
     stated = {"id": name} | {
         key: value
         for key, value in attributes.items()
-        if value is not None
-        and (
-            key in STATED
-            or re.fullmatch(r"_[a-z0-9]+_[a-z0-9_]+", key)
-        )
+        if value is not None and (key in STATED or re.fullmatch(r"_[a-z0-9]+_[a-z0-9_]+", key))
     }
     structure, error = None, None
     with warnings.catch_warnings():

@@ -260,24 +260,6 @@ def test_what_reading_did_to_an_entry_is_said_with_what_was_done_to_its_cell(rea
     assert pool.noted == [("a", origin.note)]
 
 
-def test_a_database_that_states_more_symmetry_than_its_atoms_have_is_not_believed(read):
-    pytest.importorskip("optimade", reason="pip install 'matscreen[optimade]'")
-    from screening.sources.optimade import _record
-    from test_optimade_source import entry as answered
-
-    long = [[0, 2.82, 3.1], [2.82, 0, 3.1], [2.82, 2.82, 0]]
-    sites = {"cartesian_site_positions": [[0, 0, 0], [2.82, 2.82, 3.1]], "lattice_vectors": long}
-    entries = [
-        answered("cubic", space_group_it_number=225),
-        answered("long", space_group_it_number=139, **sites),
-        answered("wrong", space_group_it_number=225, **sites),
-    ]
-    source = ListSource(*(_record(each, "there", 1) for each in entries))
-    pool = read(source, engine="sevennet-l3i5")
-    assert [each.material_id for each in pool.refused] == ["wrong"]
-    assert "states space group 225" in pool.refused[0].reason
-
-
 def test_what_stands_in_vacuum_is_refused(read):
     lone = Structure(Lattice.cubic(12), ["Cu"], [[0, 0, 0]])
     pool = read(ListSource(entry("lone", lone)))
