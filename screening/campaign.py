@@ -478,10 +478,24 @@ class Campaign:
     # ------------------------------------------------------------------------------- control
 
     def check_active(self) -> None:
-        """Raise `ScreenError` where the campaign is paused or cancelled."""
+        """Raise `ScreenError` where nothing more may be computed for the campaign.
+
+        It is paused or cancelled, or an earlier version computed it by another recipe: numbers of
+        two kinds would stand in one ranking.
+        """
         if (status := self.status) != "active":
             remedy = f"; go on with: screen resume {self.name}" if status == "paused" else ""
             raise ScreenError(f"campaign '{self.name}' is {status}{remedy}")
+        for level in self.levels:
+            # Those of DFT programs are made from files too, which need not be on this machine.
+            if level.engine.kind != "ase":
+                continue
+            if self.config.recipe_hash(level.engine.fingerprint()) != level.recipe_hash:
+                raise ScreenError(
+                    f"campaign '{self.name}' was submitted by an earlier version, whose recipe is "
+                    "another one: what would be computed now is not comparable with its results; "
+                    "submit it again under another name, or go on with that version"
+                )
 
     def touch(self) -> None:
         """Say that a pick has changed, and with it perhaps the ranking."""

@@ -43,8 +43,8 @@ class Origin(BaseModel):
     inputs_hash : str
         Fingerprint of `inputs`, empty without any: results computed with other inputs are others.
     note : str
-        What was done to its structure beyond choosing a cell, as symmetry that was looked for
-        within noise; empty for nothing.
+        What reading it did or found not to fit, and what was done to its structure beyond choosing
+        a cell, as symmetry that was looked for within noise; empty for nothing.
     """
 
     source: str
@@ -138,7 +138,7 @@ def candidate_from_structure(structure: Structure, origin: Origin) -> Candidate:
         Any cell of an ordered crystal. Oxidation states, magnetic moments and isotope labels are
         dropped: the candidate is the crystal of its elements.
     origin : Origin
-        Where it was found.
+        Where it was found, with what reading it noted.
 
     Returns
     -------
@@ -156,6 +156,7 @@ def candidate_from_structure(structure: Structure, origin: Origin) -> Candidate:
     """
     refuse_unusable(structure)
     standard = standardise(structure)
+    note = "; ".join(filter(None, [origin.note, standard.note]))
     composition = standard.primitive.composition
     # Without the parentheses of polyanions, which a shell would not let through unquoted.
     plain = "".join(
@@ -169,7 +170,7 @@ def candidate_from_structure(structure: Structure, origin: Origin) -> Candidate:
         n_sites=len(standard.primitive),
         elements=sorted(str(element) for element in composition.elements),
         structure=standard.primitive.as_dict(verbosity=0),
-        origins=[origin.model_copy(update={"note": standard.note})],
+        origins=[origin.model_copy(update={"note": note})],
     )
 
 

@@ -7,12 +7,13 @@ a space group are stated beside most crystals, and each of them is wrong where t
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from screening.symmetry_search import found_number
 
 if TYPE_CHECKING:
     from pymatgen.core.composition import Composition
@@ -207,26 +208,9 @@ def contradiction(
         )
     if isinstance(number, int) and 1 <= number <= 230:
         reason = lost_symmetry(number, space_group_number)
-        if reason and lost_symmetry(number, _loose_number(structure)):
+        if reason and lost_symmetry(number, found_number(structure, LOOSE_SYMPREC_A) or 1):
             return reason
     return None
-
-
-def _loose_number(structure: Structure) -> int:
-    import spglib
-
-    cell = (
-        structure.lattice.matrix.tolist(),
-        structure.frac_coords.tolist(),
-        list(structure.atomic_numbers),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            dataset = spglib.get_symmetry_dataset(cell, symprec=LOOSE_SYMPREC_A)
-        except spglib.SpglibError:
-            dataset = None
-    return 1 if dataset is None else int(dataset.number)
 
 
 def lost_symmetry(stated: int | None, found: int) -> str | None:

@@ -118,8 +118,8 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
     if found.noted:
         name, note = found.noted[0]
         say(
-            f"  {counted(len(found.noted), 'entry', 'entries')} changed beyond the choice of the "
-            f"cell, as 'screen show' tells; first: {name}: {note}"
+            f"  {counted(len(found.noted), 'entry', 'entries')} read or changed beyond the choice "
+            f"of the cell, as 'screen show' tells; first: {name}: {note}"
         )
     others = [entry for entry in found.refused if entry.unsupported]
     if len(others) > 1:
@@ -724,7 +724,7 @@ def candidate(
     out.print(Text.assemble((document["_id"], "bold"), facts), highlight=False)
     for origin in document["origins"]:
         if origin.get("note"):
-            said = f"{origin['material_id']} was {origin['note']}"
+            said = f"{origin['material_id']}: {origin['note']}"
             out.print(said, highlight=False, markup=False, soft_wrap=True)
     for result in results:
         out.print(_finding(result), highlight=False, soft_wrap=True)

@@ -19,6 +19,7 @@ MIN_BOND_FRACTION = 0.5
 #: p block, hydrogen and helium also up to this distance (Å) beyond their van der Waals radii.
 MAX_BOND_FRACTION = 1.5
 MAX_GAP_A = 2.7
+_Vector = tuple[int, int, int]
 _ALONE = ("isolated atoms or molecules", "chains", "layers or a slab")
 
 
@@ -96,8 +97,7 @@ def _refuse_vacuum(structure: Structure) -> None:
     across = np.where((reach[first] > 0) & (reach[second] > 0), reach[first] + reach[second], 0)
     limits = np.maximum(MAX_BOND_FRACTION * (radii[first] + radii[second]), across)
     touching = distances < limits
-    pieces = _pieces(len(structure), first[touching], second[touching], images[touching])
-    dimension = max(each for each in pieces.values())
+    dimension = _dimension(len(structure), first[touching], second[touching], images[touching])
     if dimension == 3:
         return
     density = float(structure.density)
@@ -107,35 +107,51 @@ def _refuse_vacuum(structure: Structure) -> None:
     )
 
 
-def _pieces(
+def _dimension(
     n_sites: int, first: NDArray[np.int_], second: NDArray[np.int_], images: NDArray[np.int_]
-) -> dict[int, int]:
-    """Return in how many dimensions each connected piece of a periodic graph goes on.
+) -> int:
+    """Return in how many dimensions that piece of a periodic graph goes on which goes on in most.
 
-    Returns
-    -------
-    dict
-        By the number of one site of each piece.
+    Most crystals are told by their first piece, and by a few of its edges.
     """
-    neighbours: dict[int, list[tuple[int, NDArray[np.int_]]]] = defaultdict(list)
-    for i, j, image in zip(first.tolist(), second.tolist(), images, strict=True):
-        neighbours[i].append((j, image))
-    cells: dict[int, NDArray[np.int_]] = {}
-    found: dict[int, int] = {}
+    neighbours: dict[int, list[tuple[int, _Vector]]] = defaultdict(list)
+    vectors = images.astype(int).tolist()
+    for i, j, (x, y, z) in zip(first.tolist(), second.tolist(), vectors, strict=True):
+        neighbours[i].append((j, (x, y, z)))
+    cells: dict[int, _Vector] = {}
+    largest = 0
     for start in range(n_sites):
         if start in cells:
             continue
-        cells[start] = np.zeros(3, dtype=int)
-        loops: set[tuple[int, ...]] = set()
+        cells[start] = (0, 0, 0)
+        loops: list[_Vector] = []
         waiting = [start]
         while waiting:
             site = waiting.pop()
-            for other, image in neighbours[site]:
-                there = cells[site] + image.astype(int)
+            a, b, c = cells[site]
+            for other, (x, y, z) in neighbours[site]:
+                there = a + x, b + y, c + z
                 if other not in cells:
                     cells[other] = there
                     waiting.append(other)
-                elif (loop := tuple((there - cells[other]).tolist())) != (0, 0, 0):
-                    loops.add(loop)
-        found[start] = int(np.linalg.matrix_rank(np.array(list(loops)))) if loops else 0
-    return found
+                    continue
+                p, q, r = cells[other]
+                loop = there[0] - p, there[1] - q, there[2] - r
+                if _is_independent(loop, loops):
+                    loops.append(loop)
+                    if len(loops) == 3:
+                        return 3
+        largest = max(largest, len(loops))
+    return largest
+
+
+def _is_independent(loop: _Vector, loops: list[_Vector]) -> bool:
+    """Return whether a vector is no sum of multiples of up to two independent ones."""
+    x, y, z = loop
+    if not loops:
+        return any(loop)
+    (a, b, c), *others = loops
+    normal = b * z - c * y, c * x - a * z, a * y - b * x
+    if not others:
+        return any(normal)
+    return sum(part * along for part, along in zip(normal, others[0], strict=True)) != 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from screening.crystal_sanity import Refusal
+from screening.symmetry_search import asked, symmetry_dataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,35 +149,13 @@ def _structure(cell: _Cell) -> Structure:
     return Structure(lattice, species, positions, to_unit_cell=True).get_sorted_structure()
 
 
-def _dataset(cell: _Cell, symprec_a: float) -> Any:
-    """Return spglib's dataset, None where it finds none, as for some strained cells."""
-    import spglib
-
-    # It prints to stderr whenever a tolerance does not fit, which is what is being tried out.
-    os.environ.setdefault("SPGLIB_WARNING", "OFF")
-    with warnings.catch_warnings():
-        # spglib announces its coming change of error handling; both ways are handled here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            return spglib.get_symmetry_dataset(cast("Any", cell), symprec=symprec_a)
-        except spglib.SpglibError:
-            return None
-
-
 def _idealised(cell: _Cell) -> tuple[_Cell, Any]:
     """Return the standard primitive cell and its dataset: the name is of what is kept."""
     import spglib
 
     for symprec_a in (SYMPREC_A, 0.3 * SYMPREC_A, EXACT_A):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            try:
-                primitive: Any = spglib.standardize_cell(
-                    cast("Any", cell), to_primitive=True, symprec=symprec_a
-                )
-            except spglib.SpglibError:
-                primitive = None
-        dataset = _dataset(primitive, symprec_a) if primitive else None
+        primitive = asked(spglib.standardize_cell, cell, to_primitive=True, symprec=symprec_a)
+        dataset = symmetry_dataset(primitive, symprec_a) if primitive else None
         if dataset is not None:
             return primitive, dataset
     raise Refusal(f"spglib finds no symmetry within {SYMPREC_A:g} Å")
@@ -186,14 +163,14 @@ def _idealised(cell: _Cell) -> tuple[_Cell, Any]:
 
 def _refined(cell: _Cell) -> tuple[_Cell, str]:
     """Return the cell averaged over its symmetry, and a note where that had to be looked for."""
-    exact = _dataset(cell, EXACT_A)
-    widest = _dataset(cell, LADDER_A[0])
+    exact = symmetry_dataset(cell, EXACT_A)
+    widest = symmetry_dataset(cell, LADDER_A[0])
     if exact is not None and widest is not None and len(exact.rotations) == len(widest.rotations):
         return cell, ""
-    plain = _dataset(cell, SYMPREC_A)
+    plain = symmetry_dataset(cell, SYMPREC_A)
     n_exact, n_plain = (0 if each is None else len(each.rotations) for each in (exact, plain))
     limits = NOISE if n_exact <= 2 else DISTORTION
-    wider = [widest, *(_dataset(cell, symprec_a) for symprec_a in LADDER_A[1:])]
+    wider = [widest, *(symmetry_dataset(cell, symprec_a) for symprec_a in LADDER_A[1:])]
     by_order = {len(each.rotations): each for each in wider if each is not None}
     for order in sorted(by_order, reverse=True):
         if order <= n_plain:

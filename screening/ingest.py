@@ -77,7 +77,8 @@ class Pool:
     remarks
         What the sources left out before it was an entry: files, pages.
     noted
-        Name of each entry taken whose structure was changed beyond the choice of its cell, and how.
+        Name of each entry taken of which reading noted something, or whose structure was changed
+        beyond the choice of its cell, and the note.
     """
 
     candidates: MutableMapping[str, Candidate] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from screening.errors import ScreenError
 from screening.features import FEATURES_VERSION, described
 from screening.parallel import processes
 from screening.sources import SourceRecord
-from screening.sources.record import Unread, same_entry
+from screening.sources.record import NOTE, Unread, same_entry
 from screening.store.database import if_allowed
 
 if TYPE_CHECKING:
@@ -139,8 +139,9 @@ def _read(entry: SourceRecord | Unread, spec: str, worthless: Worthless) -> Read
     origin = Origin(
         source=spec,
         material_id=record.material_id,
-        properties=record.properties,
+        properties={name: fact for name, fact in record.properties.items() if name != NOTE},
         inputs=record.inputs,
+        note=str(record.properties.get(NOTE) or ""),
     )
     try:
         candidate = candidate_from_structure(record.structure, origin)

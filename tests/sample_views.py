@@ -139,6 +139,7 @@ def documents(pool: int = 60, computed: int = 24) -> CampaignDocuments:
             refusals=[
                 forms.RefusalGroup(reason="disordered", count=4, example=f"a.cif {HOSTILE}"),
             ],
+            remarks=[f"source 'crystals': 3 files not looked at: {HOSTILE}"],
             cost_by_engine=[_cost("sevennet-l3i5", computed, 812, 1.4)],
             cost_by_step=[
                 _cost("third-order forces", computed, 600, 1.0),
@@ -201,7 +202,7 @@ def candidate(row: forms.RankingRow, **changes: Any) -> forms.CandidateView:
     """Return details of a candidate; a measured one has all curves."""
     content = {
         "row": row,
-        "origins": [forms.Origin(source="phonondb-103", material_id=row.material_id)],
+        "origins": [forms.Origin(source="phonondb-103", material_id=row.material_id, note=HOSTILE)],
         "crystal": rocksalt(row.formula),
         "relaxed": row.value is not None,
         "facts": [

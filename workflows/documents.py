@@ -319,6 +319,8 @@ class InsertionDocument(Document):
     """Of the discharged crystal, as its source states it; null where it states none."""
     path: list[ElectrodeState] = Field(default_factory=list)
     """Compositions, charged first."""
+    lost_orderings: str = ""
+    """Orderings that relaxation lost, and how; others of their composition are on the path."""
     metal_energy_ev_per_atom: float | None = None
     volume_a3_per_atom: float
     force_calls: int

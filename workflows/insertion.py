@@ -269,11 +269,13 @@ def insertion_document(
         of_composition = survivors.setdefault(round(state.ions, 6), [])
         if not relaxation.lost:
             of_composition.append((state, relaxation))
-    lost = [each for each in relaxations if each.lost]
+    lost = "; ".join(
+        f"{each.structure.reduced_formula}: {each.lost}" for each in relaxations if each.lost
+    )
     if not all(survivors.values()):
         return InsertionDocument(
             outcome="unstable",
-            reason="; ".join(f"{each.structure.reduced_formula}: {each.lost}" for each in lost),
+            reason=lost,
             gravimetric_capacity_mah_per_g=capacity,
             **common,
         )
@@ -293,6 +295,7 @@ def insertion_document(
         "host_dimensionality": dimensionality,
         "weakly_bonded_host": None if dimensionality is None else dimensionality < 3,
         "metal_energy_ev_per_atom": energy,
+        "lost_orderings": lost,
         **common,
     }
     if not framework.survived and dimensionality == 0:

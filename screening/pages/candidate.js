@@ -253,7 +253,7 @@ function curve(title, caption, make, kind = '') {
  */
 function provenancePart(view, live) {
   const rows = [
-    ...view.origins.map((origin) => ['found in', `${origin.source}: ${origin.material_id}`]),
+    ...view.origins.map((origin) => ['found in', `${origin.source}: ${origin.material_id}${origin.note ? ` (${origin.note})` : ''}`]),
     ...Object.entries(view.provenance),
     [live ? 'all of it' : 'more', `screen show ${view.row.candidate_id}`],
   ];

@@ -86,6 +86,7 @@
  * @property {number|null} best_value
  * @property {OutcomeGroup[]} outcomes
  * @property {RefusalGroup[]} refusals
+ * @property {string[]} remarks
  * @property {CostShare[]} cost_by_engine
  * @property {CostShare[]} cost_by_step
  */
@@ -202,6 +203,7 @@
  * @typedef {object} Origin
  * @property {string} source
  * @property {string} material_id
+ * @property {string} note
  */
 
 /**

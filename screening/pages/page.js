@@ -405,6 +405,7 @@ function outcomesPart(overview) {
     ]);
     found.push(table('Entries of the sources that were refused', ['entries', 'reason', 'for instance'], rows, [0]));
   }
+  found.push(...overview.remarks.map((remark) => element('p', { class: 'foreign' }, remark)));
   return found;
 }
 

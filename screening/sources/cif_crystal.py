@@ -8,7 +8,6 @@ origin of a group that has two, each is built and compared with the rest.
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from screening.sources.cif_sites import (
 )
 from screening.sources.cif_symmetry import Meaning, Symmetry, stated_symmetry
 from screening.sources.record import NOTE, SPACE_GROUP, EntryError
+from screening.symmetry_search import found_number
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -187,23 +187,9 @@ def _checked(
 
 def _refuse_less_symmetry(structure: Structure, symmetry: Symmetry) -> None:
     """Raise `EntryError` where the atoms listed have not the symmetry that is named."""
-    import spglib
-
     numbers = {m.operations.number for m in symmetry.meanings if not m.whole_cell}
-    cell = (
-        structure.lattice.matrix.tolist(),
-        structure.frac_coords.tolist(),
-        list(structure.atomic_numbers),
-    )
-    for symprec in WHOLE_CELL_SYMPREC_A:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            try:
-                dataset = spglib.get_symmetry_dataset(cell, symprec=symprec)
-            except spglib.SpglibError:
-                dataset = None
-        if dataset is not None and dataset.number in numbers:
-            return
+    if any(found_number(structure, symprec_a) in numbers for symprec_a in WHOLE_CELL_SYMPREC_A):
+        return
     raise EntryError(
         "it lists no operation but the identity, and its atoms have not the symmetry that it names"
     )

@@ -171,10 +171,12 @@ def _parsed(lines: list[str]) -> list[tuple[str, list[str]]]:
 
 
 def _plain(values: Iterable[str]) -> list[str]:
-    """Take the quotes off; ``?`` and ``.`` stay."""
+    """Take the quotes off; ``?`` and ``.`` stay, and a tag without a value has none."""
     from gemmi import cif
 
-    return [cif.as_string(value) if value[0] in "'\";" else value for value in values]
+    return [
+        cif.as_string(value) if value.startswith(("'", '"', ";")) else value for value in values
+    ]
 
 
 def _leave_out(lines: list[str], error: str) -> None:

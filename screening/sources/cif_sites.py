@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.consistency import HYDROGENS
 from screening.sources.cif_grammar import Tags
 from screening.sources.cif_symmetry import Operations
 from screening.sources.record import EntryError
@@ -23,7 +24,6 @@ CELL = (
 _POSITION = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
 _LABEL, _KIND = "_atom_site_label", "_atom_site_type_symbol"
 
-HYDROGENS = {"H", "D", "T"}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\((\d*)\)?)?")
 _FRACTION = re.compile(r"([+-]?\d+)/(\d+)")
 #: Types that stand for more than one atom; their hydrogens have no positions.

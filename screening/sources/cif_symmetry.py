@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from screening.sources.cif_grammar import Tags
 from screening.sources.record import EntryError
+from screening.symmetry_search import asked
 
 if TYPE_CHECKING:
     import gemmi
@@ -246,20 +247,13 @@ def _operations(triplets: tuple[str, ...]) -> Operations:
 
 
 def _type_number(rotations: Floats, translations: Floats) -> int:
-    import warnings
-
     import spglib
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # A lattice that the rotations keep: the mean of what they make of any.
-        metric = np.einsum("nji,jk,nkl->il", rotations, np.eye(3), rotations) / len(rotations)
-        try:
-            found = spglib.get_spacegroup_type_from_symmetry(
-                np.rint(rotations).astype(int), translations, np.linalg.cholesky(metric).T, 1e-4
-            )
-        except spglib.SpglibError:
-            found = None
+    # A lattice that the rotations keep: the mean of what they make of any.
+    metric = np.einsum("nji,jk,nkl->il", rotations, np.eye(3), rotations) / len(rotations)
+    lattice = np.linalg.cholesky(metric).T
+    whole = np.rint(rotations).astype(int)
+    found = asked(spglib.get_spacegroup_type_from_symmetry, whole, translations, lattice, 1e-4)
     if found is None:
         raise EntryError("its list of symmetry operations makes no space group; is it damaged?")
     return int(found.number)
@@ -384,8 +378,6 @@ def _names() -> dict[str, dict[int, int]]:
 @lru_cache(maxsize=1)
 def _full_names() -> dict[str, dict[int, int]]:
     """Return the same of full symbols, as 'P 21/n 21/m 21/a', which gemmi's table has not."""
-    import warnings
-
     import gemmi
     import spglib
 
@@ -393,16 +385,14 @@ def _full_names() -> dict[str, dict[int, int]]:
     for index, group in enumerate(_table()):
         by_operations[frozenset(_triplet(op) for op in group.operations())].append(index)
     names: dict[str, dict[int, int]] = defaultdict(dict)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        for hall_number in range(1, 531):
-            kind = spglib.get_spacegroup_type(hall_number)
-            if kind is None:
-                continue
-            group_operations = gemmi.symops_from_hall(kind.hall_symbol.replace("=", '"'))
-            key = frozenset(_triplet(op) for op in group_operations)
-            for index in by_operations[key]:
-                names[_compact(kind.international_full.replace("_", ""))][index] = 0
+    for hall_number in range(1, 531):
+        kind = asked(spglib.get_spacegroup_type, hall_number)
+        if kind is None:
+            continue
+        group_operations = gemmi.symops_from_hall(kind.hall_symbol.replace("=", '"'))
+        key = frozenset(_triplet(op) for op in group_operations)
+        for index in by_operations[key]:
+            names[_compact(kind.international_full.replace("_", ""))][index] = 0
     return names
 
 

@@ -20,6 +20,7 @@ from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.poscar import poscar_structure
 from screening.sources.pymatgen_json import described_badly
 from screening.sources.record import (
+    NOTE,
     EntryError,
     SourceError,
     SourceRecord,
@@ -233,18 +234,29 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
     )
     if record.structure is None:
         return record
+    notes = [str(record.properties.get(NOTE, ""))]
+
+    def charged_of(key: str, value: Any) -> Structure:
+        charged = parsed_record(name, place, partial(_parse_entry, key, value))
+        if charged.structure is None:
+            raise EntryError(f"of its charged crystal: {charged.error}")
+        if note := charged.properties.get(NOTE):
+            notes.append(f"of its charged crystal: {note}")
+        return charged.structure
+
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # those of crystals are kept, as `parsed_record` does
         try:
-            inputs = known_inputs(entry, record.structure, place, _parse_entry)
-        except (TypeError, ValueError) as error:
+            inputs = known_inputs(entry, record.structure, place, charged_of)
+        except (TypeError, ValueError, EntryError) as error:
             return replace(record, structure=None, error=str(error))
-        except EntryError as error:
-            return replace(record, structure=None, error=f"of its charged crystal: {error}")
         except Exception as error:  # parsers raise anything; the text becomes the reason
-            reason = f"its charged crystal cannot be parsed ({first_line(error)})"
+            reason = f"what it states beside its crystal cannot be read ({first_line(error)})"
             return replace(record, structure=None, error=reason)
-    return replace(record, inputs=inputs)
+    properties = dict(record.properties)
+    if note := "; ".join(filter(None, notes)):
+        properties[NOTE] = note
+    return replace(record, inputs=inputs, properties=properties)
 
 
 def _is_entry(value: Any) -> bool:

@@ -31,6 +31,8 @@ from screening.sources.record import (
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+STATED = ("chemical_formula_reduced", "nelements", "last_modified", "space_group_it_number")
+"""Fields of OPTIMADE that are kept; the formula and the space group are compared with the atoms."""
 NOT_ALL_ATOMS = {
     "assemblies": "groups of its sites exclude each other, which is disorder",
     "implicit_atoms": "it has atoms that are not among its sites",

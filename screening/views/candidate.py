@@ -101,7 +101,12 @@ def _view(
     return CandidateView(
         row=row,
         origins=[
-            Origin(source=each["source"], material_id=each["material_id"])
+            Origin(
+                source=each["source"],
+                material_id=each["material_id"],
+                # Earlier versions stored none.
+                note=each.get("note", ""),
+            )
             for each in stored["origins"]
         ],
         crystal=_crystal(found.get("structure") or stored["structure"], stored),

@@ -122,6 +122,8 @@ class Overview(View):
     best_value: float | None
     outcomes: list[OutcomeGroup]
     refusals: list[RefusalGroup]
+    remarks: list[str]
+    """What the sources left out before it was an entry: files, pages."""
     cost_by_engine: list[CostShare]
     cost_by_step: list[CostShare]
 
@@ -282,6 +284,8 @@ class Origin(View):
 
     source: str
     material_id: str
+    note: str
+    """What was done to its structure beyond choosing a cell; empty for nothing."""
 
 
 class BandsView(View):

@@ -82,6 +82,8 @@ def overview(campaign: Campaign) -> Overview:
         best_value=None if best is None else finite(best.value),
         outcomes=_outcomes(campaign),
         refusals=_refusals(campaign),
+        # Earlier versions stored none.
+        remarks=[str(each) for each in campaign.ingested.get("remarks", [])],
         cost_by_engine=_cost_by_engine(campaign),
         cost_by_step=_cost_by_step(campaign),
     )

@@ -37,6 +37,7 @@ RESULT_QUANTITIES: tuple[Quantity, ...] = (
     Quantity("host_formula", "formula of the host", ""),
     Quantity("working_ion", "working ion", ""),
     Quantity("delta_volume_error_fraction", "error bar of ΔV/V", ""),
+    Quantity("lost_orderings", "orderings lost in relaxation", ""),
     Quantity("signed_delta_volume_fraction", "volume change on charging", ""),
     Quantity("strain_a_fraction", "strain of a on charging", ""),
     Quantity("strain_b_fraction", "strain of b on charging", ""),

@@ -153,9 +153,11 @@ def test_two_objectives_have_a_picture_and_a_column(page, open_page, documents, 
 
 def test_foreign_text_is_shown_and_not_run(page, documents):
     assert sample_views.HOSTILE in page.inner_text("#outcomes")
+    assert f"3 files not looked at: {sample_views.HOSTILE}" in page.inner_text("#outcomes")
     failed = next(row for row in documents.rows if row.outcome == "failed")
     open_candidate(page, failed)
     assert sample_views.HOSTILE in page.inner_text(".error")
+    assert f"({sample_views.HOSTILE})" in page.inner_text("#candidate-body dl.list")
     assert page.evaluate("window.hacked") is None
 
 

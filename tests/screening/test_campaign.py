@@ -59,6 +59,14 @@ def test_what_was_created_is_opened(new_campaign, database):
         assert stored == candidate.model_dump(mode="json")
 
 
+def test_a_campaign_with_an_earlier_recipe_computes_nothing_more(new_campaign, database):
+    new_campaign("mine").check_active()
+    stored = {"$set": {"recipe_hash": "0123456789ab"}}
+    database.campaigns.update_one({"_id": "mine"}, stored)
+    with pytest.raises(ScreenError, match="'mine' was submitted by an earlier version"):
+        Campaign.open(database, "mine").check_active()
+
+
 def test_without_a_name_the_newest_is_opened(new_campaign, database):
     for name in ("b", "c", "a"):
         new_campaign(name)

@@ -151,6 +151,25 @@ def test_fits_that_fill_the_memory_are_refused():
     assert "q-mesh" in refused(glass, third_order={"cutoff_a": 3.2}, transport=dense)
 
 
+def test_most_crystals_are_told_without_an_exact_count(monkeypatch):
+    from workflows.lattice_dynamics import third_order
+
+    def counted(*arguments):
+        raise AssertionError("counted")
+
+    heusler = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(6.2), ["Cu", "Mn", "Al"], [[0.25] * 3, [0] * 3, [0.5] * 3]
+    )
+    monkeypatch.setattr(third_order, "third_order_basis_size", counted)
+    monkeypatch.setattr(capability, "vanishes_by_symmetry", counted)
+    small = {"min_length_a": 6.0, "max_atoms": 16}
+    assert refused(heusler.get_primitive_structure(), third_order=small) is None
+    rng = np.random.default_rng(0)
+    places = (np.array(list(np.ndindex(4, 4, 4))) + 0.2 * rng.random((64, 3))) / 4
+    glass = Structure(Lattice.from_parameters(11, 12, 13, 80, 95, 103), ["Si"] * 64, places)
+    assert "GB of memory" in refused(glass)
+
+
 def test_elements_that_phonopy_cannot_name_are_refused():
     assert refused(crystal("Nh")) == "phonopy has no element Nh"
 

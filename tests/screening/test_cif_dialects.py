@@ -359,6 +359,13 @@ def test_rounded_coordinates_are_put_onto_special_positions(name):
         assert structure.properties[NOTE].startswith(said)
 
 
+@pytest.mark.parametrize(
+    "tag", ["_journal_year", "_cell_measurement_temperature", "_space_group_IT_number"]
+)
+def test_a_tag_without_a_value_says_nothing(tag):
+    assert_is("NiAs", text_of("NiAs", operations="all").replace("\nloop_", f"\n{tag}\nloop_", 1))
+
+
 def test_an_atom_off_its_position_by_more_than_its_digits_is_refused():
     text = text_of("NiAs", operations="all").replace("0.333333 0.666667", "0.345000 0.655000")
     with pytest.raises(EntryError, match=r"lies 0\.\d\d Å from its own image"):

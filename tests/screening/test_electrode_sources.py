@@ -49,6 +49,20 @@ def entry(discharged, charged, **changes):
     }
 
 
+def test_what_reading_did_to_the_charged_crystal_is_noted(discharged, charged, tmp_path):
+    from screening.sources.record import NOTE
+
+    wrong = charged.to(fmt="cif").replace("formula_units_Z   3", "formula_units_Z   7")
+    wrong = wrong.replace("loop_", "_exptl_crystal_density_diffrn 6.25\nloop_", 1)
+    lines = [entry(discharged, charged), entry(discharged, charged, cif_charge=wrong)]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    plain, noted = open_source(str(path)).records()
+    assert NOTE not in plain.properties
+    assert noted.inputs["charged"] == plain.inputs["charged"]
+    assert noted.properties[NOTE].startswith("of its charged crystal: it states 7 formula units")
+
+
 def test_the_shipped_pairs_are_thirty():
     records = list(open_source("electrode-pairs").records())
     assert len(records) == 30

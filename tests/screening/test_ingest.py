@@ -240,11 +240,24 @@ def test_noise_is_smoothed_and_said(read, capsys):
     assert pool.noted == [("noisy", note)]
     console.pool(pool, "emt", kept=False)
     said = " ".join(capsys.readouterr().err.split())
-    assert "1 entry changed beyond the choice of the cell" in said
+    assert "1 entry read or changed beyond the choice of the cell" in said
     assert f"first: noisy: {note}" in said
     document = to_document(candidate)
     console.candidate(document, [], [], {}, {}, [], as_json=False)
-    assert f"noisy was {note}" in capsys.readouterr().out
+    assert f"noisy: {note}" in capsys.readouterr().out
+
+
+def test_what_reading_did_to_an_entry_is_said_with_what_was_done_to_its_cell(read):
+    from screening.sources.record import NOTE, SourceRecord
+
+    noted = {NOTE: "2 of 3 sites were put onto special positions", "year": 1990}
+    blurred = noisy(0.008)(toy_structures()[7] * (2, 1, 1), np.random.default_rng(0))
+    pool = read(ListSource(SourceRecord("a", blurred, None, "a.cif", noted)))
+    [candidate] = pool.candidates.values()
+    [origin] = candidate.origins
+    assert origin.note.startswith(f"{noted[NOTE]}; refined from ")
+    assert origin.properties == {"year": 1990}
+    assert pool.noted == [("a", origin.note)]
 
 
 def test_what_stands_in_vacuum_is_refused(read):

@@ -515,6 +515,26 @@ def test_good_entry(script):
     }
 
 
+def test_a_space_group_that_the_atoms_do_not_have_is_not_believed():
+    from screening.readings import _read
+    from screening.sources.optimade import _record
+
+    sites = {
+        "lattice_vectors": [[0, 2.82, 3.1], [2.82, 0, 3.1], [2.82, 2.82, 0]],
+        "cartesian_site_positions": [[0, 0, 0], [2.82, 2.82, 3.1]],
+    }
+    cubic, long, wrong = (
+        _read(_record(each, "there", 1), "optimade:there", lambda candidate: None)
+        for each in (
+            entry("cubic", space_group_it_number=225),
+            entry("long", space_group_it_number=139, **sites),
+            entry("wrong", space_group_it_number=225, **sites),
+        )
+    )
+    assert cubic.error is long.error is None
+    assert "states space group 225" in wrong.error
+
+
 def test_disorder_is_for_the_pipeline_to_refuse(script):
     species = [
         {"name": "Na", "chemical_symbols": ["Na", "vacancy"], "concentration": [0.5, 0.5]},

@@ -241,6 +241,25 @@ def test_molecules_have_no_volume_change(emt, discharged):
     assert document.delta_volume_fraction is None
 
 
+def test_an_ordering_that_is_lost_is_told_where_another_one_is_on_the_path(emt, discharged):
+    relaxation = emt.relax(discharged, InsertionRecipe().relaxation)
+    charged = relaxation.model_copy(
+        update={"structure": electrode.host_of(relaxation.structure, "Al")}
+    )
+    half = relaxation.structure * (2, 1, 1)
+    half.remove_sites([0])
+    survived = relaxation.model_copy(update={"structure": half})
+    lost = survived.model_copy(update={"lost": "lost in relaxation, step 3: the cell grew"})
+    assemble = insertion.insertion_document.original
+    document = assemble([relaxation, charged, survived, lost], relaxation, "Al", same_cell=True)
+    assert document.outcome == "measured"
+    assert document.lost_orderings == "AlCu6: lost in relaxation, step 3: the cell grew"
+    assert [state.formula for state in document.path] == ["Cu", "AlCu6", "AlCu3"]
+    document = assemble([relaxation, charged, lost], relaxation, "Al", same_cell=True)
+    assert document.outcome == "unstable"
+    assert "AlCu6: lost" in document.reason
+
+
 @pytest.mark.parametrize("ion", electrode.ION_CHARGES)
 def test_every_working_ion_has_its_metal(ion):
     """Density at room temperature; ASE has alkali metals as cold as they were measured."""

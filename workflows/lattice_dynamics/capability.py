@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
 MAX_MEMORY_GB = 100.0
 """More than this is not asked of a machine: no worker that is made for it is common."""
-FEW_ATOMS = 16
-"""Third-order force constants can vanish by symmetry only in supercells with fewer atoms: where
-inversion at every atom maps all others on their own periodic images, at most eight."""
+FEW_ATOMS = 8
+"""Third-order force constants can vanish by symmetry only in supercells with no more atoms: where
+inversion at every atom maps all others on their own periodic images, half a lattice vector away."""
+LEFT_BY_SUM_RULES = 0.9
+"""At least this fraction of the force constants that symmetry leaves is independent: sum rules take
+about one in as many as there are atoms, and a few atoms fit into any memory."""
 
 
 def refusal(structure: Structure, recipe: ThermalConductivityRecipe) -> str | None:
@@ -87,10 +90,15 @@ def _third_order_refusal(structure: Structure, recipe: ThirdOrderRecipe) -> str 
     cell, centring = conventional_cell(structure)
     matrix = supercell_matrix(cell, recipe.min_length_a, recipe.max_atoms)
     atoms = len(cell) * round(np.linalg.det(matrix))
-    random = recipe.route == "random-pairs"
-    # Counting takes a while for each crystal of a library: only where the count could matter.
-    largest = (3 * atoms) * (3 * atoms + 1) * (3 * atoms + 2) / 6 / _operations(cell, matrix)
-    suspicious = random and fit_refusal(largest, atoms) is not None
+    suspicious = False
+    if recipe.route == "random-pairs":
+        # An exact count takes up to a second for each crystal of a library: only where a cutoff, or
+        # the sum rules, could still decide.
+        about = (3 * atoms) * (3 * atoms + 1) * (3 * atoms + 2) / 6 / _operations(cell, matrix)
+        reason = fit_refusal(LEFT_BY_SUM_RULES * about, atoms)
+        if reason is not None and recipe.cutoff_a is None:
+            return reason
+        suspicious = fit_refusal(about, atoms) is not None
     if atoms > FEW_ATOMS and not suspicious:
         return None
 
