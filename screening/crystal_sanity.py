@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 #: Two atoms overlap when closer than this (Å), or than this fraction of their covalent radii.
 MIN_DISTANCE = 0.5
 MIN_BOND_FRACTION = 0.5
-#: Two atoms are next to each other up to this multiple of their covalent radii, and those of the
-#: p block, hydrogen and helium also up to this distance (Å) beyond their van der Waals radii.
+#: Two atoms are bonded up to this multiple of their covalent radii.  In a crystal with
+#: bonds those of the p block and hydrogen also touch up to this distance (Å) beyond their van der
+#: Waals radii, and atoms of noble gases in any crystal up to this multiple of them.
 MAX_BOND_FRACTION = 1.5
 MAX_GAP_A = 2.7
+MAX_NOBLE_FRACTION = 1.5
+NOBLE_GASES = frozenset(("He", "Ne", "Ar", "Kr", "Xe", "Rn"))
 _Vector = tuple[int, int, int]
 _ALONE = ("isolated atoms or molecules", "chains", "layers or a slab")
 
@@ -71,9 +74,10 @@ def _reach_a(symbol: str) -> float:
     from pymatgen.core.periodic_table import Element
 
     element = Element(symbol)
-    if element.block != "p" and symbol not in ("H", "He"):
-        return 0.0
-    return float(element.van_der_waals_radius or 2.0) + MAX_GAP_A / 2
+    radius_a = float(element.van_der_waals_radius or 2.0)
+    if symbol in NOBLE_GASES:
+        return MAX_NOBLE_FRACTION * radius_a
+    return radius_a + MAX_GAP_A / 2 if element.block == "p" or symbol == "H" else 0.0
 
 
 def _refuse_overlap(structure: Structure) -> None:
@@ -94,8 +98,12 @@ def _refuse_vacuum(structure: Structure) -> None:
     reach = np.array([_reach_a(symbol) for symbol in symbols])
     cutoff = max(2 * MAX_BOND_FRACTION * radii.max(), 2 * reach.max())
     first, second, images, distances = structure.get_neighbor_list(float(cutoff))
+    bonds_a = MAX_BOND_FRACTION * (radii[first] + radii[second])
+    if not (distances < bonds_a).any():
+        # Without a bond only noble gases make a crystal: diamond of twice its size is a gas.
+        reach[~np.isin(symbols, list(NOBLE_GASES))] = 0.0
     across = np.where((reach[first] > 0) & (reach[second] > 0), reach[first] + reach[second], 0)
-    limits = np.maximum(MAX_BOND_FRACTION * (radii[first] + radii[second]), across)
+    limits = np.maximum(bonds_a, across)
     touching = distances < limits
     dimension = _dimension(len(structure), first[touching], second[touching], images[touching])
     if dimension == 3:

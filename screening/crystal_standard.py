@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -161,6 +161,14 @@ def _idealised(cell: _Cell) -> tuple[_Cell, Any]:
     raise Refusal(f"spglib finds no symmetry within {SYMPREC_A:g} Å")
 
 
+def _primitive(cell: _Cell) -> _Cell | None:
+    """Return the primitive cell of an averaged one, None where spglib finds none."""
+    import spglib
+
+    primitive: _Cell | None = asked(spglib.find_primitive, cell, symprec=EXACT_A)
+    return primitive
+
+
 def _refined(cell: _Cell) -> tuple[_Cell, str]:
     """Return the cell averaged over its symmetry, and a note where that had to be looked for."""
     exact = symmetry_dataset(cell, EXACT_A)
@@ -175,16 +183,16 @@ def _refined(cell: _Cell) -> tuple[_Cell, str]:
     for order in sorted(by_order, reverse=True):
         if order <= n_plain:
             break
-        averaged = _averaged(cell, by_order[order])
-        if averaged is not None and averaged.within(limits):
+        averaged = _averaged_wholly(cell, by_order[order], limits)
+        if averaged is not None:
             was = (plain or exact).international if plain or exact else "P1"
             return averaged.cell, (
-                f"refined from {was} to {by_order[order].international} within "
+                f"refined from {was} to {averaged.symbol} within "
                 f"{averaged.displacement_a:.3f} Å and {averaged.strain:.2%} strain"
             )
     if plain is not None and n_plain > n_exact:
-        averaged = _averaged(cell, plain)
-        if averaged is not None and averaged.within(NOISE):
+        averaged = _averaged_wholly(cell, plain, NOISE)
+        if averaged is not None:
             return averaged.cell, ""
     return cell, ""
 
@@ -194,6 +202,7 @@ class _Averaged:
     """A cell with the symmetry that was ascribed to it, and how far it is from what it was."""
 
     cell: _Cell
+    symbol: str
     displacement_a: float
     rms_displacement_a: float
     strain: float
@@ -204,6 +213,34 @@ class _Averaged:
             and self.rms_displacement_a <= limits.rms_displacement_a
             and self.strain <= limits.strain
         )
+
+
+def _averaged_wholly(cell: _Cell, dataset: Any, limits: Limits) -> _Averaged | None:
+    """Average a cell over all symmetry of its crystal; None where that goes beyond limits.
+
+    A cell that is not primitive has some of it only: twice a cube is no cube.  The rest is that of
+    the averaged cell's primitive one.
+    """
+    averaged = _averaged(cell, dataset)
+    if averaged is None or not averaged.within(limits):
+        return None
+    primitive = _primitive(averaged.cell)
+    if primitive is None or len(primitive[2]) == len(cell[2]):
+        return averaged
+    wider = [_dataset(primitive, symprec_a) for symprec_a in (*LADDER_A, SYMPREC_A)]
+    rest = {len(each.rotations): each for each in wider if each is not None}
+    for order in sorted(rest, reverse=True):
+        again = _averaged(primitive, rest[order])
+        # The steps add up at worst.
+        total = again and replace(
+            again,
+            displacement_a=averaged.displacement_a + again.displacement_a,
+            rms_displacement_a=averaged.rms_displacement_a + again.rms_displacement_a,
+            strain=averaged.strain + again.strain,
+        )
+        if total is not None and total.within(limits):
+            return total
+    return averaged
 
 
 def _averaged(cell: _Cell, dataset: Any) -> _Averaged | None:
@@ -233,6 +270,7 @@ def _averaged(cell: _Cell, dataset: Any) -> _Averaged | None:
     lengths_a = np.linalg.norm(moved @ mean_lattice, axis=1)
     return _Averaged(
         cell=(mean_lattice, positions + moved, numbers),
+        symbol=str(dataset.international),
         displacement_a=float(lengths_a.max()),
         rms_displacement_a=float(np.sqrt(np.square(lengths_a).mean())),
         strain=float(np.abs(stretches - 1).max()),

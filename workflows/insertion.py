@@ -17,7 +17,7 @@ from workflows.documents import (
     StepCost,
     VoltageStep,
 )
-from workflows.engines import EngineError
+from workflows.engines import CannotCompute
 from workflows.recipes import InsertionRecipe
 from workflows.relaxation import RelaxationMaker
 
@@ -281,7 +281,7 @@ def insertion_document(
         )
     energy = metal.energy_ev_per_atom
     if metal.lost or energy is None:
-        raise EngineError(f"{working_ion} metal: {metal.lost}; no voltage can be had without it")
+        raise CannotCompute(f"{working_ion} metal: {metal.lost}; no voltage can be had without it")
     path = [min(survivors[x], key=lambda pair: pair[0].energy_ev) for x in sorted(survivors)]
     discharged, charged = states[0], states[1]
     framework = electrode.compare_hosts(

@@ -202,6 +202,25 @@ def test_noise_does_not_multiply_the_work():
     assert np.abs(np.subtract(ours, theirs)).max() < 0.01
 
 
+BISMUTH = FROM("R-3m", Lattice.hexagonal(4.546, 11.862), ["Bi"], [[0, 0, 0.2339]])
+
+
+@pytest.mark.parametrize("structure", [_close_packed(1.06), _close_packed(1.63), BISMUTH])
+@pytest.mark.parametrize("times", [(2, 1, 1), (1, 3, 1), (2, 1, 2)])
+def test_noise_in_a_supercell_that_lacks_symmetry_of_the_crystal(structure, times):
+    random = np.random.default_rng(0)
+    known = candidate(structure)
+    supercell = structure.get_primitive_structure() * times
+    cut = np.trunc(supercell.frac_coords * 1000 + 1e-6) / 1000
+    for blurred in (
+        noisy(0.008)(supercell, random),
+        Structure(supercell.lattice, supercell.species, cut),
+    ):
+        made = candidate(blurred)
+        assert made.space_group_number == known.space_group_number
+        assert same_crystal(made, known)
+
+
 DISTORTED = {
     "tetragonal BaTiO3": (
         99,
@@ -384,6 +403,10 @@ NOT_BULK = [
     ("molecules", _water(8.0)),
     ("molecules", _water(10.0)),
     ("molecules", _water(15.0)),
+    # Of the right structure, and of a scale at which no atom is bonded.
+    ("isolated atoms", FROM("Fd-3m", Lattice.cubic(7.2), ["C"], [[0, 0, 0]])),
+    ("isolated atoms", FROM("Fd-3m", Lattice.cubic(9.0), ["Si"], [[0, 0, 0]])),
+    ("isolated atoms", FROM("Fm-3m", Lattice.cubic(9.0), ["Ar"], [[0, 0, 0]])),
     ("chains", Structure(Lattice.tetragonal(12.0, 2.5), ["Cu"], [[0, 0, 0]])),
     ("layers", _graphene(20.0)),
     ("layers", _graphene(12.0)),

@@ -10,9 +10,10 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
+from screening.loop import FINAL_ERRORS
 from workflows import electrode, insertion
 from workflows.documents import InsertionDocument
-from workflows.engines import AseEngine
+from workflows.engines import AseEngine, CannotCompute
 from workflows.insertion import InsertionMaker
 from workflows.recipes import InsertionRecipe, WorkingIon
 
@@ -258,6 +259,15 @@ def test_an_ordering_that_is_lost_is_told_where_another_one_is_on_the_path(emt, 
     document = assemble([relaxation, charged, lost], relaxation, "Al", same_cell=True)
     assert document.outcome == "unstable"
     assert "AlCu6: lost" in document.reason
+
+
+def test_a_lost_metal_is_no_reason_for_a_second_try(emt, discharged):
+    """Whoever retries gets the same metal again, after the same cost."""
+    relaxation = emt.relax(discharged, InsertionRecipe().relaxation)
+    lost = relaxation.model_copy(update={"lost": "the cell collapsed"})
+    with pytest.raises(CannotCompute, match="Al metal: the cell collapsed; no voltage") as raised:
+        insertion.insertion_document.original([relaxation, relaxation], lost, "Al", same_cell=False)
+    assert raised.type.__name__ in FINAL_ERRORS
 
 
 @pytest.mark.parametrize("ion", electrode.ION_CHARGES)
