@@ -227,7 +227,7 @@ def _averaged_wholly(cell: _Cell, dataset: Any, limits: Limits) -> _Averaged | N
     primitive = _primitive(averaged.cell)
     if primitive is None or len(primitive[2]) == len(cell[2]):
         return averaged
-    wider = [_dataset(primitive, symprec_a) for symprec_a in (*LADDER_A, SYMPREC_A)]
+    wider = [symmetry_dataset(primitive, symprec_a) for symprec_a in (*LADDER_A, SYMPREC_A)]
     rest = {len(each.rotations): each for each in wider if each is not None}
     for order in sorted(rest, reverse=True):
         again = _averaged(primitive, rest[order])
