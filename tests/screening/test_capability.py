@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from phono3py.other.isotope import get_mass_variances
+from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
 from pymatgen.core import Element, Lattice, Structure
 
 from screening.candidate import Candidate, Origin, candidate_from_structure
@@ -30,7 +31,8 @@ TAGS = {"campaign": "c", "pick": "c/x"}
 
 def crystal(symbol: str) -> Structure:
     """Return a rock salt with lithium, so that all targets may take it."""
-    lattice = Lattice(3.25 * (np.ones((3, 3)) - np.eye(3)))
+    radii = (float(CovalentRadius.radius.get(each, 1.5)) for each in (symbol, "Li"))
+    lattice = Lattice(1.2 * sum(radii) * (np.ones((3, 3)) - np.eye(3)))
     return Structure(lattice, [symbol, "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 

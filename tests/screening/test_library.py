@@ -97,7 +97,7 @@ def test_a_changed_entry_is_read_again(salts, database, tmp_path):
 
     read()
     path = tmp_path / "salts.jsonl"
-    path.write_text(path.read_text().replace('"a": 4.03', '"a": 4.1'))
+    path.write_text(path.read_text().replace('"a": 4.03}', '"a": 4.1}'))
     assert read()[0].candidate.origins[0].properties["a"] == 4.1
 
 
