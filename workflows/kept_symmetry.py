@@ -156,6 +156,7 @@ def _operations(cell: _Cell, symprec_a: float) -> Operations | None:
 
 def _refined(atoms: Atoms, symprec_a: float) -> Atoms | None:
     """Return a crystal with exact symmetry, None where it would become another one."""
+    import spglib
     from ase.spacegroup.symmetrize import refine_symmetry
 
     exact = atoms.copy()
@@ -164,8 +165,8 @@ def _refined(atoms: Atoms, symprec_a: float) -> Atoms | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             refine_symmetry(exact, symprec_a)
-    except (AttributeError, TypeError, ValueError, AssertionError):
-        # ASE's answer where spglib has none.
+    except (spglib.SpglibError, AttributeError, TypeError, ValueError, AssertionError):
+        # spglib's answer where it finds nothing, and ASE's to that.
         return None
     moved = exact.get_scaled_positions(wrap=False) - atoms.get_scaled_positions(wrap=False)
     moved_a = np.abs((moved - np.round(moved)) @ exact.cell.array).max()

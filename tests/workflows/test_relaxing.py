@@ -207,6 +207,13 @@ def test_a_crystal_lost_at_once_has_nothing_of_the_one_before():
     assert len(document.structure) == len(squeezed)
 
 
+def test_atoms_on_one_place_are_a_lost_crystal(smooth_emt):
+    """spglib raises an error of its own for them, and so it does for some strained cells."""
+    structure = Structure(Lattice.cubic(4.0), ["Cu", "Cu"], [[0, 0, 0], [0, 0, 1e-7]])
+    document = smooth_emt.relax(structure, RelaxationRecipe())
+    assert document.lost
+
+
 def test_what_does_not_relax_in_time_is_an_error(smooth_emt):
     with pytest.raises(EngineError, match="not relaxed by 'emt' after 2 steps"):
         smooth_emt.relax(BRAVAIS["aP"], RelaxationRecipe(max_steps=2))
