@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -21,9 +21,11 @@ from screening.config import nearest, validated
 from screening.settings import Settings
 from screening.sources.optimade_pages import Pages, plain
 from screening.sources.record import (
+    EntryError,
     SourceError,
     SourceRecord,
     first_line,
+    parsed_record,
     plain_text,
     scalar_properties,
 )
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 STATED = ("chemical_formula_reduced", "nelements", "last_modified", "space_group_it_number")
-"""Fields of OPTIMADE that are kept; the formula and the space group are compared with the atoms."""
+"""Attributes that become facts of the entry, beside those of the provider's own; the formula and
+the space group are compared with the atoms."""
 NOT_ALL_ATOMS = {
     "assemblies": "groups of its sites exclude each other, which is disorder",
     "implicit_atoms": "it has atoms that are not among its sites",
@@ -40,9 +43,6 @@ NOT_ALL_ATOMS = {
     "unknown_positions": "it has atoms without positions",
 }
 """Features of structures whose listed sites are not the crystal; pymatgen would not notice."""
-
-STATED = ("chemical_formula_reduced", "nelements", "last_modified", "space_group_it_number")
-"""Attributes that become facts of the entry, beside those of the provider's own."""
 
 
 class OptimadeQuery(BaseModel):
@@ -186,21 +186,19 @@ def _record(entry: Any, place: str, number: int) -> SourceRecord:
         for key, value in attributes.items()
         if value is not None and (key in STATED or re.fullmatch(r"_[a-z0-9]+_[a-z0-9_]+", key))
     }
-    structure, error = None, None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            structure = _structure(entry, attributes)
-        except _NotACrystalError as reason:
-            error = str(reason)
-        except Exception as failure:  # pydantic and pymatgen raise anything
-            error = f"it cannot be converted ({_why(failure)})"
     location = f"{place}/{quote(plain_text(name), safe='')}"
-    return SourceRecord(name, structure, error, location, scalar_properties(stated))
+    facts = scalar_properties(stated)
+    return parsed_record(name, location, partial(_converted, entry, attributes), facts)
 
 
-class _NotACrystalError(Exception):
-    """The entry cannot stand for a crystal; says why."""
+def _converted(entry: dict[str, Any], attributes: dict[str, Any]) -> Structure:
+    """Return the crystal of an entry, or raise `EntryError`."""
+    try:
+        return _structure(entry, attributes)
+    except (EntryError, MemoryError, ImportError):
+        raise
+    except Exception as failure:  # pydantic and pymatgen raise anything
+        raise EntryError(f"it cannot be converted ({_why(failure)})") from failure
 
 
 def _structure(entry: dict[str, Any], attributes: dict[str, Any]) -> Structure:
@@ -211,16 +209,16 @@ def _structure(entry: dict[str, Any], attributes: dict[str, Any]) -> Structure:
     features = attributes.get("structure_features")
     for feature in features if isinstance(features, list) else []:
         if feature in NOT_ALL_ATOMS:
-            raise _NotACrystalError(f"{NOT_ALL_ATOMS[feature]} ({feature})")
+            raise EntryError(f"{NOT_ALL_ATOMS[feature]} ({feature})")
     if attributes.get("assemblies"):
-        raise _NotACrystalError(f"{NOT_ALL_ATOMS['assemblies']} (assemblies)")
+        raise EntryError(f"{NOT_ALL_ATOMS['assemblies']} (assemblies)")
     for needed in ("lattice_vectors", "cartesian_site_positions", "species_at_sites"):
         if not attributes.get(needed):
-            raise _NotACrystalError(f"it states no {needed}")
+            raise EntryError(f"it states no {needed}")
     dimensions = attributes.get("dimension_types")
     if dimensions is None:
         if attributes.get("nperiodic_dimensions") != 3:
-            raise _NotACrystalError("it does not state in which dimensions it is periodic")
+            raise EntryError("it does not state in which dimensions it is periodic")
         dimensions = [1, 1, 1]
     n_sites = attributes.get("nsites")
     if n_sites is None:
@@ -228,14 +226,12 @@ def _structure(entry: dict[str, Any], attributes: dict[str, Any]) -> Structure:
     known = {**attributes, "dimension_types": dimensions, "nsites": n_sites}
     structure = OptimadeStructure({**entry, "attributes": known}).as_pymatgen
     if not isinstance(structure, Structure) or not all(structure.lattice.pbc):
-        raise _NotACrystalError("it is not periodic in three dimensions")
+        raise EntryError("it is not periodic in three dimensions")
     formula = attributes.get("chemical_formula_reduced")
     if formula and structure.is_ordered:
         made = structure.composition.reduced_formula
         if Composition(formula).reduced_formula != made:
-            raise _NotACrystalError(
-                f"its atoms make {made} where chemical_formula_reduced says {formula}"
-            )
+            raise EntryError(f"its atoms make {made} where chemical_formula_reduced says {formula}")
     return structure
 
 
