@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import seekpath
 from ase.calculators.emt import EMT
 from ase.units import GPa, _amu
+from bravais_alloys import BRAVAIS
 from phonopy import Phonopy
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
@@ -117,6 +119,20 @@ def test_bands_meet_at_shared_labels(cu3au):
             np.testing.assert_allclose(point, at_label.setdefault(label, point), atol=2e-5)
     gamma = next(point for label, point in at_label.items() if "G" in label)
     assert np.abs(gamma[:3]).max() < 1e-4
+
+
+@pytest.mark.parametrize("lattice", BRAVAIS)
+def test_the_path_of_bands_is_in_the_basis_of_the_cell(lattice):
+    """seekpath's primitive cell of triclinic and some monoclinic crystals is not phonopy's."""
+    cell, centring = conventional_cell(BRAVAIS[lattice])
+    primitive = harmonic.harmonic_model(cell, centring, np.eye(3, dtype=int), 0.01).primitive
+    path, _, _ = harmonic.band_path(primitive, 3)
+    standard = seekpath.get_path(primitive.totuple())
+    ends = [[standard["point_coords"][name] for name in segment] for segment in standard["path"]]
+    steps = np.array([segment[-1] - segment[0] for segment in path])
+    lengths_per_a = np.linalg.norm(steps @ np.linalg.inv(primitive.cell).T, axis=1)
+    expected = np.diff(ends, axis=1)[:, 0] @ standard["reciprocal_primitive_lattice"]
+    assert lengths_per_a == pytest.approx(np.linalg.norm(expected, axis=1) / (2 * np.pi), rel=1e-4)
 
 
 def test_stable_crystals_pass_the_gate(copper, cu3au):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from phono3py import Phono3py
     from phonopy import Phonopy
     from phonopy.phonon.band_structure import BandStructure
+    from phonopy.structure.atoms import PhonopyAtoms
     from pymatgen.core import Structure
 
 
@@ -165,10 +166,34 @@ def spectrum(phonon: Phonopy, mesh_length_a: float, points: int = 51) -> Spectru
 
 def band_structure(phonon: Phonopy, points: int = 51) -> BandStructure:
     """Return phonopy's bands along seekpath's path, so many q-points on each segment."""
+    path, labels, connections = band_path(phonon.primitive, points)
+    return phonon.run_band_structure(path, path_connections=connections, labels=labels)
+
+
+def band_path(
+    primitive: PhonopyAtoms, points: int
+) -> tuple[list[NDArray[np.float64]], list[str], list[bool]]:
+    """Return seekpath's path through the Brillouin zone.
+
+    Returns
+    -------
+    path : list of ndarray, shape (points, 3)
+        q-points of each segment, in the reciprocal basis of `primitive`.
+    labels : list of str
+        As phonopy has them: one for each end, where segments meet one for both.
+    connections : list of bool
+        Whether the next segment goes on where this one ends.
+    """
+    import seekpath
     from phonopy.phonon.band_structure import get_band_qpoints_by_seekpath
 
-    path, labels, connections = get_band_qpoints_by_seekpath(phonon.primitive, points)
-    return phonon.run_band_structure(path, path_connections=connections, labels=labels)
+    _, labels, connections = get_band_qpoints_by_seekpath(primitive, points)
+    # phonopy takes the q-points for those of its cell.  They are of seekpath's own primitive cell,
+    # which is another one for triclinic and some monoclinic crystals.
+    along = seekpath.get_path_orig_cell(primitive.totuple())
+    places = along["point_coords"]
+    path = [np.linspace(places[start], places[end], points) for start, end in along["path"]]
+    return path, labels, connections
 
 
 def phonopy_params(phonon: Phonopy) -> str:
