@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workflows.kept_symmetry import symmetry_dataset
 from workflows.lattice_dynamics.cells import (
     SYMPREC_A,
     conventional_cell,
@@ -120,10 +121,9 @@ def _third_order_refusal(structure: Structure, recipe: ThirdOrderRecipe) -> str 
 
 def _operations(cell: Structure, matrix: np.ndarray) -> int:
     """Return how many space group operations a supercell has, at least."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    dataset = SpacegroupAnalyzer(cell, SYMPREC_A, angle_tolerance=-1).get_symmetry_dataset()
-    return int(len(dataset.rotations) * np.linalg.det(matrix).round())
+    dataset = symmetry_dataset(cell, SYMPREC_A)
+    operations = 1 if dataset is None else len(dataset.rotations)
+    return int(operations * np.linalg.det(matrix).round())
 
 
 def _mesh_refusal(structure: Structure, recipe: TransportRecipe) -> str | None:
