@@ -11,13 +11,21 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from screening.candidate import bare_structure
 from screening.config import validated
-from screening.sources.record import SourceError, SourceRecord, first_line, scalar_properties
+from screening.sources.record import (
+    EntryError,
+    SourceError,
+    SourceRecord,
+    first_line,
+    parsed_record,
+    scalar_properties,
+)
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -224,14 +232,8 @@ def _record(entry: Any) -> SourceRecord:
         return SourceRecord("mp", None, "the entry has no material_id", "mp")
     name = str(entry["material_id"])
     facts = {new: entry[old] for old, new in PROPERTIES.items() if entry.get(old) is not None}
-    structure, error = None, None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            structure = _structure(entry.get("structure"))
-        except Exception as failure:  # pymatgen raises anything
-            error = f"its structure cannot be read ({first_line(failure)})"
-    return SourceRecord(name, structure, error, f"mp:{name}", scalar_properties(facts))
+    parse = partial(_structure, entry.get("structure"))
+    return parsed_record(name, f"mp:{name}", parse, scalar_properties(facts))
 
 
 def _structure(value: Any) -> Structure:
@@ -239,9 +241,14 @@ def _structure(value: Any) -> Structure:
 
     if isinstance(value, Structure):
         return value
-    if not isinstance(value, dict):
-        raise ValueError("there is none")
-    return bare_structure(value)
+    try:
+        if not isinstance(value, dict):
+            raise ValueError("there is none")
+        return bare_structure(value)
+    except (MemoryError, ImportError):
+        raise
+    except Exception as failure:  # pymatgen raises anything
+        raise EntryError(f"its structure cannot be read ({first_line(failure)})") from failure
 
 
 def open_materials_project(rest: str) -> MaterialsProject:
