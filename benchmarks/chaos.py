@@ -68,7 +68,7 @@ class Trouble:
         self._random = random.Random(seed)
         self._allowed = 0
         self._ways: dict[str, Callable[[], bool]] = {
-            "worker killed (kill -9)": lambda: self._kill("screening.worker"),
+            "worker killed (kill -9)": lambda: self._kill("screening.running.worker"),
             "queue job killed (kill -9 of its driver)": lambda: self._kill(
                 "screening.queues.driver"
             ),
@@ -326,9 +326,9 @@ def opened(uri: str) -> Any:
     """Return the campaign, once the database answers."""
     import toy_objective
 
-    from screening.campaign import Campaign
+    from screening.campaigns.campaign import Campaign
     from screening.store.database import Database
-    from screening.store.patience import patiently
+    from screening.store.database_retry import patiently
 
     toy_objective.register()
     return patiently(Campaign.open, Database(uri, "screen"), NAME)
@@ -336,7 +336,7 @@ def opened(uri: str) -> Any:
 
 def is_exhausted(uri: str) -> bool:
     """Return whether the campaign has nothing more to do."""
-    from screening.store.patience import patiently
+    from screening.store.database_retry import patiently
 
     return bool(patiently(opened(uri).is_exhausted))
 

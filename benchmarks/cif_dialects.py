@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from cif_writing import DIALECTS, Crystal, in_setting, other_setting
 
-from screening.candidate import (
+from screening.candidates.candidate import (
     Candidate,
     Origin,
     Refusal,

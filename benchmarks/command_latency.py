@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from screening.settings import Settings
+from screening.machine.settings import Settings
 from screening.store.database import open_database
 
 
@@ -46,8 +46,8 @@ def database_s(campaign_name: str) -> float:
             spent.append(event.duration_micros / 1e6)
 
     monitoring.register(Clock())
-    from screening.campaign import Campaign
-    from screening.leaderboard import ranking
+    from screening.campaigns.campaign import Campaign
+    from screening.ranking.build import ranking
 
     with open_database(Settings()) as database:
         spent.clear()

@@ -26,7 +26,7 @@ def measure(formula: str, engine_name: str) -> dict[str, Any]:
     from first_principles_kappa import crystal
     from third_order_routes import phonondb_structure
 
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.targets.engines import build_engine, engine_config
     from workflows.lattice_dynamics.cells import conventional_cell
     from workflows.recipes import RelaxationRecipe
 

@@ -50,7 +50,7 @@ def compute(name: str, structure: Any, engine_name: str, strain_fraction: float)
     from jobflow import JobStore, run_locally
     from maggma.stores import MemoryStore
 
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.targets.engines import build_engine, engine_config
     from workflows.elasticity import ElasticityMaker
     from workflows.recipes import ElasticityRecipe
 

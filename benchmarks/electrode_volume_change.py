@@ -73,7 +73,7 @@ def compute(name: str, engine_name: str, task: dict[str, Any]) -> dict[str, Any]
     from jobflow import JobStore, run_locally
     from maggma.stores import MemoryStore
 
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.targets.engines import build_engine, engine_config
     from workflows.insertion import InsertionMaker
 
     started = time.perf_counter()

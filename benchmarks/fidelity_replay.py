@@ -27,8 +27,8 @@ def compounds(engine: str) -> tuple[Any, Any, Any]:
     """Return features, log10 κ of the potential, and log10 κ of DFT, one row a compound."""
     import numpy as np
 
-    from screening.candidate import Origin, candidate_from_structure
-    from screening.features import features
+    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.crystal_features import features
     from screening.sources import open_source
 
     rows = {}
@@ -53,7 +53,7 @@ def errors(vectors: Any, cheap: Any, better: Any, train: Any, test: Any) -> dict
     """Return each way's errors on the compounds that were not trained on."""
     import numpy as np
 
-    from screening.surrogate import SurrogateConfig, fit_predict
+    from screening.choosing.surrogates import SurrogateConfig, fit_predict
 
     def fit(inputs: Any, values: Any) -> Any:
         return fit_predict(SurrogateConfig(), inputs[train], values[train], None, inputs[test], 0)[

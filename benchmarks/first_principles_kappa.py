@@ -106,7 +106,7 @@ def compute(formula: str, engine_name: str, cutoff_a: float, cache: Path, worker
     """Return the row of one compound."""
     from third_order_routes import phonondb_structure
 
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.targets.engines import build_engine, engine_config
     from workflows.dft.engine import _ProgramCalculator
     from workflows.lattice_dynamics import harmonic, third_order, transport
     from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix

@@ -59,9 +59,9 @@ def compute(row: dict[str, Any], engine_name: str, target: str) -> dict[str, Any
     from jobflow import JobStore, run_locally
     from maggma.stores import MemoryStore
 
-    from screening import shipped
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.machine import shipped_configs as shipped
     from screening.sources import open_source
+    from screening.targets.engines import build_engine, engine_config
     from workflows.conductivity import ThermalConductivityMaker
     from workflows.recipes import ThermalConductivityRecipe
 

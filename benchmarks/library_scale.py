@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
+from screening.campaigns.indexes import indexes
+
 if TYPE_CHECKING:
-    from screening.ingest import Pool
+    from screening.intake.ingest import Pool
     from screening.sources import Source, SourceRecord
     from screening.sources.record import Unread
 
@@ -115,18 +117,18 @@ def main() -> None:
 
 def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> None:
     """Run every step on one database."""
-    from screening.campaign import Campaign
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
-    from screening.filters import FilterConfig
-    from screening.ingest import ingest
-    from screening.library import Library, rank_library
-    from screening.predictions import predictions
-    from screening.replay import read_table
-    from screening.settings import Settings
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.config import CampaignConfig
+    from screening.campaigns.predictions import predictions
+    from screening.choosing.surrogates import SurrogateConfig
+    from screening.intake.filters import FilterConfig
+    from screening.intake.ingest import ingest
+    from screening.machine.settings import Settings
     from screening.sources import open_source
     from screening.store.database import open_database
-    from screening.surrogate import SurrogateConfig
+    from screening.studies.library import Library, rank_library
+    from screening.studies.replay import read_table
+    from screening.targets.engines import engine_config
 
     meter = Meter()
     engine = engine_config("sevennet-l3i5")
@@ -136,7 +138,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
     print("| step | wall time | peak memory |")
     print("|---|---|---|", flush=True)
     with open_database(Settings()) as database:
-        database.prepare()
+        database.prepare(indexes())
 
         def read() -> Pool:
             marks.clear()

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.campaigns.indexes import indexes
+
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 if TYPE_CHECKING:
-    from screening.campaign import Campaign
-    from screening.ingest import Pool
+    from screening.campaigns.campaign import Campaign
+    from screening.intake.ingest import Pool
     from screening.store.database import Database
 
 
@@ -45,12 +47,12 @@ def main() -> None:
             os.environ.pop(name, None)
         import toy_objective
 
-        from screening.settings import Settings
+        from screening.machine.settings import Settings
         from screening.store.database import open_database
 
         toy_objective.register()
         with open_database(Settings()) as database:
-            database.prepare()
+            database.prepare(indexes())
             print("| what | how many | time | each |")
             print("|---|---|---|---|", flush=True)
             submitting(database, options.pool)
@@ -79,7 +81,7 @@ def many(count: int, prefix: str) -> Pool:
     """Return toy crystals under names of their own, with features that differ a little."""
     from campaign_fixtures import toy_candidates
 
-    from screening.ingest import Pool
+    from screening.intake.ingest import Pool
 
     crystals = toy_candidates()
     generator = np.random.default_rng(0)
@@ -97,9 +99,9 @@ def new_campaign(database: Database, name: str, pool: Pool, **changes: Any) -> C
     """Store a campaign of the toy objective."""
     from campaign_fixtures import toy_content
 
-    from screening.campaign import Campaign
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.config import CampaignConfig
+    from screening.targets.engines import engine_config
 
     config = CampaignConfig.model_validate(toy_content(**changes))
     return Campaign.create(database, name, config, engine_config("emt"), pool)
@@ -107,7 +109,7 @@ def new_campaign(database: Database, name: str, pool: Pool, **changes: Any) -> C
 
 def submitting(database: Database, count: int) -> None:
     """Time the way from a pool in memory to picks that are claimed, and a round of the loop."""
-    from screening.loop import QUEUE_DEPTH, advance
+    from screening.running.advance import QUEUE_DEPTH, advance
 
     pool = many(count, "pool")
     made: list[Campaign] = []
@@ -152,7 +154,7 @@ def plain_jobs(database: Database, count: int, folder: Path) -> float:
 
 def campaign_jobs(database: Database, count: int, sampler: str, folder: Path, plain: float) -> None:
     """Time a campaign of as many candidates, chosen four at a time, by one worker."""
-    from screening.worker import work
+    from screening.running.worker import work
 
     campaign = new_campaign(
         database,
@@ -172,8 +174,8 @@ def campaign_jobs(database: Database, count: int, sampler: str, folder: Path, pl
 
 def ranking_latency(database: Database, count: int) -> None:
     """Time the ranking of a campaign with many results: at first, and as kept."""
-    from screening.campaign import Campaign
-    from screening.standings import standings
+    from screening.campaigns.campaign import Campaign
+    from screening.ranking.cache import standings
 
     campaign = new_campaign(
         database,

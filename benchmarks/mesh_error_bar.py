@@ -32,7 +32,7 @@ def model_of(name: str) -> Any:
     """Return a Phono3py object that is ready for κ."""
     from pymatgen.core import Lattice, Structure
 
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.targets.engines import build_engine, engine_config
     from workflows.lattice_dynamics import harmonic, third_order, transport
     from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
     from workflows.lattice_dynamics.recorded import recorded_model

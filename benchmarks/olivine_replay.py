@@ -32,7 +32,8 @@ def evaluations_to_best(
     """
     import numpy as np
 
-    from screening.samplers import Observations, SamplerConfig, build_sampler
+    from screening.choosing.observations import Observations
+    from screening.choosing.samplers import SamplerConfig, build_sampler
 
     sampler = build_sampler(SamplerConfig(kind=kind, initial=initial, xi=0.0005))
     best = min((value, key) for key, (_, value) in pool.items() if value is not None)[1]
@@ -65,7 +66,7 @@ def figure(rows: list[dict[str, Any]], path: Path) -> None:
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
 
-    from screening.pareto import front
+    from screening.targets.second_objective import front
 
     plt.rcParams.update({"font.size": 10, "svg.hashsalt": "matscreen"})
     picture, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
@@ -133,10 +134,10 @@ def main() -> None:
     arguments = parser.parse_args()
     import numpy as np
 
-    from screening.campaign import Campaign
-    from screening.leaderboard import ranking
-    from screening.ranking import as_records
-    from screening.settings import Settings
+    from screening.campaigns.campaign import Campaign
+    from screening.machine.settings import Settings
+    from screening.ranking.build import ranking
+    from screening.ranking.entries import as_records
     from screening.store.database import open_database
 
     by_id: dict[str, dict[str, Any]] = {}

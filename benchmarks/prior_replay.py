@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from screening.replay import Summary, Table, read_table, replay
-from screening.samplers import SamplerConfig
+from screening.choosing.samplers import SamplerConfig
 from screening.sources import open_source
+from screening.studies.replay import Summary, Table, read_table, replay
 
 RESULTS = Path(__file__).parent / "results"
 VALUE = "kappa_300k_with_nac_w_per_m_k"

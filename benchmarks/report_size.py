@@ -23,9 +23,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from screening.campaign import Campaign
-from screening.report import write_report
-from screening.settings import Settings
+from screening.campaigns.campaign import Campaign
+from screening.machine.settings import Settings
+from screening.pages.report import write_report
 from screening.store.database import Database, open_database
 
 SPREAD = 0.3

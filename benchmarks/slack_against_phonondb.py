@@ -43,7 +43,7 @@ def compute(record: Any, engine_name: str) -> dict[str, Any]:
     from jobflow import JobStore, run_locally
     from maggma.stores import MemoryStore
 
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.targets.engines import build_engine, engine_config
     from workflows.elasticity import ElasticityMaker
 
     row = {

@@ -36,7 +36,7 @@ def compare(formula: str, space_group: int, engine_name: str, cache: Path) -> li
     """Return one row a setting of the random route."""
     import numpy as np
 
-    from screening.engine_catalog import build_engine, engine_config
+    from screening.targets.engines import build_engine, engine_config
     from workflows.lattice_dynamics import harmonic, third_order, transport
     from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
     from workflows.recipes import PhononRecipe, RelaxationRecipe, ThirdOrderRecipe

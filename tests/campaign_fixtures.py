@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 import toy_objective
 
-from screening.objectives import OBJECTIVES
+from screening.campaigns.indexes import indexes
+from screening.targets.objectives import OBJECTIVES
 
 TOY_PATH = os.pathsep.join(str(Path(__file__).parent / each) for each in ("toy_site", "."))
 """PYTHONPATH of programs that shall know the objective ``toy``."""
@@ -89,7 +90,7 @@ def connect(server_uri, database_name) -> Iterator[Callable[[], Any]]:
 def database(connect):
     """A prepared, empty database."""
     database = connect()
-    database.prepare()
+    database.prepare(indexes())
     return database
 
 
@@ -129,8 +130,8 @@ def toy_structures() -> tuple[Any, ...]:
 
 @functools.cache
 def toy_candidates() -> tuple[Any, ...]:
-    from screening.candidate import Origin, candidate_from_structure
-    from screening.features import FEATURES_VERSION, features
+    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.crystal_features import FEATURES_VERSION, features
 
     candidates = []
     for structure in toy_structures():
@@ -146,7 +147,7 @@ def toy_candidates() -> tuple[Any, ...]:
 
 def toy_pool(count: int):
     """Return a pool of the first `count` toy crystals; the first seven are pure metals."""
-    from screening.ingest import Pool
+    from screening.intake.ingest import Pool
 
     return Pool(candidates={each.candidate_id: each for each in toy_candidates()[:count]})
 
@@ -179,9 +180,9 @@ def toy_content(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def new_campaign(toy, database):
     """Create a campaign in the database: ``new_campaign(name, pool=8, budget=…, …)``."""
-    from screening.campaign import Campaign
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.config import CampaignConfig
+    from screening.targets.engines import engine_config
 
     def create(name: str = "toy-1", pool: int = 8, **changes: Any) -> Campaign:
         config = CampaignConfig.model_validate(toy_content(**changes))
@@ -195,7 +196,7 @@ def new_campaign(toy, database):
 @pytest.fixture
 def work(tmp_path):
     """Be a worker in this process, until the campaign ends."""
-    from screening.worker import work
+    from screening.running.worker import work
 
     def run(campaign) -> None:
         # A campaign that would never end is paused: the test then fails instead of hanging.
@@ -212,7 +213,7 @@ def work(tmp_path):
 @pytest.fixture(scope="session")
 def dead_process():
     """Name of a process of this machine that has ended."""
-    from screening.process import name_of
+    from screening.machine.process_names import name_of
 
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     name = name_of(process.pid)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from screening.campaigns.indexes import indexes
+
 RECORDS = Path(__file__).parent / "data" / "dft_forces"
 CAMPAIGN = "recorded-1"
 TEMPERATURES_K = (200.0, 300.0)
@@ -107,8 +109,8 @@ def deliver(campaign: Any, candidate_id: str, number: int, document: Any, folder
     """Store a document as the result of a candidate: by a job, and by what harvests jobs."""
     from jobflow import Flow, job, run_locally
 
-    from screening.campaign import now
-    from screening.loop import _store_result
+    from screening.machine.clock import now
+    from screening.running.advance import _store_result
     from workflows.documents import ThermalConductivityDocument
 
     @job(
@@ -143,12 +145,12 @@ def recorded_campaign(
     """Store a campaign over the crystals of documents and one that was not computed, GaAs."""
     from pymatgen.core import Lattice, Structure
 
-    from screening.campaign import Campaign
-    from screening.candidate import Origin, candidate_from_structure
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
-    from screening.features import described
-    from screening.ingest import Pool
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.config import CampaignConfig
+    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.crystal_features import described
+    from screening.intake.ingest import Pool
+    from screening.targets.engines import engine_config
 
     not_computed = Structure.from_spacegroup(
         "F-43m", Lattice.cubic(5.75), ["Ga", "As"], [[0, 0, 0], [0.25, 0.25, 0.25]]
@@ -193,7 +195,7 @@ def store_recorded(server_uri: str, tmp_path_factory: Any) -> Iterator[Callable[
     def store(documents: list[Any]) -> Any:
         database = Database(server_uri, f"screen_test_{uuid.uuid4().hex[:12]}")
         opened.append(database)
-        database.prepare()
+        database.prepare(indexes())
         return recorded_campaign(database, tmp_path_factory.mktemp("recorded"), documents)
 
     yield store

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from screening.report import CampaignDocuments
+from screening.pages.report import CampaignDocuments
 from screening.views import documents as forms
 
 CAMPAIGN = "sample-1"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BRIDGE = "screening/candidate_flow.py"
-STORED_FORCES = ("screening/result.py", "screening/exports/phono3py.py")
+BRIDGE = "screening/campaigns/flows.py"
+STORED_FORCES = ("screening/results/result.py", "screening/exports/phono3py.py")
 """What makes stored forces into phonopy's and phono3py's objects and files again."""
 MAKER_MODULES = {
     "workflows.conductivity",
@@ -73,14 +73,15 @@ def offenders(package: str, forbidden: set[str], allowed: tuple[str, ...] = ()) 
 def test_the_rule_itself_sees_imports(tmp_path):
     source = (
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import phonopy\n"
-        "def late():\n    from phono3py import Phono3py\n    import_module('screening.cli')\n"
+        "def late():\n    from phono3py import Phono3py\n"
+        "    import_module('screening.cli.program')\n"
     )
     path = tmp_path / "module.py"
     path.write_text(source)
     assert list(imported_names(path)) == [
         "typing.TYPE_CHECKING",
         "phono3py.Phono3py",
-        "screening.cli",
+        "screening.cli.program",
     ]
 
 
@@ -110,7 +111,7 @@ def test_only_its_own_process_imports_the_embedded_server():
 
 
 def test_objectives_name_makers_that_exist():
-    from screening.objectives import OBJECTIVES, load
+    from screening.targets.objectives import OBJECTIVES, load
 
     for objective in OBJECTIVES.values():
         maker, recipe = load(objective.maker), load(objective.recipe)
@@ -123,7 +124,7 @@ def test_objectives_name_makers_that_exist():
 def test_views_draw_nothing_and_figures_ask_no_database():
     assert offenders("screening/views", {"matplotlib", "screening.figures"}) == []
     allowed = ("screening/figures/plot.py",)
-    forbidden = {"pymongo", "screening.store", "screening.campaign", "matplotlib.pyplot"}
+    forbidden = {"pymongo", "screening.store", "screening.campaigns.campaign", "matplotlib.pyplot"}
     assert offenders("screening/figures", forbidden, allowed) == []
 
 
@@ -149,7 +150,7 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("module", ["screening.cli", "workflows.recipes"])
+@pytest.mark.parametrize("module", ["screening.cli.program", "workflows.recipes"])
 def test_light_modules_stay_light(module):
     program = (
         f"import sys, json, {module}; "

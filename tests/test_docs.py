@@ -137,7 +137,7 @@ def test_every_page_is_in_the_navigation():
 def program():
     import typer
 
-    from screening.cli import app
+    from screening.cli.program import app
 
     return typer.main.get_command(app)
 
@@ -187,7 +187,7 @@ def test_the_readme_states_what_make_run_does():
 
 
 def test_exported_variables_are_settings():
-    from screening.settings import Settings
+    from screening.machine.settings import Settings
     from workflows.dft import espresso, gpaw
 
     known = {f"SCREEN_{name.upper()}" for name in Settings.model_fields}
@@ -265,13 +265,13 @@ def test_every_recipe_has_its_table():
                 found |= parts(f"{kind.__module__}:{kind.__name__}")
         return found
 
-    wanted = parts("screening.config:CampaignConfig")
+    wanted = parts("screening.campaigns.config:CampaignConfig")
     wanted |= parts("workflows.recipes:ThermalConductivityRecipe")
     assert wanted <= documented
 
 
 def test_machine_settings_are_all_listed():
-    from screening.settings import Settings
+    from screening.machine.settings import Settings
 
     rows = rows_after("docs/how-to/campaign-yaml.md", "<!-- settings -->")
     assert sorted(column(rows)) == sorted(
@@ -283,7 +283,7 @@ def test_machine_settings_are_all_listed():
 
 
 def test_indexes_are_listed():
-    from screening.store.database import INDEXES
+    from screening.campaigns.indexes import indexes
 
     stated = [
         (names_in(collection)[0], names_in(keys), unique)
@@ -291,8 +291,8 @@ def test_indexes_are_listed():
     ]
     real = [
         (collection, [key for key, _ in keys], "yes" if unique else "no")
-        for collection, indexes in INDEXES.items()
-        for keys, unique in indexes
+        for collection, wanted in indexes().items()
+        for keys, unique in wanted
     ]
     assert sorted(stated) == sorted(real)
 
@@ -305,9 +305,9 @@ def test_constants_have_the_values_stated():
 
 
 def test_objectives_engines_and_sources_named_are_the_known_ones():
-    from screening import shipped
-    from screening.objectives import OBJECTIVES
+    from screening.machine import shipped_configs as shipped
     from screening.sources import SOURCES
+    from screening.targets.objectives import OBJECTIVES
 
     page = (ROOT / "docs/how-to/campaign-yaml.md").read_text("utf-8")
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -335,10 +335,10 @@ def _written(fence: Fence, folder: Path) -> Path:
 
 @pytest.mark.parametrize("fence", fences("yaml"), ids=lambda fence: fence.label)
 def test_yaml_is_accepted(fence, tmp_path, request):
-    from screening.config import load_campaign_config
-    from screening.engine_catalog import engine_config
+    from screening.campaigns.config import load_campaign_config
     from screening.queues.config import load_queue_config
     from screening.sources import open_source
+    from screening.targets.engines import engine_config
 
     path = _written(fence, tmp_path)
     content = yaml.safe_load(fence.text)
@@ -370,7 +370,7 @@ def _module(fence: Fence, monkeypatch) -> types.ModuleType:
 @pytest.fixture
 def volume_target(monkeypatch):
     """The target that docs/how-to/add-a-target.md builds."""
-    from screening.objectives import OBJECTIVES
+    from screening.targets.objectives import OBJECTIVES
 
     module, row = fences("python", page="docs/how-to/add-a-target.md")
     monkeypatch.setitem(OBJECTIVES, "volume", None)  # puts things back afterwards
@@ -384,8 +384,8 @@ def test_the_target_of_the_guide_computes(volume_target):
     from maggma.stores import MemoryStore
     from pymatgen.core import Lattice, Structure
 
-    from screening.engine_catalog import build_engine, engine_config
-    from screening.objectives import OBJECTIVES
+    from screening.targets.engines import build_engine, engine_config
+    from screening.targets.objectives import OBJECTIVES
 
     aluminium = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.05), ["Al"], [[0, 0, 0]])
     flow = volume_target(engine=build_engine(engine_config("emt"))).make(aluminium)
@@ -397,7 +397,7 @@ def test_the_target_of_the_guide_computes(volume_target):
 
 
 def test_the_source_of_the_guide_streams(monkeypatch):
-    from screening.candidate import Origin, candidate_from_structure
+    from screening.candidates.candidate import Origin, candidate_from_structure
     from screening.sources import SOURCES, SourceError, open_source
 
     module_fence, row = fences("python", page="docs/how-to/add-a-source.md")

@@ -1,6 +1,6 @@
-"""The row of `screening.objectives.OBJECTIVES` for the toy; imports nothing heavy."""
+"""The row of `screening.targets.objectives.OBJECTIVES` for the toy; imports nothing heavy."""
 
-from screening.objectives import OBJECTIVES, Objective
+from screening.targets.objectives import OBJECTIVES, Objective
 
 TOY = Objective(
     name="toy",

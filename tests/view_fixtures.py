@@ -8,7 +8,8 @@ import pytest
 import toy_objective
 from campaign_fixtures import toy_content, toy_pool
 
-from screening.objectives import OBJECTIVES
+from screening.campaigns.indexes import indexes
+from screening.targets.objectives import OBJECTIVES
 
 
 @pytest.fixture(scope="session")
@@ -18,17 +19,17 @@ def computed_once(server_uri, tmp_path_factory):
     """
     from pymongo import MongoClient
 
-    from screening.campaign import Campaign
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.config import CampaignConfig
+    from screening.running.worker import work
     from screening.store.database import Database
-    from screening.worker import work
+    from screening.targets.engines import engine_config
 
     name = f"screen_test_{uuid.uuid4().hex[:12]}"
     database = Database(server_uri, name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(OBJECTIVES, "toy", toy_objective.TOY)
-        database.prepare()
+        database.prepare(indexes())
         recipe = {"unstable": ["Cu3Pt"], "failing": ["Al"]}
         shared = {"recipe": recipe, "max_attempts": 1}
         earlier = {**shared, "budget": 1, "sampler": {"kind": "random"}, "seed": 5}
@@ -57,14 +58,14 @@ def computed(computed_once, toy):
 
 def create(database, name, objective, structure, **changes):
     """Create a campaign of one crystal, chosen but not computed."""
-    from screening.campaign import Campaign
-    from screening.candidate import Origin, candidate_from_structure
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
-    from screening.features import described
-    from screening.ingest import Pool
-    from screening.loop import _new_pick
-    from screening.samplers import Choice
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.config import CampaignConfig
+    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.crystal_features import described
+    from screening.choosing.observations import Choice
+    from screening.intake.ingest import Pool
+    from screening.running.advance import _new_pick
+    from screening.targets.engines import engine_config
 
     stated = {"band_gap_ev": 1.25, "theoretical": False, "density_g_per_cm3": 2.329123}
     origin = Origin(source="here", material_id="mp-0", properties=stated)
@@ -83,7 +84,7 @@ def store(campaign, pick, document):
     """Have a flow's document delivered as a worker delivers it."""
     from monty.json import jsanitize
 
-    from screening.loop import _store_result
+    from screening.running.advance import _store_result
 
     output = {"uuid": f"of {campaign.name}", "index": 1, "output": jsanitize(document, strict=True)}
     large = [name for name in ("spectrum", "transport") if hasattr(document, name)]
@@ -152,7 +153,7 @@ def views_database(server_uri):
 
     name = f"screen_test_{uuid.uuid4().hex[:12]}"
     database = Database(server_uri, name)
-    database.prepare()
+    database.prepare(indexes())
     yield database
     database.close()
     with MongoClient(server_uri) as client:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from screening.shipped import data_file
+from screening.machine.shipped_configs import data_file
 
 if TYPE_CHECKING:
     from screening.exports.selection import Selection

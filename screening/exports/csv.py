@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from screening.spreadsheet import harmless
+from screening.exports.csv_cells import harmless
 
 if TYPE_CHECKING:
     from screening.exports.selection import Selection
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def write(selection: Selection, folder: Path, name: str) -> None:
     """Write one row a candidate; what is not known is empty."""
-    from screening.notebook import ranking_table
+    from screening.results.notebook import ranking_table
 
     table = ranking_table(selection.objective, selection.rows)
     table.map(harmless).to_csv(folder / name, index=False)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.exports.dictionary import dictionary
+from screening.exports.column_dictionary import dictionary
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

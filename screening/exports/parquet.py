@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from screening.errors import ScreenError
-from screening.exports.dictionary import dictionary_json
+from screening.exports.column_dictionary import dictionary_json
+from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:
     from screening.exports.selection import Selection
@@ -28,7 +28,7 @@ def write(selection: Selection, folder: Path, name: str) -> None:
             "--as parquet: needs pyarrow; run, in a clone of this project: pip install "
             "'.[export]', or take --as csv"
         ) from None
-    from screening.notebook import ranking_table
+    from screening.results.notebook import ranking_table
 
     table = pyarrow.Table.from_pandas(
         ranking_table(selection.objective, selection.rows), preserve_index=False

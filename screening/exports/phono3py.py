@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.candidate import bare_structure
-from screening.errors import ScreenError
+from screening.candidates.candidate import bare_structure
+from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:
     from screening.exports.selection import Item, Selection

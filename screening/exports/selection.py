@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from screening.candidate import Candidate
-from screening.errors import ScreenError
-from screening.lookup import find_candidate
-from screening.ranking import RankedRow, as_records
-from screening.result import Result
-from screening.standings import standings
+from screening.candidates.candidate import Candidate
+from screening.candidates.find import find_candidate
+from screening.messages.errors import ScreenError
+from screening.ranking.cache import standings
+from screening.ranking.entries import RankedRow, as_records
+from screening.results.result import Result
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-    from screening.campaign import Campaign
+    from screening.campaigns.campaign import Campaign
     from screening.exports import Form
-    from screening.objectives import Objective
+    from screening.targets.objectives import Objective
 
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from screening.views.documents import BandsView, DosView
+    from screening.views.forms import BandsView, DosView
 
 IMAGINARY_THZ = -0.01
 """Below it a mode is imaginary; nearer to zero is round-off."""

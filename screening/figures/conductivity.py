@@ -16,12 +16,12 @@ from screening.figures.style import (
     spans,
     styled,
 )
-from screening.objectives import heading
+from screening.messages.quantities import heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screening.views.documents import AccumulationView, ConductivityView, MeshView
+    from screening.views.forms import AccumulationView, ConductivityView, MeshView
 
 UNIT = "W/m/K"
 ANISOTROPY = 0.01

@@ -11,12 +11,12 @@ from screening.figures.style import (
     plain_log_ticks,
     styled,
 )
-from screening.objectives import heading
+from screening.messages.quantities import heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screening.views.documents import ObjectiveView, ParityView
+    from screening.views.forms import ObjectiveView, ParityView
 
 
 @styled

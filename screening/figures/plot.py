@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from screening.campaign import SUBMITTED, Campaign
-from screening.config import check_choice, nearest
-from screening.errors import ScreenError
+from screening.campaigns.campaign import SUBMITTED, Campaign
+from screening.candidates.find import find_candidate, named
 from screening.figures import (
     bands,
     conductivity,
@@ -20,8 +19,9 @@ from screening.figures import (
     trade_off,
     volume_change,
 )
-from screening.figures.kinds import CampaignKind, CandidateKind, Kind
-from screening.lookup import find_candidate, named
+from screening.figures.figure_kinds import CampaignKind, CandidateKind, Kind
+from screening.messages.errors import ScreenError
+from screening.messages.validation import check_choice, nearest
 from screening.views.candidate import candidate_view
 from screening.views.parity import parity as parity_view
 from screening.views.pool_map import pool_map as pool_map_view
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from screening.store.database import Database
-    from screening.views.documents import CandidateView
+    from screening.views.forms import CandidateView
 
     Drawing = Callable[[float], Figure]
 

@@ -9,7 +9,7 @@ from screening.figures.style import GREY, OUTCOMES, heading_of, new_figure, plai
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screening.views.documents import ObjectiveView, PoolMapView
+    from screening.views.forms import ObjectiveView, PoolMapView
 
 MANY = 1000
 """Candidates from which on those not computed are dots without edges."""

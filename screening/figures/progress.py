@@ -18,7 +18,7 @@ from screening.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screening.views.documents import ObjectiveView, ProgressView
+    from screening.views.forms import ObjectiveView, ProgressView
 
 WITHOUT_VALUE = ("infeasible", "unstable", "failed")
 

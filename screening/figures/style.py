@@ -12,15 +12,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from screening.errors import ScreenError
-from screening.exports.publish import unpublished_files
-from screening.objectives import heading
+from screening.machine.atomic_files import unpublished_files
+from screening.messages.errors import ScreenError
+from screening.messages.quantities import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from screening.views.documents import QuantityView
+    from screening.views.forms import QuantityView
 
 WIDTH_MM = 85.0
 """A column of most journals."""

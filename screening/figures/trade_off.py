@@ -17,7 +17,7 @@ from screening.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screening.views.documents import ObjectiveView, TradeOffView
+    from screening.views.forms import ObjectiveView, TradeOffView
 
 
 @styled

@@ -9,7 +9,7 @@ from screening.figures.style import BLUE, GREY, VERMILION, new_figure, styled, s
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from screening.views.documents import ElectrodePathView
+    from screening.views.forms import ElectrodePathView
 
 
 @styled

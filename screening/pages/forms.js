@@ -1,5 +1,5 @@
 /**
- * The forms of `screening/views/documents.py`, as the pages read them; a test compares the two.
+ * The forms of `screening/views/forms.py`, as the pages read them; a test compares the two.
  * What the fields mean is told there.
  */
 

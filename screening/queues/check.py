@@ -18,12 +18,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.campaign import now
-from screening.errors import ScreenError
-from screening.queues.adapter import scheduler
+from screening.machine.clock import now
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
 from screening.queues.config import JobShape, QueueConfig, load_queue_config
+from screening.queues.scheduler import scheduler
 from screening.queues.script import UnreachableError, job_script, require_credentials
-from screening.settings import Settings
 from screening.store.database import open_database
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _log(path: Path) -> str:
 
 def main() -> None:
     """Run as the one command of the job."""
-    from screening.workforce import GPUS, usable_cores
+    from screening.running.local_workers import GPUS, usable_cores
 
     token, q_type = sys.argv[1:]
     settings = Settings()

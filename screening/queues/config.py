@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from screening import shipped
-from screening.config import validated
+from screening.machine import shipped_configs as shipped
+from screening.messages.validation import validated
 
 WALLTIME = re.compile(r"([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])")
 SECRET = re.compile(

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
 
-from screening.campaign import Campaign, now
-from screening.console import say
-from screening.errors import ScreenError
-from screening.process import name_of
+from screening.campaigns.campaign import Campaign
+from screening.machine.clock import now
+from screening.machine.process_names import name_of
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
+from screening.messages.stderr import say
 from screening.queues.config import seconds_of
-from screening.queues.launch import (
+from screening.queues.queue_jobs import (
     End,
     last_finish,
     note_trouble,
@@ -29,10 +31,9 @@ from screening.queues.launch import (
     set_record,
     top_up,
 )
-from screening.settings import Settings
+from screening.running.local_workers import UnfitError, run_workers
 from screening.store.database import open_database
-from screening.store.patience import patiently
-from screening.workforce import UnfitError, run_workers
+from screening.store.database_retry import patiently
 
 if TYPE_CHECKING:
     from screening.store.database import Database
@@ -192,7 +193,7 @@ def _run(
 
 def _leave(campaign: Campaign, settings: Settings, end: End, until: float) -> None:
     """Let the campaign go on without this job, and queue what comes after it."""
-    from screening.loop import advance
+    from screening.running.advance import advance
 
     # What its workers left is put back at once: here they are seen to be dead.
     while not advance(campaign) and time.time() < until:

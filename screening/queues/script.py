@@ -6,11 +6,11 @@ import os
 import shlex
 import sys
 
-from screening.errors import ScreenError
-from screening.queues.adapter import DIALECTS, common_adapter, template_of
+from screening.machine.settings import Settings
+from screening.machine.text_files import user_path
+from screening.messages.errors import ScreenError
 from screening.queues.config import JobShape, QueueConfig
-from screening.settings import Settings
-from screening.text_files import user_path
+from screening.queues.scheduler import DIALECTS, common_adapter, template_of
 
 URI_FILE = "SCREEN_MONGODB_URI_FILE"
 

@@ -19,15 +19,16 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from screening.campaign import Campaign, now
-from screening.errors import ScreenError
+from screening.campaigns.campaign import Campaign
+from screening.machine.clock import now
+from screening.messages.errors import ScreenError
 from screening.pages import linked_names, page_text, plotly_text
-from screening.ranking import Outcome
+from screening.ranking.cache import Memory, revision_of
+from screening.ranking.entries import Outcome
+from screening.server.answer_cache import KeptAnswers
 from screening.server.guard import Guard
-from screening.server.kept import KeptAnswers
-from screening.standings import Memory, revision_of
 from screening.views.candidate import candidate_view
-from screening.views.documents import (
+from screening.views.forms import (
     CampaignLine,
     CandidateView,
     Overview,

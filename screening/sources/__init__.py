@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from screening.machine.text_files import user_path
 from screening.sources.bundled import bundled
 from screening.sources.files import FILE_KINDS, FileSource
 from screening.sources.icsd import open_icsd
@@ -14,7 +15,6 @@ from screening.sources.materials_project import open_materials_project
 from screening.sources.optimade import open_optimade
 from screening.sources.record import Source, SourceError, SourceRecord
 from screening.sources.substitutions import open_substitutions
-from screening.text_files import user_path
 
 __all__ = ["SOURCES", "Source", "SourceError", "SourceRecord", "open_source"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
+from screening.machine.text_files import lines_of
 from screening.sources.files import jsonl_entries
 from screening.sources.record import Source, SourceError, SourceRecord, Unread
-from screening.text_files import lines_of
 
 
 @dataclass(frozen=True)

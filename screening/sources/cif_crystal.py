@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from screening.consistency import Stated, compared, parsed_formula
+from screening.candidates.consistency import Stated, compared, parsed_formula
+from screening.candidates.symmetry_search import found_number
 from screening.sources.cif_grammar import Tags
 from screening.sources.cif_sites import (
     Atoms,
@@ -24,7 +25,6 @@ from screening.sources.cif_sites import (
 )
 from screening.sources.cif_symmetry import Meaning, Symmetry, stated_symmetry
 from screening.sources.record import NOTE, SPACE_GROUP, EntryError
-from screening.symmetry_search import found_number
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -155,7 +155,7 @@ def _checked(
     from pymatgen.core.lattice import Lattice
     from pymatgen.core.structure import Structure
 
-    from screening.candidate import unusable
+    from screening.candidates.candidate import unusable
 
     structure = Structure(Lattice(atoms.matrix), atoms.elements, atoms.positions)
     types = {m.operations.number for m in symmetry.meanings if not m.whole_cell}

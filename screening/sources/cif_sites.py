@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.consistency import HYDROGENS
+from screening.candidates.consistency import HYDROGENS
 from screening.sources.cif_grammar import Tags
 from screening.sources.cif_symmetry import Operations
 from screening.sources.record import EntryError

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.candidates.symmetry_search import asked
 from screening.sources.cif_grammar import Tags
 from screening.sources.record import EntryError
-from screening.symmetry_search import asked
 
 if TYPE_CHECKING:
     import gemmi

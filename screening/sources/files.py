@@ -11,12 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from screening.candidate import bare_structure
+from screening.candidates.candidate import bare_structure
+from screening.machine.text_files import (
+    PACKED_SUFFIXES,
+    NoTextError,
+    lines_of,
+    plain_lines,
+    read_text,
+)
 from screening.sources.archives import ARCHIVE_KINDS, DAMAGED, is_archive, members
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.extended_xyz import frame_atoms, frames
+from screening.sources.flow_inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.folders import Found, look_below
-from screening.sources.inputs import CHARGED, DISCHARGED, known_inputs
 from screening.sources.poscar import poscar_structure
 from screening.sources.pymatgen_json import described_badly
 from screening.sources.record import (
@@ -30,7 +37,6 @@ from screening.sources.record import (
     plain_text,
     scalar_properties,
 )
-from screening.text_files import PACKED_SUFFIXES, NoTextError, lines_of, plain_lines, read_text
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -190,8 +196,8 @@ def jsonl_entries(
 ) -> Iterator[SourceRecord | Unread]:
     """One entry a line: ``material_id`` and either ``cif`` or ``structure`` (pymatgen dictionary).
 
-    What `screening.sources.inputs.known_inputs` knows becomes inputs of the flow; other scalar keys
-    become properties.
+    What `screening.sources.flow_inputs.known_inputs` knows becomes inputs of the flow; other scalar
+    keys become properties.
     """
     for number, line in enumerate(lines, start=1):
         place = f"{location}:{number}"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from screening.machine.text_files import user_path
 from screening.sources.cif import CifBlock
 from screening.sources.files import FileSource, cif_record
 from screening.sources.record import Source, SourceError, SourceRecord, Unread, same_entry
-from screening.text_files import user_path
 
 
 class IcsdExport:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from screening.candidate import bare_structure
-from screening.config import validated
+from screening.candidates.candidate import bare_structure
+from screening.messages.validation import validated
 from screening.sources.record import (
     EntryError,
     SourceError,

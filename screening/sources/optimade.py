@@ -17,9 +17,9 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from screening.config import nearest, validated
-from screening.settings import Settings
-from screening.sources.optimade_pages import Pages, plain
+from screening.machine.settings import Settings
+from screening.messages.validation import nearest, validated
+from screening.sources.optimade_client import Pages, plain
 from screening.sources.record import (
     EntryError,
     SourceError,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from screening.errors import ScreenError
+from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -50,7 +50,7 @@ class SourceRecord:
         Extra scalar facts the source states about the entry.
     inputs : dict
         What the source knows that a flow can use, by the name of the Maker's argument, in JSON's
-        types; see `screening.candidate_flow.INPUTS`.
+        types; see `screening.campaigns.flows.INPUTS`.
     space_group_number : int or None
         Of the operations that the structure was read with, all of which it has.
     """

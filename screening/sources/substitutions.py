@@ -20,12 +20,12 @@ from pydantic import (
     model_validator,
 )
 
-from screening import shipped
-from screening.config import validated
-from screening.elements import ElementSymbol
+from screening.candidates.elements import ElementSymbol
+from screening.machine import shipped_configs as shipped
+from screening.machine.text_files import user_path
+from screening.messages.validation import validated
 from screening.sources.files import FileSource
 from screening.sources.record import SourceError, SourceRecord
-from screening.text_files import user_path
 
 if TYPE_CHECKING:
     import numpy as np

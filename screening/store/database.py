@@ -12,11 +12,10 @@ import json
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from screening.errors import ScreenError
-from screening.objectives import OBJECTIVES
+from screening.messages.errors import ScreenError
 from screening.store.embedded import embedded_server, has_database
 
 if TYPE_CHECKING:
@@ -28,36 +27,10 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
     from pymongo.collection import Collection
 
-    from screening.settings import Settings
+    from screening.machine.settings import Settings
 
 UNAUTHORIZED = 13
 """MongoDB's error code for a user who may only read."""
-OBSOLETE_INDEXES = {"picks": ["campaign_1_number_1"]}
-"""Indexes of earlier versions that would be in the way."""
-
-INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {
-    "candidates": [
-        ([("formula", 1), ("space_group_number", 1)], False),
-        ([("campaigns", 1)], False),
-        ([("elements", 1)], False),
-    ],
-    # The budget is kept by this uniqueness: a campaign has one pick of each number, 1 to budget,
-    # for each of its engines.
-    "picks": [
-        ([("campaign", 1), ("engine", 1), ("number", 1)], True),
-        ([("campaign", 1), ("state", 1)], False),
-        ([("candidate_id", 1)], False),
-    ],
-    "standings": [([("campaign", 1)], False)],
-    # Large values are looked up by it, and a campaign of thousands has tens of thousands.
-    "job_blobs.files": [([("metadata.blob_uuid", 1)], False)],
-    "results": [
-        ([("candidate_id", 1)], False),
-        ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),
-        *(([(field, 1)], False) for field in sorted({o.value_field for o in OBJECTIVES.values()})),
-    ],
-}
-"""Indexes beyond ``_id``: keys and whether they are unique."""
 
 
 class Database:
@@ -188,14 +161,12 @@ class Database:
                 "server"
             ) from None
 
-    def prepare(self) -> None:
-        """Create the indexes that are missing."""
-        for collection, indexes in INDEXES.items():
+    def prepare(self, indexes: Mapping[str, Sequence[tuple[list[tuple[str, int]], bool]]]) -> None:
+        """Create those of the indexes that are missing, by collection: keys, and whether unique."""
+        for collection, wanted in indexes.items():
             existing = self._client[self.name][collection].index_information()
-            for name in existing.keys() & set(OBSOLETE_INDEXES.get(collection, [])):
-                self._client[self.name][collection].drop_index(name)
             known = [list(map(tuple, index["key"])) for index in existing.values()]
-            for keys, unique in indexes:
+            for keys, unique in wanted:
                 if keys not in known:
                     self._client[self.name][collection].create_index(keys, unique=unique)
 

@@ -26,9 +26,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from screening.errors import ScreenError
-from screening.process import is_alive_here, name_of, other_host
-from screening.secret_file import read_secret, write_secret
+from screening.machine.process_names import is_alive_here, name_of, other_host
+from screening.machine.secret_files import read_secret, write_secret
+from screening.messages.errors import ScreenError
 from screening.store.embedded_process import USER
 
 START_TIMEOUT_S = 60.0

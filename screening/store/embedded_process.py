@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from screening.secret_file import read_secret
+from screening.machine.secret_files import read_secret
 
 if TYPE_CHECKING:
     from secantus import SecantusDBServer

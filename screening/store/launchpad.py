@@ -10,8 +10,8 @@ import os
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from screening.store.database_retry import patiently
 from screening.store.outbox import through_outbox
-from screening.store.patience import patiently
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad

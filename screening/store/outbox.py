@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.console import say
-from screening.store.patience import patiently
+from screening.messages.stderr import say
+from screening.store.database_retry import patiently
 
 if TYPE_CHECKING:
     from fireworks import Firework, FWAction

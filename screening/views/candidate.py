@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from screening.candidate import bare_structure
-from screening.errors import ScreenError
-from screening.objectives import Quantity
-from screening.result import Result, with_large_values
+from screening.candidates.candidate import bare_structure
+from screening.messages.errors import ScreenError
+from screening.messages.quantities import Quantity
+from screening.results.result import Result, with_large_values
 from screening.store.database import any_of
-from screening.views.documents import (
+from screening.targets.result_labels import RESULT_QUANTITIES, quantity
+from screening.views.forms import (
     AccumulationView,
     BandsView,
     CandidateView,
@@ -29,13 +30,12 @@ from screening.views.documents import (
     Site,
 )
 from screening.views.numbers import CURVE_DIGITS, drawn, finite, rounded, short, shortened
-from screening.views.quantities import RESULT_QUANTITIES, quantity
 from screening.views.ranking import bounds, find_row, ranking_row
 
 if TYPE_CHECKING:
-    from screening.campaign import Campaign
-    from screening.objectives import Objective
-    from screening.result import Spectrum, Transport
+    from screening.campaigns.campaign import Campaign
+    from screening.results.result import Spectrum, Transport
+    from screening.targets.objectives import Objective
 
 Found = TypeVar("Found")
 

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from screening.campaign import STATUS_COUNTS, SUBMITTED
-from screening.leaderboard import best_results
-from screening.pace import pace_of
-from screening.reasons import alike
-from screening.standings import PIECE, standings
-from screening.views.documents import (
+from screening.campaigns.campaign import STATUS_COUNTS, SUBMITTED
+from screening.campaigns.throughput import pace_of
+from screening.intake.refusals import alike
+from screening.ranking.build import best_results
+from screening.ranking.cache import PIECE, standings
+from screening.views.forms import (
     CampaignLine,
     CostShare,
     OutcomeGroup,
@@ -22,8 +22,8 @@ from screening.views.numbers import finite
 from screening.views.quantities import objective_view
 
 if TYPE_CHECKING:
-    from screening.campaign import Campaign
-    from screening.ranking import Outcome, RankedRow
+    from screening.campaigns.campaign import Campaign
+    from screening.ranking.entries import Outcome, RankedRow
     from screening.store.database import Database
 
 FIRST_IDS = 20

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from screening.predictions import calibration
-from screening.standings import standings
-from screening.views.documents import CalibrationView, ParityView
+from screening.campaigns.predictions import calibration
+from screening.ranking.cache import standings
+from screening.views.forms import CalibrationView, ParityView
 from screening.views.numbers import short, short_or_none
 from screening.views.ranking import bounds
 
 if TYPE_CHECKING:
-    from screening.campaign import Campaign
+    from screening.campaigns.campaign import Campaign
 
 
 def parity(campaign: Campaign) -> ParityView:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.errors import ScreenError
-from screening.observations import feature_matrix
-from screening.standings import standings
-from screening.views.documents import PoolMapView
+from screening.campaigns.training_data import feature_matrix
+from screening.messages.errors import ScreenError
+from screening.ranking.cache import standings
+from screening.views.forms import PoolMapView
 from screening.views.numbers import short_or_none, shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from screening.campaign import Campaign
+    from screening.campaigns.campaign import Campaign
 
     Floats = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def principal_plane(features: Floats) -> tuple[Floats, tuple[float, float]]:
     explained : tuple of two floats
         Fraction of the variance along each; zero where there is none.
     """
-    from screening.surrogate import FeatureScaling
+    from screening.choosing.surrogates import FeatureScaling
 
     scaled = FeatureScaling.of(features)(features) if len(features) else features
     width = scaled.shape[1]

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.standings import standings
-from screening.views.documents import ProgressView
+from screening.ranking.cache import standings
+from screening.views.forms import ProgressView
 from screening.views.numbers import finite, short_or_none
 
 if TYPE_CHECKING:
-    from screening.campaign import Campaign
-    from screening.ranking import Direction, Outcome
+    from screening.campaigns.campaign import Campaign
+    from screening.ranking.entries import Outcome
+    from screening.targets.objectives import Direction
 
 
 def progress(campaign: Campaign) -> ProgressView:

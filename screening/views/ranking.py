@@ -6,18 +6,18 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
-from screening.config import nearest
-from screening.elements import is_element
-from screening.errors import ScreenError
-from screening.ranking import Outcome, RankedRow
-from screening.standings import PIECE, standings
-from screening.views.documents import RankingPage, RankingRow
+from screening.candidates.elements import is_element
+from screening.messages.errors import ScreenError
+from screening.messages.validation import nearest
+from screening.ranking.cache import PIECE, standings
+from screening.ranking.entries import Outcome, RankedRow
+from screening.views.forms import RankingPage, RankingRow
 from screening.views.numbers import finite
 from screening.views.quantities import objective_view
 
 if TYPE_CHECKING:
-    from screening.campaign import Campaign
-    from screening.objectives import Objective
+    from screening.campaigns.campaign import Campaign
+    from screening.targets.objectives import Objective
 
 SORTABLE = ("rank", "formula", "value", "predicted_value", "space_group_number")
 """Columns to sort by, beside the campaign's own further fields."""

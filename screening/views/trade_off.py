@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from screening.standings import standings
-from screening.views.documents import TradeOffView
+from screening.ranking.cache import standings
+from screening.views.forms import TradeOffView
 from screening.views.numbers import short, short_or_none
 
 if TYPE_CHECKING:
-    from screening.campaign import Campaign
+    from screening.campaigns.campaign import Campaign
 
 
 def trade_off(campaign: Campaign) -> TradeOffView:

@@ -92,7 +92,7 @@ class Project:
     @contextlib.contextmanager
     def database(self) -> Iterator[Any]:
         """Be one more client of the folder's database."""
-        from screening.settings import Settings
+        from screening.machine.settings import Settings
         from screening.store.database import open_database
 
         with open_database(Settings(directory=self.folder / ".screen")) as database:

@@ -14,7 +14,8 @@ from browser_fixtures import ARTEFACTS
 from campaign_fixtures import toy_content, toy_pool
 from killable_server import KillableServer
 
-from screening import report
+from screening.campaigns.indexes import indexes
+from screening.pages import report
 
 pytestmark = pytest.mark.browser
 COMPUTED = 24
@@ -372,20 +373,20 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
     """It follows a campaign that runs, keeps what the reader set, and outlasts its database."""
     import uvicorn
 
-    from screening.campaign import Campaign
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.config import CampaignConfig
+    from screening.cli.serve import listening
+    from screening.running.worker import work
     from screening.server.app import dashboard
-    from screening.server.commands import listening
     from screening.store.database import Database
-    from screening.worker import work
+    from screening.targets.engines import engine_config
 
     token = "token-of-the-test"
     database = Database(f"{server.uri}?serverSelectionTimeoutMS=3000", "screen")
     deadline = time.monotonic() + 300
     while not _answers(database) and time.monotonic() < deadline:
         time.sleep(0.1)
-    database.prepare()
+    database.prepare(indexes())
     config = CampaignConfig.model_validate(toy_content(budget=6, batch_size=1))
     pool = toy_pool(12)
     campaign = Campaign.create(database, "toy-1", config, engine_config("emt"), pool)

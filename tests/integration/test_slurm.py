@@ -16,8 +16,9 @@ from project_folder import Project, wait_until
 from test_toy_programs import EVERYTHING, ends, starts
 from toy_flow import allow
 
-from screening.campaign import Campaign, now
-from screening.queues.adapter import Scheduler
+from screening.campaigns.campaign import Campaign
+from screening.machine.clock import now
+from screening.queues.scheduler import Scheduler
 
 pytestmark = pytest.mark.slurm
 MAX_JOBS = 2

@@ -88,7 +88,7 @@ def test_one_worker_killed_of_two_is_no_loss(project):
     project.write_toy(budget=BUDGET, batch_size=3, recipe=GATED)
     program = project.start(*SUBMIT, "--workers", 2)
     wait_until(lambda: len(starts(project)) >= 2, program)
-    worker = next(each for each in family(program) if "screening.worker" in each.cmdline())
+    worker = next(each for each in family(program) if "screening.running.worker" in each.cmdline())
     worker.kill()
     allow(project.folder, EVERYTHING)
     project.finish(program)

@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from screening import attendance as module
-from screening.attendance import attendance
-from screening.campaign import now
-from screening.loop import advance
-from screening.process import this_process
+from screening.campaigns import worker_presence as module
+from screening.campaigns.worker_presence import attendance
+from screening.machine.clock import now
+from screening.machine.process_names import this_process
+from screening.running.advance import advance
 
 ELSEWHERE = "far/0000/1:2:3"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from campaign_fixtures import toy_pool
 
-from screening.campaign import Campaign, check_name_is_free, new_name, now
-from screening.errors import ScreenError
-from screening.features import FEATURES_VERSION
-from screening.process import this_process
+from screening.campaigns.campaign import Campaign, check_name_is_free, new_name
+from screening.candidates.crystal_features import FEATURES_VERSION
+from screening.machine.clock import now
+from screening.machine.process_names import this_process
+from screening.messages.errors import ScreenError
 
 
 def add_pick(campaign, number, candidate_id, state, **fields):
@@ -107,7 +108,7 @@ def test_a_taken_name_is_refused_and_the_first_campaign_kept(new_campaign, datab
 
 def test_of_two_who_take_a_name_at_once_one_gets_it(new_campaign, database, monkeypatch):
     new_campaign("mine")
-    monkeypatch.setattr("screening.campaign.check_name_is_free", lambda *arguments: None)
+    monkeypatch.setattr("screening.campaigns.campaign.check_name_is_free", lambda *arguments: None)
     with pytest.raises(ScreenError, match="exists already"):
         new_campaign("mine")
     assert database.campaigns.count_documents({}) == 1
@@ -134,7 +135,7 @@ def test_a_submit_that_was_killed_leaves_a_free_name(new_campaign, database, mon
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("screening.campaign.Campaign.set_status", die)
+        patch.setattr("screening.campaigns.campaign.Campaign.set_status", die)
         with pytest.raises(Killed):
             new_campaign("mine", pool=6)
     assert database.candidates.count_documents({"campaigns": "mine"}) == 6

@@ -10,7 +10,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.operations import SymmOp
 from pymatgen.core.structure import Structure
 
-from screening.candidate import (
+from screening.candidates.candidate import (
     Candidate,
     Origin,
     Refusal,

@@ -8,13 +8,13 @@ from phono3py.other.isotope import get_mass_variances
 from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
 from pymatgen.core import Element, Lattice, Structure
 
-from screening.candidate import Candidate, Origin, candidate_from_structure
-from screening.candidate_flow import candidate_workflow, refusal
-from screening.config import CampaignConfig
-from screening.engine_catalog import engine_config, parse_engine, require_engine
-from screening.errors import ScreenError
-from screening.features import feature_names, features
-from screening.loop import would_fail_again
+from screening.campaigns.config import CampaignConfig
+from screening.campaigns.flows import candidate_workflow, refusal
+from screening.candidates.candidate import Candidate, Origin, candidate_from_structure
+from screening.candidates.crystal_features import feature_names, features
+from screening.messages.errors import ScreenError
+from screening.running.advance import would_fail_again
+from screening.targets.engines import engine_config, parse_engine, require_engine
 from workflows.lattice_dynamics import capability
 from workflows.lattice_dynamics.cells import phonopy_cell
 from workflows.recipes import ThermalConductivityRecipe

@@ -22,8 +22,8 @@ from cif_writing import (
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
-from screening.candidate import Origin, candidate_from_structure, same_crystal
-from screening.consistency import Stated, compared, contradiction, lost_symmetry
+from screening.candidates.candidate import Origin, candidate_from_structure, same_crystal
+from screening.candidates.consistency import Stated, compared, contradiction, lost_symmetry
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.cif_symmetry import settings_of_symbol
 from screening.sources.record import NOTE, EntryError

@@ -252,7 +252,7 @@ def test_a_dry_run_writes_nothing(screen, database, target):
 
 
 def test_the_life_of_a_campaign(screen, database, target, work, tmp_path):
-    from screening.campaign import Campaign
+    from screening.campaigns.campaign import Campaign
 
     recipe = {"folder": str(tmp_path), "failing_once": ["Au"]}
     answer = screen(
@@ -343,7 +343,7 @@ def status(screen):
 def test_what_earlier_campaigns_computed_is_not_computed_again(
     screen, database, target, work, budget, plan
 ):
-    from screening.campaign import Campaign
+    from screening.campaigns.campaign import Campaign
 
     screen("submit", "--target", target(), "--name", "first", "--budget", budget)
     work(Campaign.open(database, "first"))
@@ -460,7 +460,7 @@ def ranked(screen, name, outcome):
 def test_predictions_alone_take_no_column_for_values(screen, new_campaign, work, monkeypatch):
     from rich.console import Console
 
-    from screening import console
+    from screening.cli import console
 
     monkeypatch.setattr(console, "_stdout", lambda: Console(width=80))
     campaign = new_campaign("mine", pool=10, budget=3, batch_size=3)

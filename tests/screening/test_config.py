@@ -8,10 +8,10 @@ import pytest
 import yaml
 from campaign_fixtures import toy_content
 
-from screening import shipped
-from screening.config import CampaignConfig, load_campaign_config
-from screening.engine_catalog import build_engine, engine_config, require_engine
-from screening.errors import ScreenError
+from screening.campaigns.config import CampaignConfig, load_campaign_config
+from screening.machine import shipped_configs as shipped
+from screening.messages.errors import ScreenError
+from screening.targets.engines import build_engine, engine_config, require_engine
 
 KAPPA = {
     "objective": "lattice-thermal-conductivity",

@@ -6,16 +6,17 @@ import pytest
 from campaign_fixtures import toy_pool
 from rich.console import Console
 
-from screening import console
-from screening.ingest import Refused
-from screening.tables import Column
+from screening.cli import console
+from screening.cli.fitted_table import Column
+from screening.intake.ingest import Refused
+from screening.messages.stderr import counted
 
 
 @pytest.mark.parametrize(
     ("count", "said"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (21, "21 entries")]
 )
 def test_numbers_have_their_plural(count, said):
-    assert console.counted(count, "entry", "entries") == said
+    assert counted(count, "entry", "entries") == said
 
 
 def test_many_refusals_are_summed_up(capsys):

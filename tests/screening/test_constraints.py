@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from screening.config import load_campaign_config
-from screening.constraints import Bound, violations
-from screening.errors import ScreenError
+from screening.campaigns.config import load_campaign_config
+from screening.campaigns.training_data import observed
 from screening.figures.plot import plot
-from screening.leaderboard import ranking
-from screening.observations import observed
-from screening.pareto import front, scalarised
+from screening.messages.errors import ScreenError
+from screening.ranking.build import ranking
+from screening.targets.constraints import Bound, violations
+from screening.targets.second_objective import front, scalarised
 from screening.views.trade_off import trade_off
 
 NUMBERS = st.floats(-5, 5).map(lambda x: round(x, 1))

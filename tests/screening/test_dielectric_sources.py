@@ -7,12 +7,12 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
-from screening.candidate_flow import candidate_workflow
-from screening.config import CampaignConfig
-from screening.engine_catalog import engine_config
-from screening.filters import FilterConfig
-from screening.ingest import ingest
+from screening.campaigns.config import CampaignConfig
+from screening.campaigns.flows import candidate_workflow
+from screening.intake.filters import FilterConfig
+from screening.intake.ingest import ingest
 from screening.sources import open_source
+from screening.targets.engines import engine_config
 
 EPSILON = (2.5 * np.eye(3)).tolist()
 

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from screening import doctor, shipped
+from screening.cli import doctor
+from screening.machine import shipped_configs as shipped
 
 
 def checks(answer):

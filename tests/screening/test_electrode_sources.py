@@ -9,15 +9,15 @@ import sys
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from screening.campaign import Campaign
-from screening.candidate_flow import candidate_workflow, refusal
-from screening.config import load_campaign_config
-from screening.constraints import Bound
-from screening.engine_catalog import engine_config
-from screening.filters import FilterConfig
-from screening.ingest import ingest
-from screening.leaderboard import ranking
+from screening.campaigns.campaign import Campaign
+from screening.campaigns.config import load_campaign_config
+from screening.campaigns.flows import candidate_workflow, refusal
+from screening.intake.filters import FilterConfig
+from screening.intake.ingest import ingest
+from screening.ranking.build import ranking
 from screening.sources import open_source
+from screening.targets.constraints import Bound
+from screening.targets.engines import engine_config
 
 TAGS = {"campaign": "c", "pick": "c/x"}
 

@@ -16,8 +16,8 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from screening.errors import ScreenError
-from screening.process import name_of
+from screening.machine.process_names import name_of
+from screening.messages.errors import ScreenError
 from screening.store import embedded
 from screening.store.embedded import embedded_server
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from recorded_results import recorded_document
 
-from screening import shipped
 from screening.exports import FORMS
-from screening.objectives import OBJECTIVES, load
-from screening.result import Result
+from screening.machine import shipped_configs as shipped
+from screening.results.result import Result
+from screening.targets.objectives import OBJECTIVES, load
 
 ROOT = Path(__file__).parents[2]
 

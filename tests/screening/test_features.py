@@ -6,7 +6,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
-from screening.features import feature_names, features
+from screening.candidates.crystal_features import feature_names, features
 
 
 def named(structure: Structure) -> dict[str, float]:

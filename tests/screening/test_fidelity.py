@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from screening.campaign import Campaign
-from screening.engine_catalog import engine_config
-from screening.errors import ScreenError
-from screening.fidelity import MIN_PAIRS, corrected, difference
-from screening.leaderboard import ranking
-from screening.loop import advance, promote
-from screening.worker import engines_here
+from screening.campaigns.campaign import Campaign
+from screening.campaigns.engine_differences import MIN_PAIRS, corrected, difference
+from screening.messages.errors import ScreenError
+from screening.ranking.build import ranking
+from screening.running.advance import advance, promote
+from screening.running.worker import engines_here
+from screening.targets.engines import engine_config
 
 
 @pytest.fixture

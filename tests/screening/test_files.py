@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from screening.errors import ScreenError
+from screening.messages.errors import ScreenError
 from screening.sources import SourceError, open_source
 
 CIF = """data_salt

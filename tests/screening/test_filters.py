@@ -8,11 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from screening.candidate import Candidate, Origin
-from screening.config import validated
-from screening.elements import crustal_abundances_ppm, element_lists
-from screening.errors import ScreenError
-from screening.filters import FACTS, FilterConfig, prototype_of, refusal
+from screening.candidates.candidate import Candidate, Origin
+from screening.candidates.elements import crustal_abundances_ppm, element_lists
+from screening.intake.filters import FACTS, FilterConfig, prototype_of, refusal
+from screening.messages.errors import ScreenError
+from screening.messages.validation import validated
 
 NACL = Candidate(
     candidate_id="NaCl-225-00000000",
@@ -206,8 +206,8 @@ def test_shipped_lists_and_abundances_are_of_elements():
 def test_lists_are_read_only_where_they_are_asked_for():
     code = """
 import sys
-from screening.filters import FilterConfig
-from screening.elements import element_lists
+from screening.intake.filters import FilterConfig
+from screening.candidates.elements import element_lists
 FilterConfig(require_elements=["Na"])
 assert element_lists.cache_info().currsize == 0
 FilterConfig(exclude_lists=["toxic"], prototypes=["AB-225"], min_crustal_abundance_ppm=1)

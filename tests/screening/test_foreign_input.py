@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from screening import text_files
-from screening.candidate import Origin, bare_structure, candidate_from_structure
-from screening.errors import ScreenError
-from screening.filters import FilterConfig
+from screening.candidates.candidate import Origin, bare_structure, candidate_from_structure
+from screening.intake.filters import FilterConfig
+from screening.machine import text_files
+from screening.messages.errors import ScreenError
 from screening.sources import open_source
 
 ROOT = Path(__file__).parents[2]
@@ -170,7 +170,7 @@ def test_archives_that_unpack_to_too_much_are_refused(tmp_path, monkeypatch):
 
 
 def test_filters_of_entries_know_no_operators():
-    from screening.config import validated
+    from screening.messages.validation import validated
 
     for content in ({"$where": "1"}, {"max_sites": {"$where": "1"}}, {"band_gap_ev": {"$expr": 1}}):
         with pytest.raises(ScreenError, match="--filters: field"):

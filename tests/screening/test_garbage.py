@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from screening.store.garbage import find_garbage, remove_garbage
+from screening.store.unreferenced_blobs import find_garbage, remove_garbage
 
 OUTPUT = {"uuid": "job", "index": 1, "output": {"forces": [[0.1, 0.2]], "deep": [{"more": [1.0]}]}}
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screening.candidate import Origin, candidate_from_structure
-from screening.filters import FilterConfig, refusal
-from screening.ingest import Pool, Refused
+from screening.candidates.candidate import Origin, candidate_from_structure
+from screening.intake.filters import FilterConfig, refusal
+from screening.intake.ingest import Pool, Refused
 from screening.sources import SourceError, open_source
 from screening.sources.cif import CifBlock
 

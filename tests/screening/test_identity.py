@@ -22,14 +22,14 @@ from pymatgen.core.structure import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from pymatgen.symmetry.groups import SpaceGroup, sg_symbol_from_int_number
 
-from screening.candidate import (
+from screening.candidates.candidate import (
     Candidate,
     Origin,
     candidate_from_structure,
     same_crystal,
     with_free_id,
 )
-from screening.crystal_standard import handless
+from screening.candidates.crystal_standard import handless
 
 FROM = Structure.from_spacegroup
 
@@ -418,7 +418,7 @@ NOT_BULK = [
 
 @pytest.mark.parametrize(("what", "structure"), NOT_BULK)
 def test_vacuum_is_refused(what, structure):
-    from screening.candidate import Refusal
+    from screening.candidates.candidate import Refusal
 
     with pytest.raises(Refusal, match=rf"no bulk crystal but .*{what}.* in vacuum"):
         candidate(structure)

@@ -8,13 +8,13 @@ from campaign_fixtures import toy_structures
 from crystal_representations import mirrored, noisy
 from pymatgen.core import Lattice, Structure
 
-from screening.campaign import Campaign
-from screening.config import CampaignConfig
-from screening.engine_catalog import engine_config
-from screening.features import FEATURES_VERSION, feature_names
-from screening.filters import FilterConfig
-from screening.ingest import from_document, ingest, to_document
+from screening.campaigns.campaign import Campaign
+from screening.campaigns.config import CampaignConfig
+from screening.candidates.crystal_features import FEATURES_VERSION, feature_names
+from screening.intake.filters import FilterConfig
+from screening.intake.ingest import from_document, ingest, to_document
 from screening.sources import SourceRecord
+from screening.targets.engines import engine_config
 
 
 class ListSource:
@@ -165,7 +165,7 @@ def _titanium_sulphide(z):
 
 
 def test_two_crystals_of_one_fingerprint_are_two_candidates(read, database):
-    from screening.candidate import Origin, candidate_from_structure
+    from screening.candidates.candidate import Origin, candidate_from_structure
 
     thin, thick = _titanium_sulphide(0.285), _titanium_sulphide(0.362)
     named = {
@@ -228,7 +228,7 @@ def test_both_hands_are_one_candidate_also_one_stored_before(read, database, qua
 
 
 def test_noise_is_smoothed_and_said(read, capsys):
-    from screening import console
+    from screening.cli import console
 
     alloy = toy_structures()[7]
     blurred = noisy(0.008)(alloy * (2, 1, 1), np.random.default_rng(0))

@@ -17,15 +17,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screening.campaign import now
-from screening.errors import ScreenError
-from screening.loop import advance
+from screening.machine.clock import now
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
 from screening.queues import commands, driver, launch
 from screening.queues.config import QueueConfig
-from screening.queues.launch import jobs_needed, plan, queue_state, store_queue, top_up
-from screening.settings import Settings
-from screening.worker import work
-from screening.workforce import UnfitError, run_workers
+from screening.queues.queue_jobs import jobs_needed, plan, queue_state, store_queue, top_up
+from screening.running.advance import advance
+from screening.running.local_workers import UnfitError, run_workers
+from screening.running.worker import work
 
 STARTED = time.time() - 1
 """When a queue job began, while these tests take less than its hour."""
@@ -136,7 +136,7 @@ def test_engines_with_needs_of_their_own_get_jobs_of_their_own(launched, machine
 
 
 def test_two_who_see_room_at_once_do_not_queue_twice(launched, machine, slurm, connect):
-    from screening.campaign import Campaign
+    from screening.campaigns.campaign import Campaign
 
     launched(max_jobs=3)
     others = [Campaign.open(connect(), "toy-1") for _ in range(6)]
@@ -299,7 +299,7 @@ def test_status_tells_of_the_queue_and_the_pace(screen, new_campaign, slurm, tmp
 
 
 def test_pace_is_of_the_last_finishes():
-    from screening.pace import candidates_per_hour
+    from screening.campaigns.throughput import candidates_per_hour
 
     moment = now()
     picks = [{"finished_at": moment - datetime.timedelta(minutes=m)} for m in (60, 30, 0)]
@@ -439,7 +439,7 @@ def test_a_worker_runs_the_jobs_of_its_engines(new_campaign, tmp_path):
     campaign.database.launchpad.fireworks.update_many({}, {"$set": {"spec.engine": "other"}})
     work(campaign.database, campaign.name, tmp_path, engines=["emt"], stop_at=time.time() + 600)
     assert campaign.is_exhausted()
-    from screening.worker import engines_here
+    from screening.running.worker import engines_here
 
     assert engines_here(campaign, ["emt"]) == ["emt"]
 
@@ -449,7 +449,7 @@ def fake_worker(monkeypatch, tmp_path):
     """Put a program in the place of the worker: it writes one line a start."""
     starts = tmp_path / "starts"
     starts.write_text("")
-    from screening import workforce
+    from screening.running import local_workers as workforce
 
     monkeypatch.setattr(workforce, "POLL_S", 0.02)
 

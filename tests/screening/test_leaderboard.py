@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from screening.errors import ScreenError
-from screening.leaderboard import STORED_FIELDS, check_fields, check_filter, ranking
-from screening.ranking import as_records, proposals
+from screening.messages.errors import ScreenError
+from screening.ranking.build import STORED_FIELDS, check_fields, check_filter, ranking
+from screening.ranking.entries import as_records, proposals
 
 KEYS = {
     "rank",
@@ -147,7 +147,7 @@ def test_predictions_are_kept_until_the_data_change(campaign, monkeypatch):
     def unexpected(*arguments):
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr("screening.surrogate.fit_predict", unexpected)
+    monkeypatch.setattr("screening.choosing.surrogates.fit_predict", unexpected)
     assert records(campaign) == first
     add(campaign, sorted(campaign.pool_features())[6], "measured", 4.0)
     with pytest.raises(AssertionError, match="fitted again"):
@@ -213,7 +213,7 @@ def test_fields_that_no_document_can_have_are_refused(campaign, where, parts):
 
 
 def test_what_is_added_to_stored_documents_is_known(new_campaign, work):
-    from screening.candidate import Candidate
+    from screening.candidates.candidate import Candidate
     from workflows.documents import ThermalConductivityDocument
 
     campaign = new_campaign(pool=1, budget=1)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from screening import readings as module
-from screening.filters import FilterConfig, refusal
-from screening.library import Library, rank_library, read_library
-from screening.readings import readings
-from screening.replay import Table
+from screening.choosing.surrogates import SurrogateConfig, leave_one_out
+from screening.intake import parsed_entries as module
+from screening.intake.filters import FilterConfig, refusal
+from screening.intake.parsed_entries import readings
 from screening.sources import SourceRecord, open_source
 from screening.sources.record import Unread, entries_of
-from screening.surrogate import SurrogateConfig, leave_one_out
+from screening.studies.library import Library, rank_library, read_library
+from screening.studies.replay import Table
 
 RNG = np.random.default_rng(2)
 FEATURES = RNG.normal(size=(80, 6))

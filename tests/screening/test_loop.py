@@ -12,10 +12,11 @@ import threading
 import pytest
 from toy_flow import diary
 
-from screening import loop
-from screening.campaign import Campaign, now
-from screening.loop import advance, drop_queued, propose, recover, requeue
-from screening.process import name_of, this_process
+from screening.campaigns.campaign import Campaign
+from screening.machine.clock import now
+from screening.machine.process_names import name_of, this_process
+from screening.running import advance as loop
+from screening.running.advance import advance, drop_queued, propose, recover, requeue
 from screening.store.launchpad import delete_workflow
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from screening.errors import ScreenError
+from screening.messages.errors import ScreenError
 from screening.sources import SourceError, open_source
 from screening.sources.materials_project import SummaryQuery
 

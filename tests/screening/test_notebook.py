@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from screening.errors import ScreenError
-from screening.notebook import Campaign
-from screening.settings import Settings
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
+from screening.results.notebook import Campaign
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "notebook.ipynb"
 
@@ -86,10 +86,10 @@ def test_the_embedded_database_is_opened_and_left(tmp_path, toy):
     pytest.importorskip("secantus")
     from campaign_fixtures import toy_content, toy_pool
 
-    from screening.campaign import Campaign as StoredCampaign
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
+    from screening.campaigns.campaign import Campaign as StoredCampaign
+    from screening.campaigns.config import CampaignConfig
     from screening.store.database import open_database
+    from screening.targets.engines import engine_config
 
     settings = Settings(directory=tmp_path / "database")
     with pytest.raises(ScreenError, match="no campaign in"):

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from screening.errors import ScreenError
-from screening.objectives import OBJECTIVES, load, objective
+from screening.messages.errors import ScreenError
+from screening.targets.objectives import OBJECTIVES, load, objective
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))

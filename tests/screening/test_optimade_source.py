@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from screening.consistency import contradiction
-from screening.errors import ScreenError
+from screening.candidates.consistency import contradiction
+from screening.messages.errors import ScreenError
 from screening.sources import SourceError, open_source, optimade_pages
 
 REASON = "pip install 'matscreen[optimade]'"
@@ -516,7 +516,7 @@ def test_good_entry(script):
 
 
 def test_a_space_group_that_the_atoms_do_not_have_is_not_believed():
-    from screening.readings import _read
+    from screening.intake.parsed_entries import _read
     from screening.sources.optimade import _record
 
     sites = {

@@ -12,14 +12,15 @@ import pytest
 from killable_server import KillableServer
 from toy_flow import allow, diary
 
-from screening import loop, worker
-from screening.campaign import Campaign
-from screening.loop import advance
-from screening.process import this_process
+from screening.campaigns.campaign import Campaign
+from screening.machine.process_names import this_process
+from screening.running import advance as loop
+from screening.running import worker
+from screening.running.advance import advance
 from screening.store import outbox as outbox_module
 from screening.store.database import Database
+from screening.store.database_retry import EX_TEMPFAIL, patiently
 from screening.store.outbox import Kept, Outbox
-from screening.store.patience import EX_TEMPFAIL, patiently
 
 KEPT = Kept(
     [{"docs": [{"uuid": "u", "index": 1, "output": [0.1, None]}], "key": ["uuid"], "save": {}}], {}
@@ -277,8 +278,8 @@ def test_results_that_nobody_waits_for_are_swept(new_campaign, work, tmp_path):
 def test_workers_wait_for_a_database_that_goes_away(toy, tmp_path):
     from campaign_fixtures import toy_content, toy_pool
 
-    from screening.config import CampaignConfig
-    from screening.engine_catalog import engine_config
+    from screening.campaigns.config import CampaignConfig
+    from screening.targets.engines import engine_config
 
     server = KillableServer(tmp_path / "database")
     try:

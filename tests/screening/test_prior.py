@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from screening.config import CampaignConfig
-from screening.errors import ScreenError
-from screening.leaderboard import ranking
-from screening.observations import observed
-from screening.predictions import predictions
-from screening.prior import Beyond, completed, earlier_campaign, expected_beforehand
-from screening.samplers import Observations
+from screening.campaigns.config import CampaignConfig
+from screening.campaigns.predictions import predictions
+from screening.campaigns.prior_campaign import earlier_campaign, expected_beforehand
+from screening.campaigns.training_data import observed
+from screening.choosing.observations import Observations
+from screening.choosing.prior import Beyond, completed
+from screening.messages.errors import ScreenError
+from screening.ranking.build import ranking
 
 MODEL = {"kind": "expected-improvement", "initial": 3}
 
@@ -104,7 +105,7 @@ def test_without_a_prior_all_is_left_to_the_model():
 
 
 def test_left_out_results_are_predicted_with_the_prior():
-    from screening.surrogate import SurrogateConfig, leave_one_out
+    from screening.choosing.surrogates import SurrogateConfig, leave_one_out
 
     generator = np.random.default_rng(0)
     features = generator.normal(size=(20, 3))
@@ -132,8 +133,8 @@ def test_what_is_guessed_is_said_to_be_unsure():
 
 def test_which_results_are_the_best_is_told_by_their_values(monkeypatch):
     """Where there are too many to learn from, not by how far they are below the prior."""
-    from screening.samplers import SamplerConfig, build_sampler
-    from screening.surrogate import GaussianProcess, SurrogateConfig, fit_predict
+    from screening.choosing.samplers import SamplerConfig, build_sampler
+    from screening.choosing.surrogates import GaussianProcess, SurrogateConfig, fit_predict
 
     told = []
     fit = GaussianProcess.fit

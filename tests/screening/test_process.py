@@ -8,7 +8,13 @@ import sys
 
 import pytest
 
-from screening.process import is_alive_here, is_dead_here, name_of, other_host, this_process
+from screening.machine.process_names import (
+    is_alive_here,
+    is_dead_here,
+    name_of,
+    other_host,
+    this_process,
+)
 
 
 @pytest.fixture
@@ -68,7 +74,7 @@ def test_what_is_not_a_process_of_this_machine_is_neither_dead_nor_alive():
 def test_a_child_made_by_fork_has_a_name_of_its_own():
     code = (
         "import os\n"
-        "from screening.process import this_process\n"
+        "from screening.machine.process_names import this_process\n"
         "before = this_process()\n"
         "pid = os.fork()\n"
         "if not pid:\n"

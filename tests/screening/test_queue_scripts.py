@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from screening import shipped
-from screening.campaign import NAME_PATTERN
-from screening.config import validated
-from screening.errors import ScreenError
-from screening.queues.adapter import DIALECTS, Scheduler
+from screening.campaigns.campaign import NAME_PATTERN
+from screening.machine import shipped_configs as shipped
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
+from screening.messages.validation import validated
 from screening.queues.config import QueueConfig, load_queue_config
+from screening.queues.scheduler import DIALECTS, Scheduler
 from screening.queues.script import UnreachableError, job_script, require_credentials
-from screening.settings import Settings
 
 MODULE = ["screening.queues.driver", "toy-1", "abcd"]
 

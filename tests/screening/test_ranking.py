@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from screening.ranking import Entry, as_records, rank_candidates
+from screening.ranking.entries import Entry, as_records, rank_candidates
 
 
 def entry(candidate_id: str, outcome: str, value: float | None = None, **more: object) -> Entry:

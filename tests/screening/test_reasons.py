@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from screening.reasons import LeftOut, summed_up
+from screening.intake.refusals import LeftOut, summed_up
 
 
 @pytest.mark.parametrize(

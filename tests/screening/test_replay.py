@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from screening.errors import ScreenError
-from screening.replay import (
+from screening.choosing.samplers import SAMPLERS, SamplerConfig
+from screening.messages.errors import ScreenError
+from screening.sources import open_source
+from screening.studies.replay import (
     LIMIT,
     Summary,
     Table,
@@ -21,8 +23,6 @@ from screening.replay import (
     replay,
     replays,
 )
-from screening.samplers import SAMPLERS, SamplerConfig
-from screening.sources import open_source
 
 RNG = np.random.default_rng(5)
 FEATURES = RNG.normal(size=(60, 4))
@@ -95,7 +95,7 @@ def test_equal_values_are_all_the_best():
 
 
 def test_a_hopeless_model_goes_on_at_random(monkeypatch):
-    monkeypatch.setattr("screening.replay.LIMIT", 8)
+    monkeypatch.setattr("screening.studies.replay.LIMIT", 8)
     assert LIMIT > 8
     noise = Table(TABLE.labels, TABLE.features, RNG.permutation(60).astype(float))
     assert (

@@ -11,9 +11,8 @@ import re
 import pytest
 import sample_views
 
-from screening import report
-from screening.errors import ScreenError
-from screening.pages import linked_names, page_text, plotly_text
+from screening.messages.errors import ScreenError
+from screening.pages import linked_names, page_text, plotly_text, report
 
 WRITTEN = datetime.datetime(2026, 11, 22, 12, 30, tzinfo=datetime.UTC)
 

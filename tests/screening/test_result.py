@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from campaign_fixtures import toy_candidates
 
-from screening.errors import ScreenError
-from screening.result import Result
+from screening.messages.errors import ScreenError
+from screening.results.result import Result
 from workflows.lattice_dynamics import transport
 
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from screening.samplers import SAMPLERS, Observations, SamplerConfig, build_sampler
-from screening.surrogate import SurrogateConfig
+from screening.choosing.observations import Observations
+from screening.choosing.samplers import SAMPLERS, SamplerConfig, build_sampler
+from screening.choosing.surrogates import SurrogateConfig
 
 RNG = np.random.default_rng(3)
 IDS = [f"c{i:02d}" for i in range(40)]

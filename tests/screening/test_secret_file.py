@@ -7,9 +7,9 @@ import shlex
 
 import pytest
 
-from screening.errors import ScreenError
-from screening.secret_file import LARGEST_BYTES, read_secret, write_secret
-from screening.settings import Settings
+from screening.machine.secret_files import LARGEST_BYTES, read_secret, write_secret
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
 
 ADDRESS = "mongodb://user:sw0rdf1sh@127.0.0.1:1/?authSource=db"
 

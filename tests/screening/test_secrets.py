@@ -20,9 +20,10 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 from secret_search import places
 
-from screening import doctor
-from screening.errors import ScreenError
-from screening.settings import Settings
+from screening.campaigns.indexes import indexes
+from screening.cli import doctor
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
 from screening.store.database import Database, open_database
 
 PASSWORD = "p@ss/w:rd% sw0rdf1sh"
@@ -122,7 +123,7 @@ def test_a_campaign_leaves_its_password_nowhere(
     run("doctor", status=1)
     assert any("refused database" in each for each in said.values())
 
-    assert any("screening.worker mine" in line for line in lines)
+    assert any("screening.running.worker mine" in line for line in lines)
     with MongoClient(server_uri) as client:
         stored = client[database_name]
         [failed] = stored.picks.find({"candidate_id": {"$regex": "^Cu-"}})
@@ -240,7 +241,7 @@ def test_options_of_tls_reach_every_library(tls_server, tmp_path):
     uri, certificate = tls_server
     settings = Settings(mongodb_uri=f"{uri}&tlsCAFile={quote(str(certificate), safe='')}")
     with open_database(settings) as database:
-        database.prepare()
+        database.prepare(indexes())
         assert database.launchpad.get_new_fw_id() == 1
         store = database.job_store
         store.update(

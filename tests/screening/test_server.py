@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 from killable_server import KillableServer
 
-from screening.errors import ScreenError
-from screening.leaderboard import ranking
-from screening.loop import requeue
-from screening.server.commands import address, listening, require_packages, run, serve, the_token
+from screening.cli.serve import address, listening, require_packages, run, serve, the_token
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
+from screening.ranking.build import ranking
+from screening.running.advance import requeue
 from screening.server.guard import HEADERS, Guard, is_loopback
-from screening.settings import Settings
 
 TOKEN = "a-token-of-the-tests"
 
@@ -143,13 +143,13 @@ def test_nothing_new_is_said_in_few_bytes_until_the_campaign_changes(client, cam
 
 
 def test_the_pace_of_a_campaign_that_halts_goes_on_changing(new_campaign, work, monkeypatch):
-    from screening.campaign import now
+    from screening.machine.clock import now
     from screening.server import app
 
     campaign = new_campaign(pool=4, budget=4, recipe={"failing": ["Al", "Cu"]})
     work(campaign)
     later = now().replace(second=30)
-    for module in ("screening.server.app", "screening.pace"):
+    for module in ("screening.server.app", "screening.campaigns.throughput"):
         monkeypatch.setattr(f"{module}.now", lambda: later)
     with served(app.dashboard(campaign.database, loopback=True, token=None)) as client:
         at = f"/api/v1/campaigns/{campaign.name}"
@@ -170,7 +170,7 @@ def test_the_pace_of_a_campaign_that_halts_goes_on_changing(new_campaign, work, 
 
 def test_a_new_ranking_is_worked_out_once_for_all_who_ask(client, campaign, monkeypatch):
     """Also where the reader of the database may not keep it there."""
-    from screening import standings as standings_module
+    from screening.ranking import cache as standings_module
 
     calls = []
 

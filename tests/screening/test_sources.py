@@ -260,8 +260,9 @@ def test_table_rows_open_by_prefix(monkeypatch):
 def test_importing_the_light_modules_loads_nothing_heavy():
     code = """
 import sys
-import screening.candidate, screening.ranking, screening.filters, screening.samplers
-import screening.sources, screening.features, screening.surrogate
+import screening.candidates.candidate, screening.ranking.entries, screening.intake.filters
+import screening.choosing.samplers
+import screening.sources, screening.candidates.crystal_features, screening.choosing.surrogates
 heavy = {"pymatgen", "ase", "spglib", "scipy", "sklearn", "skopt", "pandas"} & set(sys.modules)
 sys.exit(f"loaded {heavy}" if heavy else 0)
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from screening.spreadsheet import write_csv
+from screening.exports.csv_cells import write_csv
 
 
 def test_foreign_text_is_no_formula():

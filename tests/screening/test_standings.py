@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from screening import standings as standings_module
-from screening.campaign import Campaign
-from screening.leaderboard import ranking
-from screening.loop import advance, requeue
-from screening.standings import forget, standings
+from screening.campaigns.campaign import Campaign
+from screening.ranking import cache as standings_module
+from screening.ranking.build import ranking
+from screening.ranking.cache import forget, standings
+from screening.running.advance import advance, requeue
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_results_of_another_campaign_count(new_campaign, work):
 
 
 def test_an_engine_that_confirms_counts(new_campaign, tmp_path):
-    from screening.engine_catalog import engine_config
+    from screening.targets.engines import engine_config
 
     campaign = new_campaign(pool=4, budget=1, batch_size=1)
     advance(campaign)

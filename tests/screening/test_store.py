@@ -8,8 +8,9 @@ import sys
 import pytest
 from pymongo.errors import DuplicateKeyError
 
-from screening.errors import ScreenError
-from screening.settings import Settings
+from screening.campaigns.indexes import indexes
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
 from screening.store.database import Database, open_database
 
 SECRET = "sw0rdf1sh"
@@ -18,7 +19,7 @@ NAMES = ("candidates", "picks", "results")
 
 def test_preparing_twice_changes_nothing(database):
     before = {name: database._client[database.name][name].index_information() for name in NAMES}
-    database.prepare()
+    database.prepare(indexes())
     assert before == {
         name: database._client[database.name][name].index_information() for name in NAMES
     }
@@ -32,7 +33,7 @@ def test_a_campaign_has_one_pick_of_each_number(database):
 
 
 def test_times_come_back_with_their_zone(database):
-    from screening.campaign import now
+    from screening.machine.clock import now
 
     moment = now()
     database.campaigns.insert_one({"_id": 1, "created_at": moment})
@@ -143,7 +144,7 @@ import os
 os.environ.pop("FW_CONFIG_FILE", None)
 from pathlib import Path
 from screening.store.database import Database
-from screening import worker
+from screening.running import worker
 database = Database({server_uri!r}, "screen_test_nothing")
 try:
     worker.work(database, "no-such-campaign", Path({str(tmp_path)!r}))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from screening.errors import ScreenError
+from screening.messages.errors import ScreenError
 from screening.sources import open_source
 from screening.sources.substitutions import SubstitutionConfig, Substitutions, open_substitutions
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.surrogate import (
+from screening.choosing.surrogates import (
     SURROGATES,
     FeatureScaling,
     GaussianProcess,

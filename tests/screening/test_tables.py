@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from screening.tables import Column, fitting
+from screening.cli.fitted_table import Column, fitting
 
 
 def shown(columns, width, **options):

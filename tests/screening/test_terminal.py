@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from campaign_fixtures import TOY_PATH, toy_pool, write_cifs
 
-from screening import terminal
 from screening.cli import main
+from screening.messages import terminal
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_substitutes():
 
 
 def test_names_cannot_write_to_the_terminal(capsys):
-    from screening import console
+    from screening.cli import console
 
     pool = toy_pool(1)
     pool.remarks = ["source 'x': 1 file not looked at: a\x1b]0;b\x07.txt"]

@@ -10,7 +10,7 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
-from screening.loop import FINAL_ERRORS
+from screening.running.advance import FINAL_ERRORS
 from workflows import electrode, insertion
 from workflows.documents import InsertionDocument
 from workflows.engines import AseEngine, CannotCompute
@@ -82,9 +82,9 @@ def test_the_voltage_is_that_of_the_energies(document):
 def test_a_result_has_path_and_crystals(document):
     from monty.json import jsanitize
 
-    from screening.errors import ScreenError
-    from screening.objectives import OBJECTIVES
-    from screening.result import Result
+    from screening.messages.errors import ScreenError
+    from screening.results.result import Result
+    from screening.targets.objectives import OBJECTIVES
 
     stored = jsanitize(document, strict=True)
     identity = {"candidate_id": "AlCu3", "campaign": "c", "engine": "emt"}

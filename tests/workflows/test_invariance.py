@@ -69,7 +69,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def standard(structure: Structure) -> Structure:
-    from screening.candidate import Origin, candidate_from_structure
+    from screening.candidates.candidate import Origin, candidate_from_structure
 
     origin = Origin(source="test", material_id="1")
     return candidate_from_structure(structure, origin).pymatgen_structure()

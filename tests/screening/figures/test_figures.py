@@ -11,7 +11,6 @@ import matplotlib
 import pytest
 from matplotlib.colors import to_hex
 
-from screening.errors import ScreenError
 from screening.figures import (
     bands,
     conductivity,
@@ -22,7 +21,8 @@ from screening.figures import (
     trade_off,
     volume_change,
 )
-from screening.views.documents import (
+from screening.messages.errors import ScreenError
+from screening.views.forms import (
     AccumulationView,
     BandsView,
     ConductivityView,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from view_fixtures import create, store
 
-from screening.errors import ScreenError
 from screening.figures.plot import plot
-from screening.standings import standings
+from screening.messages.errors import ScreenError
+from screening.ranking.cache import standings
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from screening.errors import ScreenError
-from screening.objectives import OBJECTIVES, load
-from screening.standings import standings
+from screening.messages.errors import ScreenError
+from screening.ranking.cache import standings
+from screening.targets.objectives import OBJECTIVES, load
+from screening.targets.result_labels import RESULT_QUANTITIES, quantity
 from screening.views.candidate import candidate_view, symbol
 from screening.views.numbers import thinned
-from screening.views.quantities import RESULT_QUANTITIES, quantity
 
 
 def only(campaign):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from screening.campaign import Campaign
-from screening.config import CampaignConfig
-from screening.engine_catalog import engine_config
-from screening.standings import standings
+from screening.campaigns.campaign import Campaign
+from screening.campaigns.config import CampaignConfig
+from screening.ranking.cache import standings
+from screening.targets.engines import engine_config
 from screening.views.overview import _gist, campaigns, overview
 
 
@@ -76,7 +76,7 @@ def test_an_engine_that_confirms(new_campaign):
 def test_refused_entries_that_are_alike_are_one(database):
     from campaign_fixtures import toy_content, toy_pool
 
-    from screening.ingest import Refused
+    from screening.intake.ingest import Refused
 
     pool = toy_pool(2)
     pool.refused = [

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from screening.errors import ScreenError
-from screening.observations import feature_matrix
-from screening.standings import standings
+from screening.campaigns.training_data import feature_matrix
+from screening.messages.errors import ScreenError
+from screening.ranking.cache import standings
 from screening.views.pool_map import pool_map, principal_plane
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screening.standings import standings
+from screening.ranking.cache import standings
 from screening.views.progress import expected_best, progress
 
 VALUES = st.lists(st.floats(0.1, 100, allow_nan=False), min_size=1, max_size=5)

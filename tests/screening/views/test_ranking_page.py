@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from screening import standings as standings_module
-from screening.config import SecondObjective
-from screening.errors import ScreenError
-from screening.objectives import OBJECTIVES
-from screening.standings import standings
+from screening.campaigns.config import SecondObjective
+from screening.messages.errors import ScreenError
+from screening.ranking import cache as standings_module
+from screening.ranking.cache import standings
+from screening.targets.objectives import OBJECTIVES
 from screening.views import ranking as ranking_module
 from screening.views.ranking import bounds, find_row, ranking_page
 

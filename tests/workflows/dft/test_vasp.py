@@ -224,7 +224,7 @@ def test_cathodes_get_the_materials_projects_u_and_moments():
     from pymatgen.core import Structure
     from pymatgen.io.vasp.sets import MPRelaxSet
 
-    from screening.engine_catalog import engine_config
+    from screening.targets.engines import engine_config
     from workflows.insertion import InsertionMaker
 
     settings = VaspSettings.model_validate(engine_config("vasp-cathode").settings)

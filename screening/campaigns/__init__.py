@@ -1,0 +1,1 @@
+"""The documents of a campaign, and what it has learned."""

@@ -1,0 +1,166 @@
+"""A campaign's configuration: one YAML, validated, fingerprinted and stored with the campaign."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from screening.choosing.samplers import SamplerConfig
+from screening.intake.filters import FilterConfig
+from screening.machine import shipped_configs as shipped
+from screening.messages.errors import ScreenError
+from screening.messages.validation import _kinds, nearest, validated
+from screening.targets.constraints import Bound
+from screening.targets.objectives import Direction, Objective, load, objective
+from screening.targets.second_objective import SecondObjective
+
+
+class ConfirmConfig(BaseModel):
+    """A second, better engine for the best of a campaign.
+
+    Parameters
+    ----------
+    engine
+        Shipped engine, or the path of an engine's YAML; its fidelity must be higher.
+    top
+        How many of the best candidates it computes, once the budget of the first is spent.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    engine: str
+    top: int = Field(gt=0)
+
+
+class CampaignConfig(BaseModel):
+    """What a campaign does.
+
+    Parameters
+    ----------
+    target
+        Name of the target: the YAML it came from.
+    description
+        One sentence for people.
+    objective, direction
+        Which number is optimised, a key of `screening.targets.objectives.OBJECTIVES`, and which
+        way.
+    also
+        A second number to make good at the same time; None leaves it at one.
+    constraints
+        What a result must fulfil, by field of its document; one that does not is infeasible.
+    engine
+        Shipped engine, or the path of an engine's YAML.
+    confirm
+        A better engine for the best candidates; None leaves it at one engine.
+    prior
+        An earlier campaign whose results are what is expected of candidates beforehand: a cheaper
+        engine's, or a cheaper objective of the same unit and scale; None expects nothing.
+    recipe
+        Scientific settings of the flow; checked against the objective's recipe model.
+    sources
+        Where crystals come from.
+    filters
+        Which of them are looked at.
+    sampler
+        How the next batch is chosen.
+    budget
+        Candidates this campaign may compute, whatever their outcome.
+    batch_size
+        Candidates chosen at once.
+    refill_below
+        A new batch is chosen when fewer than this many candidates are queued or running.  1 waits
+        for a whole batch (picks do not depend on which worker was faster); `batch_size` keeps
+        every worker busy.
+    max_attempts
+        Times a candidate is tried before it counts as failed.
+    seed
+        Seed of everything random.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    target: str
+    description: str = ""
+    objective: str
+    direction: Direction = "minimize"
+    also: SecondObjective | None = None
+    constraints: dict[str, Bound] = Field(default_factory=dict)
+    engine: str
+    confirm: ConfirmConfig | None = None
+    prior: str | None = None
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    sources: list[str] = Field(min_length=1)
+    filters: FilterConfig = Field(default_factory=FilterConfig)
+    sampler: SamplerConfig = Field(default_factory=SamplerConfig)
+    budget: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    refill_below: int = Field(1, gt=0)
+    max_attempts: int = Field(2, gt=0)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_value_has_one_prior(self) -> Self:
+        if self.prior is not None and self.also is not None:
+            raise ValueError("prior and also exclude each other: a prior is for one objective")
+        return self
+
+    def resolved_objective(self) -> Objective:
+        """Return the objective with this campaign's direction."""
+        return objective(self.objective, self.direction)
+
+    def recipe_hash(self, engine: dict[str, Any]) -> str:
+        """Return a fingerprint of everything that shapes a number: recipe and engine settings.
+
+        Results are shared between campaigns that agree in it.
+        """
+        model = load(self.resolved_objective().recipe)
+        # Defaults are filled in first, so that spelling one out changes nothing.
+        recipe = model.model_validate(self.recipe).model_dump(mode="json")
+        content = json.dumps({"recipe": recipe, "engine": engine}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConfig:
+    """Read a target (shipped name or YAML path) with the command line's values on top.
+
+    Raises
+    ------
+    ScreenError
+        When the target is unknown or a field of it is wrong.
+    """
+    content = shipped.read("targets", target)
+    content.setdefault("target", target)
+    given = {key: value for key, value in overrides.items() if value is not None}
+    config = validated(CampaignConfig, {**content, **given}, f"target '{target}'", options=given)
+    recipe_model = load(config.resolved_objective().recipe)
+    recipe = validated(recipe_model, config.recipe, f"target '{target}', recipe")
+    _check_fields(config, f"target '{target}'")
+    # With all defaults filled in: a later version's defaults must not change a stored campaign.
+    return config.model_copy(update={"recipe": recipe.model_dump(mode="json")})
+
+
+def _check_fields(config: CampaignConfig, what: str) -> None:
+    """Raise `ScreenError` where a constraint or the second objective names no field of a result."""
+    known = load(config.resolved_objective().document).model_fields
+    named = [
+        (f"constraints.{field}", field, bound.equals is None)
+        for field, bound in config.constraints.items()
+    ]
+    if config.also is not None:
+        named.append(("also", config.also.field, True))
+    for part, field, numeric in named:
+        allowed = {int, float} if numeric else {bool, str}
+        fitting = [name for name, each in known.items() if _kinds(each.annotation) & allowed]
+        if field not in known:
+            raise ScreenError(
+                f"{what}: {part}: results of '{config.objective}' have no field '{field}'; "
+                + nearest(field, fitting)
+            )
+        if field not in fitting:
+            raise ScreenError(
+                f"{what}: {part}: field '{field}' is no "
+                + ("number" if numeric else "true or false, and no text; give min or max")
+            )

@@ -1,0 +1,37 @@
+"""The indexes of the database that campaigns need."""
+
+from __future__ import annotations
+
+from screening.targets.objectives import OBJECTIVES
+
+Indexes = dict[str, list[tuple[list[tuple[str, int]], bool]]]
+"""For each collection: the keys of an index, and whether they are unique."""
+
+
+def indexes() -> Indexes:
+    """Return the indexes beyond ``_id``, those of the objectives known by now among them."""
+    return {
+        "candidates": [
+            ([("formula", 1), ("space_group_number", 1)], False),
+            ([("campaigns", 1)], False),
+            ([("elements", 1)], False),
+        ],
+        # The budget is kept by this uniqueness: a campaign has one pick of each number, 1 to
+        # budget, for each of its engines.
+        "picks": [
+            ([("campaign", 1), ("engine", 1), ("number", 1)], True),
+            ([("campaign", 1), ("state", 1)], False),
+            ([("candidate_id", 1)], False),
+        ],
+        "standings": [([("campaign", 1)], False)],
+        # Large values are looked up by it, and a campaign of thousands has tens of thousands.
+        "job_blobs.files": [([("metadata.blob_uuid", 1)], False)],
+        "results": [
+            ([("candidate_id", 1)], False),
+            ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),
+            *(
+                ([(field, 1)], False)
+                for field in sorted({o.value_field for o in OBJECTIVES.values()})
+            ),
+        ],
+    }

@@ -1,0 +1,81 @@
+"""How fast a campaign gets on, what it has cost, and when it may end."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from screening.machine.clock import now
+
+if TYPE_CHECKING:
+    from screening.campaigns.campaign import Campaign, Progress
+
+RECENT = 20
+"""Candidates finished last that the pace is taken from."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Cost and speed of a campaign.
+
+    Parameters
+    ----------
+    lost, retried
+        Candidates under which a worker died, and those tried again after an error.
+    force_calls
+        Spent on candidates that this campaign computed.
+    candidates_per_hour
+        Over those finished last; None until two have.
+    expected_end
+        At that pace; None where nobody can know.
+    """
+
+    lost: int
+    retried: int
+    force_calls: int
+    candidates_per_hour: float | None
+    expected_end: datetime.datetime | None
+
+
+def pace_of(campaign: Campaign, progress: Progress) -> Pace:
+    """Return how fast a campaign gets on."""
+    explored, confirmed = campaign.picks(), campaign.confirmation_picks()
+    picks = [*explored, *confirmed]
+    per_hour = candidates_per_hour(explored, None if progress.exhausted else now())
+    return Pace(
+        lost=sum(pick["lost"] > 0 for pick in picks),
+        retried=sum(pick["attempts"] > 1 for pick in picks),
+        force_calls=sum(int(pick.get("force_calls") or 0) for pick in picks),
+        candidates_per_hour=per_hour,
+        expected_end=_expected_end(campaign, progress, per_hour),
+    )
+
+
+def candidates_per_hour(
+    picks: list[dict[str, Any]], until: datetime.datetime | None
+) -> float | None:
+    """Return how many of the candidates finished last did so in an hour.
+
+    Parameters
+    ----------
+    until
+        End of the time counted: now, so that a halt is seen; None for the last finish.
+    """
+    finished = sorted(pick["finished_at"] for pick in picks if "finished_at" in pick)[-RECENT:]
+    if len(finished) < 2:
+        return None
+    hours = ((until or finished[-1]) - finished[0]).total_seconds() / 3600
+    return (len(finished) - 1) / hours if hours > 0 else None
+
+
+def _expected_end(
+    campaign: Campaign, progress: Progress, per_hour: float | None
+) -> datetime.datetime | None:
+    # Confirming goes at the pace of another engine, of which nothing may be known.
+    confirms = campaign.config.confirm is not None or progress.to_confirm > 0
+    goes_on = progress.status == "active" and not progress.exhausted and progress.running > 0
+    if per_hour is None or confirms or not goes_on:
+        return None
+    to_do = min(progress.budget, progress.pool - progress.known_before) - progress.done
+    return now() + datetime.timedelta(hours=max(to_do, 0) / per_hour)

@@ -1,0 +1,1 @@
+"""What can be computed: kinds of candidates, how they are named, described and compared."""

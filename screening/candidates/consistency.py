@@ -1,0 +1,328 @@
+"""What a source states about a crystal, against the crystal that was read.
+
+One check for every structure from anywhere.  A formula, a number of atoms, a volume, a density and
+a space group are stated beside most crystals, and each of them is wrong where the crystal is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from screening.candidates.symmetry_search import found_number
+
+if TYPE_CHECKING:
+    from pymatgen.core.composition import Composition
+    from pymatgen.core.structure import Structure
+
+HYDROGENS = {"H", "D", "T"}
+VOLUME_TOLERANCE = 0.01
+"""Relative; a volume is the six numbers of the cell once more, and differs by their rounding."""
+DENSITY_TOLERANCE = 0.03
+"""Relative; other atomic masses and rounded cells make 1 %, the lightest missing atom more."""
+_CENTRINGS = (2, 3, 4)
+_KG_PER_M3 = 1000
+_GRAMS_PER_DALTON_A3 = 1.66053907
+_TOKEN = re.compile(r"([A-Z][a-z]?)(\d+(?:\.(\d*))?|\.(\d+))?")
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a source states beside a crystal; None, or empty, is not stated.
+
+    Attributes
+    ----------
+    formula : str
+        With as many atoms as it likes.
+    formula_units : float or None
+        How many of that formula are in the cell.
+    n_sites : int or None
+        Atoms in the cell.
+    formula_weight : float or None
+        Mass of a formula unit in daltons.
+    volume_a3 : float or None
+        Of the cell.
+    density_g_per_cm3 : float or None
+        From atoms and cell, not a measured one.
+    density_unit_in_last_place : float
+        By how much the density may be rounded.
+    space_group_number : int or None
+        1 to 230; the crystal has at least its symmetry.
+    formula_key : str
+        What the source calls the formula, for messages.
+    """
+
+    formula: str = ""
+    formula_units: float | None = None
+    formula_weight: float | None = None
+    n_sites: int | None = None
+    volume_a3: float | None = None
+    density_g_per_cm3: float | None = None
+    density_unit_in_last_place: float = 0.0
+    space_group_number: int | None = None
+    formula_key: str = "its formula"
+
+
+@dataclass
+class Verdict:
+    """What a comparison found.
+
+    Attributes
+    ----------
+    refusals : list of str
+        Why the crystal that was read cannot be the one that is stated.
+    notes : list of str
+        What is stated and does not fit, where other statements confirm the crystal.
+    confirmed : list of str
+        Statements about the number of atoms in the cell that fit.
+    """
+
+    refusals: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
+
+
+def compared(structure: Structure, stated: Stated, doubts: tuple[str, ...] = ()) -> Verdict:
+    """Compare an ordered crystal with what is stated about it.
+
+    The number of atoms in the cell is stated by the formula units, the density and, in CIFs, the
+    multiplicities of sites.  One that does not fit is a slip of the pen where another one does,
+    and else the crystal is wrong.
+
+    Parameters
+    ----------
+    structure : Structure
+        In the cell that the statements are about.
+    stated : Stated
+    doubts : tuple of str
+        Further statements about the number of atoms that do not fit.
+    """
+    verdict = Verdict()
+    found = Counter(_plain(site.specie.symbol) for site in structure)
+    formula = parsed_formula(stated.formula)
+    if formula and (reason := _other_formula(found, formula, stated)):
+        verdict.refusals.append(reason)
+        return verdict
+    n_atoms = len(structure)
+    wrong = list(doubts)
+    if stated.n_sites is not None:
+        (wrong if stated.n_sites != n_atoms else verdict.confirmed).append(
+            f"it states {stated.n_sites} atoms in the cell, and has {n_atoms}"
+        )
+    if stated.formula_units and (counts := _atoms_of_units(stated)):
+        said = (
+            f"it states {stated.formula_units:g} formula units of {stated.formula} in the cell, "
+            f"and {n_atoms} atoms were found"
+        )
+        ratios = {round(n_atoms / count, 6) for count in counts}
+        if 1.0 in ratios:
+            verdict.confirmed.append(said)
+        elif ratios & set(_CENTRINGS) and not wrong:
+            # Those of the primitive cell of a centred one.
+            verdict.notes.append(said)
+        else:
+            wrong.append(said)
+    if stated.formula_weight and stated.formula_units and not formula:
+        mass = sum(float(site.specie.atomic_mass) for site in structure)
+        weight = mass / stated.formula_units
+        said = (
+            f"a formula unit of its atoms weighs {weight:.5g} Da, and "
+            f"{stated.formula_weight:g} is stated"
+        )
+        fits = abs(weight / stated.formula_weight - 1) < DENSITY_TOLERANCE
+        (verdict.confirmed if fits else wrong).append(said)
+    density = _density(structure)
+    if stated.density_g_per_cm3:
+        said = f"its density is {density:.3g} g/cm³, and {stated.density_g_per_cm3:g} is stated"
+        slack = DENSITY_TOLERANCE * density + stated.density_unit_in_last_place
+        fits = any(
+            abs(stated.density_g_per_cm3 / unit - density) <= slack for unit in (1, _KG_PER_M3)
+        )
+        (verdict.confirmed if fits else wrong).append(said)
+    if wrong and not verdict.confirmed:
+        verdict.refusals.append(wrong[0])
+    else:
+        verdict.notes += wrong
+    if stated.volume_a3:
+        ratio = structure.volume / stated.volume_a3
+        said = f"its cell has {structure.volume:.5g} Å³, and {stated.volume_a3:g} is stated"
+        if abs(ratio - 1) > VOLUME_TOLERANCE:
+            # Of the primitive cell, or of a formula unit: known by the count of atoms.
+            whole = abs(ratio - round(ratio)) < VOLUME_TOLERANCE and verdict.confirmed
+            (verdict.notes if whole else verdict.refusals).append(said)
+    return verdict
+
+
+FACTS = {
+    "formula": ("chemical_formula_reduced", "formula_pretty", "reduced_formula", "formula"),
+    "n_sites": ("nsites", "n_sites"),
+    "volume_a3": ("volume_a3", "volume"),
+    "space_group_number": ("space_group_number", "spacegroup_number", "space_group_it_number"),
+}
+"""Names under which entries of databases state what `Stated` holds."""
+LOOSE_SYMPREC_A = 0.1
+"""Ångström within which databases look for the symmetry that they state."""
+
+
+def contradiction(
+    structure: Structure, facts: Mapping[str, object], space_group_number: int
+) -> str | None:
+    """Return why an entry's crystal cannot be the one that its facts are about, or None.
+
+    Numbers of atoms and volumes may be those of another cell of the crystal.
+
+    Parameters
+    ----------
+    structure : Structure
+        Ordered.
+    facts : mapping
+        What the entry states, by the names of `FACTS`.
+    space_group_number : int
+        That was found.
+    """
+    stated = {
+        name: next((facts[key] for key in keys if facts.get(key) is not None), None)
+        for name, keys in FACTS.items()
+    }
+    formula, number = stated["formula"], stated["space_group_number"]
+    if isinstance(formula, str):
+        verdict = compared(structure, Stated(formula=formula, formula_key="its formula"))
+        if verdict.refusals:
+            return verdict.refusals[0]
+    ratios = {}
+    for name, found in (("n_sites", len(structure)), ("volume_a3", structure.volume)):
+        value = stated[name]
+        if isinstance(value, int | float) and value > 0:
+            ratios[name] = found / value
+            cells = max(ratios[name], 1 / ratios[name])
+            if abs(cells / round(cells) - 1) > VOLUME_TOLERANCE:
+                return f"it states {name} {value:g}, and {found:.5g} is found in its cell"
+    if len(ratios) == 2 and abs(ratios["n_sites"] / ratios["volume_a3"] - 1) > VOLUME_TOLERANCE:
+        return (
+            f"it states {stated['volume_a3']:g} Å³ for {stated['n_sites']:g} atoms, and "
+            f"{structure.volume:.5g} Å³ for {len(structure)} atoms are found"
+        )
+    if isinstance(number, int) and 1 <= number <= 230:
+        reason = lost_symmetry(number, space_group_number)
+        if reason and lost_symmetry(number, found_number(structure, LOOSE_SYMPREC_A) or 1):
+            return reason
+    return None
+
+
+def lost_symmetry(stated: int | None, found: int) -> str | None:
+    """Return why a crystal of one space group cannot be that of the stated one, or None.
+
+    A crystal may have more symmetry than is stated, as pseudo-symmetric ones within a tolerance.
+    It has all that is stated: at least as many rotations of each kind.
+
+    Parameters
+    ----------
+    stated, found : int
+        Numbers of space groups, 1 to 230.
+    """
+    if stated is None or not rotation_kinds(stated) - rotation_kinds(found):
+        return None
+    return (
+        f"it states space group {stated}, and its atoms have not its symmetry but that of {found}"
+    )
+
+
+@lru_cache(maxsize=230)
+def rotation_kinds(number: int) -> Counter[tuple[int, int]]:
+    """Return how many rotations of each determinant and trace a space group has."""
+    import gemmi
+    import numpy as np
+
+    group = gemmi.find_spacegroup_by_number(number)
+    rotations = [np.array(op.rot) // gemmi.Op.DEN for op in group.operations().sym_ops]
+    return Counter((round(np.linalg.det(r)), int(np.trace(r))) for r in rotations)
+
+
+def parsed_formula(text: str) -> Composition | None:
+    """Return a formula as written, or None where it cannot be understood or states nothing."""
+    from pymatgen.core.composition import Composition
+
+    # Charges, as in 'K+ Cl-' and 'Cu1 (2+)', and the dots of hydrates.
+    plain = re.sub(r"\(?\b\d*[+-]\d*\)?|(?<=[A-Za-z])[+-]\d*", "", text.strip(" ?.'\""))
+    if not plain or re.search(r"[·*,:xn]\b|\.\s|\s\.", plain):
+        return None
+    try:
+        return Composition(plain).remove_charges()
+    except Exception:  # pymatgen raises anything
+        return None
+
+
+def _plain(symbol: str) -> str:
+    return "H" if symbol in HYDROGENS else symbol
+
+
+def _amounts(formula: Composition) -> dict[str, float]:
+    amounts: defaultdict[str, float] = defaultdict(float)
+    for element, amount in formula.items():
+        amounts[_plain(element.symbol)] += float(amount)
+    return dict(amounts)
+
+
+def _other_formula(found: Counter[str], formula: Composition, stated: Stated) -> str | None:
+    """Return why atoms do not make a formula, or None where they do."""
+    wanted = _amounts(formula)
+    slack = {_plain(m[1]): _rounding(m[3] or m[4]) for m in _TOKEN.finditer(stated.formula)}
+    scale = sum(found.values()) / (sum(wanted.values()) or 1.0)
+    if found.keys() == wanted.keys() and all(
+        abs(found[symbol] / scale - wanted[symbol]) <= slack.get(symbol, 0.0) + 1e-6 * amount
+        for symbol, amount in wanted.items()
+    ):
+        return None
+    from pymatgen.core.composition import Composition
+
+    atoms = Composition(found).reduced_formula
+    said = f"its atoms make {atoms} where {stated.formula_key} says {_reduced(wanted)}"
+    n_found, n_wanted = found["H"], wanted.get("H", 0.0)
+    heavy_found = Counter({key: n for key, n in found.items() if key != "H"})
+    heavy_wanted = {key: n for key, n in wanted.items() if key != "H"}
+    if (
+        heavy_found
+        and heavy_wanted
+        and n_found / sum(heavy_found.values()) < n_wanted / sum(heavy_wanted.values())
+        and Composition(heavy_found).reduced_formula == _reduced(heavy_wanted)
+    ):
+        return f"hydrogen positions are missing: {said}"
+    return f"{said}; are atoms missing, or is it truncated?"
+
+
+def _reduced(amounts: dict[str, float]) -> str:
+    from pymatgen.core.composition import Composition
+
+    formula: str = Composition(amounts).reduced_formula
+    return formula
+
+
+def _rounding(decimals: str | None) -> float:
+    """Return by how much an amount of so many decimals may be rounded, 0 for a whole one."""
+    return 0.6 * 10.0 ** -len(decimals) if decimals else 0.0
+
+
+def _atoms_of_units(stated: Stated) -> set[float]:
+    """Return how many atoms the formula units may mean.
+
+    Some programs write the content of the cell as the formula, beside its number of reduced units.
+    """
+    formula = parsed_formula(stated.formula)
+    if not formula or not stated.formula_units or stated.formula_units <= 0:
+        return set()
+    whole = sum(_amounts(formula).values())
+    reduced = whole / formula.get_reduced_composition_and_factor()[1]
+    counts = {stated.formula_units * whole}
+    if abs(stated.formula_units * reduced - whole) < 1e-6:
+        counts.add(whole)
+    return counts
+
+
+def _density(structure: Structure) -> float:
+    """Return g/cm³ of an ordered crystal."""
+    mass = sum(float(site.specie.atomic_mass) for site in structure)
+    return mass * _GRAMS_PER_DALTON_A3 / float(structure.volume)

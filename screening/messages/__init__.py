@@ -1,0 +1,1 @@
+"""What the program says: errors, validation of input, units and labels, the terminal."""

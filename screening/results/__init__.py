@@ -1,0 +1,1 @@
+"""A single result, and the programming interface of notebooks."""

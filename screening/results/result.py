@@ -1,0 +1,364 @@
+"""One result with all that belongs to it: numbers, structures, curves, force constants.
+
+Small values are in the document of ``results``; large ones are fetched from GridFS when asked for,
+and force constants are fitted again from the forces that are stored, as the product fitted them.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from screening.candidates.candidate import bare_structure
+from screening.messages.errors import ScreenError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+    from phono3py import Phono3py
+    from phonopy import Phonopy
+    from phonopy.phonon.band_structure import BandStructure
+    from pymatgen.core.structure import Structure
+
+    from screening.campaigns.campaign import Campaign
+    from screening.store.database import Database
+    from screening.targets.objectives import Objective
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Density of states and bands of the harmonic phonons.
+
+    Attributes
+    ----------
+    dos_frequency_thz : ndarray
+        Shape (points,).
+    dos_per_thz : ndarray
+        Same shape; of a primitive cell, its integral is 3 × the number of atoms.
+    band_distance_per_a : list of ndarray
+        One a segment of seekpath's path, shape (q-points,): distance along the path, without 2π.
+    band_frequency_thz : list of ndarray
+        Same segments, shape (q-points, branches); imaginary modes are negative.
+    band_labels : list of tuple of str
+        Names of the two ends of each segment.
+    """
+
+    dos_frequency_thz: NDArray[np.float64]
+    dos_per_thz: NDArray[np.float64]
+    band_distance_per_a: list[NDArray[np.float64]]
+    band_frequency_thz: list[NDArray[np.float64]]
+    band_labels: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Transport:
+    """κ at 300 K on the densest q-mesh, accumulated over the modes that carry it.
+
+    Attributes
+    ----------
+    frequency_thz, cumulative_kappa_of_frequency_w_per_m_k : ndarray
+        Shape (points,): isotropic κ of all modes up to a frequency.
+    mean_free_path_angstrom, cumulative_kappa_of_mean_free_path_w_per_m_k : ndarray
+        Shape (points,): of all modes up to a mean free path.
+    """
+
+    frequency_thz: NDArray[np.float64]
+    cumulative_kappa_of_frequency_w_per_m_k: NDArray[np.float64]
+    mean_free_path_angstrom: NDArray[np.float64]
+    cumulative_kappa_of_mean_free_path_w_per_m_k: NDArray[np.float64]
+
+
+class Result:
+    """A finished calculation of one candidate.
+
+    Parameters
+    ----------
+    database
+        Where its large values are.
+    objective
+        What its campaign optimises.
+    document
+        Its document in ``results``, with outcome and reason as the campaign judges them.
+    """
+
+    def __init__(
+        self, database: Database, objective: Objective, document: Mapping[str, Any]
+    ) -> None:
+        self._database = database
+        self.objective = objective
+        self.document = dict(document)
+
+    @classmethod
+    def of(cls, campaign: Campaign, candidate_id: str, engine: str | None = None) -> Result:
+        """Return the result of a candidate that a campaign ranks by.
+
+        Parameters
+        ----------
+        candidate_id
+            As in ``candidates``; `screening.candidates.find.find_candidate` knows other names.
+        engine
+            Name of the engine that computed it; None takes the one of highest fidelity that has.
+
+        Raises
+        ------
+        ScreenError
+            When the candidate was not computed, or not by this engine.
+        """
+        document = campaign.result(candidate_id, engine)
+        if document is None:
+            by = "" if engine is None else f" with engine '{engine}'"
+            raise ScreenError(
+                f"candidate '{candidate_id}': campaign '{campaign.name}' has no result of it{by}; "
+                f"`screen status {campaign.name}` tells what is computed"
+            )
+        return cls(campaign.database, campaign.objective, document)
+
+    def __repr__(self) -> str:
+        said = "" if self.value is None else f", {self.objective.label} = {self._value_text()}"
+        return f"Result({self.candidate_id!r}, {self.outcome}{said}, {self.engine})"
+
+    def _value_text(self) -> str:
+        error = "" if self.error is None else f" ± {self.error:.2g}"
+        return f"{self.value:.4g}{error} {self.unit}".strip()
+
+    # ------------------------------------------------------------------------------- identity
+
+    @property
+    def candidate_id(self) -> str:
+        """Id of the crystal, ``formula-spacegroup-fingerprint``."""
+        return str(self.document["candidate_id"])
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula."""
+        return str(self.document["formula"])
+
+    @property
+    def campaign(self) -> str:
+        """Name of the campaign that computed it, which may be another than the one asked."""
+        return str(self.document["campaign"])
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine."""
+        return str(self.document["engine"])
+
+    @property
+    def outcome(self) -> str:
+        """``measured``, ``unstable``, or ``infeasible`` where it breaks a constraint."""
+        return str(self.document["outcome"])
+
+    @property
+    def reason(self) -> str:
+        """Why it is unstable or infeasible; empty for ``measured``."""
+        return str(self.document.get("reason") or "")
+
+    # -------------------------------------------------------------------------------- numbers
+
+    @property
+    def value(self) -> float | None:
+        """The value to rank by, in `unit`; None for the unstable."""
+        value = self.document.get(self.objective.value_field)
+        return None if value is None else float(value)
+
+    @property
+    def error(self) -> float | None:
+        """Its error bar, in `unit`; None where the objective has none."""
+        error = self.objective.error_of(self.document)
+        return None if error is None else float(error)
+
+    @property
+    def unit(self) -> str:
+        """Unit of value and error; empty for numbers without."""
+        return self.objective.unit
+
+    # ----------------------------------------------------------------------------- structures
+
+    @property
+    def structure(self) -> Structure:
+        """The relaxed crystal; of an electrode the discharged one.
+
+        Raises
+        ------
+        ScreenError
+            When the flow of this objective stores no structure.
+        """
+        return self._structure("structure")
+
+    @property
+    def charged_structure(self) -> Structure:
+        """Of an electrode, the relaxed charged crystal."""
+        return self._structure("charged_structure")
+
+    @property
+    def path(self) -> DataFrame:
+        """Of an electrode, its compositions, charged first, one a row.
+
+        Columns are those of ``path`` in the data model, for a formula unit of the host:
+        ``working_ions``, ``energy_ev``, ``volume_a3``, …; `path_structures` has the crystals.
+        """
+        from pandas import DataFrame
+
+        states = self._needed("path")
+        return DataFrame([{k: v for k, v in each.items() if k != "structure"} for each in states])
+
+    @property
+    def path_structures(self) -> list[Structure]:
+        """Of an electrode, the relaxed crystals in the order of `path`."""
+        return [bare_structure(each["structure"]) for each in self._needed("path")]
+
+    def _structure(self, field: str) -> Structure:
+        return bare_structure(self._needed(field))
+
+    # --------------------------------------------------------------------------------- phonons
+
+    @functools.cached_property
+    def spectrum(self) -> Spectrum:
+        """Density of states and bands, also of unstable crystals.
+
+        Raises
+        ------
+        ScreenError
+            When the result has none.
+        """
+        content = self._large("spectrum")
+        return Spectrum(
+            dos_frequency_thz=np.asarray(content["dos_frequency_thz"], dtype=float),
+            dos_per_thz=np.asarray(content["dos_per_thz"], dtype=float),
+            band_distance_per_a=_arrays(content["band_distance_per_a"]),
+            band_frequency_thz=_arrays(content["band_frequency_thz"]),
+            band_labels=[(start, end) for start, end in content["band_labels"]],
+        )
+
+    @functools.cached_property
+    def transport(self) -> Transport:
+        """κ accumulated against frequency and mean free path.
+
+        Raises
+        ------
+        ScreenError
+            When the result has none.
+        """
+        content = self._large("transport")
+        fields = Transport.__dataclass_fields__
+        return Transport(**{each: np.asarray(content[each], dtype=float) for each in fields})
+
+    @functools.cached_property
+    def phono3py_params(self) -> str:
+        """phono3py's parameter file with all displacements and forces, as text.
+
+        Raises
+        ------
+        ScreenError
+            When the result has none.
+        """
+        return str(self._large("phono3py_params"))
+
+    def phonopy(self) -> Phonopy:
+        """Return phonopy's object with harmonic force constants and Born charges.
+
+        Each call makes a new one, which is the caller's to change.
+
+        Raises
+        ------
+        ScreenError
+            When the result has no forces.
+        """
+        from workflows.lattice_dynamics.recorded import recorded_phonon
+
+        phonon: Phonopy = self._fitted(recorded_phonon)
+        return phonon
+
+    def band_structure(self, points: int = 51) -> BandStructure:
+        """Return phonopy's bands along seekpath's path.
+
+        Parameters
+        ----------
+        points
+            q-points on each segment.
+        """
+        from workflows.lattice_dynamics.harmonic import band_structure
+
+        return band_structure(self.phonopy(), points)
+
+    def phono3py(self) -> Phono3py:
+        """Return phono3py's object with second- and third-order force constants, ready for κ.
+
+        They are fitted to the stored forces as they were for the result, which takes from a
+        second to a minute.
+
+        Raises
+        ------
+        ScreenError
+            When the result has no forces.
+        """
+        from workflows.lattice_dynamics.recorded import recorded_model
+
+        model: Phono3py = self._fitted(recorded_model)
+        return model
+
+    def _fitted(self, fit: Callable[..., Any]) -> Any:
+        params = io.StringIO(self.phono3py_params)
+        try:
+            return fit(params, cutoff_a=self.document.get("third_order_cutoff_a"))
+        except ValueError as error:
+            raise ScreenError(
+                f"candidate '{self.candidate_id}': its forces cannot be fitted: {error}"
+            ) from None
+
+    # --------------------------------------------------------------------------------- fetching
+
+    def _large(self, field: str) -> Any:
+        """Return a value that is in the document, or in GridFS with a reference to it there."""
+        found = self._needed(field)
+        if not isinstance(found, Mapping) or "blob_uuid" not in found:
+            return found
+        store: Any = self._database.job_store
+        blob = store.additional_stores["data"].query_one(
+            {"blob_uuid": found["blob_uuid"]}, ["blob_uuid", "data"]
+        )
+        if blob is None:
+            raise ScreenError(
+                f"candidate '{self.candidate_id}': {field} is no longer in the database; compute "
+                "it again in a campaign with another recipe, or restore the GridFS bucket job_blobs"
+            )
+        return blob["data"]
+
+    def _needed(self, field: str) -> Any:
+        found = self.document.get(field)
+        if found is None or found == []:
+            why = f": {self.reason}" if self.reason else ""
+            raise ScreenError(
+                f"candidate '{self.candidate_id}' ({self.outcome}{why}): a result of objective "
+                f"'{self.objective.name}' with engine '{self.engine}' that has no {field}"
+            )
+        return found
+
+
+def with_large_values(
+    database: Database, documents: dict[str, dict[str, Any]], fields: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Return results with large values in the documents; what is gone stays a reference."""
+    references = {
+        (key, field): str(document[field]["blob_uuid"])
+        for key, document in documents.items()
+        for field in fields
+        if isinstance(document.get(field), Mapping) and "blob_uuid" in document[field]
+    }
+    if not references:
+        return documents
+    values = database.large_values(list(references.values()))
+    filled = {key: dict(document) for key, document in documents.items()}
+    for (key, field), reference in references.items():
+        if reference in values:
+            filled[key][field] = values[reference]
+    return filled
+
+
+def _arrays(lists: list[Any]) -> list[NDArray[np.float64]]:
+    return [np.asarray(each, dtype=float) for each in lists]

@@ -1,0 +1,1 @@
+"""Carrying a campaign on: recover, store what is finished, propose, compute."""

@@ -1,0 +1,75 @@
+"""What a JSON entry states beside a crystal that a flow can use: Born charges, charged crystal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from screening.candidates.candidate import unusable
+from screening.sources.dielectric import known_dielectric
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+DISCHARGED = ("cif", "structure", "cif_discharge")
+"""Keys of the crystal itself; the last is how the Materials Project's electrodes name it."""
+CHARGED = ("charged_cif", "charged_structure", "cif_charge")
+"""Keys of its charged partner: CIF text, pymatgen dictionary, CIF text."""
+
+
+def known_inputs(
+    entry: dict[str, Any],
+    structure: Structure,
+    place: str,
+    parse: Callable[[str, Any], Structure],
+) -> dict[str, Any]:
+    """Return the inputs of flows that an entry states, by the name of the Maker's argument.
+
+    Parameters
+    ----------
+    entry : dict
+        ``born_charges_e`` and ``dielectric_tensor`` are taken together; one of `CHARGED`,
+        ``working_ion``, and beside one of these ``energy_above_hull_ev_per_atom``.
+    structure : Structure
+        The crystal itself.
+    place : str
+        Where the entry stands.
+    parse : callable
+        Turns a key and its value into a structure.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When one of them cannot be used.
+    """
+    from pymatgen.core.periodic_table import Element
+
+    found: dict[str, Any] = {}
+    if {"born_charges_e", "dielectric_tensor"} <= entry.keys():
+        found["dielectric"] = known_dielectric(
+            structure,
+            entry["born_charges_e"],
+            entry["dielectric_tensor"],
+            place,
+            next((str(entry[key]) for key in DISCHARGED if key in entry and "cif" in key), None),
+        )
+    for key in CHARGED:
+        if key in entry:
+            charged = parse(key, entry[key])
+            reason = unusable(charged)
+            if reason is not None:
+                raise ValueError(f"of its charged crystal: {reason}")
+            charged.remove_oxidation_states()
+            charged.site_properties.clear()
+            charged.properties.clear()
+            found["charged"] = charged.as_dict(verbosity=0)
+    ion = entry.get("working_ion")
+    if ion is not None:
+        if not (isinstance(ion, str) and Element.is_valid_symbol(ion)):
+            raise ValueError(f"working_ion {ion!r} is not the symbol of an element")
+        found["working_ion"] = ion
+    hull = entry.get("energy_above_hull_ev_per_atom")
+    # Only flows of electrodes pass it on; elsewhere it is a property like others.
+    if found.keys() & {"charged", "working_ion"} and hull is not None:
+        found["energy_above_hull_ev_per_atom"] = float(hull)
+    return found

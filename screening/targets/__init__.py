@@ -1,0 +1,1 @@
+"""What can be optimised and what computes it: objectives, constraints, engines."""

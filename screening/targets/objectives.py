@@ -1,0 +1,157 @@
+"""Objectives: which number of which flow a campaign optimises, and on which scale.
+
+A new target is one row of `OBJECTIVES`, its Maker in `workflows/`, and a YAML in
+`configs/targets/`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from screening.messages.errors import ScreenError
+from screening.messages.quantities import Quantity, heading
+
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is optimised.
+
+    Parameters
+    ----------
+    name
+        Name in the campaign's YAML.
+    maker
+        Import path of the jobflow Maker; ``maker(engine=…, recipe=…).make(structure)`` is the
+        flow, whose output document has `value_field` and `error_field`.
+    recipe
+        Import path of the pydantic model of that Maker's settings.
+    document
+        Import path of the pydantic model of its output.
+    value_field, error_field
+        Fields of the result document: the value to rank by and its error bar; None where it has
+        none.
+    label, unit
+        For tables.
+    beside
+        Further fields that a ranking shows.
+    logarithmic
+        Whether the surrogate sees log10 of the value: right for positive values that span
+        decades.
+    direction
+        Whether small or large is good.
+    """
+
+    name: str
+    maker: str
+    recipe: str
+    document: str
+    value_field: str
+    error_field: str | None
+    label: str
+    unit: str
+    logarithmic: bool
+    beside: tuple[Quantity, ...] = ()
+    direction: Direction = "minimize"
+
+    @property
+    def heading(self) -> str:
+        """Label and unit of the value, for a column."""
+        return heading(self.label, self.unit)
+
+    def error_of(self, result: Mapping[str, Any]) -> float | None:
+        """Return the error bar that a result states."""
+        return None if self.error_field is None else result.get(self.error_field)
+
+    def to_model(self, value: float) -> float:
+        """Return the value on the surrogate's scale, where lower is better."""
+        scaled = math.log10(value) if self.logarithmic else value
+        return scaled if self.direction == "minimize" else -scaled
+
+    def from_model(self, scaled: float) -> float:
+        """Return the inverse of `to_model`."""
+        signed = scaled if self.direction == "minimize" else -scaled
+        return float(10**signed) if self.logarithmic else signed
+
+    def std_to_model(self, value: float, error: float | None) -> float:
+        """Return an error bar on the surrogate's scale, to first order."""
+        if error is None:
+            return 0.0
+        return abs(error) / (value * math.log(10)) if self.logarithmic else abs(error)
+
+    def is_usable(self, result: Mapping[str, Any]) -> bool:
+        """Return whether a result has a value that fits on the surrogate's scale."""
+        value = result.get(self.value_field)
+        if result.get("outcome") != "measured" or value is None or not math.isfinite(value):
+            return False
+        return value > 0 or not self.logarithmic
+
+
+OBJECTIVES: dict[str, Objective] = {
+    objective.name: objective
+    for objective in (
+        Objective(
+            name="lattice-thermal-conductivity",
+            maker="workflows.conductivity.ThermalConductivityMaker",
+            recipe="workflows.recipes.ThermalConductivityRecipe",
+            document="workflows.documents.ThermalConductivityDocument",
+            value_field="kappa_300k_w_per_m_k",
+            error_field="kappa_300k_error_w_per_m_k",
+            label="κ(300 K)",
+            unit="W/m/K",
+            logarithmic=True,
+        ),
+        Objective(
+            name="electrode-volume-change",
+            maker="workflows.insertion.InsertionMaker",
+            recipe="workflows.recipes.InsertionRecipe",
+            document="workflows.documents.InsertionDocument",
+            value_field="delta_volume_fraction",
+            error_field="delta_volume_error_fraction",
+            label="ΔV/V",
+            unit="",
+            logarithmic=False,
+            beside=(
+                Quantity("average_voltage_v", "voltage", "V"),
+                Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
+                Quantity("host_dimensionality", "host dimensions", ""),
+            ),
+        ),
+        Objective(
+            name="slack-thermal-conductivity",
+            maker="workflows.elasticity.ElasticityMaker",
+            recipe="workflows.recipes.ElasticityRecipe",
+            document="workflows.documents.ElasticityDocument",
+            value_field="slack_kappa_300k_w_per_m_k",
+            error_field=None,
+            label="Slack's κ(300 K)",
+            unit="W/m/K",
+            logarithmic=True,
+            beside=(
+                Quantity("debye_temperature_k", "Debye temperature", "K"),
+                Quantity("bulk_modulus_gpa", "bulk modulus", "GPa"),
+                Quantity("shear_modulus_gpa", "shear modulus", "GPa"),
+            ),
+        ),
+    )
+}
+
+
+def objective(name: str, direction: Direction) -> Objective:
+    """Return the objective of that name, to be minimised or maximised."""
+    from dataclasses import replace
+
+    if name not in OBJECTIVES:
+        raise ScreenError(f"objective '{name}': unknown; known: {', '.join(sorted(OBJECTIVES))}")
+    return replace(OBJECTIVES[name], direction=direction)
+
+
+def load(path: str) -> Any:
+    """Return the object at an import path ``package.module.name``."""
+    module, _, attribute = path.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,92 @@
+"""Labels and units of the quantities in results and records of sources."""
+
+from __future__ import annotations
+
+from screening.messages.quantities import UNITS, Quantity
+from screening.targets.objectives import OBJECTIVES
+
+RESULT_QUANTITIES: tuple[Quantity, ...] = (
+    # κ
+    Quantity("kappa_300k_error_w_per_m_k", "error bar of κ(300 K)", "W/m/K"),
+    Quantity("kappa_300k_mesh_error_w_per_m_k", "error of κ from the q-mesh", "W/m/K"),
+    Quantity("kappa_300k_fit_error_w_per_m_k", "error of κ from the fit", "W/m/K"),
+    Quantity("kappa_300k_larger_supercell_w_per_m_k", "κ(300 K), larger supercells", "W/m/K"),
+    Quantity("kappa_300k_direct_w_per_m_k", "κ(300 K), direct solution", "W/m/K"),
+    Quantity("kappa_300k_coherence_w_per_m_k", "coherence term of κ(300 K), beside it", "W/m/K"),
+    Quantity("gruneisen_rms", "Grüneisen parameter, root mean square", ""),
+    Quantity("min_frequency_thz", "lowest frequency", "THz"),
+    Quantity("max_frequency_thz", "highest frequency", "THz"),
+    Quantity("isotope_scattering", "isotopes scatter", ""),
+    Quantity("nac", "non-analytical correction", ""),
+    Quantity("nac_source", "Born charges from", ""),
+    Quantity("nac_reason", "no correction, because", ""),
+    Quantity("solver", "solver", ""),
+    Quantity("third_order_route", "third-order route", ""),
+    Quantity("third_order_supercells", "third-order supercells", ""),
+    Quantity("third_order_basis_size", "unknowns of the third-order fit", ""),
+    Quantity("third_order_cutoff_a", "third-order cut-off", "Å"),
+    Quantity("displacement_distance_a", "third-order displacement", "Å"),
+    # insertion electrodes
+    Quantity("charged_formula", "charged formula", ""),
+    Quantity("host_formula", "formula of the host", ""),
+    Quantity("working_ion", "working ion", ""),
+    Quantity("delta_volume_error_fraction", "error bar of ΔV/V", ""),
+    Quantity("lost_orderings", "orderings lost in relaxation", ""),
+    Quantity("signed_delta_volume_fraction", "volume change on charging", ""),
+    Quantity("strain_a_fraction", "strain of a on charging", ""),
+    Quantity("strain_b_fraction", "strain of b on charging", ""),
+    Quantity("strain_c_fraction", "strain of c on charging", ""),
+    Quantity("max_principal_strain_fraction", "largest principal strain", ""),
+    Quantity("volumetric_capacity_mah_per_cm3", "capacity by volume", "mAh/cm³"),
+    Quantity("specific_energy_wh_per_kg", "specific energy", "Wh/kg"),
+    Quantity("topotactic", "framework survives", ""),
+    Quantity("topotactic_reason", "framework does not survive, because", ""),
+    Quantity("host_rms_displacement_fraction", "displacement of the host's atoms, relative", ""),
+    Quantity("weakly_bonded_host", "host is less than a framework", ""),
+    Quantity("energy_above_hull_ev_per_atom", "energy above the hull", "eV/atom"),
+    Quantity("metal_energy_ev_per_atom", "energy of the working ion's metal", "eV/atom"),
+    # elasticity
+    Quantity("poisson_ratio", "Poisson's ratio", ""),
+    Quantity("pugh_ratio", "Pugh's ratio, bulk over shear modulus", ""),
+    Quantity("universal_anisotropy", "universal anisotropy index", ""),
+    Quantity("longitudinal_velocity_m_per_s", "longitudinal sound velocity", "m/s"),
+    Quantity("transverse_velocity_m_per_s", "transverse sound velocity", "m/s"),
+    Quantity("mean_velocity_m_per_s", "mean sound velocity", "m/s"),
+    Quantity("acoustic_debye_temperature_k", "Debye temperature, acoustic modes", "K"),
+    Quantity("gruneisen_parameter", "Grüneisen parameter, from Poisson's ratio", ""),
+    Quantity("min_eigenvalue_gpa", "lowest eigenvalue of the elastic tensor", "GPa"),
+    Quantity("asymmetry_gpa", "asymmetry of the elastic tensor", "GPa"),
+    Quantity("strain_fraction", "size of the strains", ""),
+    Quantity("strained_cells", "strained cells", ""),
+    Quantity("primitive_atoms", "atoms in the primitive cell", ""),
+    # all
+    Quantity("volume_a3_per_atom", "volume of an atom", "Å³"),
+    Quantity("force_calls", "force calls", ""),
+    Quantity("wall_s", "wall time", "s"),
+)
+"""In the order of tables; the value itself and what a ranking shows are `OBJECTIVES`' own."""
+
+
+SOURCE_QUANTITIES: tuple[Quantity, ...] = (
+    Quantity("kappa_300k_with_nac_w_per_m_k", "κ(300 K), with the correction for charges", "W/m/K"),
+    Quantity("kappa_300k_without_nac_w_per_m_k", "κ(300 K), without it", "W/m/K"),
+    Quantity("band_gap_ev", "band gap", "eV"),
+    Quantity("theoretical", "theoretical", ""),
+    Quantity("year", "year", ""),
+)
+"""What sources state, beyond fields that results have too."""
+
+
+def quantity(field: str) -> Quantity:
+    """Return the label and unit of a field, read off its name where no table has it."""
+    for each in OBJECTIVES.values():
+        named = (Quantity(each.value_field, each.label, each.unit), *each.beside)
+        if found := next((one for one in named if one.field == field), None):
+            return found
+    for known in (*RESULT_QUANTITIES, *SOURCE_QUANTITIES):
+        if known.field == field:
+            return known
+    for ending, unit in UNITS.items():
+        if field.endswith(ending) and field != ending:
+            return Quantity(field, field.removesuffix(ending).replace("_", " "), unit)
+    return Quantity(field, field.replace("_", " "), "")
