@@ -354,8 +354,8 @@ def tell(folder: Path, uri: str, made: Trouble, relaunched: int, seconds: float)
         each["_id"]: each["formula"]
         for each in campaign.database.candidates.find({}, {"formula": 1})
     }
-    measured = {key for key, each in results.items() if each["outcome"] == "measured"}
-    lost = [name for name in ended if name not in {formula[key] for key in measured}]
+    computed = {key for key, each in results.items() if each["outcome"] == "computed"}
+    lost = [name for name in ended if name not in {formula[key] for key in computed}]
     checks = {
         f"picks (budget {BUDGET})": (len(picks), len(picks) == BUDGET),
         "numbers of the budget used once": (
@@ -363,10 +363,10 @@ def tell(folder: Path, uri: str, made: Trouble, relaunched: int, seconds: float)
             sorted(pick["number"] for pick in picks) == list(range(1, BUDGET + 1)),
         ),
         "candidates with an outcome": (
-            sum(n for state, n in states.items() if state in ("measured", "failed")),
-            set(states) <= {"measured", "failed"},
+            sum(n for state, n in states.items() if state in ("computed", "failed")),
+            set(states) <= {"computed", "failed"},
         ),
-        "measured": (states["measured"], states["measured"] == len(measured)),
+        "computed": (states["computed"], states["computed"] == len(computed)),
         "failed": (states["failed"], states["failed"] == 0),
         "computed to the end, and no result": (len(lost), not lost),
         "computed to the end twice": (
@@ -400,7 +400,7 @@ def tell(folder: Path, uri: str, made: Trouble, relaunched: int, seconds: float)
         f"launched again {relaunched} times"
     )
     for pick in picks:
-        if pick["state"] != "measured":
+        if pick["state"] != "computed":
             print(
                 {
                     key: pick.get(key)

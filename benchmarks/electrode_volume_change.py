@@ -110,14 +110,14 @@ def compute(name: str, engine_name: str, task: dict[str, Any]) -> dict[str, Any]
         "force_calls": result["force_calls"],
         "wall_s": time.perf_counter() - started,
     }
-    if result["outcome"] != "measured":
+    if result["outcome"] != "computed":
         return {**row, "outcome": result["outcome"], "error": result["reason"]}
     kept = (
         *("delta_volume_fraction", "delta_volume_error_fraction"),
         *("signed_delta_volume_fraction", "average_voltage_v"),
         *("gravimetric_capacity_mah_per_g", "topotactic", "host_dimensionality"),
     )
-    return {**row, "outcome": "measured", **{key: result[key] for key in kept}}
+    return {**row, "outcome": "computed", **{key: result[key] for key in kept}}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -133,7 +133,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         label = f"{row.get('charged_formula', '')} → {row['discharged']}"
         reference, volts = row["dft_delta_volume_fraction"], row["dft_average_voltage_v"]
         said = "" if volts is None else f"{volts:.2f} V"
-        if row["outcome"] != "measured":
+        if row["outcome"] != "computed":
             lines.append(
                 f"| {label} | {reference:.4f} | {row['outcome']} | | {said} | "
                 f"| {row['error'][:120]} | {row.get('force_calls', '')} |"
@@ -150,7 +150,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"| {said} | {row['average_voltage_v']:.2f} V | {', '.join(notes)} "
             f"| {row['force_calls']} |"
         )
-    good = [row for row in rows if row["outcome"] == "measured"]
+    good = [row for row in rows if row["outcome"] == "computed"]
     calls = sum(row.get("force_calls", 0) for row in rows)
     cost = f"{calls} force calls, {sum(row['wall_s'] for row in rows):.0f} core s"
     if len(good) < 2:
@@ -180,7 +180,7 @@ def compared(rows: list[dict[str, Any]], before: dict[str, Any]) -> str:
     pairs = [
         (old, new)
         for old, new in pairs
-        if "delta_volume_fraction" in old and new["outcome"] == "measured"
+        if "delta_volume_fraction" in old and new["outcome"] == "computed"
     ]
     if not pairs:
         return "No pair was computed before."

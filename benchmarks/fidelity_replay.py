@@ -34,7 +34,7 @@ def compounds(engine: str) -> tuple[Any, Any, Any]:
     rows = {}
     for path in sorted(RESULTS.glob(f"kappa_against_phonondb-{engine}*.json")):
         for row in json.loads(path.read_text()):
-            if row["outcome"] == "measured":
+            if row["outcome"] == "computed":
                 rows[row["material_id"]] = row
     vectors, cheap, better = [], [], []
     for record in open_source("phonondb-103").records():

@@ -132,19 +132,19 @@ def main() -> None:
     ratios = [
         (abs(log_ratio(row)), row["formula"], row["space_group_number"])
         for row in done
-        if row["outcome"] == "measured"
+        if row["outcome"] == "computed"
     ]
     if not ratios:
-        print("\nnone was measured")
+        print("\nnone was computed")
         return
     worst = max(ratios)
     pairs = [
         (row["kappa_300k_w_per_m_k"], row["reference_w_per_m_k"])
         for row in done
-        if row["outcome"] == "measured"
+        if row["outcome"] == "computed"
     ]
     print(
-        f"\n{len(ratios)} of {len(rows)} measured; median |log10 ratio| "
+        f"\n{len(ratios)} of {len(rows)} computed; median |log10 ratio| "
         f"{statistics.median(each[0] for each in ratios):.3f}, Spearman "
         f"{spearmanr(*zip(*pairs, strict=True)).statistic:.2f}, worst {worst[0]:.2f} "
         f"({worst[1]}, {worst[2]}); rows in {out}"
@@ -158,7 +158,7 @@ def log_ratio(row: dict[str, Any]) -> float:
 
 def table_row(row: dict[str, Any]) -> str:
     """Return one line of the Markdown table."""
-    if row["outcome"] == "measured":
+    if row["outcome"] == "computed":
         error = row["kappa_300k_error_w_per_m_k"]
         value = f"{row['kappa_300k_w_per_m_k']:.3g} ± {error:.2g} W/m/K | {log_ratio(row):+.2f}"
     else:

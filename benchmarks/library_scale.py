@@ -30,7 +30,7 @@ from screening.campaigns.indexes import indexes
 if TYPE_CHECKING:
     from screening.intake.ingest import Pool
     from screening.sources import Source, SourceRecord
-    from screening.sources.record import Unread
+    from screening.sources.record import UnparsedEntry
 
 SEKO_ROWS = 54_779
 """Crystals that A. Seko et al., Phys. Rev. Lett. 115, 205901 (2015), ranked."""
@@ -51,7 +51,7 @@ class FirstOf:
         """Yield them."""
         return itertools.islice(self._source.records(), self._limit)
 
-    def entries(self) -> Iterator[SourceRecord | Unread]:
+    def entries(self) -> Iterator[SourceRecord | UnparsedEntry]:
         """Yield them unread, for other processes to read."""
         from screening.sources.record import entries_of
 
@@ -179,7 +179,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
                 **campaign.result_key,
                 "candidate_id": key,
                 "engine": engine.name,
-                "outcome": "measured",
+                "outcome": "computed",
                 campaign.objective.value_field: value,
             }
             for key, value in values.items()

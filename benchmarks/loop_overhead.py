@@ -196,7 +196,7 @@ def ranking_latency(database: Database, count: int) -> None:
                 **campaign.result_key,
                 "candidate_id": key,
                 "engine": "emt",
-                "outcome": "measured",
+                "outcome": "computed",
                 "kappa_300k_w_per_m_k": float(value),
                 "kappa_300k_error_w_per_m_k": 0.1,
             }

@@ -72,7 +72,7 @@ def figure(rows: list[dict[str, Any]], path: Path) -> None:
     picture, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     groups = (
         ("infeasible", "x", "#999999", "breaks a constraint"),
-        ("measured", "o", "#0072B2", "feasible"),
+        ("computed", "o", "#0072B2", "feasible"),
     )
     for outcome, marker, colour, label in groups:
         mine = [row for row in rows if row["outcome"] == outcome]
@@ -84,7 +84,7 @@ def figure(rows: list[dict[str, Any]], path: Path) -> None:
             label=label,
             s=28,
         )
-    feasible = {row["candidate_id"]: row for row in rows if row["outcome"] == "measured"}
+    feasible = {row["candidate_id"]: row for row in rows if row["outcome"] == "computed"}
     best = front(
         {
             key: (row["delta_volume_fraction"], -row["average_voltage_v"])
@@ -149,14 +149,14 @@ def main() -> None:
             features = campaign.pool_features()
             objective = campaign.objective
             for row in as_records(ranking(campaign), objective.value_field, None, log=False):
-                if row["outcome"] in ("measured", "infeasible"):
+                if row["outcome"] in ("computed", "infeasible"):
                     by_id[row["candidate_id"]] = row
             order[str(where)] = [pick["candidate_id"] for pick in campaign.picks()]
     print("| campaign | evaluations | feasible | best after 5, 10, 14, 20, 30, all |")
     print("|---|---|---|---|")
     for name, ids in order.items():
         values = [
-            by_id[key][objective.value_field] if by_id[key]["outcome"] == "measured" else np.inf
+            by_id[key][objective.value_field] if by_id[key]["outcome"] == "computed" else np.inf
             for key in ids
             if key in by_id
         ]
@@ -167,7 +167,7 @@ def main() -> None:
     pool = {
         key: (
             features[key],
-            row[objective.value_field] if row["outcome"] == "measured" else None,
+            row[objective.value_field] if row["outcome"] == "computed" else None,
         )
         for key, row in by_id.items()
     }

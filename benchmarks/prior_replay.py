@@ -76,9 +76,9 @@ def main() -> None:
                 + f" | {mean.mean:.1f} ({mean.interval[0]:.1f}–{mean.interval[1]:.1f}) |",
                 flush=True,
             )
-        measured = np.isfinite(guesses)
+        computed = np.isfinite(guesses)
         place = int((guesses < guesses[rank[0]]).sum()) + 1
-        print(f"{prior}: {measured.sum()} of {len(names)} have one; {best[0]} is number {place}\n")
+        print(f"{prior}: {computed.sum()} of {len(names)} have one; {best[0]} is number {place}\n")
 
 
 def _log(value: float | None) -> float:

@@ -84,7 +84,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in sorted(rows, key=lambda row: row[REFERENCE]):
         start = f"| {row['formula']} | {row['space_group_number']} | {row[REFERENCE]:.3g} W/m/K |"
-        if row["outcome"] != "measured":
+        if row["outcome"] != "computed":
             lines.append(f"{start} {row['outcome']}: {row['reason'][:90]} | | | | | |")
             continue
         lines.append(
@@ -93,14 +93,14 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"| {row['debye_temperature_k']:.0f} K | {row['gruneisen_parameter']:.2f} |"
         )
     good = sorted(
-        (row for row in rows if row["outcome"] == "measured"), key=lambda row: row[ESTIMATE]
+        (row for row in rows if row["outcome"] == "computed"), key=lambda row: row[ESTIMATE]
     )
     best = min(rows, key=lambda row: row[REFERENCE])["formula"]
     places = [place for place, row in enumerate(good, start=1) if row["formula"] == best]
     ratios = np.array([log_ratio(row) for row in good])
     rank = spearmanr([row[ESTIMATE] for row in good], [row[REFERENCE] for row in good]).statistic
     lines.append(
-        f"\n{len(good)} of {len(rows)} measured; Spearman {rank:.3f}; median |log10 ratio| "
+        f"\n{len(good)} of {len(rows)} computed; Spearman {rank:.3f}; median |log10 ratio| "
         f"{np.median(np.abs(ratios)):.3f}, mean log10 ratio {ratios.mean():+.3f}; {best}, of "
         f"lowest κ, is number {', '.join(map(str, places)) or '–'} by Slack's; "
         f"{sum(row['force_calls'] for row in good)} force calls, "

@@ -50,7 +50,7 @@ def recorded_document(
     random = "first_atoms" not in model.dataset
     structure = harmonic.pymatgen_cell(model.primitive)
     return ThermalConductivityDocument(
-        outcome="measured",
+        outcome="computed",
         formula=structure.reduced_formula,
         structure=structure,
         kappa_300k_w_per_m_k=limit.kappa_w_per_m_k,
@@ -148,7 +148,7 @@ def recorded_campaign(
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import CampaignConfig
     from screening.candidates.candidate import Origin, candidate_from_structure
-    from screening.candidates.crystal_features import described
+    from screening.candidates.crystal_features import with_features
     from screening.intake.ingest import Pool
     from screening.targets.engines import engine_config
 
@@ -157,7 +157,7 @@ def recorded_campaign(
     )
     structures = [*(document.structure for document in documents), not_computed]
     candidates = [
-        described(
+        with_features(
             candidate_from_structure(
                 each, Origin(source="mp:recorded", material_id=f"mp-{each.reduced_formula}")
             )
@@ -207,7 +207,7 @@ def store_recorded(server_uri: str, tmp_path_factory: Any) -> Iterator[Callable[
 
 @pytest.fixture(scope="session")
 def silicon(store_recorded: Any) -> Any:
-    """Silicon measured, germanium unstable, GaAs not computed: not to be changed by a test."""
+    """Silicon computed, germanium unstable, GaAs not computed: not to be changed by a test."""
     document = recorded_document("phono3py_params_Si-111-222-fd.yaml.xz", (5, 7))
     germanium = document.structure.copy()
     germanium.replace_species({"Si": "Ge"})

@@ -15,7 +15,7 @@ CAMPAIGN = "sample-1"
 HOSTILE = "</script><script>window.hacked = 1</script><!-- <img src=x onerror=window.hacked=1>"
 """What a source or an error may say."""
 FORMULAS = ("NaCl", "KBr", "RbI", "BaTe", "Li3PO4", "CsF", "MgO", "ZnS", "AgI", "GaAs")
-OUTCOMES = ("measured", "measured", "measured", "unstable", "measured", "failed", "infeasible")
+OUTCOMES = ("computed", "computed", "computed", "unstable", "computed", "failed", "infeasible")
 
 
 def objective(**changes: Any) -> forms.ObjectiveView:
@@ -44,30 +44,30 @@ def with_second_objective(found: CampaignDocuments) -> CampaignDocuments:
     second = forms.QuantityView(field="max_frequency_thz", label="highest frequency", unit="THz")
     also = forms.SecondObjectiveView(**second.model_dump(), direction="maximize")
     seconds = {each.candidate_id: 3 + 5 * math.sin(each.rank) ** 2 for each in found.rows}
-    measured = [each for each in found.rows if each.outcome == "measured"]
+    computed = [each for each in found.rows if each.outcome == "computed"]
 
     def best(one: forms.RankingRow) -> bool:
         return not any(
             each.value < one.value and seconds[each.candidate_id] > seconds[one.candidate_id]
-            for each in measured
+            for each in computed
         )
 
     rows = [
         each.model_copy(
             update={
-                "beside": {second.field: seconds[each.candidate_id]} if each in measured else {},
-                "on_front": each in measured and best(each),
+                "beside": {second.field: seconds[each.candidate_id]} if each in computed else {},
+                "on_front": each in computed and best(each),
             }
         )
         for each in found.rows
     ]
     view = forms.TradeOffView(
-        candidate_id=[each.candidate_id for each in measured],
-        formula=[each.formula for each in measured],
-        value=[each.value for each in measured],
-        value_error=[each.value_error for each in measured],
-        second=[seconds[each.candidate_id] for each in measured],
-        on_front=[best(each) for each in measured],
+        candidate_id=[each.candidate_id for each in computed],
+        formula=[each.formula for each in computed],
+        value=[each.value for each in computed],
+        value_error=[each.value_error for each in computed],
+        second=[seconds[each.candidate_id] for each in computed],
+        on_front=[best(each) for each in computed],
     )
     overview = found.overview.model_copy(
         update={"objective": objective(beside=[second], also=also)}
@@ -77,7 +77,7 @@ def with_second_objective(found: CampaignDocuments) -> CampaignDocuments:
 
 def row(i: int, computed: int) -> forms.RankingRow:
     outcome = outcome_of(i, computed)
-    valued = outcome in ("measured", "infeasible")
+    valued = outcome in ("computed", "infeasible")
     predicted = 0.6 * 1.08**i
     formula = FORMULAS[i % len(FORMULAS)]
     return forms.RankingRow(
@@ -102,7 +102,7 @@ def row(i: int, computed: int) -> forms.RankingRow:
 def documents(pool: int = 60, computed: int = 24) -> CampaignDocuments:
     rows = [row(i, computed) for i in range(pool)]
     chosen = rows[:computed]
-    values = [each.value if each.outcome == "measured" else None for each in chosen]
+    values = [each.value if each.outcome == "computed" else None for each in chosen]
     best = [min((v for v in values[: i + 1] if v), default=None) for i in range(computed)]
     predicted = [each for each in chosen if each.value and each.predicted_value]
     counts = {name: sum(each.outcome == name for each in rows) for name in set(OUTCOMES)}
@@ -130,7 +130,7 @@ def documents(pool: int = 60, computed: int = 24) -> CampaignDocuments:
             best_value=rows[0].value,
             outcomes=[
                 forms.OutcomeGroup(
-                    outcome="measured", reason="", count=14, candidate_ids=[rows[0].candidate_id]
+                    outcome="computed", reason="", count=14, candidate_ids=[rows[0].candidate_id]
                 ),
                 forms.OutcomeGroup(
                     outcome="failed", reason=HOSTILE, count=3, candidate_ids=[rows[5].candidate_id]
@@ -165,8 +165,8 @@ def documents(pool: int = 60, computed: int = 24) -> CampaignDocuments:
             candidate_id=[each.candidate_id for each in predicted],
             formula=[each.formula for each in predicted],
             number=[each.rank for each in predicted],
-            measured=[each.value for each in predicted],
-            measured_error=[each.value_error for each in predicted],
+            computed=[each.value for each in predicted],
+            computed_error=[each.value_error for each in predicted],
             predicted=[each.predicted_value for each in predicted],
             predicted_low=[each.predicted_low for each in predicted],
             predicted_high=[each.predicted_high for each in predicted],
@@ -199,7 +199,7 @@ def _cost(name: str, candidates: int, force_calls: int, wall_h: float) -> forms.
 
 
 def candidate(row: forms.RankingRow, **changes: Any) -> forms.CandidateView:
-    """Return details of a candidate; a measured one has all curves."""
+    """Return details of a candidate; a computed one has all curves."""
     content = {
         "row": row,
         "origins": [forms.Origin(source="phonondb-103", material_id=row.material_id, note=HOSTILE)],
@@ -215,7 +215,7 @@ def candidate(row: forms.RankingRow, **changes: Any) -> forms.CandidateView:
         **dict.fromkeys(("bands", "dos", "conductivity", "accumulation", "meshes")),
         "electrode_path": None,
     }
-    if row.outcome == "measured":
+    if row.outcome == "computed":
         content |= curves(row.value)
     return forms.CandidateView.model_validate(content | changes)
 
@@ -225,7 +225,7 @@ def pick(row: forms.RankingRow) -> forms.PickView:
         engine="sevennet-l3i5",
         number=row.rank,
         round=1 + row.rank // 2,
-        state=row.outcome if row.outcome != "infeasible" else "measured",
+        state=row.outcome if row.outcome != "infeasible" else "computed",
         reason="largest expected improvement",
         predicted_value=row.predicted_value,
         predicted_low=row.predicted_low,

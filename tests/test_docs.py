@@ -392,7 +392,7 @@ def test_the_target_of_the_guide_computes(volume_target):
     store = JobStore(MemoryStore())
     run_locally(flow, store=store, log=False, ensure_success=True)
     document = store.get_output(flow.output.uuid, load=True)
-    assert document["outcome"] == "measured"
+    assert document["outcome"] == "computed"
     assert 10 < document[OBJECTIVES["volume"].value_field] < 25
 
 
@@ -420,7 +420,7 @@ def test_the_source_of_the_guide_streams(monkeypatch):
 
 @pytest.fixture
 def finished(new_campaign, work):
-    """A small campaign, computed to its end by the real loop: measured and unstable crystals."""
+    """A small campaign, computed to its end by the real loop: computed and unstable crystals."""
     campaign = new_campaign(
         CAMPAIGN,
         pool=25,
@@ -450,14 +450,14 @@ def test_the_data_model_is_what_is_stored(finished, screen, program, capsys):
     answers = _queries(db)
     assert set(answers) == {"ranked", "unstable", "picks", "not-computed", "cost"}
     picks = finished.picks()
-    measured = {pick["candidate_id"] for pick in picks if pick["state"] == "measured"}
+    computed = {pick["candidate_id"] for pick in picks if pick["state"] == "computed"}
     unstable = [pick for pick in picks if pick["state"] == "unstable"]
-    assert measured
+    assert computed
     assert unstable
 
     values = [row["kappa_300k_w_per_m_k"] for row in answers["ranked"]]
     assert values == sorted(values)
-    assert len(values) == len(measured)
+    assert len(values) == len(computed)
     assert len(answers["unstable"]) == len(unstable)
     assert all(row["reason"] for row in answers["unstable"])
     modelled = [pick for pick in picks if pick["predicted_mean"] is not None]
@@ -465,7 +465,7 @@ def test_the_data_model_is_what_is_stored(finished, screen, program, capsys):
     for row, pick in zip(answers["picks"], modelled, strict=True):
         expected = finished.objective.from_model(pick["predicted_mean"])
         assert row["predicted_kappa_300k_w_per_m_k"] == pytest.approx(expected)
-        assert (row.get("kappa_300k_w_per_m_k") is not None) == (row["state"] == "measured")
+        assert (row.get("kappa_300k_w_per_m_k") is not None) == (row["state"] == "computed")
     computed = {pick["candidate_id"] for pick in picks}
     pool = database.candidates.find({"elements": "Ag"})
     left = sorted(each["_id"] for each in pool if each["_id"] not in computed)

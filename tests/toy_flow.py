@@ -86,7 +86,7 @@ class ToyMaker(Maker):
         _write(recipe.folder, "end", formula)
         stable = formula not in recipe.unstable
         return {
-            "outcome": "measured" if stable else "unstable",
+            "outcome": "computed" if stable else "unstable",
             "reason": "" if stable else "imaginary modes",
             "formula": formula,
             "kappa_300k_w_per_m_k": toy_value(structure) if stable else None,

@@ -9,6 +9,7 @@ import toy_objective
 from campaign_fixtures import toy_content, toy_pool
 
 from screening.campaigns.indexes import indexes
+from screening.choosing.observations import Proposal
 from screening.targets.objectives import OBJECTIVES
 
 
@@ -61,20 +62,19 @@ def create(database, name, objective, structure, **changes):
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import CampaignConfig
     from screening.candidates.candidate import Origin, candidate_from_structure
-    from screening.candidates.crystal_features import described
-    from screening.choosing.observations import Choice
+    from screening.candidates.crystal_features import with_features
     from screening.intake.ingest import Pool
     from screening.running.advance import _new_pick
     from screening.targets.engines import engine_config
 
     stated = {"band_gap_ev": 1.25, "theoretical": False, "density_g_per_cm3": 2.329123}
     origin = Origin(source="here", material_id="mp-0", properties=stated)
-    candidate = described(candidate_from_structure(structure, origin))
+    candidate = with_features(candidate_from_structure(structure, origin))
     content = toy_content(objective=objective, budget=1, batch_size=1, **changes)
     config = CampaignConfig.model_validate(content)
     pool = Pool(candidates={candidate.candidate_id: candidate})
     campaign = Campaign.create(database, name, config, engine_config("emt"), pool)
-    choice = Choice(candidate.candidate_id, "space-filling")
+    choice = Proposal(candidate.candidate_id, "space-filling")
     pick = {"_id": f"{name}/{candidate.candidate_id}", **_new_pick(campaign, "emt", choice, 1, 1)}
     database.picks.insert_one(pick)
     return campaign, pick
@@ -119,7 +119,7 @@ def silicon_document():
     )
     cell = pymatgen_cell(phonon.unitcell)
     return ThermalConductivityDocument(
-        outcome="measured",
+        outcome="computed",
         formula="Si",
         structure=cell,
         kappa_300k_w_per_m_k=limit.kappa_w_per_m_k,
@@ -196,7 +196,7 @@ def electrode(views_database):
     ]
     steps = [(0.0, 0.5, 3.6), (0.5, 1.0, 3.4)]
     document = InsertionDocument(
-        outcome="measured",
+        outcome="computed",
         formula="AlCu",
         charged_formula="Cu",
         host_formula="Cu",

@@ -162,7 +162,7 @@ class ConductivityMaker(Maker):
             else None
         )
         return ThermalConductivityDocument(
-            outcome="measured",
+            outcome="computed",
             **self._common(
                 relaxation,
                 phonons,

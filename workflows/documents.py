@@ -13,7 +13,7 @@ from pymatgen.core import Structure
 
 SCHEMA_VERSION = 1
 
-Outcome = Literal["measured", "unstable"]
+Outcome = Literal["computed", "unstable"]
 """What a finished flow found.  Unstable crystals have a reason instead of a value: imaginary modes,
 an elastic tensor that is not positive, or a cell that relaxation lost.  A flow that raised has no
 document: it is `failed`."""

@@ -97,7 +97,7 @@ class ElasticTensorMaker(Maker):
             "primitive_atoms": atoms,
         }
         if lowest_gpa > threshold_gpa:
-            return {**found, "outcome": "measured", **derived_fields(tensor, structure, atoms)}
+            return {**found, "outcome": "computed", **derived_fields(tensor, structure, atoms)}
         return {
             **found,
             "outcome": "unstable",

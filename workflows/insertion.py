@@ -307,7 +307,7 @@ def insertion_document(
     strain = framework.strain_fraction or (None, None, None)
     principal = framework.principal_strains_fraction
     return InsertionDocument(
-        outcome="measured",
+        outcome="computed",
         **found,
         delta_volume_fraction=change,
         delta_volume_error_fraction=error,

@@ -35,7 +35,7 @@ SUBMITTED = {"status": {"$ne": "submitting"}}
 """Campaigns whose pool is complete."""
 IN_FLIGHT = ("claimed", "queued")
 """Pick states that a result is still expected of."""
-ENDED = ("measured", "unstable", "failed", "cancelled")
+ENDED = ("computed", "unstable", "failed", "cancelled")
 
 STORED_AT_ONCE = 500
 """Candidates of a pool that are written at a time."""
@@ -43,7 +43,7 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True)
-class Level:
+class EngineStage:
     """One engine of a campaign: the first explores, the others confirm."""
 
     engine: EngineConfig
@@ -67,15 +67,15 @@ class Campaign:
         self.config = validated(CampaignConfig, document["config"], self._stored)
         self.engine = parse_engine(document["engine"], self._stored)
         self.recipe_hash = str(document["recipe_hash"])
-        self.levels = [Level(self.engine, self.recipe_hash)]
+        self.levels = [EngineStage(self.engine, self.recipe_hash)]
         self.levels += self._confirming(document)
         self.created_at: datetime.datetime = document["created_at"]
         self.ingested: dict[str, Any] = document["ingested"]
         self._features: dict[str, list[float]] | None = None
 
-    def _confirming(self, document: Mapping[str, Any]) -> list[Level]:
+    def _confirming(self, document: Mapping[str, Any]) -> list[EngineStage]:
         return [
-            Level(parse_engine(each["engine"], self._stored), str(each["recipe_hash"]))
+            EngineStage(parse_engine(each["engine"], self._stored), str(each["recipe_hash"]))
             for each in document.get("confirming", [])
         ]
 
@@ -191,11 +191,11 @@ class Campaign:
         """The part of a result that must agree for this campaign to learn from it."""
         return self.result_key_of(self.levels[0])
 
-    def result_key_of(self, level: Level) -> dict[str, str]:
+    def result_key_of(self, level: EngineStage) -> dict[str, str]:
         """Return the part of a result that names what one of the engines computed."""
         return {"objective": self.objective.name, "recipe_hash": level.recipe_hash}
 
-    def level(self, engine_name: str) -> Level:
+    def level(self, engine_name: str) -> EngineStage:
         """Return the level of an engine's name, also one added since the campaign was opened."""
         if all(level.engine.name != engine_name for level in self.levels):
             self.reload_levels()
@@ -209,7 +209,7 @@ class Campaign:
         document = self.database.campaigns.find_one({"_id": self.name}, {"confirming": 1}) or {}
         self.levels[1:] = self._confirming(document)
 
-    def add_level(self, engine: EngineConfig) -> Level:
+    def add_level(self, engine: EngineConfig) -> EngineStage:
         """Add an engine that confirms, or return it where it is known already.
 
         Raises
@@ -230,7 +230,7 @@ class Campaign:
                 return level
         self.database.campaigns.update_one({"_id": self.name}, {"$push": {"confirming": document}})
         self.touch()
-        added = Level(engine, document["recipe_hash"])
+        added = EngineStage(engine, document["recipe_hash"])
         self.levels.append(added)
         return added
 
@@ -290,7 +290,7 @@ class Campaign:
         return self._features
 
     def _load_features(self) -> dict[str, list[float]]:
-        from screening.candidates.crystal_features import FEATURES_VERSION, described
+        from screening.candidates.crystal_features import FEATURES_VERSION, with_features
 
         fields = {"features": 1, "features_version": 1}
         documents = list(self.database.candidates.find({"campaigns": self.name}, fields))
@@ -298,14 +298,14 @@ class Campaign:
         for document in sorted(documents, key=lambda each: str(each["_id"])):
             key = document["_id"]
             if document["features_version"] != FEATURES_VERSION:
-                changed = described(self.candidate(key)).model_dump(include=set(fields))
+                changed = with_features(self.candidate(key)).model_dump(include=set(fields))
                 document |= changed
                 with if_allowed():
                     self.database.candidates.update_one({"_id": key}, {"$set": changed})
             found[key] = document["features"]
         return found
 
-    def results(self, level: Level | None = None) -> dict[str, dict[str, Any]]:
+    def results(self, level: EngineStage | None = None) -> dict[str, dict[str, Any]]:
         """Return results of this objective, engine and recipe, whoever computed them.
 
         Outcome and reason are this campaign's: a result that breaks one of its constraints is
@@ -398,7 +398,7 @@ class Campaign:
 
     def _judged(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return a result as this campaign sees it: infeasible where it breaks a constraint."""
-        if result["outcome"] != "measured":
+        if result["outcome"] != "computed":
             return result
         broken = violations(result, self.config.constraints)
         also = self.config.also
@@ -415,7 +415,7 @@ class Campaign:
         infeasible = {key for key, each in results.items() if each["outcome"] == "infeasible"}
         states = [
             "infeasible"
-            if pick["state"] == "measured" and pick["candidate_id"] in infeasible
+            if pick["state"] == "computed" and pick["candidate_id"] in infeasible
             else pick["state"]
             for pick in picks
         ]
@@ -436,9 +436,9 @@ class Campaign:
         return Progress(
             budget=self.config.budget,
             pool=len(pool),
-            known_before=len(pool & results.keys() - {pick["candidate_id"] for pick in picks}),
+            already_computed=len(pool & results.keys() - {pick["candidate_id"] for pick in picks}),
             picked=len(picks),
-            measured=states.count("measured"),
+            computed=states.count("computed"),
             infeasible=states.count("infeasible"),
             unstable=states.count("unstable"),
             failed=states.count("failed"),
@@ -446,7 +446,7 @@ class Campaign:
             running=min(running, in_flight),
             queued=in_flight - min(running, in_flight),
             rounds=max((pick["round"] for pick in picks), default=0),
-            confirmed=sum(state in ("measured", "unstable") for state in confirming),
+            confirmed=sum(state in ("computed", "unstable") for state in confirming),
             to_confirm=len(confirming),
             best_value=best[0] if best else None,
             best_candidate=best[1] if best else None,
@@ -514,14 +514,14 @@ class Campaign:
 class Progress:
     """How far a campaign is: counts of candidates, best value, pace.
 
-    `known_before` candidates need no pick: another campaign has computed them.
+    `already_computed` candidates need no pick: another campaign has computed them.
     """
 
     budget: int
     pool: int
-    known_before: int
+    already_computed: int
     picked: int
-    measured: int
+    computed: int
     infeasible: int
     unstable: int
     failed: int
@@ -540,11 +540,11 @@ class Progress:
     @property
     def done(self) -> int:
         """Candidates that ended, in whatever way."""
-        return self.measured + self.infeasible + self.unstable + self.failed + self.cancelled
+        return self.computed + self.infeasible + self.unstable + self.failed + self.cancelled
 
 
 STATUS_COUNTS = (
-    *("known_before", "budget", "rounds", "picked", "measured"),
+    *("already_computed", "budget", "rounds", "picked", "computed"),
     *("infeasible", "unstable"),
     *("failed", "cancelled", "running", "queued"),
 )

@@ -50,10 +50,10 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
     if wanted:
         import numpy as np
 
-        from screening.choosing.prior import Beyond
+        from screening.choosing.prior import PriorResiduals
         from screening.choosing.surrogates import fit_predict
 
-        beyond = Beyond.of(observations, wanted, feature_matrix(features, wanted))
+        beyond = PriorResiduals.of(observations, wanted, feature_matrix(features, wanted))
         mean, std = fit_predict(
             campaign.config.sampler.surrogate,
             beyond.known,
@@ -95,10 +95,12 @@ def _calibration(
 ) -> dict[str, float] | None:
     if len(observations.ids) < MIN_CALIBRATED:
         return None
-    from screening.choosing.prior import Beyond
+    from screening.choosing.prior import PriorResiduals
     from screening.choosing.surrogates import leave_one_out
 
-    beyond = Beyond.of(observations, list(features), feature_matrix(features, list(features)))
+    beyond = PriorResiduals.of(
+        observations, list(features), feature_matrix(features, list(features))
+    )
     found = leave_one_out(
         campaign.config.sampler.surrogate,
         beyond.known,

@@ -41,7 +41,7 @@ def earlier_campaign(database: Database, config: CampaignConfig) -> Campaign | N
 
 
 def expected_beforehand(campaign: Campaign) -> dict[str, float] | None:
-    """Return what the earlier campaign's best engine measured, on this one's model scale, by id.
+    """Return what the earlier campaign's best engine computed, on this one's model scale, by id.
 
     None where no campaign is named.
     """

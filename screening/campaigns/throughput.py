@@ -77,5 +77,5 @@ def _expected_end(
     goes_on = progress.status == "active" and not progress.exhausted and progress.running > 0
     if per_hour is None or confirms or not goes_on:
         return None
-    to_do = min(progress.budget, progress.pool - progress.known_before) - progress.done
+    to_do = min(progress.budget, progress.pool - progress.already_computed) - progress.done
     return now() + datetime.timedelta(hours=max(to_do, 0) / per_hour)

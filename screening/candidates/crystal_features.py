@@ -112,7 +112,7 @@ def features(structure: Structure) -> list[float]:
     ]
 
 
-def described(candidate: Candidate) -> Candidate:
+def with_features(candidate: Candidate) -> Candidate:
     """Return a candidate with features of the present version."""
     if candidate.features_version == FEATURES_VERSION:
         return candidate

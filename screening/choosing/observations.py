@@ -55,7 +55,7 @@ class Observations:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Proposal:
     """One pick, and why it was made.
 
     Attributes

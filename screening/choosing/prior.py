@@ -62,7 +62,7 @@ def with_prior(
 
 
 @dataclass(frozen=True)
-class Beyond:
+class PriorResiduals:
     """What is left for a model to learn where there is a prior.
 
     Attributes
@@ -86,7 +86,7 @@ class Beyond:
     asked_std: Floats
 
     @classmethod
-    def of(cls, seen: Observations, ids: list[str], features: Floats) -> Beyond:
+    def of(cls, seen: Observations, ids: list[str], features: Floats) -> PriorResiduals:
         """Take the prior off the results; without one nothing changes."""
         n = len(seen.ids)
         if not seen.prior:

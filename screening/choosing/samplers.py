@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from screening.choosing.acquisitions import ACQUISITIONS, Posterior
-from screening.choosing.observations import Choice, Observations
+from screening.choosing.observations import Observations, Proposal
 from screening.choosing.prior import with_prior
 from screening.choosing.surrogates import (
     FeatureScaling,
@@ -88,7 +88,7 @@ class Sampler(Protocol):
         n: int,
         seed: int,
         cost: Cost | None = None,
-    ) -> list[Choice]:
+    ) -> list[Proposal]:
         """Pick up to `n` distinct candidates, best first.
 
         Parameters
@@ -121,11 +121,11 @@ class RandomSampler:
         n: int,
         seed: int,
         cost: Cost | None = None,
-    ) -> list[Choice]:
+    ) -> list[Proposal]:
         """Draw without replacement."""
         pool = _Pool.of(observations, available_ids, available_features)
         drawn = pool.generator(seed).permutation(len(pool.ids))[:n]
-        return [Choice(pool.ids[i], "random") for i in drawn]
+        return [Proposal(pool.ids[i], "random") for i in drawn]
 
 
 class ModelSampler:
@@ -148,7 +148,7 @@ class ModelSampler:
         n: int,
         seed: int,
         cost: Cost | None = None,
-    ) -> list[Choice]:
+    ) -> list[Proposal]:
         """Pick `initial` candidates by distance and the others by the model.
 
         While fewer than two candidates have a value, there is nothing to model and the spreading
@@ -159,21 +159,23 @@ class ModelSampler:
         if pool.prior is not None and len(pool.values) < 2:
             order = np.argsort(pool.prior.available, kind="stable")[:n]
             return [
-                Choice(pool.ids[i], "prior", predicted_mean=float(pool.prior.available[i]), rank=k)
+                Proposal(
+                    pool.ids[i], "prior", predicted_mean=float(pool.prior.available[i]), rank=k
+                )
                 for k, i in enumerate(order, start=1)
             ]
         n_spread = 0 if pool.prior else min(n, max(0, self._config.initial - len(pool.seen)))
         if len(pool.values) < 2:
             n_spread = n
         spread = _space_filling(pool, n_spread, seed)
-        choices = [Choice(pool.ids[i], "space-filling") for i in spread]
+        choices = [Proposal(pool.ids[i], "space-filling") for i in spread]
         if n_spread < n:
             choices += self._by_model(pool, spread, n - n_spread, seed, cost)
         return choices
 
     def _by_model(
         self, pool: _Pool, spread: list[int], n: int, seed: int, cost: Cost | None
-    ) -> list[Choice]:
+    ) -> list[Proposal]:
         """Pick `n` by acquisition, with the pending and the indices `spread` taken as believed."""
         model = _Believer(self._config.surrogate, pool, seed)
         model.believe_pending()
@@ -212,7 +214,7 @@ class ModelSampler:
             rescored = rescored / price[shortlist]
             picks.append(int(shortlist[np.lexsort((shortlist, again, -rescored))[0]]))
         return [
-            Choice(
+            Proposal(
                 candidate_id=pool.ids[pick],
                 reason=self._config.kind,
                 predicted_mean=float(mean[k]),

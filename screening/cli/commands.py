@@ -454,7 +454,7 @@ def promote(name: str | None, engine_name: str, top: int) -> None:
         advance(campaign)
         if not queued:
             raise ScreenError(
-                f"campaign '{campaign.name}': none of its best {top} candidates is measured and "
+                f"campaign '{campaign.name}': none of its best {top} candidates is computed and "
                 f"still to be done with '{engine.name}'"
             )
         say(

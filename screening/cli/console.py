@@ -44,7 +44,7 @@ SHOWN_REFUSALS = 20
 FACT_HEADINGS = {"energy_above_hull_ev_per_atom": "above hull / eV/atom", "band_gap_ev": "gap / eV"}
 SHOWN_ELEMENTS = 10
 _STYLES = {
-    "measured": "bold",
+    "computed": "bold",
     "predicted": "dim",
     "infeasible": "yellow",
     "unstable": "yellow",
@@ -213,7 +213,7 @@ def _stacked(*parts: Any) -> Any:
 def _progress_line(campaign: Campaign, progress: Progress, elapsed_s: float | None) -> str:
     parts = [
         f"round {progress.rounds}",
-        f"{progress.measured} measured",
+        f"{progress.computed} computed",
         *([f"{progress.infeasible} infeasible"] if progress.infeasible else []),
         f"{progress.unstable} unstable",
         f"{progress.failed} failed",
@@ -240,7 +240,7 @@ def _time_left_s(progress: Progress, elapsed_s: float | None) -> float | None:
     if elapsed_s is None or not progress.done or progress.exhausted:
         return None
     parallel = max(1, progress.running)
-    to_do = min(progress.budget, progress.pool - progress.known_before) - progress.done
+    to_do = min(progress.budget, progress.pool - progress.already_computed) - progress.done
     if progress.mean_candidate_s is None or to_do <= 0:
         return None
     return progress.mean_candidate_s * to_do / parallel
@@ -302,7 +302,7 @@ def status(
         "mean_candidate_s": progress.mean_candidate_s,
         **asdict(pace),
         "queue_jobs": None if jobs is None else asdict(jobs),
-        "nobody_computes": None if there is None else not there.present,
+        "workers_present": None if there is None else there.present,
     }
     if as_json:
         print_json(facts)
@@ -481,8 +481,8 @@ def _ranking_table(
         columns.append(Column(_chance_heading(objective, bound), chances, True))
     spread = "with a factor of one" if objective.logarithmic else "± one"
     by_model = f"predicted by the surrogate, {spread} standard deviation"
-    measured = "measured, value ± its error bar" if objective.error_field else "measured"
-    key = by_model if only_predicted else f"bold: {measured}; dim: {by_model}"
+    computed = "computed, value ± its error bar" if objective.error_field else "computed"
+    key = by_model if only_predicted else f"bold: {computed}; dim: {by_model}"
     _print_fitting(
         columns,
         title=_title(campaign),

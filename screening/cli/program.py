@@ -226,7 +226,7 @@ def rank(
     ] = None,
     format: RankFormatOption = RankFormat.table,
 ) -> None:
-    """Rank candidates: measured and predicted side by side."""
+    """Rank candidates: computed and predicted side by side."""
     from screening.cli import commands
 
     if bound is not None and not predicted:

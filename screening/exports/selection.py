@@ -129,7 +129,7 @@ def choose(
     rows, _ = standings(campaign, top if form.content == "row" and not wanted else None)
     if form.content == "forces":
         predicted = False
-    outcomes = {"measured", "predicted"} if predicted else {"measured"}
+    outcomes = {"computed", "predicted"} if predicted else {"computed"}
     if wanted:
         among = {"campaigns": campaign.name}
         ids = {find_candidate(campaign.database, key, among)["_id"] for key in wanted}
@@ -141,7 +141,7 @@ def choose(
     if not rows:
         also = "" if predicted or form.content == "forces" else "; --predicted takes others too"
         raise ScreenError(
-            f"campaign '{campaign.name}': nothing to export: no candidate is measured{also}"
+            f"campaign '{campaign.name}': nothing to export: no candidate is computed{also}"
         )
     for row in rows[:top]:
         # It becomes the name of a file, and whoever stored it may not be the one who exports.

@@ -1,4 +1,4 @@
-"""Predictions against what was measured."""
+"""Predictions against what was computed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def parity_figure(view: ParityView, objective: ObjectiveView, width_mm: float) -
     high = [each - value for value, each in zip(view.predicted, view.predicted_high, strict=True)]
     # Blobs hide what lies below them: the bars are thin and the markers open.
     axes.errorbar(
-        view.measured,
+        view.computed,
         view.predicted,
-        xerr=[each or 0.0 for each in view.measured_error],
+        xerr=[each or 0.0 for each in view.computed_error],
         yerr=[low, high],
         color=BLUE,
         ecolor=GREY,
@@ -45,7 +45,7 @@ def parity_figure(view: ParityView, objective: ObjectiveView, width_mm: float) -
     if objective.logarithmic:
         axes.set_xscale("log")
         axes.set_yscale("log")
-    ends = [*view.measured, *view.predicted_low, *view.predicted_high]
+    ends = [*view.computed, *view.predicted_low, *view.predicted_high]
     least, most = min(ends), max(ends)
     if objective.logarithmic:
         limits = (least / 1.25, most * 1.25)
@@ -60,9 +60,9 @@ def parity_figure(view: ParityView, objective: ObjectiveView, width_mm: float) -
         plain_log_ticks(axes.xaxis)
         plain_log_ticks(axes.yaxis)
     quantity = objective.value
-    axes.set_xlabel(heading(f"measured {quantity.label}", quantity.unit))
+    axes.set_xlabel(heading(f"computed {quantity.label}", quantity.unit))
     axes.set_ylabel(heading(f"predicted {quantity.label}", quantity.unit))
     if view.coverage_1std is not None:
-        within = f"{round(100 * view.coverage_1std)} % of {len(view.measured)}"
+        within = f"{round(100 * view.coverage_1std)} % of {len(view.computed)}"
         axes.set_title(f"{within} within one standard deviation", loc="left", fontsize=7)
     return figure

@@ -148,7 +148,7 @@ def _of_campaign(campaign: Campaign) -> dict[Kind, Callable[[], Drawing]]:
 
     def draw_parity() -> Drawing:
         view = parity_view(campaign)
-        if not view.measured:
+        if not view.computed:
             raise ScreenError(
                 f"campaign '{campaign.name}' has no result that was predicted yet; possible: map, "
                 "and progress once a candidate has ended"
@@ -185,7 +185,7 @@ def _of_candidate(campaign: Campaign, candidate_id: str) -> dict[Kind, Drawing]:
         how = {"predicted": "is not computed yet", "failed": "has failed"}[view.row.outcome]
         raise ScreenError(
             f"candidate '{candidate_id}' {how} in campaign '{campaign.name}', so there is nothing "
-            f"to plot; `screen rank {campaign.name}` lists what is measured"
+            f"to plot; `screen rank {campaign.name}` lists what is computed"
         )
     raise ScreenError(
         f"candidate '{candidate_id}': a result of objective '{campaign.objective.name}' has no "

@@ -17,7 +17,7 @@ MANY = 1000
 
 @styled
 def pool_map_figure(view: PoolMapView, objective: ObjectiveView, width_mm: float) -> Figure:
-    """Draw candidates by colour of their value, measured or predicted, and by outcome."""
+    """Draw candidates by colour of their value, computed or predicted, and by outcome."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
 
@@ -33,18 +33,18 @@ def pool_map_figure(view: PoolMapView, objective: ObjectiveView, width_mm: float
             continue
         colours = [view.value[place] for place in places]
         points = [view.x[place] for place in places], [view.y[place] for place in places]
-        measured = outcome == "measured"
+        computed = outcome == "computed"
         known = norm is not None and all(each is not None for each in colours)
-        size = 22 if measured else 14 if outcome != "predicted" else 3 if view.shown > MANY else 7
+        size = 22 if computed else 14 if outcome != "predicted" else 3 if view.shown > MANY else 7
         shape: dict[str, Any] = {
             "marker": "o" if outcome == "predicted" else marker,
             "s": size,
             "label": outcome,
-            "zorder": 1 if outcome == "predicted" else 3 if measured else 2,
+            "zorder": 1 if outcome == "predicted" else 3 if computed else 2,
         }
-        if known and outcome in ("measured", "predicted"):
-            shape |= {"c": colours, "norm": norm, "linewidths": 0.8 if measured else 0.0}
-            shape |= {"edgecolors": "black" if measured else "none"}
+        if known and outcome in ("computed", "predicted"):
+            shape |= {"c": colours, "norm": norm, "linewidths": 0.8 if computed else 0.0}
+            shape |= {"edgecolors": "black" if computed else "none"}
         else:
             shape |= {"color": GREY if outcome == "predicted" else "black", "linewidths": 0.8}
             # A cross has no face.

@@ -38,7 +38,7 @@ def progress_figure(view: ProgressView, objective: ObjectiveView, width_mm: floa
         for number, value in zip(view.number, view.value, strict=True)
         if value is not None
     ]
-    axes.plot(*_columns(values), **marks("measured"), label="measured", zorder=3)
+    axes.plot(*_columns(values), **marks("computed"), label="computed", zorder=3)
     best = _known(view.number, view.best)
     axes.step(
         *_columns(best), where="post", color=BLUE, linestyle="-", label="best so far", zorder=2

@@ -36,7 +36,7 @@ BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 GREY, LIGHT_GREY = "#6E6E6E", "#E8E8E8"
 
 OUTCOMES: dict[str, tuple[str, str]] = {
-    "measured": ("o", BLUE),
+    "computed": ("o", BLUE),
     "infeasible": ("s", ORANGE),
     "unstable": ("^", VERMILION),
     "failed": ("x", "black"),

@@ -201,7 +201,7 @@ def _stored(database: Database, formula: str, space_group_number: int) -> list[C
 
 def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
     """Put a candidate into the pool; return False where its inputs contradict those taken."""
-    from screening.candidates.crystal_features import described
+    from screening.candidates.crystal_features import with_features
 
     others = itertools.chain((pool.candidates[key] for key in group.taken), group.stored)
     known = twin(candidate, others)
@@ -220,7 +220,7 @@ def _take(candidate: Candidate, group: _Group, pool: Pool) -> bool:
         else:
             group.stored.remove(known)
         # Those stored may be of an older version, or missing.
-        merged = described(merged)
+        merged = with_features(merged)
     if key not in pool.candidates:
         group.taken.append(key)
     pool.candidates[key] = merged

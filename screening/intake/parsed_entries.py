@@ -20,11 +20,11 @@ from pydantic import BaseModel
 
 from screening.candidates.candidate import Candidate, Origin, Refusal, candidate_from_structure
 from screening.candidates.consistency import contradiction, lost_symmetry
-from screening.candidates.crystal_features import FEATURES_VERSION, described
+from screening.candidates.crystal_features import FEATURES_VERSION, with_features
 from screening.machine.process_pool import processes
 from screening.messages.errors import ScreenError
 from screening.sources import SourceRecord
-from screening.sources.record import NOTE, Unread, same_entry
+from screening.sources.record import NOTE, UnparsedEntry, same_entry
 from screening.store.database import if_allowed
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ entries: the embedded server goes through all it has for each question."""
 ALONE = 3 * CHUNK
 """With no more new entries than this, starting processes takes longer than reading."""
 
-Worthless = Callable[[Candidate], str | None]
+EarlyRefusal = Callable[[Candidate], str | None]
 """Says why a crystal stays out whatever its features; None lets it in."""
 
 
@@ -69,10 +69,10 @@ class Reading(BaseModel):
 
 
 def readings(
-    entries: Iterable[SourceRecord | Unread],
+    entries: Iterable[SourceRecord | UnparsedEntry],
     spec: str,
     database: Database,
-    worthless: Worthless,
+    worthless: EarlyRefusal,
     workers: int,
 ) -> Iterator[Reading]:
     """Read the entries of a source, in their order.
@@ -88,7 +88,7 @@ def readings(
     """
     with ExitStack() as stack:
         executor: ProcessPoolExecutor | None = None
-        waiting: deque[tuple[list[SourceRecord | Unread], dict[str, Reading], Any]] = deque()
+        waiting: deque[tuple[list[SourceRecord | UnparsedEntry], dict[str, Reading], Any]] = deque()
         n_new = 0
         seen: dict[str, str] = {}
         for chunk, known in _looked_up(entries, database, worthless):
@@ -107,8 +107,8 @@ def readings(
 
 
 def _looked_up(
-    entries: Iterable[SourceRecord | Unread], database: Database, worthless: Worthless
-) -> Iterator[tuple[list[SourceRecord | Unread], dict[str, Reading]]]:
+    entries: Iterable[SourceRecord | UnparsedEntry], database: Database, worthless: EarlyRefusal
+) -> Iterator[tuple[list[SourceRecord | UnparsedEntry], dict[str, Reading]]]:
     """Cut entries into chunks, each with what is known of its entries."""
     entries = iter(entries)
     fetched: dict[str, bytes] | None = None
@@ -116,7 +116,7 @@ def _looked_up(
         if fetched is None and len(block) == LOOKED_UP:
             small = database.readings.estimated_document_count() <= AT_ONCE
             fetched = _packed(database, {}) if small else {}
-        keys = [_key(each) for each in block if isinstance(each, Unread)]
+        keys = [_key(each) for each in block if isinstance(each, UnparsedEntry)]
         packed = (
             _packed(database, {"_id": {"$in": keys}}) if not fetched and keys else fetched or {}
         )
@@ -126,13 +126,13 @@ def _looked_up(
 
 
 def _read_all(
-    entries: list[SourceRecord | Unread], spec: str, worthless: Worthless
+    entries: list[SourceRecord | UnparsedEntry], spec: str, worthless: EarlyRefusal
 ) -> list[Reading]:
     return [_read(each, spec, worthless) for each in entries]
 
 
-def _read(entry: SourceRecord | Unread, spec: str, worthless: Worthless) -> Reading:
-    record = entry() if isinstance(entry, Unread) else entry
+def _read(entry: SourceRecord | UnparsedEntry, spec: str, worthless: EarlyRefusal) -> Reading:
+    record = entry() if isinstance(entry, UnparsedEntry) else entry
     found = Reading(location=record.location, material_id=record.material_id)
     if record.structure is None:
         return found.model_copy(update={"error": record.error or "it holds no structure"})
@@ -154,12 +154,12 @@ def _read(entry: SourceRecord | Unread, spec: str, worthless: Worthless) -> Read
     if reason is not None:
         return found.model_copy(update={"error": reason})
     if not worthless(candidate):
-        candidate = described(candidate)
+        candidate = with_features(candidate)
     return found.model_copy(update={"candidate": candidate})
 
 
-def _key(entry: SourceRecord | Unread) -> str:
-    if not isinstance(entry, Unread):
+def _key(entry: SourceRecord | UnparsedEntry) -> str:
+    if not isinstance(entry, UnparsedEntry):
         return ""
     return f"{READINGS_VERSION}-{FEATURES_VERSION}-{entry.fingerprint}"
 
@@ -168,7 +168,7 @@ def _packed(database: Database, query: dict[str, Any]) -> dict[str, bytes]:
     return {str(each["_id"]): each["reading"] for each in database.readings.find(query)}
 
 
-def _kept(packed: dict[str, bytes], worthless: Worthless) -> dict[str, Reading]:
+def _kept(packed: dict[str, bytes], worthless: EarlyRefusal) -> dict[str, Reading]:
     found = {}
     for key, content in packed.items():
         reading = Reading.model_validate_json(zlib.decompress(content))
@@ -180,11 +180,11 @@ def _kept(packed: dict[str, bytes], worthless: Worthless) -> dict[str, Reading]:
 
 
 def _finished(
-    chunk: list[SourceRecord | Unread],
+    chunk: list[SourceRecord | UnparsedEntry],
     known: dict[str, Reading],
-    future: Future[list[Reading]] | list[SourceRecord | Unread],
+    future: Future[list[Reading]] | list[SourceRecord | UnparsedEntry],
     spec: str,
-    worthless: Worthless,
+    worthless: EarlyRefusal,
     database: Database,
     seen: dict[str, str],
 ) -> Iterator[Reading]:
@@ -200,7 +200,7 @@ def _finished(
     for entry in chunk:
         kept = known.get(_key(entry))
         reading = next(fresh) if kept is None else _named(kept, spec)
-        identity = entry.identity if isinstance(entry, Unread) else ""
+        identity = entry.identity if isinstance(entry, UnparsedEntry) else ""
         if identity in seen:
             reason = same_entry(seen[identity])
             reading = reading.model_copy(update={"candidate": None, "error": reason})
@@ -220,7 +220,7 @@ def _named(reading: Reading, spec: str) -> Reading:
 
 def _keep(
     database: Database,
-    chunk: list[SourceRecord | Unread],
+    chunk: list[SourceRecord | UnparsedEntry],
     known: dict[str, Reading],
     new: list[Reading],
 ) -> None:
@@ -234,7 +234,7 @@ def _keep(
             upsert=True,
         )
         for entry, reading in zip(entries, new, strict=True)
-        if isinstance(entry, Unread)
+        if isinstance(entry, UnparsedEntry)
     ]
     if not updates:
         return

@@ -99,7 +99,7 @@ function absence(row, picks, objective) {
     case 'unstable':
       return `Unstable${row.reason && `: ${row.reason}`}. So there is no ${objective.value.label}.`;
     case 'infeasible':
-      return `Measured, but it breaks a constraint of the campaign: ${row.reason}.`;
+      return `Computed, but it breaks a constraint of the campaign: ${row.reason}.`;
     default:
       return '';
   }
@@ -229,7 +229,7 @@ function curves(view) {
     found.push(curve('Volume along the path', 'From charged (left) to discharged.', (c) => volumeFigure(path, c)));
     found.push(curve('Voltage along the path', 'Between neighbouring compositions.', (c) => voltageFigure(path, c)));
   }
-  if (!found.length && view.row.outcome === 'measured') {
+  if (!found.length && view.row.outcome === 'computed') {
     return [element('p', { class: 'absent' }, 'Results of this target hold no curves.')];
   }
   return found;

@@ -165,7 +165,7 @@ function meshFigure(view, colours) {
       },
       {
         name: 'on a mesh', mode: 'lines+markers', x: names.map((_, i) => i), y: view.kappa_300k_w_per_m_k,
-        line: lineStyle(colours, 0), marker: { ...marker('measured', colours), color: colours.first }, text: names,
+        line: lineStyle(colours, 0), marker: { ...marker('computed', colours), color: colours.first }, text: names,
         hovertemplate: '%{y:.3g} W/m/K on %{text}<extra></extra>',
       },
     ],
@@ -189,7 +189,7 @@ function volumeFigure(view, colours) {
     data: [
       {
         mode: 'lines+markers', x: view.working_ions, y: view.volume_a3, text: view.formula.map(forPlotly),
-        line: lineStyle(colours, 0), marker: { ...marker('measured', colours), color: colours.first },
+        line: lineStyle(colours, 0), marker: { ...marker('computed', colours), color: colours.first },
         hovertemplate: '%{text}: %{y:.4g} Å³<extra></extra>',
       },
     ],

@@ -188,13 +188,13 @@ function progressFigure(view, objective, colours) {
     label(
       `${view.number[i]}. ${view.formula[i]} (round ${view.round[i]})`,
       view.value[i] === null ? '' : inUnit(inDigits(view.value[i]), unit),
-      view.outcome[i] === 'measured' ? '' : OUTCOMES[view.outcome[i]].word,
+      view.outcome[i] === 'computed' ? '' : OUTCOMES[view.outcome[i]].word,
     );
   const outcomes = /** @type {Outcome[]} */ (Object.keys(OUTCOMES));
   const points = outcomes.flatMap((outcome) => {
     const mine = steps.filter((i) => view.outcome[i] === outcome);
     if (!mine.length) return [];
-    const valued = outcome === 'measured' || mine.some((i) => view.value[i] !== null);
+    const valued = outcome === 'computed' || mine.some((i) => view.value[i] !== null);
     return {
       name: OUTCOMES[outcome].word,
       mode: 'markers',
@@ -214,7 +214,7 @@ function progressFigure(view, objective, colours) {
       mode: 'lines',
       x: view.number,
       y: view.best,
-      line: { shape: 'hv', color: colours.measured, width: 2.5 },
+      line: { shape: 'hv', color: colours.computed, width: 2.5 },
       hoverinfo: 'skip',
     },
     {
@@ -248,28 +248,28 @@ function progressFigure(view, objective, colours) {
 }
 
 /**
- * What was predicted when a candidate was chosen, against what was measured.
+ * What was predicted when a candidate was chosen, against what was computed.
  * @param {ParityView} view
  * @param {ObjectiveView} objective
  * @param {Theme} colours
  * @returns {Figure}
  */
 function parityFigure(view, objective, colours) {
-  const { measured, predicted, predicted_low: low, predicted_high: high } = view;
+  const { computed, predicted, predicted_low: low, predicted_high: high } = view;
   const unit = objective.value.unit;
-  const all = [...measured, ...predicted, ...low, ...high];
+  const all = [...computed, ...predicted, ...low, ...high];
   const [least, most] = [Math.min(...all), Math.max(...all)];
   const text = view.candidate_id.map((_, i) =>
     label(
       `${view.number[i]}. ${view.formula[i]}`,
       `predicted ${inUnit(prediction({ predicted_value: predicted[i], predicted_low: low[i], predicted_high: high[i] }, objective), unit)}`,
-      `measured ${inUnit(withError(measured[i], view.measured_error[i]), unit)}`,
+      `computed ${inUnit(withError(computed[i], view.computed_error[i]), unit)}`,
     ),
   );
   const bars = { type: 'data', symmetric: false, color: colours.faint, thickness: 1.2, width: 0 };
   const data = [
     {
-      name: 'predicted = measured',
+      name: 'predicted = computed',
       mode: 'lines',
       x: [least, most],
       y: [least, most],
@@ -279,23 +279,23 @@ function parityFigure(view, objective, colours) {
     {
       name: 'candidate, with one standard deviation',
       mode: 'markers',
-      x: measured,
+      x: computed,
       y: predicted,
       error_y: { ...bars, array: high.map((each, i) => each - predicted[i]), arrayminus: low.map((each, i) => predicted[i] - each) },
-      error_x: { ...bars, symmetric: true, array: view.measured_error.map((each) => each ?? 0) },
-      marker: marker('measured', colours, measured.length),
+      error_x: { ...bars, symmetric: true, array: view.computed_error.map((each) => each ?? 0) },
+      marker: marker('computed', colours, computed.length),
       customdata: view.candidate_id,
       text,
       hovertemplate: '%{text}<extra></extra>',
     },
   ];
   const title = heading(objective.value);
-  const errors = view.measured_error.map((each) => each ?? 0);
-  const shown = measured.flatMap((each, i) => [each - errors[i], each + errors[i]]);
+  const errors = view.computed_error.map((each) => each ?? 0);
+  const shown = computed.flatMap((each, i) => [each - errors[i], each + errors[i]]);
   return {
     data,
     layout: layout(colours, {
-      xaxis: valueAxis(`measured ${title}`, objective, colours, [...shown, ...low, ...high]),
+      xaxis: valueAxis(`computed ${title}`, objective, colours, [...shown, ...low, ...high]),
       yaxis: valueAxis(`predicted ${title}`, objective, colours, [...shown, ...low, ...high]),
     }),
     height: 460,
@@ -336,10 +336,10 @@ function tradeOffFigure(view, objective, also, colours) {
       // Between two of the front only the worse of each is sure to be reached.
       name: 'front', mode: 'lines', showlegend: false, hoverinfo: 'skip',
       x: front.map((i) => view.value[i]), y: front.map((i) => view.second[i]),
-      line: { shape: objective.direction === 'minimize' ? 'hv' : 'vh', color: colours.measured, width: 1.5 },
+      line: { shape: objective.direction === 'minimize' ? 'hv' : 'vh', color: colours.computed, width: 1.5 },
     },
     points(false, 'beaten by another', { symbol: 'circle-open', color: colours.faint }),
-    points(true, 'on the Pareto front', { symbol: 'diamond', color: colours.measured }),
+    points(true, 'on the Pareto front', { symbol: 'diamond', color: colours.computed }),
   ];
   return {
     data,

@@ -3,7 +3,7 @@
  * What the fields mean is told there.
  */
 
-/** @typedef {'measured'|'predicted'|'infeasible'|'unstable'|'failed'} Outcome */
+/** @typedef {'computed'|'predicted'|'infeasible'|'unstable'|'failed'} Outcome */
 
 /**
  * @typedef {object} QuantityView
@@ -144,8 +144,8 @@
  * @property {string[]} candidate_id
  * @property {string[]} formula
  * @property {number[]} number
- * @property {number[]} measured
- * @property {(number|null)[]} measured_error
+ * @property {number[]} computed
+ * @property {(number|null)[]} computed_error
  * @property {number[]} predicted
  * @property {number[]} predicted_low
  * @property {number[]} predicted_high

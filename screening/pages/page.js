@@ -72,7 +72,7 @@ class CampaignPage {
     const ran = overview.outcomes.map((each) => each.outcome);
     for (const option of this.ranking.outcome.options) {
       // What nobody has is not offered.
-      option.hidden = !['', 'measured', 'predicted'].includes(option.value) && !ran.includes(/** @type {Outcome} */ (option.value));
+      option.hidden = !['', 'computed', 'predicted'].includes(option.value) && !ran.includes(/** @type {Outcome} */ (option.value));
     }
   }
 
@@ -92,7 +92,7 @@ class CampaignPage {
     });
     await this.picture('parity', this.source.parity(), (view, colours) => parityFigure(view, objective, colours), {
       label: (view) => paritySaid(view, objective),
-      lacks: (view) => (view.measured.length ? '' : nothingPredicted(view, objective)),
+      lacks: (view) => (view.computed.length ? '' : nothingPredicted(view, objective)),
     });
     await this.picture('map', this.source.poolMap(), (view, colours) => poolMapFigure(view, objective, colours), {
       label: mapSaid,
@@ -327,7 +327,7 @@ function present(name, there) {
 
 /** @param {Object<string, number>} counts */
 function ended(counts) {
-  return ['measured', 'infeasible', 'unstable', 'failed', 'cancelled'].reduce(
+  return ['computed', 'infeasible', 'unstable', 'failed', 'cancelled'].reduce(
     (sum, each) => sum + (counts[each] ?? 0), 0,
   );
 }
@@ -345,14 +345,14 @@ function glanceCards(overview) {
     card(
       `${goal} ${objective.value.label} so far`,
       element('strong', {}, best ? inUnit(inDigits(overview.best_value), objective.value.unit) : '–'),
-      best ? element('div', {}, candidateLink(best, best)) : 'nothing is measured yet',
+      best ? element('div', {}, candidateLink(best, best)) : 'nothing is computed yet',
     ),
     .../** @type {Outcome[]} */ (Object.keys(OUTCOMES))
       .filter((outcome) => counts[outcome])
       .map((outcome) => card(outcomeMark(outcome), element('strong', {}, counts[outcome].toLocaleString('en-GB')))),
     ...[
       ['running now', counts.running], ['queued', counts.queued], ['cancelled', counts.cancelled],
-      ['known from earlier campaigns', counts.known_before],
+      ['known from earlier campaigns', counts.already_computed],
     ].filter(([, count]) => count).map(([name, count]) => card(String(name), element('strong', {}, count.toLocaleString('en-GB')))),
     card('candidates in the pool', element('strong', {}, overview.pool.toLocaleString('en-GB'))),
   ];
@@ -451,7 +451,7 @@ function progressSaid(view, objective) {
   const random = view.random_best[last];
   if (best === null) return `None of the ${counted(last + 1, 'candidate')} computed has a value.`;
   const basis = view.random_predicted
-    ? `, taking predictions for the ${view.random_predicted} of ${view.random_known + view.random_predicted} that are not measured`
+    ? `, taking predictions for the ${view.random_predicted} of ${view.random_known + view.random_predicted} that are not computed`
     : '';
   return (
     `After ${counted(last + 1, 'candidate')} the best is ${inUnit(inDigits(best), unit)}` +
@@ -464,7 +464,7 @@ function progressSaid(view, objective) {
  * @param {ObjectiveView} objective
  */
 function paritySaid(view, objective) {
-  const said = [`${counted(view.measured.length, 'candidate')} predicted when chosen, and measured since.`];
+  const said = [`${counted(view.computed.length, 'candidate')} predicted when chosen, and computed since.`];
   if (view.coverage_1std !== null) {
     said.push(`${Math.round(100 * view.coverage_1std)} % lie within one standard deviation (68 % would be right).`);
   }
@@ -479,7 +479,7 @@ function paritySaid(view, objective) {
 function nothingPredicted(view, objective) {
   const why = objective.also
     ? `With two objectives candidates are chosen by both together, so nothing was predicted of ${objective.value.label} alone.`
-    : 'Nothing that was predicted when it was chosen is measured yet.';
+    : 'Nothing that was predicted when it was chosen is computed yet.';
   return [why, modelSaid(view.calibration, objective)].filter(Boolean).join(' ');
 }
 

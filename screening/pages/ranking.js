@@ -28,7 +28,7 @@ function rankingColumns(objective) {
     words('', 'outcome', (row) => [
       outcomeMark(row.outcome, isUnknown(row)), ...(row.reason ? [element('small', { class: 'reason' }, row.reason)] : []),
     ]),
-    numbers('value', `measured ${title}`, (row) => withError(row.value, row.value_error), 'value'),
+    numbers('value', `computed ${title}`, (row) => withError(row.value, row.value_error), 'value'),
     numbers('predicted_value', `predicted ${title}`, (row) => prediction(row, objective), 'prediction'),
     ...objective.beside.map((each) =>
       numbers(each.field, heading(each), (row) => plainly(row.beside[each.field] ?? null)),

@@ -5,7 +5,7 @@
  * @type {Object<Outcome, {word: string, mark: string, symbol: string}>}
  */
 const OUTCOMES = {
-  measured: { word: 'measured', mark: '●', symbol: 'circle' },
+  computed: { word: 'computed', mark: '●', symbol: 'circle' },
   predicted: { word: 'predicted', mark: '◇', symbol: 'diamond-open' },
   infeasible: { word: 'infeasible', mark: '■', symbol: 'square' },
   unstable: { word: 'unstable', mark: '▼', symbol: 'triangle-down' },

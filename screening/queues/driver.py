@@ -188,7 +188,7 @@ def _run(
         say(str(error))
         note_trouble(campaign, str(error))
         return "unfit" if isinstance(error, UnfitError) else "failed"
-    return "done" if watch.has_worked() else "workless"
+    return "done" if watch.has_worked() else "idle"
 
 
 def _leave(campaign: Campaign, settings: Settings, end: End, until: float) -> None:
@@ -199,7 +199,7 @@ def _leave(campaign: Campaign, settings: Settings, end: End, until: float) -> No
     while not advance(campaign) and time.time() < until:
         time.sleep(1)
     # Stopped from outside is what the user wanted; a job that cannot run would fail again.
-    if end in ("done", "workless"):
+    if end in ("done", "idle"):
         _top_up(campaign, settings)
 
 
@@ -234,7 +234,7 @@ def main() -> None:
     except ScreenError as error:
         say(f"error: {error}")
         sys.exit(2)
-    sys.exit(0 if end in ("done", "workless") else 1)
+    sys.exit(0 if end in ("done", "idle") else 1)
 
 
 if __name__ == "__main__":

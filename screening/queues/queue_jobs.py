@@ -35,10 +35,10 @@ KEPT_RECORDS = 100
 """Records of jobs that have ended, kept for people."""
 TRIES = 5
 
-End = Literal["done", "workless", "signal", "failed", "unfit", "vanished"]
+End = Literal["done", "idle", "signal", "failed", "unfit", "vanished"]
 """How a queue job ended: in order, after running nothing, stopped from outside, because no worker
 could run, because the machine cannot be used, without a word."""
-FAILURES: tuple[End, ...] = ("workless", "failed", "unfit", "vanished")
+FAILURES: tuple[End, ...] = ("idle", "failed", "unfit", "vanished")
 """Ends after which the same job, queued again, would likely end the same way."""
 
 
@@ -237,7 +237,7 @@ def failed_in_a_row(
     for record in ended:
         if record["end"] not in FAILURES:
             break
-        idle = record["end"] == "workless"
+        idle = record["end"] == "idle"
         count += not (idle and progress_at is not None and record["ended_at"] <= progress_at)
     return count
 

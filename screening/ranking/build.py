@@ -43,7 +43,7 @@ def ranking(campaign: Campaign, where: dict[str, Any] | None = None) -> list[Ran
     where
         MongoDB filter.  It is applied to ``results`` for candidates that have one and to
         ``candidates`` for those that have none, so that a filter on a result's field leaves
-        only measured (or unstable) rows.  ``outcome`` at its top is the ranking's own:
+        only computed (or unstable) rows.  ``outcome`` at its top is the ranking's own:
         ``infeasible`` is a judgement of the campaign, and not stored.
 
     Raises
@@ -93,7 +93,7 @@ def _with_front(campaign: Campaign, entries: list[Entry]) -> list[Entry]:
     points = {}
     for entry in entries:
         second = entry.beside.get(also.field)
-        if entry.outcome == "measured" and entry.value is not None and second is not None:
+        if entry.outcome == "computed" and entry.value is not None and second is not None:
             points[entry.candidate_id] = (
                 campaign.objective.to_model(entry.value),
                 also.to_model(float(second)),
@@ -208,7 +208,7 @@ def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) 
     database = campaign.database
     try:
         query = {"$and": [_results_of(campaign), where]}
-        measured = {
+        computed = {
             each["candidate_id"] for each in database.results.find(query, {"candidate_id": 1})
         }
         query = {"$and": [{"campaigns": campaign.name}, where]}
@@ -218,7 +218,7 @@ def _matching(campaign: Campaign, where: dict[str, Any], with_result: set[str]) 
         raise ScreenError(f"--where: MongoDB refused the filter: {reason}") from None
     except (BSONError, OverflowError) as error:
         raise ScreenError(f"--where: MongoDB cannot hold the filter: {error}") from None
-    return measured | (crystals - with_result)
+    return computed | (crystals - with_result)
 
 
 def _entry(

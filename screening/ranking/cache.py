@@ -37,7 +37,7 @@ MOST_IN_MEMORY = 4
 
 
 @dataclass
-class _Ranked:
+class _RankedRows:
     revision: str = ""
     rows: list[RankedRow] = field(default_factory=list)
     total: int = 0
@@ -51,7 +51,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._ranked: OrderedDict[str, _Ranked] = OrderedDict()
+        self._ranked: OrderedDict[str, _RankedRows] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -66,7 +66,7 @@ class Memory:
     def standings(self, campaign: Campaign, top: int | None) -> tuple[list[RankedRow], int]:
         """Return what `screening.ranking.cache.standings` does."""
         with self._lock:
-            ranked = self._ranked.setdefault(campaign.name, _Ranked())
+            ranked = self._ranked.setdefault(campaign.name, _RankedRows())
             self._ranked.move_to_end(campaign.name)
             if len(self._ranked) > MOST_IN_MEMORY:
                 self._ranked.popitem(last=False)

@@ -1,4 +1,4 @@
-"""The answer of a campaign: every candidate in order, measured and predicted side by side."""
+"""The answer of a campaign: every candidate in order, computed and predicted side by side."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Literal
 from screening.choosing.acquisitions import chance_below
 from screening.targets.objectives import Direction
 
-Outcome = Literal["measured", "predicted", "infeasible", "unstable", "failed"]
+Outcome = Literal["computed", "predicted", "infeasible", "unstable", "failed"]
 
 
 _BLOCKS: dict[Outcome, int] = {
-    "measured": 0,
+    "computed": 0,
     "predicted": 0,
     "infeasible": 1,
     "unstable": 2,
@@ -38,7 +38,7 @@ class Entry:
     space_group_number : int
         1 to 230.
     outcome : str
-        "measured", "predicted" (not evaluated yet), "infeasible" (breaks a constraint of the
+        "computed", "predicted" (not evaluated yet), "infeasible" (breaks a constraint of the
         campaign), "unstable" or "failed".
     value : float or None
         Result, in the unit of the objective.
@@ -61,7 +61,7 @@ class Entry:
     beside : dict
         Further fields of the result.
     on_front : bool or None
-        With two objectives, whether no other measured candidate beats it in both.
+        With two objectives, whether no other computed candidate beats it in both.
     chance : float or None
         Probability, by the model, of a value better than a bound that was asked for.
     """
@@ -101,19 +101,19 @@ class RankedRow(Entry):
 def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[RankedRow]:
     """Order candidates from best to worst.
 
-    Measured ones stand by their value and predicted ones among them by their prediction; where
-    some are measured with a better engine, the others stand by what it is expected to find, if
+    Computed ones stand by their value and predicted ones among them by their prediction; where
+    some are computed with a better engine, the others stand by what it is expected to find, if
     that is known.  After them come the unstable, the failed and those of which nothing is known.
     Ties go by candidate id.
     """
     sign = 1.0 if direction == "minimize" else -1.0
     entries = list(entries)
     highest = max(
-        (entry.fidelity or 0 for entry in entries if entry.outcome == "measured"), default=0
+        (entry.fidelity or 0 for entry in entries if entry.outcome == "computed"), default=0
     )
 
     def key(entry: Entry) -> tuple[int, float, str]:
-        number = entry.value if entry.outcome == "measured" else entry.predicted_value
+        number = entry.value if entry.outcome == "computed" else entry.predicted_value
         if entry.expected_value is not None and (entry.fidelity or 0) < highest:
             number = entry.expected_value
         block = _BLOCKS[entry.outcome]

@@ -123,7 +123,7 @@ class Campaign:
         Parameters
         ----------
         outcome
-            Only ``measured``, ``predicted``, ``infeasible``, ``unstable`` or ``failed`` ones.
+            Only ``computed``, ``predicted``, ``infeasible``, ``unstable`` or ``failed`` ones.
         top
             Only the best so many of them.
         where

@@ -150,12 +150,12 @@ class Result:
 
     @property
     def outcome(self) -> str:
-        """``measured``, ``unstable``, or ``infeasible`` where it breaks a constraint."""
+        """``computed``, ``unstable``, or ``infeasible`` where it breaks a constraint."""
         return str(self.document["outcome"])
 
     @property
     def reason(self) -> str:
-        """Why it is unstable or infeasible; empty for ``measured``."""
+        """Why it is unstable or infeasible; empty for ``computed``."""
         return str(self.document.get("reason") or "")
 
     # -------------------------------------------------------------------------------- numbers

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.campaigns.campaign import IN_FLIGHT, Campaign, Level
+from screening.campaigns.campaign import IN_FLIGHT, Campaign, EngineStage
 from screening.campaigns.flows import candidate_workflow, estimate_force_calls, refusal
 from screening.campaigns.predictions import predictions
 from screening.campaigns.training_data import feature_matrix, for_search, observed
-from screening.choosing.observations import Choice
+from screening.choosing.observations import Proposal
 from screening.choosing.samplers import build_sampler
 from screening.machine.clock import as_utc, now
 from screening.machine.process_names import is_alive_here, is_dead_here, this_process
@@ -427,7 +427,7 @@ def drop_queued(campaign: Campaign) -> int:
 # ------------------------------------------------------------------------------------ proposing
 
 
-def propose(campaign: Campaign) -> list[Choice]:
+def propose(campaign: Campaign) -> list[Proposal]:
     """Choose the next batch when few enough candidates are in flight, and queue it."""
     in_flight = campaign.in_flight(campaign.config.refill_below)
     if in_flight >= campaign.config.refill_below:
@@ -474,7 +474,7 @@ def _costs(campaign: Campaign, ids: list[str]) -> NDArray[np.float64]:
     )
 
 
-def _claim(campaign: Campaign, choices: list[Choice], first: int, this_round: int) -> int:
+def _claim(campaign: Campaign, choices: list[Proposal], first: int, this_round: int) -> int:
     """Claim candidates under successive numbers of the budget; return how many are ours.
 
     Somebody else may have claimed a number or a candidate meanwhile; what comes after it is left
@@ -503,7 +503,7 @@ def _claim(campaign: Campaign, choices: list[Choice], first: int, this_round: in
 
 
 def _new_pick(
-    campaign: Campaign, engine_name: str, choice: Choice, number: int, this_round: int
+    campaign: Campaign, engine_name: str, choice: Proposal, number: int, this_round: int
 ) -> dict[str, Any]:
     """Return the document of a pick that was not submitted yet, its ``_id`` left out."""
     return {
@@ -537,13 +537,13 @@ def promote_configured(campaign: Campaign) -> None:
     campaign.database.campaigns.update_one({"_id": campaign.name}, {"$set": {"promoted": True}})
 
 
-def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
+def promote(campaign: Campaign, level: EngineStage, top: int) -> list[str]:
     """Claim the best candidates for a better engine; return their ids.
 
     The next `advance` queues them.
 
     Of those that the better engine can take, the best `top` by the ranking count, whether
-    measured by the engine that explores or confirmed already; what is done or in work is not
+    computed by the engine that explores or confirmed already; what is done or in work is not
     queued again.
     """
     done = set(campaign.results(level))
@@ -558,13 +558,13 @@ def promote(campaign: Campaign, level: Level, top: int) -> list[str]:
         inputs_hash = campaign.inputs_hash(candidate_id)
         return refusal(candidate, campaign.config, level.engine, inputs_hash) is None
 
-    measured = (row for row in ranking(campaign) if row.outcome == "measured")
-    best = itertools.islice((row for row in measured if takes(row.candidate_id)), top)
+    computed = (row for row in ranking(campaign) if row.outcome == "computed")
+    best = itertools.islice((row for row in computed if takes(row.candidate_id)), top)
     for row in best:
         if row.candidate_id in done:
             continue
         reason = f"promoted: rank {row.rank} with {row.engine}"
-        choice = Choice(row.candidate_id, reason, rank=row.rank)
+        choice = Proposal(row.candidate_id, reason, rank=row.rank)
         pick = _new_pick(campaign, level.engine.name, choice, number + 1, 0)
         pick["_id"] = f"{campaign.name}/{row.candidate_id}/{level.engine.name}"
         if _insert(campaign, pick):

@@ -213,7 +213,7 @@ def _add_api(app: FastAPI, database: Database) -> None:
 
     @app.get("/api/v1/campaigns/{name}/parity", response_model=ParityView, **api)
     def get_parity(name: str, request: Request) -> Any:
-        """What was predicted against what was measured."""
+        """What was predicted against what was computed."""
         return whole(name, request, parity)
 
     @app.get("/api/v1/campaigns/{name}/trade-off", response_model=TradeOffView, **api)

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from screening.machine.text_files import lines_of
 from screening.sources.files import jsonl_entries
-from screening.sources.record import Source, SourceError, SourceRecord, Unread
+from screening.sources.record import Source, SourceError, SourceRecord, UnparsedEntry
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Bundled:
     def records(self) -> Iterator[SourceRecord]:
         """Stream the entries."""
         for entry in self.entries():
-            yield entry() if isinstance(entry, Unread) else entry
+            yield entry() if isinstance(entry, UnparsedEntry) else entry
 
-    def entries(self) -> Iterator[SourceRecord | Unread]:
+    def entries(self) -> Iterator[SourceRecord | UnparsedEntry]:
         """Stream the entries, unread."""
         resource = files("configs") / "data" / f"{self.spec}.jsonl.gz"
         with resource.open("rb") as raw:

@@ -31,7 +31,7 @@ from screening.sources.record import (
     EntryError,
     SourceError,
     SourceRecord,
-    Unread,
+    UnparsedEntry,
     first_line,
     parsed_record,
     plain_text,
@@ -98,9 +98,9 @@ class FileSource:
         code it has there.
         """
         for entry in self.entries():
-            yield entry() if isinstance(entry, Unread) else entry
+            yield entry() if isinstance(entry, UnparsedEntry) else entry
 
-    def entries(self) -> Iterator[SourceRecord | Unread]:
+    def entries(self) -> Iterator[SourceRecord | UnparsedEntry]:
         """Stream the entries, unread where a file holds many."""
         self._not_looked_at, self._hidden = list(self._others), list(self._found.hidden)
         for name, reason in self._found.unreadable.items():
@@ -112,7 +112,7 @@ class FileSource:
             else:
                 yield from _file_entries(partial(_opened, path), name)
 
-    def _archive_entries(self, path: Path, name: str) -> Iterator[SourceRecord | Unread]:
+    def _archive_entries(self, path: Path, name: str) -> Iterator[SourceRecord | UnparsedEntry]:
         n_known = 0
         try:
             for member, opened in members(path):
@@ -178,7 +178,9 @@ def _some(names: list[str]) -> str:
     return shown + (", …" if len(names) > SHOWN_NAMES else "")
 
 
-def _file_entries(opened: Callable[[], IO[bytes]], name: str) -> Iterator[SourceRecord | Unread]:
+def _file_entries(
+    opened: Callable[[], IO[bytes]], name: str
+) -> Iterator[SourceRecord | UnparsedEntry]:
     """Stream the entries of one file; what is wrong with it as a whole is an entry too."""
     read = _reader(name.rpartition("/")[2])
     assert read is not None
@@ -193,7 +195,7 @@ def _file_entries(opened: Callable[[], IO[bytes]], name: str) -> Iterator[Source
 
 def jsonl_entries(
     lines: Iterable[str | NoTextError], location: str
-) -> Iterator[SourceRecord | Unread]:
+) -> Iterator[SourceRecord | UnparsedEntry]:
     """One entry a line: ``material_id`` and either ``cif`` or ``structure`` (pymatgen dictionary).
 
     What `screening.sources.flow_inputs.known_inputs` knows becomes inputs of the flow; other scalar
@@ -204,7 +206,7 @@ def jsonl_entries(
         if isinstance(line, NoTextError):
             yield SourceRecord(place, None, str(line), place)
         elif line.strip():
-            yield Unread(_json_line, line, place)
+            yield UnparsedEntry(_json_line, line, place)
 
 
 def _json_line(line: str, place: str) -> SourceRecord:
@@ -299,7 +301,7 @@ def _text(raw: IO[bytes], *, strict: bool = False) -> str:
     return text
 
 
-def _read_json(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
+def _read_json(raw: IO[bytes], name: str) -> Iterator[SourceRecord | UnparsedEntry]:
     """Read a list of the same objects, or an object that holds them, as web services do."""
     text = _text(raw, strict=True)
     try:
@@ -350,7 +352,7 @@ def _entries_within(content: dict[str, Any], name: str) -> Iterator[SourceRecord
             yield _json_record(value, "the entry", f"{name}#{key}")
 
 
-def _read_jsonl(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
+def _read_jsonl(raw: IO[bytes], name: str) -> Iterator[SourceRecord | UnparsedEntry]:
     empty = True
     for entry in jsonl_entries(lines_of(raw), name):
         empty = False
@@ -359,15 +361,15 @@ def _read_jsonl(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
         raise NoTextError("it is empty")
 
 
-def _read_cif(raw: IO[bytes], name: str) -> Iterator[Unread]:
+def _read_cif(raw: IO[bytes], name: str) -> Iterator[UnparsedEntry]:
     # CIF is ASCII by definition; names and comments in the wild are not.
     texts = crystal_blocks(_text(raw))
     if len(texts) < 2:
-        yield Unread(cif_record, texts[0] if texts else "", name)
+        yield UnparsedEntry(cif_record, texts[0] if texts else "", name)
         return
     for number, text in enumerate(texts, start=1):
         # Numbered, because block names repeat within a file.
-        yield Unread(cif_record, text, f"{name}#{number}-{text.split(maxsplit=1)[0]}")
+        yield UnparsedEntry(cif_record, text, f"{name}#{number}-{text.split(maxsplit=1)[0]}")
 
 
 def cif_record(text: str, place: str) -> SourceRecord:
@@ -384,17 +386,17 @@ def _parse_cif(text: str) -> Structure:
     return CifBlock(blocks[0] if blocks else "").structure()
 
 
-def _read_poscar(raw: IO[bytes], name: str) -> Iterator[Unread]:
-    yield Unread(_poscar_record, _text(raw), name)
+def _read_poscar(raw: IO[bytes], name: str) -> Iterator[UnparsedEntry]:
+    yield UnparsedEntry(_poscar_record, _text(raw), name)
 
 
 def _poscar_record(text: str, place: str) -> SourceRecord:
     return parsed_record(place, place, partial(poscar_structure, text))
 
 
-def _read_xyz(raw: IO[bytes], name: str) -> Iterator[SourceRecord | Unread]:
+def _read_xyz(raw: IO[bytes], name: str) -> Iterator[SourceRecord | UnparsedEntry]:
     for number, text in enumerate(frames(_text(raw)), start=1):
-        yield Unread(_xyz_record, text, f"{name}#{number}")
+        yield UnparsedEntry(_xyz_record, text, f"{name}#{number}")
 
 
 def _xyz_record(text: str, place: str) -> SourceRecord:
@@ -416,7 +418,7 @@ def _from_atoms(atoms: Atoms) -> Structure:
     return AseAtomsAdaptor.get_structure(atoms)
 
 
-Reader = Callable[[IO[bytes], str], Iterator[SourceRecord | Unread]]
+Reader = Callable[[IO[bytes], str], Iterator[SourceRecord | UnparsedEntry]]
 
 _READERS: dict[str, Reader] = {
     ".cif": _read_cif,

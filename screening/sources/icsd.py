@@ -9,7 +9,7 @@ from pathlib import Path
 from screening.machine.text_files import user_path
 from screening.sources.cif import CifBlock
 from screening.sources.files import FileSource, cif_record
-from screening.sources.record import Source, SourceError, SourceRecord, Unread, same_entry
+from screening.sources.record import Source, SourceError, SourceRecord, UnparsedEntry, same_entry
 
 
 class IcsdExport:
@@ -36,8 +36,8 @@ class IcsdExport:
         """Stream the entries, each named ``icsd-<code>``; one found a second time is refused."""
         seen: dict[str, str] = {}
         for entry in self.entries():
-            record = entry() if isinstance(entry, Unread) else entry
-            identity = entry.identity if isinstance(entry, Unread) else ""
+            record = entry() if isinstance(entry, UnparsedEntry) else entry
+            identity = entry.identity if isinstance(entry, UnparsedEntry) else ""
             if identity in seen:
                 reason = same_entry(seen[identity])
                 record = replace(record, structure=None, error=reason)
@@ -45,17 +45,17 @@ class IcsdExport:
                 seen[identity] = record.location
             yield record
 
-    def entries(self) -> Iterator[SourceRecord | Unread]:
+    def entries(self) -> Iterator[SourceRecord | UnparsedEntry]:
         """Stream the entries, unread; what is no CIF is an entry with that reason."""
         for entry in self._files.entries():
-            if not isinstance(entry, Unread):
+            if not isinstance(entry, UnparsedEntry):
                 yield entry if entry.error else _no_cif(entry.location)
             elif entry.read is not cif_record:
                 yield _no_cif(entry.location)
             else:
                 code = CifBlock(entry.content).codes().get("icsd_code")
                 identity = "" if code is None else f"icsd-{code}"
-                yield Unread(_icsd_record, entry.content, entry.location, identity)
+                yield UnparsedEntry(_icsd_record, entry.content, entry.location, identity)
 
     def remarks(self) -> list[str]:
         """Say what was not looked at, once the entries were streamed."""

@@ -71,7 +71,7 @@ class SourceRecord:
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnparsedEntry:
     """An entry that is not parsed yet, which another process can do.
 
     Attributes
@@ -106,7 +106,7 @@ class Source(Protocol):
     """A place that crystals come from.
 
     A source whose entries take long to parse may have ``entries()`` too, which streams the same
-    entries as `Unread`: they are then parsed in parallel, and once.
+    entries as `UnparsedEntry`: they are then parsed in parallel, and once.
     """
 
     @property
@@ -124,9 +124,9 @@ def same_entry(location: str) -> str:
     return f"it is the same entry as {location}"
 
 
-def entries_of(source: Source) -> Iterator[SourceRecord | Unread]:
+def entries_of(source: Source) -> Iterator[SourceRecord | UnparsedEntry]:
     """Stream the entries of a source, unread where it can give them so."""
-    unread: Callable[[], Iterator[SourceRecord | Unread]] | None
+    unread: Callable[[], Iterator[SourceRecord | UnparsedEntry]] | None
     unread = getattr(source, "entries", None)
     return source.records() if unread is None else unread()
 

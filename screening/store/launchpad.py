@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad
     from jobflow import JobStore
 
-    from screening.store.outbox import KeptJob, Outbox
+    from screening.store.outbox import Outbox, OutboxJob
 
 CLAIMED_AMONG = 10
 """Jobs at the head of the queue that a worker tries to claim before it looks again."""
@@ -77,7 +77,7 @@ def _launchpad_class() -> type[LaunchPad]:
         """Where results of jobs wait for their delivery; None delivers directly."""
         job_store: JobStore | None = None
         """Where they belong."""
-        running: KeptJob | None = None
+        running: OutboxJob | None = None
         """The job that this process runs now, or ran last."""
 
         def get_new_fw_id(self, quantity: int = 1) -> int:

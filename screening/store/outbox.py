@@ -116,7 +116,7 @@ class Outbox:
         return self._folder / f"{key}.result"
 
 
-class KeptJob:
+class OutboxJob:
     """A job of jobflow whose result goes through the outbox; stands in for its Firetask.
 
     Parameters
@@ -127,7 +127,7 @@ class KeptJob:
         Where the result waits, and where it belongs.
     """
 
-    fw_name = "KeptJob"
+    fw_name = "OutboxJob"
 
     def __init__(self, task: Any, outbox: Outbox, store: JobStore) -> None:
         self._task = task
@@ -199,12 +199,12 @@ def job_key(task: Any) -> str:
     return f"{uuid}-{index}"
 
 
-def through_outbox(firework: Firework, outbox: Outbox, store: JobStore) -> KeptJob | None:
+def through_outbox(firework: Firework, outbox: Outbox, store: JobStore) -> OutboxJob | None:
     """Make a claimed job keep its result; None where it is no job of jobflow."""
     tasks = firework.tasks
     if len(tasks) != 1 or "job" not in tasks[0]:
         return None
-    kept = KeptJob(tasks[0], outbox, store)
+    kept = OutboxJob(tasks[0], outbox, store)
     firework.tasks = [kept]
     return kept
 

@@ -87,7 +87,7 @@ class Objective:
     def is_usable(self, result: Mapping[str, Any]) -> bool:
         """Return whether a result has a value that fits on the surrogate's scale."""
         value = result.get(self.value_field)
-        if result.get("outcome") != "measured" or value is None or not math.isfinite(value):
+        if result.get("outcome") != "computed" or value is None or not math.isfinite(value):
             return False
         return value > 0 or not self.logarithmic
 

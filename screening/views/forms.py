@@ -69,7 +69,7 @@ class OutcomeGroup(View):
     outcome: Outcome
     reason: str
     """Reasons that differ in numbers alone are one, with their ranges, and details in numbers after
-    a colon are left out; empty for measured."""
+    a colon are left out; empty for computed."""
     count: int
     candidate_ids: list[str]
     """The first few."""
@@ -116,7 +116,7 @@ class Overview(View):
     budget: int
     batch_size: int
     counts: dict[str, int]
-    """As `screen status` names them: picked, measured, infeasible, unstable, failed, …"""
+    """As `screen status` names them: picked, computed, infeasible, unstable, failed, …"""
     candidates_per_hour: float | None
     expected_end: datetime.datetime | None
     best_candidate_id: str | None
@@ -183,7 +183,7 @@ class ProgressView(View):
     value; over the values that are known and the predictions of those that are not.  Candidates
     known to have no value it draws in vain.  None where there are fewer than two values."""
     random_known: int
-    """How many of the values behind `random_best` are measured."""
+    """How many of the values behind `random_best` are computed."""
     random_predicted: int
     """How many are predictions."""
 
@@ -200,25 +200,25 @@ class CalibrationView(View):
 
 
 class ParityView(View):
-    """What was predicted when a candidate was chosen, against what was measured."""
+    """What was predicted when a candidate was chosen, against what was computed."""
 
     candidate_id: list[str]
     formula: list[str]
     number: list[int]
-    measured: list[float]
-    measured_error: list[float | None]
+    computed: list[float]
+    computed_error: list[float | None]
     predicted: list[float]
     predicted_low: list[float]
     """The prediction less one standard deviation."""
     predicted_high: list[float]
     coverage_1std: float | None
-    """Fraction of the predictions within one standard deviation of what was measured, both error
+    """Fraction of the predictions within one standard deviation of what was computed, both error
     bars together; 0.68 is right.  None without a prediction."""
     calibration: CalibrationView | None
 
 
 class TradeOffView(View):
-    """The measured candidates by the two objectives, in the ranking's order."""
+    """The computed candidates by the two objectives, in the ranking's order."""
 
     candidate_id: list[str]
     formula: list[str]
@@ -243,7 +243,7 @@ class PoolMapView(View):
     """Order in which it was chosen; None for the others."""
     round: list[int | None]
     value: list[float | None]
-    """Measured, else predicted."""
+    """Computed, else predicted."""
     shown: int
     pool: int
     """Of so many candidates; of large pools all chosen ones and a random sample are shown."""

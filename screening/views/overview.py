@@ -48,7 +48,7 @@ def campaigns(database: Database) -> list[CampaignLine]:
 def overview(campaign: Campaign) -> Overview:
     """Return a campaign at a glance.
 
-    The best candidate is the first of the ranking that is measured: where a better engine has
+    The best candidate is the first of the ranking that is computed: where a better engine has
     confirmed some, by what it found.
     """
     progress = campaign.progress()
@@ -90,10 +90,10 @@ def overview(campaign: Campaign) -> Overview:
 
 
 def _best(campaign: Campaign) -> RankedRow | None:
-    """Return the first of the ranking that is measured; most often it is near the top."""
+    """Return the first of the ranking that is computed; most often it is near the top."""
     for top in (PIECE, None):
         rows, _ = standings(campaign, top)
-        best = next((row for row in rows if row.outcome == "measured"), None)
+        best = next((row for row in rows if row.outcome == "computed"), None)
         if best is not None:
             return best
     return None

@@ -1,4 +1,4 @@
-"""What was predicted when candidates were chosen, against what was measured."""
+"""What was predicted when candidates were chosen, against what was computed."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def parity(campaign: Campaign) -> ParityView:
     ]
     formulas = {row.candidate_id: row.formula for row in standings(campaign)[0]}
     ends = [bounds(objective, pick["predicted_mean"], pick["predicted_std"]) for pick, _ in pairs]
-    measured = [float(result[objective.value_field]) for _, result in pairs]
+    computed = [float(result[objective.value_field]) for _, result in pairs]
     errors = [objective.error_of(result) for _, result in pairs]
     within = [
         abs(objective.to_model(value) - pick["predicted_mean"])
         <= math.hypot(pick["predicted_std"], objective.std_to_model(value, error))
-        for (pick, _), value, error in zip(pairs, measured, errors, strict=True)
+        for (pick, _), value, error in zip(pairs, computed, errors, strict=True)
     ]
     return ParityView(
         candidate_id=[pick["candidate_id"] for pick, _ in pairs],
         formula=[formulas.get(pick["candidate_id"], pick["candidate_id"]) for pick, _ in pairs],
         number=[pick["number"] for pick, _ in pairs],
-        measured=[short(each) for each in measured],
-        measured_error=[short_or_none(each) for each in errors],
+        computed=[short(each) for each in computed],
+        computed_error=[short_or_none(each) for each in errors],
         predicted=[short(objective.from_model(pick["predicted_mean"])) for pick, _ in pairs],
         predicted_low=[short(low) for low, _ in ends],
         predicted_high=[short(high) for _, high in ends],

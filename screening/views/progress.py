@@ -25,7 +25,7 @@ def progress(campaign: Campaign) -> ProgressView:
     value, because they are unstable, infeasible or failed, it draws in vain, as the campaign did.
     """
     objective = campaign.objective
-    # The ranking first: what finishes in between is then measured, not missing.
+    # The ranking first: what finishes in between is then computed, not missing.
     rows, _ = standings(campaign)
     results = campaign.results()
     row_of = {row.candidate_id: row for row in rows}
@@ -44,7 +44,7 @@ def progress(campaign: Campaign) -> ProgressView:
         else None
         for _, result in picks
     ]
-    measured = [
+    computed = [
         float(result[objective.value_field])
         for key, result in results.items()
         if key in row_of and objective.is_usable(result)
@@ -57,11 +57,11 @@ def progress(campaign: Campaign) -> ProgressView:
         and (number := finite(row.predicted_value)) is not None
     ]
     ended = {pick["candidate_id"] for pick, _ in picks} | (results.keys() & row_of.keys())
-    known = [*measured, *predicted]
+    known = [*computed, *predicted]
     # A single value drawn at random is that value, and no comparison.
     random = expected_best(
         known if len(known) > 1 else [],
-        len(ended) - len(measured),
+        len(ended) - len(computed),
         len(picks),
         objective.direction,
     )
@@ -74,7 +74,7 @@ def progress(campaign: Campaign) -> ProgressView:
         value=[short_or_none(each) for each in values],
         best=[short_or_none(each) for each in _best_so_far(values, objective.direction)],
         random_best=[short_or_none(each) for each in random],
-        random_known=len(measured),
+        random_known=len(computed),
         random_predicted=len(predicted),
     )
 

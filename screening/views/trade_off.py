@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def trade_off(campaign: Campaign) -> TradeOffView:
-    """Return the measured candidates that have both values, in the ranking's order.
+    """Return the computed candidates that have both values, in the ranking's order.
 
     A campaign with one objective has none.
     """
@@ -22,7 +22,7 @@ def trade_off(campaign: Campaign) -> TradeOffView:
         (row, float(row.value), float(second))
         for row in (standings(campaign)[0] if also is not None else [])
         if also is not None
-        and row.outcome == "measured"
+        and row.outcome == "computed"
         and row.value is not None
         and (second := row.beside.get(also.field)) is not None
     ]

@@ -102,10 +102,10 @@ def test_explored_with_one_engine_confirmed_with_another(dft_project):
     )
     project.screen("submit", "--target", "metals.yaml", "--name", "metals", "--wait")
     rows = project.json("rank")
-    measured = [row for row in rows if row["outcome"] == "measured"]
-    engines = {row["candidate_id"]: row["engine"] for row in measured}
+    computed = [row for row in rows if row["outcome"] == "computed"]
+    engines = {row["candidate_id"]: row["engine"] for row in computed}
     assert sorted(engines.values()) == ["emt", "slow-dft"]
-    [confirmed] = [row for row in measured if row["engine"] == "slow-dft"]
+    [confirmed] = [row for row in computed if row["engine"] == "slow-dft"]
     # The stand-in's forces are those of the engine that explored.
     assert confirmed["kappa_300k_w_per_m_k"] == pytest.approx(
         confirmed["exploration_kappa_300k_w_per_m_k"], rel=0.05

@@ -169,12 +169,12 @@ def test_a_dft_campaign_drives_itself_to_a_ranking(project, monkeypatch):
     computed = [row for row in rows if row["outcome"] != "predicted"]
     assert len(computed) == 3
     assert all(row["engine"] == "tiny-dft" for row in computed)
-    measured = [row for row in computed if row["outcome"] == "measured"]
-    assert len(measured) >= 2
-    assert all(0.01 < row["kappa_300k_w_per_m_k"] < 1000 for row in measured)
+    computed = [row for row in computed if row["outcome"] == "computed"]
+    assert len(computed) >= 2
+    assert all(0.01 < row["kappa_300k_w_per_m_k"] < 1000 for row in computed)
     with project.database() as database:
         reasons = [pick["reason"] for pick in database.picks.find(sort=[("number", 1)])]
         assert reasons == ["space-filling", "space-filling", "expected-improvement"]
-        result = database.results.find_one({"outcome": "measured"})
+        result = database.results.find_one({"outcome": "computed"})
         assert result["provenance"]["versions"]["gpaw"]
         assert result["nac"] is False

@@ -189,11 +189,11 @@ def test_headings_sort(page, documents):
 
 def test_measured_and_predicted_are_told_apart_in_words_and_marks(page, documents):
     outcomes = column(page, 3)
-    assert outcomes[0] == "● measured"
+    assert outcomes[0] == "● computed"
     assert outcomes[-1] == "◇ predicted"
     assert column(page, 4)[0] == "0.500 ± 0.025"
     assert column(page, 5)[-1] == "3.80 ×/÷ 1.5"
-    assert page.inner_text("th[data-sort=value]") == "measured κ(300 K) /\u00a0(W/m/K)"
+    assert page.inner_text("th[data-sort=value]") == "computed κ(300 K) /\u00a0(W/m/K)"
 
 
 def test_the_ranking_is_filtered_and_paged(page, documents):
@@ -416,7 +416,7 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
 
             work(database, campaign.name, tmp_path / "jobs")
             page.wait_for_selector("#budget-said:has-text('6 of 6')")
-            page.wait_for_selector("tr.measured >> nth=5")
+            page.wait_for_selector("tr.computed >> nth=5")
             page.wait_for_selector("#progress-plot .scatterlayer .points path")
             assert column(page, 2) == before
             assert page.evaluate("window.stillTheSame")
@@ -424,7 +424,7 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
             page.wait_for_selector("#state:text-is('finished')")
             page.screenshot(path=ARTEFACTS / "dashboard.png", full_page=True)
 
-            first = page.locator("tr.measured a").first
+            first = page.locator("tr.computed a").first
             key = first.get_attribute("data-candidate")
             first.click()
             page.wait_for_selector(f"#candidate-body[data-shown='{key}']")

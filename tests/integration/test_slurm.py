@@ -82,7 +82,7 @@ def check_finished(campaign: Campaign, project: Project, budget: int) -> None:
     picks = campaign.picks()
     assert sorted(pick["number"] for pick in picks) == list(range(1, budget + 1))
     states = {pick["state"] for pick in picks}
-    assert states == {"measured"}, (picks, records(campaign), project.logs())
+    assert states == {"computed"}, (picks, records(campaign), project.logs())
     # To lose a worker is no failure of the candidate.
     assert {pick["attempts"] for pick in picks} == {1}
     # The last result is stored before its workflow is taken off the queue.
@@ -127,7 +127,7 @@ def test_a_campaign_launched_once_finishes_by_itself(cluster, toy_campaign):
     assert len(by_whom) > 1, "all jobs were queued by `screen launch`"
     assert max(at_once) <= MAX_JOBS
     ended = [record["end"] for record in records(campaign).values()]
-    assert set(ended) <= {"done", "workless"}, (records(campaign), cluster.logs())
+    assert set(ended) <= {"done", "idle"}, (records(campaign), cluster.logs())
     wait_until(lambda: not Scheduler("SLURM").jobs())
     assert len(records(campaign)) == len(jobs), "jobs were queued for a finished campaign"
     told = cluster.json("status")

@@ -23,7 +23,7 @@ def results(database):
 
 
 def finished(database):
-    return database.picks.count_documents({"state": "measured"})
+    return database.picks.count_documents({"state": "computed"})
 
 
 def check_finished(project, database, before=None):
@@ -31,7 +31,7 @@ def check_finished(project, database, before=None):
     picks = list(database.picks.find())
     assert sorted(pick["number"] for pick in picks) == list(range(1, BUDGET + 1))
     assert len({pick["candidate_id"] for pick in picks}) == BUDGET
-    assert {pick["state"] for pick in picks} == {"measured"}, (picks, project.logs())
+    assert {pick["state"] for pick in picks} == {"computed"}, (picks, project.logs())
     after = results(database)
     assert sorted(each["candidate_id"] for each in after.values()) == sorted(
         pick["candidate_id"] for pick in picks
@@ -158,7 +158,7 @@ def test_the_server_may_be_killed_between_commands(project):
         server.kill()
         server.wait()
         assert project.json("rank") == before
-        assert project.json("status")["measured"] == 2
+        assert project.json("status")["computed"] == 2
 
 
 @pytest.mark.slow

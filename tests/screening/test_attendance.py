@@ -93,6 +93,6 @@ def test_status_says_so_in_one_line(campaign, screen, dead_process):
     assert answer.err == (
         "nobody computes now: 1 worker died at work; go on with: screen work mine\n"
     )
-    assert json.loads(screen("status", "--format", "json").out)["nobody_computes"] is True
+    assert json.loads(screen("status", "--format", "json").out)["workers_present"] is False
     campaign.set_status("paused")
     assert screen("status").err == ""

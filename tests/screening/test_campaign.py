@@ -32,7 +32,7 @@ def add_result(campaign, candidate_id, value, **fields):
         {
             **campaign.result_key,
             "candidate_id": candidate_id,
-            "outcome": "measured",
+            "outcome": "computed",
             "kappa_300k_w_per_m_k": value,
             **fields,
         }
@@ -170,7 +170,7 @@ def test_a_campaign_of_another_version_is_refused_in_words(new_campaign, databas
 def test_progress_counts_and_finds_the_best(new_campaign):
     campaign = new_campaign(pool=12, budget=9)
     ids = sorted(campaign.pool_features())
-    states = ["measured", "measured", "measured", "unstable", "failed", "cancelled", "queued"]
+    states = ["computed", "computed", "computed", "unstable", "failed", "cancelled", "queued"]
     for number, (key, state) in enumerate(zip(ids, states, strict=False), start=1):
         add_pick(campaign, number, key, state, wall_s=float(number))
     for key, value in zip(ids, (5.0, 2.0, 3.0), strict=False):
@@ -179,9 +179,9 @@ def test_progress_counts_and_finds_the_best(new_campaign):
     add_result(campaign, "elsewhere", 0.01)
     progress = campaign.progress()
     assert (progress.budget, progress.pool, progress.picked) == (9, 12, 7)
-    assert (progress.measured, progress.unstable, progress.failed) == (3, 1, 1)
+    assert (progress.computed, progress.unstable, progress.failed) == (3, 1, 1)
     assert (progress.cancelled, progress.queued, progress.running) == (1, 1, 0)
-    assert progress.known_before == 1
+    assert progress.already_computed == 1
     assert progress.done == 6
     assert progress.rounds == 4
     assert (progress.best_value, progress.best_candidate) == (0.1, ids[-1])
@@ -192,7 +192,7 @@ def test_progress_counts_and_finds_the_best(new_campaign):
 def test_the_best_of_a_maximisation_is_the_largest(new_campaign):
     campaign = new_campaign(direction="maximize")
     for number, key in enumerate(sorted(campaign.pool_features())[:3], start=1):
-        add_pick(campaign, number, key, "measured")
+        add_pick(campaign, number, key, "computed")
         add_result(campaign, key, float(number))
     assert campaign.progress().best_value == 3.0
 
@@ -201,7 +201,7 @@ def test_a_value_that_makes_no_sense_is_nobodys_best(new_campaign):
     campaign = new_campaign()
     for number, value in enumerate([-8.2, float("nan"), 4.0], start=1):
         key = sorted(campaign.pool_features())[number]
-        add_pick(campaign, number, key, "measured")
+        add_pick(campaign, number, key, "computed")
         add_result(campaign, key, value)
     assert campaign.progress().best_value == 4.0
 

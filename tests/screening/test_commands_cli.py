@@ -281,10 +281,10 @@ def test_the_life_of_a_campaign(screen, database, target, work, tmp_path):
     work(campaign)
     progress = status(screen)
     assert progress["finished"]
-    assert (progress["measured"], progress["failed"], progress["picked"]) == (5, 1, 6)
+    assert (progress["computed"], progress["failed"], progress["picked"]) == (5, 1, 6)
 
     one_sentence(screen("retry", "mine", "Cu-nothing"), "'Cu-nothing': unknown")
-    not_failed = "has not failed in campaign 'mine' (state: measured)"
+    not_failed = "has not failed in campaign 'mine' (state: computed)"
     one_sentence(screen("retry", "mine", "Cu"), "candidate 'Cu-225-", not_failed)
     answer = screen("retry", "mine", "Au")
     assert (answer.status, answer.out) == (0, "")
@@ -292,7 +292,7 @@ def test_the_life_of_a_campaign(screen, database, target, work, tmp_path):
     work(campaign)
     one_sentence(screen("retry", "mine"), "nothing to retry")
     progress = status(screen)
-    assert (progress["measured"], progress["failed"]) == (CRYSTALS, 0)
+    assert (progress["computed"], progress["failed"]) == (CRYSTALS, 0)
     assert progress["best_kappa_300k_w_per_m_k"] > 0
     # The pool is smaller than the budget: the campaign is over all the same.
     assert screen("work", "mine", "--workers", 1).status == 0
@@ -301,7 +301,7 @@ def test_the_life_of_a_campaign(screen, database, target, work, tmp_path):
     assert screen("cancel", "mine").status == 0
     one_sentence(screen("resume", "mine"), "'mine' is cancelled", "final")
     one_sentence(screen("work", "mine"), "is cancelled")
-    assert status(screen)["measured"] == CRYSTALS
+    assert status(screen)["computed"] == CRYSTALS
     check_outputs(screen, database)
 
 
@@ -352,8 +352,8 @@ def test_what_earlier_campaigns_computed_is_not_computed_again(
     assert (answer.status, answer.out) == (0, "")
     assert f"campaign 'second': {plan}" in answer.err
     assert f"next: screen {'work' if budget < CRYSTALS else 'rank'} second" in answer.err
-    assert status(screen)["known_before"] == budget
-    assert json.loads(screen("status", "first", "--format", "json").out)["known_before"] == 0
+    assert status(screen)["already_computed"] == budget
+    assert json.loads(screen("status", "first", "--format", "json").out)["already_computed"] == 0
 
 
 def test_a_campaign_that_gave_nothing_ends_with_status_1(screen, database, new_campaign, work):
@@ -433,7 +433,7 @@ def test_a_filter_on_a_field_that_nothing_has_is_refused(screen, new_campaign):
 
 def test_show_tells_what_is_expected_of_a_candidate(screen, new_campaign, work):
     work(new_campaign("fast", pool=5, budget=5, batch_size=5))
-    assert screen("show", "Cu").out.count("of 5 in fast (engine emt): measured") == 1
+    assert screen("show", "Cu").out.count("of 5 in fast (engine emt): computed") == 1
     dear = new_campaign("dear", pool=8, budget=3, prior="fast", recipe={"second": True})
     shown = screen("show", "Pt").out
     assert "not computed in dear (engine emt; prior fast: no value of it)" in shown
@@ -470,7 +470,7 @@ def test_predictions_alone_take_no_column_for_values(screen, new_campaign, work,
     answer = screen("rank", "--predicted", "--bound", 12.5)
     heading = " ".join(answer.out.partition("candidate")[0].split())
     assert "engine" not in answer.out
-    assert "measured" not in answer.out
+    assert "computed" not in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
     said = " ".join(answer.out.replace("┃", " ").split())
     assert "predicted toy / Å³" in heading + said or "P(toy < 12.5 Å³)" in said

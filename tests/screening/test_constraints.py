@@ -81,11 +81,11 @@ def test_a_result_that_breaks_a_constraint_is_infeasible(new_campaign, work):
         name="bound", pool=6, budget=6, batch_size=3, constraints={field: {"max": limit}}
     )
     rows = ranking(bound)
-    assert [row.outcome for row in rows].count("measured") == 3
+    assert [row.outcome for row in rows].count("computed") == 3
     infeasible = [row for row in rows if row.outcome == "infeasible"]
     assert len(infeasible) == 3
     assert all(row.value > limit and f"above {limit:g}" in row.reason for row in infeasible)
-    for outcome, count in (("measured", 3), ("infeasible", 3), ("failed", 0)):
+    for outcome, count in (("computed", 3), ("infeasible", 3), ("failed", 0)):
         assert len(ranking(bound, {"outcome": outcome})) == count
     # Feasible ones first, and samplers learn which are not.
     assert [row.rank for row in infeasible] == [4, 5, 6]
@@ -103,7 +103,7 @@ def test_two_objectives_rank_a_front(new_campaign, work, tmp_path):
         sampler={"kind": "expected-improvement", "initial": 2},
     )
     work(campaign)
-    rows = [row for row in ranking(campaign) if row.outcome == "measured"]
+    rows = [row for row in ranking(campaign) if row.outcome == "computed"]
     points = {row.candidate_id: (row.value, -row.beside["max_frequency_thz"]) for row in rows}
     best = {row.candidate_id for row in rows if row.on_front}
     assert best
@@ -174,4 +174,4 @@ def test_show_says_why_a_candidate_is_infeasible(new_campaign, work, screen):
     assert f"infeasible in {campaign.name}: kappa_300k_w_per_m_k is" in answer.out
     answer = screen("status", campaign.name, "--format", "json")
     assert '"infeasible": 2' in answer.out
-    assert '"measured": 0' in answer.out
+    assert '"computed": 0' in answer.out

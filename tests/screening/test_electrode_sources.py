@@ -182,7 +182,7 @@ def test_results_of_other_inputs_are_other_results(pool_of, database, work, disc
     assert database.results.count_documents({}) == 2
     for campaign in (first, second):
         [row] = ranking(Campaign.open(database, campaign.name))
-        assert row.outcome == "measured"
+        assert row.outcome == "computed"
         assert row.beside["average_voltage_v"] is not None
 
 

@@ -34,7 +34,7 @@ def add_results(campaign, level, values):
             "recipe_hash": level.recipe_hash,
             "engine": level.engine.name,
             "candidate_id": key,
-            "outcome": "measured",
+            "outcome": "computed",
             campaign.objective.value_field: value,
         }
         for key, value in values.items()
@@ -47,7 +47,7 @@ def test_promoted_candidates_are_computed_again_and_ranked_by_the_better_engine(
     campaign = new_campaign(pool=6, budget=4, batch_size=2)
     work(campaign)
     before = ranking(campaign)
-    best = [row.candidate_id for row in before if row.outcome == "measured"][:2]
+    best = [row.candidate_id for row in before if row.outcome == "computed"][:2]
     level = campaign.add_level(engine_config(better_engine))
     assert sorted(promote(campaign, level, 2)) == sorted(best)
     assert not campaign.is_exhausted()
@@ -60,12 +60,12 @@ def test_promoted_candidates_are_computed_again_and_ranked_by_the_better_engine(
         if key in best:
             assert (row.engine, row.fidelity) == ("better", 20)
             assert row.exploration_value == explored[key]
-        elif row.outcome == "measured":
+        elif row.outcome == "computed":
             assert (row.engine, row.fidelity) == ("emt", 0)
             assert row.exploration_value is None
     # The budget is the exploring engine's, and its picks are what the sampler knows.
     assert len(reopened.picks()) == 4
-    assert [pick["state"] for pick in reopened.confirmation_picks()] == ["measured"] * 2
+    assert [pick["state"] for pick in reopened.confirmation_picks()] == ["computed"] * 2
 
 
 def test_jobs_of_an_engine_that_is_not_here_are_left_to_other_machines(
@@ -110,7 +110,7 @@ def test_a_campaign_with_two_engines_confirms_its_best_by_itself(new_campaign, w
     assert campaign.confirmation_picks() == []
     work(campaign)
     assert campaign.is_exhausted()
-    assert [pick["state"] for pick in campaign.confirmation_picks()] == ["measured"] * 2
+    assert [pick["state"] for pick in campaign.confirmation_picks()] == ["computed"] * 2
     progress = campaign.progress()
     assert (progress.confirmed, progress.to_confirm) == (2, 2)
 
@@ -202,12 +202,12 @@ def test_what_the_better_engine_cannot_take_makes_room_for_the_next(
 ):
     campaign = new_campaign(pool=6, budget=6, batch_size=6)
     work(campaign)
-    measured = [row for row in ranking(campaign) if row.outcome == "measured"]
-    best = set(campaign.candidate(measured[0].candidate_id).elements)
+    computed = [row for row in ranking(campaign) if row.outcome == "computed"]
+    best = set(campaign.candidate(computed[0].candidate_id).elements)
     path = tmp_path / "picky.yaml"
     kept = [each for each in ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt") if each not in best]
     text = Path(better_engine).read_text().replace("better", "picky")
     path.write_text(text.replace("[Al, Cu, Ag, Au, Ni, Pd, Pt]", f"[{', '.join(kept)}]"))
     queued = promote(campaign, campaign.add_level(engine_config(str(path))), 2)
     assert len(queued) == 2
-    assert measured[0].candidate_id not in queued
+    assert computed[0].candidate_id not in queued

@@ -225,7 +225,7 @@ def test_jobs_that_keep_failing_are_not_queued_for_ever(launched, machine, slurm
 
 def test_idleness_before_the_last_result_is_no_failure():
     early, late = ago(20), ago(10)
-    idle = [{"reserved_at": ago(30), "ended_at": early, "end": "workless"}] * 3
+    idle = [{"reserved_at": ago(30), "ended_at": early, "end": "idle"}] * 3
     assert launch.failed_in_a_row(idle, ago(60), None) == 3
     assert launch.failed_in_a_row(idle, ago(60), late) == 0
     assert launch.failed_in_a_row(idle, ago(25), None) == 0
@@ -577,7 +577,7 @@ def test_a_job_with_nothing_to_do_ends(in_a_job, slurm, monkeypatch):
         raise AssertionError("it never ended")
 
     _, record = in_a_job(idle, idle_s=1)
-    assert record["end"] == "workless"
+    assert record["end"] == "idle"
 
 
 def test_a_job_ends_in_order_before_its_walltime(in_a_job, slurm, monkeypatch):
@@ -587,7 +587,7 @@ def test_a_job_ends_in_order_before_its_walltime(in_a_job, slurm, monkeypatch):
 
     late = time.time() - 3600 + driver.END_MARGIN_S - 1
     _, record = in_a_job(busy, started=late)
-    assert record["end"] in ("done", "workless")
+    assert record["end"] in ("done", "idle")
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(STARTED) + 7200))
     assert driver.end_of_job(0, record) == int(STARTED) + 7200
 

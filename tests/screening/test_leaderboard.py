@@ -41,7 +41,7 @@ def add(campaign, candidate_id, outcome, value=None, pick_state=None, **pick):
             **pick,
         }
     )
-    if outcome in ("measured", "unstable"):
+    if outcome in ("computed", "unstable"):
         candidate = campaign.candidate(candidate_id)
         database.results.insert_one(
             {
@@ -61,11 +61,11 @@ def add(campaign, candidate_id, outcome, value=None, pick_state=None, **pick):
 
 @pytest.fixture
 def campaign(new_campaign):
-    """Of ten candidates three are measured, one is unstable, one failed, one queued."""
+    """Of ten candidates three are computed, one is unstable, one failed, one queued."""
     campaign = new_campaign(pool=10, budget=8)
     ids = sorted(campaign.pool_features())
     for key, value in zip(ids, (30.0, 3.0, 10.0), strict=False):
-        add(campaign, key, "measured", value, predicted_mean=1.0, predicted_std=0.2)
+        add(campaign, key, "computed", value, predicted_mean=1.0, predicted_std=0.2)
     add(campaign, ids[3], "unstable")
     add(campaign, ids[4], "failed")
     add(campaign, ids[5], "queued")
@@ -97,15 +97,15 @@ def test_measured_and_predicted_stand_side_by_side_then_the_rest(campaign):
     ]
     assert compared == sorted(compared)
     outcomes = [row["outcome"] for row in rows]
-    assert sorted(outcomes[:8]) == ["measured"] * 3 + ["predicted"] * 5
+    assert sorted(outcomes[:8]) == ["computed"] * 3 + ["predicted"] * 5
     assert outcomes[8:] == ["unstable", "failed"]
 
 
 def test_rows_hold_values_and_predictions_with_their_spread(campaign):
     for row in records(campaign):
         predicted = (row["predicted_kappa_300k_w_per_m_k"], row["predicted_log10_std"])
-        if row["outcome"] == "measured":
-            # The prediction made before it was measured, on the scale of the value.
+        if row["outcome"] == "computed":
+            # The prediction made before it was computed, on the scale of the value.
             assert predicted == (pytest.approx(10.0), 0.2)
             assert row["engine"] == "emt"
             assert row["kappa_300k_error_w_per_m_k"] == 0.1
@@ -121,7 +121,7 @@ def test_rows_hold_values_and_predictions_with_their_spread(campaign):
 def test_without_two_values_nothing_is_predicted(new_campaign):
     campaign = new_campaign(pool=4)
     ids = sorted(campaign.pool_features())
-    add(campaign, ids[3], "measured", 5.0)
+    add(campaign, ids[3], "computed", 5.0)
     rows = records(campaign)
     assert [row["candidate_id"] for row in rows] == [ids[3], *ids[:3]]
     assert {row["predicted_kappa_300k_w_per_m_k"] for row in rows} == {None}
@@ -130,14 +130,14 @@ def test_without_two_values_nothing_is_predicted(new_campaign):
 def test_a_pool_that_is_measured_altogether(new_campaign):
     campaign = new_campaign(pool=3)
     for number, key in enumerate(sorted(campaign.pool_features()), start=1):
-        add(campaign, key, "measured", float(number))
+        add(campaign, key, "computed", float(number))
     assert [row["kappa_300k_w_per_m_k"] for row in records(campaign)] == [1.0, 2.0, 3.0]
 
 
 def test_the_largest_is_first_when_maximised(new_campaign):
     campaign = new_campaign(pool=3, direction="maximize")
     for number, key in enumerate(sorted(campaign.pool_features()), start=1):
-        add(campaign, key, "measured", float(number))
+        add(campaign, key, "computed", float(number))
     assert [row["kappa_300k_w_per_m_k"] for row in records(campaign)] == [3.0, 2.0, 1.0]
 
 
@@ -149,7 +149,7 @@ def test_predictions_are_kept_until_the_data_change(campaign, monkeypatch):
 
     monkeypatch.setattr("screening.choosing.surrogates.fit_predict", unexpected)
     assert records(campaign) == first
-    add(campaign, sorted(campaign.pool_features())[6], "measured", 4.0)
+    add(campaign, sorted(campaign.pool_features())[6], "computed", 4.0)
     with pytest.raises(AssertionError, match="fitted again"):
         records(campaign)
 
@@ -160,13 +160,13 @@ def test_predictions_are_kept_until_the_data_change(campaign, monkeypatch):
 @pytest.mark.parametrize(
     ("where", "outcomes"),
     [
-        ({}, {"measured": 3, "predicted": 5, "unstable": 1, "failed": 1}),
-        ({"kappa_300k_w_per_m_k": {"$lt": 20}}, {"measured": 2}),
-        ({"gruneisen_rms": {"$gt": 5}, "n_sites": {"$gte": 1}}, {"measured": 2}),
+        ({}, {"computed": 3, "predicted": 5, "unstable": 1, "failed": 1}),
+        ({"kappa_300k_w_per_m_k": {"$lt": 20}}, {"computed": 2}),
+        ({"gruneisen_rms": {"$gt": 5}, "n_sites": {"$gte": 1}}, {"computed": 2}),
         ({"outcome": "unstable"}, {"unstable": 1}),
         (
             {"$or": [{"outcome": "unstable"}, {"kappa_300k_w_per_m_k": 3.0}]},
-            {"measured": 1, "unstable": 1},
+            {"computed": 1, "unstable": 1},
         ),
         ({"formula": "nothing"}, {}),
     ],
@@ -229,7 +229,7 @@ def test_filters_on_fields_of_crystals(campaign):
     with_silver = records(campaign, {"elements": "Ag"})
     assert with_silver
     assert all("Ag" in row["formula"] for row in with_silver)
-    assert {row["outcome"] for row in with_silver} >= {"measured", "predicted"}
+    assert {row["outcome"] for row in with_silver} >= {"computed", "predicted"}
     assert len(records(campaign, {"n_sites": 1})) == 7
     assert len(records(campaign, {"elements": {"$nin": ["Ag"]}})) == 10 - len(with_silver)
 
@@ -334,6 +334,6 @@ def test_proposals_are_ranked_by_their_chance(campaign, screen):
     assert next(row.chance for row in judged if row.rank == rows[2].rank) == pytest.approx(0.5)
     shown = screen("rank", campaign.name, "--predicted", "--bound", bound)
     assert "P(toy" in shown.out
-    assert "measured  " not in shown.out
+    assert "computed  " not in shown.out
     assert screen("rank", campaign.name, "--bound", 1).status == 2
     assert "is above 0, not -1" in screen("rank", campaign.name, "--predicted", "--bound", -1).err

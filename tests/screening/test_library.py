@@ -15,7 +15,7 @@ from screening.intake import parsed_entries as module
 from screening.intake.filters import FilterConfig, refusal
 from screening.intake.parsed_entries import readings
 from screening.sources import SourceRecord, open_source
-from screening.sources.record import Unread, entries_of
+from screening.sources.record import UnparsedEntry, entries_of
 from screening.studies.library import Library, rank_library, read_library
 from screening.studies.replay import Table
 
@@ -169,7 +169,7 @@ def test_a_second_entry_of_one_name_is_refused_once_the_first_is_good(database):
         return SourceRecord(place, crystal, None if good else "it is broken", place)
 
     texts = [("broken", "x-1"), ("first", "x-1"), ("second", "x-1"), ("other", "")]
-    entries = [Unread(read, text, text, identity) for text, identity in texts]
+    entries = [UnparsedEntry(read, text, text, identity) for text, identity in texts]
     found = list(readings(entries, "list", database, nothing, 1))
     assert [each.error for each in found] == [
         "it is broken",

@@ -99,9 +99,9 @@ def test_a_campaign_meets_its_budget_exactly_with_every_outcome(new_campaign, wo
         "Cu": ("unstable", 1),
         "Ag": ("failed", 2),
         "Au": ("failed", 2),
-        "Ni": ("measured", 2),
-        "Pd": ("measured", 2),
-        "Pt": ("measured", 2),
+        "Ni": ("computed", 2),
+        "Pd": ("computed", 2),
+        "Pt": ("computed", 2),
     }
     for pick in picks:
         formula = pick["candidate_id"].split("-")[0]
@@ -124,7 +124,7 @@ def test_a_campaign_meets_its_budget_exactly_with_every_outcome(new_campaign, wo
 def test_a_campaign_ends_when_its_pool_is_used_up(new_campaign, work):
     campaign = new_campaign(pool=3, budget=50, batch_size=2)
     work(campaign)
-    assert states(campaign) == ["measured"] * 3
+    assert states(campaign) == ["computed"] * 3
     assert campaign.is_exhausted()
 
 
@@ -138,7 +138,7 @@ def test_jobs_that_create_jobs_keep_their_campaign_and_priority(new_campaign, wo
     assert {each["spec"]["_priority"] for each in fireworks(campaign)} == {-1}
     assert {each["spec"]["pick"] for each in fireworks(campaign)} == {campaign.picks()[0]["_id"]}
     work(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
     assert sum(diary(tmp_path).values()) == 3 + 1
 
 
@@ -152,7 +152,7 @@ def test_results_say_what_they_are_of(new_campaign, work):
     assert result["objective"] == "toy"
     assert result["recipe_hash"] == campaign.recipe_hash
     assert (result["campaign"], result["engine"]) == ("toy-1", "emt")
-    assert result["outcome"] == "measured"
+    assert result["outcome"] == "computed"
     assert result["kappa_300k_w_per_m_k"] > 0
     assert result["space_group_number"] == 225
     assert not [key for key in result if key.startswith("@")]
@@ -271,7 +271,7 @@ def test_a_second_campaign_reuses_results_of_the_same_recipe(new_campaign, work,
     second = new_campaign("second", pool=6, budget=6, batch_size=6, recipe=recipe)
     work(second)
     assert set(picked(second)).isdisjoint(picked(first))
-    assert states(second) == ["measured"] * 2
+    assert states(second) == ["computed"] * 2
     assert sum(n for (event, _), n in diary(tmp_path).items() if event == "start") == 6
     assert [each for each in second.database.results.find() if each in before] == before
     assert len(second.results()) == 6
@@ -301,11 +301,11 @@ def test_retry_runs_failed_candidates_again(new_campaign, work, tmp_path):
     assert "Traceback" in campaign.picks()[0]["traceback"]
     assert requeue(campaign, picked(campaign)[0]) == 1
     work(campaign)
-    assert states(campaign) == ["measured", "failed"]
+    assert states(campaign) == ["computed", "failed"]
     assert requeue(campaign) == 1
     assert requeue(campaign) == 0
     work(campaign)
-    assert states(campaign) == ["measured", "measured"]
+    assert states(campaign) == ["computed", "computed"]
     assert campaign.database.results.count_documents({}) == 2
     assert workflows(campaign) == 0
 
@@ -318,7 +318,7 @@ def test_retry_of_a_candidate_whose_workflow_is_gone_submits_it_anew(new_campaig
     delete_workflow(campaign.database.launchpad, firework["fw_id"])
     assert requeue(campaign) == 1
     work(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
 
 
 def test_a_paused_campaign_picks_nothing_and_goes_on_later(new_campaign, work):
@@ -330,7 +330,7 @@ def test_a_paused_campaign_picks_nothing_and_goes_on_later(new_campaign, work):
     assert states(campaign) == []
     campaign.set_status("active")
     work(campaign)
-    assert states(campaign) == ["measured"] * 4
+    assert states(campaign) == ["computed"] * 4
 
 
 def test_cancelling_drops_what_is_queued_and_keeps_results(new_campaign, work):
@@ -338,12 +338,12 @@ def test_cancelling_drops_what_is_queued_and_keeps_results(new_campaign, work):
     advance(campaign)
     run_job(campaign)
     advance(campaign)
-    assert states(campaign) == ["measured", "queued"]
+    assert states(campaign) == ["computed", "queued"]
     campaign.set_status("cancelled")
     assert drop_queued(campaign) == 1
     work(campaign)
     advance(campaign)
-    assert states(campaign) == ["measured", "cancelled"]
+    assert states(campaign) == ["computed", "cancelled"]
     assert workflows(campaign) == 0
     assert campaign.database.results.count_documents({}) == 1
 
@@ -422,7 +422,7 @@ def test_two_advancing_at_once_with_the_lease_disabled(
     assert in_threads(2, lambda index: advance(both[index])) == []
     work(campaign)
     assert [pick["number"] for pick in campaign.picks()] == [1, 2, 3, 4, 5]
-    assert states(campaign) == ["measured"] * 5
+    assert states(campaign) == ["computed"] * 5
     assert len(set(picked(campaign))) == 5
     assert campaign.database.results.count_documents({}) == 5
 
@@ -517,7 +517,7 @@ def test_a_claimed_pick_whose_workflow_has_ended_is_harvested(new_campaign):
     assert run_job(campaign)
     campaign.database.picks.update_one({}, {"$set": {"state": "claimed"}})
     advance(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
 
 
 def test_killed_while_a_workflow_is_added(new_campaign, work, monkeypatch, tmp_path):
@@ -531,7 +531,7 @@ def test_killed_while_a_workflow_is_added(new_campaign, work, monkeypatch, tmp_p
     advance(campaign)
     assert len(fireworks(campaign)) == 1
     work(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
     assert diary(tmp_path).total() == 2
 
 
@@ -545,7 +545,7 @@ def test_killed_between_storing_a_result_and_noting_it(new_campaign, monkeypatch
     [before] = campaign.database.results.find()
     assert states(campaign) == ["queued"]
     advance(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
     assert list(campaign.database.results.find()) == [before]
 
 
@@ -557,7 +557,7 @@ def test_killed_while_a_finished_workflow_is_deleted(new_campaign, monkeypatch):
     with pytest.raises(Killed):
         advance(campaign)
     advance(campaign)
-    assert (states(campaign), workflows(campaign)) == (["measured"], 0)
+    assert (states(campaign), workflows(campaign)) == (["computed"], 0)
 
 
 def test_a_workflow_somebody_else_deleted_is_nothing_to_fall_over(new_campaign):
@@ -578,7 +578,7 @@ def test_a_run_of_a_dead_worker_is_run_again(new_campaign, work, dead_process):
     assert [each["state"] for each in fireworks(campaign)] == ["READY"]
     assert campaign.picks()[0]["lost"] == 1
     work(campaign)
-    assert (states(campaign), campaign.picks()[0]["attempts"]) == (["measured"], 1)
+    assert (states(campaign), campaign.picks()[0]["attempts"]) == (["computed"], 1)
 
 
 def test_a_run_of_a_live_worker_is_left_alone(new_campaign, live_process):
@@ -646,7 +646,7 @@ def test_killed_while_a_lost_run_is_put_back(new_campaign, work, dead_process, m
     assert [each["state"] for each in fireworks(campaign)] == ["FIZZLED"]
     work(campaign)
     [pick] = campaign.picks()
-    assert (pick["state"], pick["attempts"], pick["lost"]) == ("measured", 1, 1)
+    assert (pick["state"], pick["attempts"], pick["lost"]) == ("computed", 1, 1)
 
 
 def test_a_workflow_marked_as_broken_without_a_broken_job_goes_on(new_campaign, work):
@@ -654,7 +654,7 @@ def test_a_workflow_marked_as_broken_without_a_broken_job_goes_on(new_campaign, 
     advance(campaign)
     campaign.database.launchpad.workflows.update_many({}, {"$set": {"state": "FIZZLED"}})
     work(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
 
 
 def test_a_reservation_nobody_uses_is_released_after_a_minute(new_campaign, work):
@@ -669,7 +669,7 @@ def test_a_reservation_nobody_uses_is_released_after_a_minute(new_campaign, work
     recover(campaign)
     assert [each["state"] for each in fireworks(campaign)] == ["READY"]
     work(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
 
 
 def test_killed_between_the_end_of_a_job_and_the_update_of_its_workflow(
@@ -683,7 +683,7 @@ def test_killed_between_the_end_of_a_job_and_the_update_of_its_workflow(
         run_job(campaign)
     assert [each["state"] for each in fireworks(campaign)] == ["RUNNING"]
     work(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
     assert diary(tmp_path)["end", campaign.picks()[0]["candidate_id"].split("-")[0]] == 1
 
 
@@ -711,7 +711,7 @@ def test_killed_within_the_update_of_a_workflow(
         long_ago = now() - datetime.timedelta(seconds=70)
         launchpad.fireworks.update_many({}, {"$set": {"updated_on": long_ago.isoformat()}})
     work(campaign)
-    assert states(campaign) == ["measured", "measured"]
+    assert states(campaign) == ["computed", "computed"]
     # With one step all was computed and delivered: nothing is lost.
     assert [pick["lost"] for pick in campaign.picks()] == [steps - 1, 0]
     assert (workflows(campaign), fireworks(campaign)) == (0, [])
@@ -738,7 +738,7 @@ def test_killed_between_storing_a_new_job_and_the_end_of_its_parent(
     assert [each["state"] for each in fireworks(campaign)] == ["RUNNING", "READY"]
     shorten_lock_wait(monkeypatch)
     work(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
     assert (workflows(campaign), fireworks(campaign)) == (0, [])
 
 
@@ -752,7 +752,7 @@ def test_a_worker_outlives_a_job_that_cannot_be_started(new_campaign, work, monk
     launchpad.fireworks.insert_one(orphan)
     shorten_lock_wait(monkeypatch)
     work(campaign)
-    assert states(campaign) == ["measured"]
+    assert states(campaign) == ["computed"]
 
 
 # -------------------------------------------------------------------------------------- helpers
@@ -769,7 +769,7 @@ def campaign_ids(campaign):
     return sorted(campaign.pool_features())
 
 
-def store_results(campaign, ids, outcome="measured", value=None):
+def store_results(campaign, ids, outcome="computed", value=None):
     """Store results as if computed before."""
     for index, each in enumerate(ids):
         number = float(index + 1) if value is None else value
@@ -779,19 +779,19 @@ def store_results(campaign, ids, outcome="measured", value=None):
                 **campaign.result_key,
                 "candidate_id": each,
                 "outcome": outcome,
-                "kappa_300k_w_per_m_k": number if outcome == "measured" else None,
+                "kappa_300k_w_per_m_k": number if outcome == "computed" else None,
                 "kappa_300k_error_w_per_m_k": 0.1,
             }
         )
 
 
 def end_picks(campaign, count):
-    """Let the oldest picks in flight end as measured, without results."""
+    """Let the oldest picks in flight end as computed, without results."""
     for pick in campaign.picks():
         if count and pick["state"] in ("claimed", "queued"):
             count -= 1
             campaign.database.picks.update_one(
-                {"_id": pick["_id"]}, {"$set": {"state": "measured"}}
+                {"_id": pick["_id"]}, {"$set": {"state": "computed"}}
             )
 
 
@@ -814,7 +814,7 @@ def test_a_campaign_may_ask_for_improvement_a_force_call(new_campaign, work, mon
     sampler = {"kind": "expected-improvement", "initial": 2, "cost_exponent": 1.0}
     campaign = new_campaign(pool=10, budget=5, batch_size=1, sampler=sampler)
     work(campaign)
-    assert campaign.progress().measured == 5
+    assert campaign.progress().computed == 5
     assert asked
     picks = campaign.picks()
     assert all(len(pick["neighbours"]) >= 2 for pick in picks[2:])
@@ -832,7 +832,7 @@ def test_a_candidate_that_is_deleted_is_not_waited_for(new_campaign, work):
     work(campaign)
     progress = campaign.progress()
     assert progress.exhausted
-    assert progress.measured == 4
+    assert progress.computed == 4
     [pick] = [each for each in campaign.picks() if each["candidate_id"] == gone]
     assert pick["state"] == "failed"
     assert "no longer in the database" in pick["error"]

@@ -41,7 +41,7 @@ def test_the_ranking_is_that_of_the_command(campaign, screen, at_silicon, monkey
 
 
 def test_tables_can_be_narrowed(campaign):
-    assert list(campaign.ranking(outcome="measured")["formula"]) == ["Si"]
+    assert list(campaign.ranking(outcome="computed")["formula"]) == ["Si"]
     assert list(campaign.ranking(outcome="unstable")["formula"]) == ["Ge"]
     assert len(campaign.ranking(top=2)) == 2
     assert list(campaign.ranking(where={"elements": "Ga"})["formula"]) == ["GaAs"]
@@ -54,10 +54,10 @@ def test_tables_can_be_narrowed(campaign):
 
 def test_picks_have_their_results(campaign):
     picks = campaign.picks()
-    assert list(picks["state"]) == ["measured", "unstable"]
+    assert list(picks["state"]) == ["computed", "unstable"]
     value = campaign.result("Si").value
     assert picks[campaign.value_field][0] == pytest.approx(value)
-    assert campaign.progress.measured == 1
+    assert campaign.progress.computed == 1
 
 
 def test_crystals_go_by_any_of_their_names(campaign):
@@ -72,7 +72,7 @@ def test_crystals_go_by_any_of_their_names(campaign):
     [
         (lambda c: c.result("GaAz"), "candidate 'GaAz': unknown; did you mean 'GaAs'?"),
         (lambda c: c.result("GaAs"), "has no result of it"),
-        (lambda c: c.ranking(outcome="good"), "outcome 'good': unknown; known: measured"),
+        (lambda c: c.ranking(outcome="good"), "outcome 'good': unknown; known: computed"),
         (lambda c: c.ranking(top=0), "top: must be at least 1"),
         (lambda c: Campaign.open("recorded"), "'recorded': unknown; did you mean 'recorded-1'?"),
     ],

@@ -42,12 +42,12 @@ def test_an_error_bar_on_a_logarithmic_scale():
 @pytest.mark.parametrize(
     ("value", "outcome", "usable"),
     [
-        (2.0, "measured", True),
-        (0.0, "measured", False),
-        (-1.0, "measured", False),
-        (math.nan, "measured", False),
-        (math.inf, "measured", False),
-        (None, "measured", False),
+        (2.0, "computed", True),
+        (0.0, "computed", False),
+        (-1.0, "computed", False),
+        (math.nan, "computed", False),
+        (math.inf, "computed", False),
+        (None, "computed", False),
         (2.0, "unstable", False),
     ],
 )

@@ -99,7 +99,7 @@ def test_a_result_whose_worker_was_killed_is_delivered_by_the_next(
     launches = campaign.database.launchpad.launches
     launches.update_many({}, {"$set": {"fworker.name": dead_process}})
     work(campaign)
-    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    assert [pick["state"] for pick in campaign.picks()] == ["computed"]
     assert ends(tmp_path) == 1
     assert list((tmp_path / "jobs" / "outbox").iterdir()) == []
 
@@ -120,7 +120,7 @@ def test_jobs_that_create_jobs_are_kept_with_them(new_campaign, work, monkeypatc
         calls.append((key, found is not None))
         return found
 
-    deliver = outbox_module.KeptJob._deliver
+    deliver = outbox_module.OutboxJob._deliver
 
     def fail_once(self, kept):
         if sum(key == self.key for key, _ in calls) == 1:
@@ -128,12 +128,12 @@ def test_jobs_that_create_jobs_are_kept_with_them(new_campaign, work, monkeypatc
         deliver(self, kept)
 
     monkeypatch.setattr(Outbox, "find", forgetful)
-    monkeypatch.setattr(outbox_module.KeptJob, "_deliver", fail_once)
+    monkeypatch.setattr(outbox_module.OutboxJob, "_deliver", fail_once)
     campaign.database.campaigns.update_one(
         {"_id": campaign.name}, {"$set": {"config.max_attempts": 9}}
     )
     work(Campaign.open(campaign.database, campaign.name))
-    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    assert [pick["state"] for pick in campaign.picks()] == ["computed"]
     # Three jobs, each computed once and delivered by the second try.
     assert [found for _, found in calls] == [False, True] * 3
     assert sum(n for (event, _), n in diary(tmp_path).items() if event == "start") == 3
@@ -164,7 +164,7 @@ def test_a_full_disk_ends_the_worker_and_loses_nothing(
     assert campaign.database.job_store.count() == 1
     work(campaign)
     picks = campaign.picks()
-    assert [pick["state"] for pick in picks] == ["measured", "measured"]
+    assert [pick["state"] for pick in picks] == ["computed", "computed"]
     assert [(pick["attempts"], pick["lost"]) for pick in picks] == [(1, 0), (1, 0)]
     assert ends(tmp_path) == 2
 
@@ -174,19 +174,19 @@ def test_a_job_that_meets_a_full_disk_goes_back_untried(
 ):
     campaign = new_campaign(pool=3, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
     with monkeypatch.context() as patch:
-        patch.setattr(outbox_module.KeptJob, "_compute", full)
+        patch.setattr(outbox_module.OutboxJob, "_compute", full)
         with pytest.raises(SystemExit) as stopped:
             work(campaign)
     assert stopped.value.code == EX_TEMPFAIL
     [pick] = campaign.picks()
     assert (pick["state"], pick["attempts"], pick["lost"]) == ("queued", 1, 1)
     work(campaign)
-    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    assert [pick["state"] for pick in campaign.picks()] == ["computed"]
 
 
 def test_a_candidate_that_fills_every_disk_fails_in_the_end(new_campaign, work, monkeypatch):
     campaign = new_campaign(pool=3, budget=1, batch_size=1)
-    monkeypatch.setattr(outbox_module.KeptJob, "_compute", full)
+    monkeypatch.setattr(outbox_module.OutboxJob, "_compute", full)
     for _ in range(loop.MAX_LOST):
         with pytest.raises(SystemExit):
             work(campaign)
@@ -204,13 +204,13 @@ def test_a_database_that_stays_away_is_not_the_candidates_fault(
         sys.exit(EX_TEMPFAIL)
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox_module.KeptJob, "_deliver", gone)
+        patch.setattr(outbox_module.OutboxJob, "_deliver", gone)
         with pytest.raises(SystemExit) as stopped:
             work(campaign)
     assert stopped.value.code == EX_TEMPFAIL
     assert [pick["state"] for pick in campaign.picks()] == ["queued"]
     work(campaign)
-    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    assert [pick["state"] for pick in campaign.picks()] == ["computed"]
     assert ends(tmp_path) == 1
 
 
@@ -219,14 +219,14 @@ def test_a_run_that_was_given_up_leaves_its_result_to_the_next(
 ):
     """Taken for dead while it delivered: another worker must not compute again."""
     campaign = new_campaign(pool=3, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
-    deliver = outbox_module.KeptJob._deliver
+    deliver = outbox_module.OutboxJob._deliver
 
     def taken_for_dead(self, kept):
         deliver(self, kept)
         worker.give_back(campaign.database.launchpad, this_process())
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox_module.KeptJob, "_deliver", taken_for_dead)
+        patch.setattr(outbox_module.OutboxJob, "_deliver", taken_for_dead)
         patch.setattr(
             worker, "advance", lambda campaign: loop.advance(campaign) and _pause(campaign)
         )
@@ -234,7 +234,7 @@ def test_a_run_that_was_given_up_leaves_its_result_to_the_next(
     assert ends(tmp_path) == 1
     campaign.set_status("active")
     work(campaign)
-    assert [pick["state"] for pick in campaign.picks()] == ["measured"]
+    assert [pick["state"] for pick in campaign.picks()] == ["computed"]
     assert ends(tmp_path) == 1
 
 
@@ -303,7 +303,7 @@ def test_workers_wait_for_a_database_that_goes_away(toy, tmp_path):
         worker.work(database, "away", tmp_path / "jobs")
         restarting.join()
         picks = campaign.picks()
-        assert [pick["state"] for pick in picks] == ["measured", "measured"]
+        assert [pick["state"] for pick in picks] == ["computed", "computed"]
         assert [(pick["attempts"], pick["lost"]) for pick in picks] == [(1, 0), (1, 0)]
         assert ends(tmp_path) == 2
     finally:

@@ -12,7 +12,7 @@ from screening.campaigns.predictions import predictions
 from screening.campaigns.prior_campaign import earlier_campaign, expected_beforehand
 from screening.campaigns.training_data import observed
 from screening.choosing.observations import Observations
-from screening.choosing.prior import Beyond, completed
+from screening.choosing.prior import PriorResiduals, completed
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
 
@@ -97,7 +97,7 @@ def test_candidates_without_a_prior_take_that_of_their_neighbours():
 
 def test_without_a_prior_all_is_left_to_the_model():
     seen = Observations(["a", "b"], np.array([[0.0], [1.0]]), np.array([3.0, 4.0]))
-    beyond = Beyond.of(seen, ["c"], np.array([[2.0]]))
+    beyond = PriorResiduals.of(seen, ["c"], np.array([[2.0]]))
     assert beyond.known.shape == (2, 1)
     assert beyond.asked.shape == (1, 1)
     assert beyond.values.tolist() == [3.0, 4.0]
@@ -112,7 +112,7 @@ def test_left_out_results_are_predicted_with_the_prior():
     values = generator.normal(size=20)
     prior = {f"c{i:02d}": value + 5 for i, value in enumerate(values)}
     seen = Observations(sorted(prior), features, values, prior=prior)
-    beyond = Beyond.of(seen, [], np.empty((0, 3)))
+    beyond = PriorResiduals.of(seen, [], np.empty((0, 3)))
     arguments = (SurrogateConfig(), beyond.known, beyond.values, None, beyond.asked, 0)
     found = leave_one_out(*arguments, beyond.known_expected)
     assert found.rms < 1e-3
@@ -127,7 +127,7 @@ def test_what_is_guessed_is_said_to_be_unsure():
     seen = Observations(ids[:4], features[:4], np.array([prior[key] for key in ids[:4]]))
     for unknown in ([], ["c09"]):
         known = {key: value for key, value in prior.items() if key not in unknown}
-        beyond = Beyond.of(replace(seen, prior=known), ids[4:], features[4:])
+        beyond = PriorResiduals.of(replace(seen, prior=known), ids[4:], features[4:])
         assert [ids[4 + i] for i in np.flatnonzero(beyond.asked_std)] == unknown
 
 
@@ -149,7 +149,7 @@ def test_which_results_are_the_best_is_told_by_their_values(monkeypatch):
     prior = {each: float(i) ** 2 for i, each in enumerate(ids)}
     seen = Observations(ids=ids[:4], features=features[:4], values=values, prior=prior)
     build_sampler(SamplerConfig()).propose(seen, ids[4:], features[4:], 1, 0)
-    beyond = Beyond.of(seen, ids[4:], features[4:])
+    beyond = PriorResiduals.of(seen, ids[4:], features[4:])
     expected = beyond.known_expected
     fit_predict(SurrogateConfig(), beyond.known, beyond.values, None, beyond.asked, 0, expected)
     for merit in told:

@@ -6,7 +6,7 @@ from screening.ranking.entries import Entry, as_records, rank_candidates
 
 
 def entry(candidate_id: str, outcome: str, value: float | None = None, **more: object) -> Entry:
-    field = "value" if outcome == "measured" else "predicted_value"
+    field = "value" if outcome == "computed" else "predicted_value"
     facts = {"material_id": "mp-1", "formula": "NaCl", "space_group_number": 225, field: value}
     return Entry(candidate_id=candidate_id, outcome=outcome, **{**facts, **more})
 
@@ -16,8 +16,8 @@ ENTRIES = [
     entry("unstable", "unstable"),
     entry("no-model-yet", "predicted"),
     entry("guess", "predicted", 2.0),
-    entry("high", "measured", 3.0, predicted_value=0.5),
-    entry("tie-b", "measured", 1.0),
+    entry("high", "computed", 3.0, predicted_value=0.5),
+    entry("tie-b", "computed", 1.0),
     entry("tie-a", "predicted", 1.0),
 ]
 
@@ -39,7 +39,7 @@ def test_order(direction, first):
 
 def test_records_name_their_units():
     rows = rank_candidates(
-        [entry("x", "measured", 1.5, value_error=0.1, predicted_std=0.2, engine="emt")], "minimize"
+        [entry("x", "computed", 1.5, value_error=0.1, predicted_std=0.2, engine="emt")], "minimize"
     )
     fields = ("kappa_300k_w_per_m_k", "kappa_300k_error_w_per_m_k")
     [record] = as_records(rows, *fields, log=True)
@@ -49,7 +49,7 @@ def test_records_name_their_units():
         "material_id": "mp-1",
         "formula": "NaCl",
         "space_group_number": 225,
-        "outcome": "measured",
+        "outcome": "computed",
         "kappa_300k_w_per_m_k": 1.5,
         "kappa_300k_error_w_per_m_k": 0.1,
         "predicted_kappa_300k_w_per_m_k": None,

@@ -13,7 +13,7 @@ from workflows.lattice_dynamics import transport
 
 @pytest.fixture(scope="module")
 def result(silicon):
-    [key] = [key for key, each in silicon.results().items() if each["outcome"] == "measured"]
+    [key] = [key for key, each in silicon.results().items() if each["outcome"] == "computed"]
     return Result.of(silicon, key)
 
 
@@ -24,7 +24,7 @@ def unstable(silicon):
 
 
 def test_numbers_have_their_unit(result):
-    assert (result.formula, result.outcome, result.engine) == ("Si", "measured", "vasp-standard")
+    assert (result.formula, result.outcome, result.engine) == ("Si", "computed", "vasp-standard")
     assert result.value == pytest.approx(result.document["kappa_300k_w_per_m_k"])
     assert result.error == pytest.approx(result.document["kappa_300k_error_w_per_m_k"])
     assert result.unit == "W/m/K"
@@ -99,7 +99,7 @@ def test_the_best_engine_is_asked_first_and_others_by_name(new_campaign):
                 "candidate_id": key,
                 "campaign": campaign.name,
                 "engine": level.engine.name,
-                "outcome": "measured",
+                "outcome": "computed",
                 "kappa_300k_w_per_m_k": value,
             }
         )

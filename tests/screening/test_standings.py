@@ -43,7 +43,7 @@ def test_every_result_and_every_pick_counts(new_campaign, work, counted):
     assert standings(campaign)[0] == ranking(campaign)
     work(campaign)
     assert standings(campaign)[0] == ranking(campaign)
-    assert {row.outcome for row in ranking(campaign)} > {"measured", "failed"}
+    assert {row.outcome for row in ranking(campaign)} > {"computed", "failed"}
     before = len(counted)
     assert requeue(campaign) > 0
     assert standings(campaign)[0] == ranking(campaign)
@@ -55,10 +55,10 @@ def test_results_of_another_campaign_count(new_campaign, work):
     second = new_campaign("second", pool=4, budget=4, batch_size=4)
     work(first)
     before, _ = standings(first)
-    assert [row.outcome for row in before].count("measured") == 1
+    assert [row.outcome for row in before].count("computed") == 1
     work(second)
     after, _ = standings(first)
-    assert [row.outcome for row in after] == ["measured"] * 4
+    assert [row.outcome for row in after] == ["computed"] * 4
 
 
 def test_an_engine_that_confirms_counts(new_campaign, tmp_path):

@@ -57,7 +57,7 @@ def copper_document(emt, fcc_copper, tmp_path_factory):
 
 
 def test_the_document_is_complete(copper_document):
-    assert copper_document.outcome == "measured"
+    assert copper_document.outcome == "computed"
     assert all(value is not None for value in copper_document.model_dump().values())
     assert [cost.step for cost in copper_document.costs] == ["relaxation", "strained cells"]
     assert copper_document.force_calls == sum(cost.force_calls for cost in copper_document.costs)
@@ -188,7 +188,7 @@ def test_the_threshold_of_stability_is_the_recipes(emt, fcc_copper, tmp_path, mo
 
 
 def test_moduli_and_debye_temperature_of_silicon():
-    """Measured constants (H. J. McSkimin and P. Andreatch, 1964) give the measured one."""
+    """Computed constants (H. J. McSkimin and P. Andreatch, 1964) give the computed one."""
     silicon = Structure.from_spacegroup("Fd-3m", Lattice.cubic(5.431), ["Si"], [[0, 0, 0]])
     tensor = cubic_tensor(165.8, 63.9, 79.6)
     assert tensor.k_vrh == pytest.approx(97.8, abs=0.1)
@@ -263,7 +263,7 @@ def test_few_strains_span_the_tensor_well(lattice):
 def test_a_rhombohedral_alloy_has_slacks_conductivity(emt, tmp_path, monkeypatch):
     """One of its strained cells has no space group that spglib finds."""
     document = run(ElasticityMaker(emt).make(BRAVAIS["hR"]), tmp_path, monkeypatch)
-    assert document.outcome == "measured"
+    assert document.outcome == "computed"
     assert document.strained_cells == 6
     assert document.primitive_atoms == 2
     tensor = np.array(document.elastic_tensor_gpa)

@@ -215,7 +215,7 @@ def test_the_error_bar_of_the_change_is_that_of_both_volumes(document):
 def test_an_electrode_whose_charged_crystal_flies_apart_is_unstable(
     emt, discharged, tmp_path, monkeypatch
 ):
-    """It used to be measured, with a volume change that meant nothing."""
+    """It used to be computed, with a volume change that meant nothing."""
     squeezed = Structure.from_spacegroup("Fm-3m", Lattice.cubic(2.3), ["Cu"], [[0, 0, 0]])
     flow = InsertionMaker(emt).make(discharged, squeezed, "Al")
     found = run(flow, tmp_path, monkeypatch)
@@ -253,7 +253,7 @@ def test_an_ordering_that_is_lost_is_told_where_another_one_is_on_the_path(emt, 
     lost = survived.model_copy(update={"lost": "lost in relaxation, step 3: the cell grew"})
     assemble = insertion.insertion_document.original
     document = assemble([relaxation, charged, survived, lost], relaxation, "Al", same_cell=True)
-    assert document.outcome == "measured"
+    assert document.outcome == "computed"
     assert document.lost_orderings == "AlCu6: lost in relaxation, step 3: the cell grew"
     assert [state.formula for state in document.path] == ["Cu", "AlCu6", "AlCu3"]
     document = assemble([relaxation, charged, lost], relaxation, "Al", same_cell=True)
@@ -272,7 +272,7 @@ def test_a_lost_metal_is_no_reason_for_a_second_try(emt, discharged):
 
 @pytest.mark.parametrize("ion", electrode.ION_CHARGES)
 def test_every_working_ion_has_its_metal(ion):
-    """Density at room temperature; ASE has alkali metals as cold as they were measured."""
+    """Density at room temperature; ASE has alkali metals as cold as they were computed."""
     metal = electrode.metal_of(ion)
     known_g_per_cm3 = float(metal[0].specie.density_of_solid) / 1000
     assert metal.density == pytest.approx(known_g_per_cm3, rel=0.07)

@@ -62,7 +62,7 @@ def run(tmp_path: Path) -> Run:
         store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
         run_locally(flow, store=store, root_dir=tmp_path, log=False, ensure_success=True)
         output: dict[str, Any] = store.get_output(flow.output.uuid, which="last")
-        assert output["outcome"] == "measured"
+        assert output["outcome"] == "computed"
         return output
 
     return run

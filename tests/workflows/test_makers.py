@@ -114,11 +114,11 @@ def finished_in_chunks(emt, ordered_cuau, tmp_path_factory) -> dict[int, Finishe
     }
 
 
-# --- the measured crystal ---------------------------------------------------------------------
+# --- the computed crystal ---------------------------------------------------------------------
 
 
 def test_document_is_measured(document):
-    assert document.outcome == "measured"
+    assert document.outcome == "computed"
     assert document.reason == ""
     assert document.formula == "Cu"
     assert document.kappa_300k_w_per_m_k > 0

@@ -103,7 +103,7 @@ PROGRESS = ProgressView(
     round=[1, 1, 2, 2],
     candidate_id=["a", "b", "c", "d"],
     formula=["NaCl", "KCl", "RbI", "LiF"],
-    outcome=["measured", "unstable", "measured", "failed"],
+    outcome=["computed", "unstable", "computed", "failed"],
     value=[7.0, None, 1.0, None],
     best=[7.0, 7.0, 1.0, 1.0],
     random_best=[20.0, 9.0, 4.0, 2.0],
@@ -114,8 +114,8 @@ PARITY = ParityView(
     candidate_id=["a", "b"],
     formula=["NaCl", "KCl"],
     number=[3, 4],
-    measured=[1.0, 10.0],
-    measured_error=[0.1, None],
+    computed=[1.0, 10.0],
+    computed_error=[0.1, None],
     predicted=[2.0, 8.0],
     predicted_low=[1.0, 4.0],
     predicted_high=[4.0, 16.0],
@@ -128,7 +128,7 @@ MAP = PoolMapView(
     formula=["NaCl", "KCl", "RbI", "LiF"],
     x=[0.0, 1.0, 2.0, 3.0],
     y=[1.0, 0.0, 1.0, 0.0],
-    outcome=["measured", "predicted", "unstable", "predicted"],
+    outcome=["computed", "predicted", "unstable", "predicted"],
     number=[1, None, 2, None],
     round=[1, None, 1, None],
     value=[5.0, 2.0, None, 50.0],
@@ -210,7 +210,7 @@ def test_no_text_is_cut_or_lies_on_another(name, width_mm):
         ("meshes", ["κ(300 K) / (W/m/K)"]),
         ("volume-change", ["volume / Å³", "voltage / V", "Li per formula unit of the host"]),
         ("progress", ["candidates computed", "κ(300 K) / (W/m/K)"]),
-        ("parity", ["measured κ(300 K) / (W/m/K)", "predicted κ(300 K) / (W/m/K)"]),
+        ("parity", ["computed κ(300 K) / (W/m/K)", "predicted κ(300 K) / (W/m/K)"]),
         ("map", ["first component (40 % of the variance)", "κ(300 K) / (W/m/K)"]),
     ],
 )
@@ -267,7 +267,7 @@ def test_what_has_no_value_is_marked_below_and_the_best_is_named():
     assert "RbI" in texts(figure)
     [legend] = figure.legends
     said = [each.get_text() for each in legend.get_texts()]
-    assert said == ["measured", "best so far", "random choice, on average", "unstable", "failed"]
+    assert said == ["computed", "best so far", "random choice, on average", "unstable", "failed"]
 
 
 def test_lines_that_belong_together_differ_in_grey():

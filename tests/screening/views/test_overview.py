@@ -31,7 +31,7 @@ def test_how_candidates_ended(computed):
     assert found.revision
     assert [(each.outcome, each.count) for each in found.outcomes] == [
         # One of them is from an earlier campaign.
-        ("measured", 7),
+        ("computed", 7),
         ("failed", 1),
         ("infeasible", 1),
         ("unstable", 1),
@@ -42,11 +42,11 @@ def test_how_candidates_ended(computed):
         "imaginary modes",
     ]
     assert "Al cannot be computed" in found.outcomes[1].reason
-    assert (found.counts["measured"], found.counts["known_before"]) == (6, 1)
-    measured = [row for row in standings(computed)[0] if row.outcome == "measured"]
+    assert (found.counts["computed"], found.counts["already_computed"]) == (6, 1)
+    computed = [row for row in standings(computed)[0] if row.outcome == "computed"]
     assert (found.best_candidate_id, found.best_value) == (
-        measured[0].candidate_id,
-        measured[0].value,
+        computed[0].candidate_id,
+        computed[0].value,
     )
     [cost] = found.cost_by_engine
     assert (cost.name, cost.candidates, cost.force_calls) == ("emt", 8, 8)

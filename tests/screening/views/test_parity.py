@@ -17,7 +17,7 @@ def test_predictions_that_came_to_a_result(computed):
         pick["candidate_id"]
         for pick in computed.picks()
         if pick["predicted_mean"] is not None
-        and results.get(pick["candidate_id"], {}).get("outcome") == "measured"
+        and results.get(pick["candidate_id"], {}).get("outcome") == "computed"
     ]
     assert found.candidate_id == expected
     assert len(expected) == 3
@@ -27,8 +27,8 @@ def test_predictions_that_came_to_a_result(computed):
         mean, std = pick["predicted_mean"], pick["predicted_std"]
         assert found.number[place] == pick["number"]
         assert found.formula[place] in key
-        assert found.measured[place] == pytest.approx(result["kappa_300k_w_per_m_k"], rel=1e-4)
-        assert found.measured_error[place] == pytest.approx(0.1)
+        assert found.computed[place] == pytest.approx(result["kappa_300k_w_per_m_k"], rel=1e-4)
+        assert found.computed_error[place] == pytest.approx(0.1)
         assert found.predicted[place] == pytest.approx(10**mean, rel=1e-4)
         assert found.predicted_low[place] == pytest.approx(10 ** (mean - std), rel=1e-4)
         assert found.predicted_high[place] == pytest.approx(10 ** (mean + std), rel=1e-4)
@@ -48,5 +48,5 @@ def test_calibration_is_that_of_the_ranking(computed):
 
 def test_without_a_prediction(new_campaign):
     found = parity(new_campaign())
-    assert found.measured == []
+    assert found.computed == []
     assert found.coverage_1std is found.calibration is None

@@ -27,7 +27,7 @@ def test_expected_best_is_the_mean_over_all_draws(values, blanks, direction):
             for places in itertools.combinations(range(total), n)
         ]
         brute.append(fmean(better(each) for each in draws if each))
-    # Beyond the last candidate nothing is left to draw.
+    # PriorResiduals the last candidate nothing is left to draw.
     found = expected_best(values, blanks, total + 2, direction)
     assert found == pytest.approx([*brute, brute[-1], brute[-1]], rel=1e-9)
 
@@ -50,9 +50,9 @@ def test_what_was_found_and_when(computed):
     assert found.number == list(range(1, 10))
     assert found.candidate_id == [pick["candidate_id"] for pick in picks]
     assert found.round == [pick["round"] for pick in picks]
-    assert sorted(found.outcome) == ["failed", "infeasible", *["measured"] * 6, "unstable"]
+    assert sorted(found.outcome) == ["failed", "infeasible", *["computed"] * 6, "unstable"]
     values = [
-        value if outcome == "measured" else None
+        value if outcome == "computed" else None
         for value, outcome in zip(found.value, found.outcome, strict=True)
     ]
     assert found.value == values
@@ -61,11 +61,11 @@ def test_what_was_found_and_when(computed):
     # The one of the earlier campaign is known too.
     assert (found.random_known, found.random_predicted) == (7, 15)
     rows = standings(computed)[0]
-    told = [row.value if row.outcome == "measured" else row.predicted_value for row in rows]
+    told = [row.value if row.outcome == "computed" else row.predicted_value for row in rows]
     told = [
         value
         for row, value in zip(rows, told, strict=True)
-        if row.outcome in ("measured", "predicted")
+        if row.outcome in ("computed", "predicted")
     ]
     assert found.random_best[0] == pytest.approx(fmean(told), rel=1e-4)
     assert found.random_best == sorted(found.random_best, reverse=True)

@@ -55,8 +55,8 @@ def test_a_prediction_has_its_bounds(campaign):
         std = rows[row.candidate_id].predicted_std
         assert row.predicted_low == pytest.approx(row.predicted_value / 10**std)
         assert row.predicted_high == pytest.approx(row.predicted_value * 10**std)
-    measured = ranking_page(campaign, outcome="measured", limit=1).rows[0]
-    assert measured.value_error == pytest.approx(0.1)
+    computed = ranking_page(campaign, outcome="computed", limit=1).rows[0]
+    assert computed.value_error == pytest.approx(0.1)
 
 
 def test_bounds_are_in_order_where_large_is_good():
@@ -119,7 +119,7 @@ def test_searching(campaign):
 def test_outcome_and_search_go_together(campaign):
     page = ranking_page(campaign, outcome="predicted", search="Cu,Ag")
     assert [row.formula for row in page.rows] == ["Cu3Ag"]
-    assert ranking_page(campaign, outcome="measured", search="Cu,Ag").total == 0
+    assert ranking_page(campaign, outcome="computed", search="Cu,Ag").total == 0
     assert [row.formula for row in ranking_page(campaign, outcome="unstable").rows] == ["Cu3Pt"]
 
 
@@ -127,7 +127,7 @@ def test_outcome_and_search_go_together(campaign):
     ("wrong", "said"),
     [
         ({"sort": "valu"}, "did you mean 'value'"),
-        ({"outcome": "mesured"}, "did you mean 'measured'"),
+        ({"outcome": "mesured"}, "did you mean 'computed'"),
         ({"search": "Pb,Xx"}, "'Xx'"),
         ({"offset": -1}, "offset -1"),
         ({"limit": -5}, "limit -5"),
