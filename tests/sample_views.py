@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from screening.pages.report import CampaignDocuments
-from screening.views import documents as forms
+from screening.views import forms
 
 CAMPAIGN = "sample-1"
 HOSTILE = "</script><script>window.hacked = 1</script><!-- <img src=x onerror=window.hacked=1>"

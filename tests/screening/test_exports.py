@@ -268,7 +268,8 @@ def test_mistakes_are_named_and_nothing_is_written(
 
 
 def test_a_failure_in_the_middle_leaves_nothing(export, tmp_path, monkeypatch):
-    from screening.exports import citations, command
+    from screening.cli import export as command
+    from screening.exports import citations
 
     def broken(selection):
         raise RuntimeError("in the middle")

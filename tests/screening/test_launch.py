@@ -17,10 +17,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from screening.cli import launch as commands
 from screening.machine.clock import now
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
-from screening.queues import commands, driver, launch
+from screening.queues import driver
+from screening.queues import queue_jobs as launch
 from screening.queues.config import QueueConfig
 from screening.queues.queue_jobs import jobs_needed, plan, queue_state, store_queue, top_up
 from screening.running.advance import advance

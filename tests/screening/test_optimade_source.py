@@ -20,7 +20,8 @@ import pytest
 
 from screening.candidates.consistency import contradiction
 from screening.messages.errors import ScreenError
-from screening.sources import SourceError, open_source, optimade_pages
+from screening.sources import SourceError, open_source
+from screening.sources import optimade_client as optimade_pages
 
 REASON = "pip install 'matscreen[optimade]'"
 pytest.importorskip("optimade", reason=REASON)

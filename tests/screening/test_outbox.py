@@ -313,7 +313,7 @@ def test_workers_wait_for_a_database_that_goes_away(toy, tmp_path):
 def test_patience_ends(monkeypatch, capsys):
     from pymongo.errors import AutoReconnect
 
-    from screening.store import patience
+    from screening.store import database_retry as patience
 
     monkeypatch.setattr(patience, "PATIENCE_S", 0.5)
 

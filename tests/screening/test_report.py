@@ -110,7 +110,7 @@ def test_equal_documents_make_equal_files(source, documents):
 def test_the_forms_in_the_pages_are_those_of_the_views():
     from pydantic import BaseModel
 
-    from screening.views import documents
+    from screening.views import forms as documents
 
     written = {
         name: re.findall(r"@property \{.*\} (\w+)", fields)
