@@ -1,0 +1,65 @@
+"""Extension points: tables of what can be named in a configuration, open to other packages.
+
+A plug-in is an object with a `name` and `help`, one sentence.  It is found by its name, where this
+package or an installed one offers it, or by its import path, ``package.module:attribute``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from screening.messages.errors import ScreenError
+from screening.messages.validation import nearest
+
+PlugIn = TypeVar("PlugIn")
+
+
+class PlugIns(Generic[PlugIn]):
+    """One extension point.
+
+    Parameters
+    ----------
+    what
+        The plug-in in messages, as "sampler".
+    group
+        Group of entry points under which other packages offer theirs, as "matscreen.samplers".
+    built_in
+        Import path of each plug-in of this package, ``module:attribute``, by its name.  Nothing is
+        imported before it is asked for.
+    """
+
+    def __init__(self, what: str, group: str, built_in: Mapping[str, str]) -> None:
+        self.what = what
+        self.group = group
+        self._built_in = dict(built_in)
+
+    def paths(self) -> dict[str, str]:
+        """Return the import path of every plug-in by its name; those of this package first."""
+        offered = {entry.name: entry.value for entry in entry_points(group=self.group)}
+        return {**offered, **self._built_in}
+
+    def names(self) -> list[str]:
+        """Return the names of all plug-ins; those of this package first."""
+        return list(dict.fromkeys([*self._built_in, *sorted(self.paths())]))
+
+    def load(self, name: str) -> PlugIn:
+        """Return the plug-in of a name or import path.
+
+        Raises
+        ------
+        ScreenError
+            When there is none of that name, or it cannot be imported.
+        """
+        path = self.paths().get(name, name)
+        module, _, attribute = path.partition(":")
+        if not attribute:
+            raise ScreenError(f"{self.what} '{name}': unknown; {nearest(name, self.names())}")
+        try:
+            plug_in: Any = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ScreenError(f"{self.what} '{name}': cannot be imported: {error}") from error
+        loaded: PlugIn = plug_in
+        return loaded
