@@ -117,7 +117,7 @@ class DftEngineConfig(EngineConfig):
     def supported_elements(self) -> frozenset[str] | None:
         """Return the elements with a pseudopotential and a cut-off, as far as spin allows."""
         from workflows.dft.programs import load_program
-        from workflows.engines import EngineError
+        from workflows.errors import EngineError
 
         try:
             known = load_program(self.kind).known_elements(

@@ -29,8 +29,8 @@ def recorded_document(
         ThermalConductivityDocument,
     )
     from workflows.lattice_dynamics import harmonic, transport
-    from workflows.lattice_dynamics.exchange import harmonic_part
-    from workflows.lattice_dynamics.recorded import recorded_model
+    from workflows.lattice_dynamics.phono3py_folder import harmonic_part
+    from workflows.lattice_dynamics.recorded_forces import recorded_model
 
     model = recorded_model(RECORDS / record, cutoff_a=cutoff_a)
     phonon = harmonic_part(model)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from import_graph import circles, imports
 
 ROOT = Path(__file__).parents[1]
 BRIDGE = "screening/candidate_flow.py"
@@ -87,6 +88,32 @@ def test_the_rule_itself_sees_imports(tmp_path):
 def test_physics_knows_no_campaign():
     forbidden = {"screening", "configs", "pymongo", "fireworks", "sklearn", "skopt"}
     assert offenders("workflows", forbidden) == []
+
+
+def test_no_circle_of_modules_in_workflows():
+    assert circles(imports(ROOT / "workflows", "workflows")) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from made_up.parts import Leaf\n",
+        "def late():\n    from made_up.parts import Leaf\n",
+        "from importlib import import_module\nleaf = import_module('made_up.parts.leaf')\n",
+        "from .parts import Leaf as Sheet\n",
+    ],
+)
+def test_a_circle_is_seen_whatever_the_import(tmp_path, back):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "parts" / "__init__.py").write_text("from made_up.parts.leaf import Leaf\n")
+    (tmp_path / "parts" / "leaf.py").write_text("import made_up.trunk\nclass Leaf: ...\n")
+    (tmp_path / "trunk.py").write_text("import json\n")
+    assert circles(imports(tmp_path, "made_up")) == []
+    (tmp_path / "trunk.py").write_text(back)
+    graph = imports(tmp_path, "made_up")
+    assert "made_up.parts.leaf" in graph["made_up.trunk"]
+    assert circles(graph) == [["made_up.parts.leaf", "made_up.trunk"]]
 
 
 def test_only_lattice_dynamics_imports_phonopy_and_phono3py():

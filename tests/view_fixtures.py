@@ -97,12 +97,12 @@ def silicon_document():
     from pathlib import Path
 
     from workflows.documents import MeshConductivity, Provenance, ThermalConductivityDocument
-    from workflows.lattice_dynamics import harmonic, recorded, transport
+    from workflows.lattice_dynamics import harmonic, recorded_forces, transport
     from workflows.lattice_dynamics.cells import pymatgen_cell
 
     data = Path(__file__).parent / "data" / "dft_forces"
     params = data / "phono3py_params_Si-111-222-fd.yaml.xz"
-    model, phonon = recorded.recorded_model(params), recorded.recorded_phonon(params)
+    model, phonon = recorded_forces.recorded_model(params), recorded_forces.recorded_phonon(params)
     solved = [
         transport.conductivity(model, [n, n, n], [100.0, 300.0, 900.0], isotopes=False)
         for n in (3, 5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jobflow import Flow, Job, Maker, Response, job
 
+from workflows.constants import ROOM_TEMPERATURE_K
 from workflows.dielectric import DielectricMaker
 from workflows.documents import (
     DielectricDocument,
@@ -19,7 +20,7 @@ from workflows.documents import (
     StepCost,
     ThermalConductivityDocument,
 )
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import (
     capability,
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
     from workflows.engines import Engine
     from workflows.lattice_dynamics.third_order import ThirdOrderPlan
-
-ROOM_TEMPERATURE_K = 300.0
 
 
 @dataclass

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Maker, job
 
-from workflows import elastic_constants
+from workflows import elasticity_analysis
+from workflows.constants import ROOM_TEMPERATURE_K
 from workflows.documents import ElasticityDocument, RelaxationDocument, StepCost
 from workflows.recipes import ElasticityRecipe
 from workflows.relaxation import RelaxationMaker
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from workflows.engines import Engine
-
-ROOM_TEMPERATURE_K = 300.0
 
 
 @dataclass
@@ -45,7 +44,7 @@ class ElasticTensorMaker(Maker):
         structure = relaxation.structure
         cells, strained = [], []
         if not relaxation.lost:
-            cells = elastic_constants.strained_cells(structure, self.recipe.strain_fraction)
+            cells = elasticity_analysis.strained_cells(structure, self.recipe.strain_fraction)
         for cell in cells:
             strained.append(
                 self.engine.relax(cell.structure, self.recipe.relaxation, fixed_cell=True)
@@ -82,14 +81,14 @@ class ElasticTensorMaker(Maker):
     def _tensor_fields(
         self,
         structure: Structure,
-        cells: list[elastic_constants.StrainedCell],
+        cells: list[elasticity_analysis.StrainedCell],
         stresses_gpa: list[list[float]],
     ) -> dict[str, Any]:
         """Return what the stresses of all strained cells say."""
-        tensor, asymmetry_gpa = elastic_constants.elastic_tensor(structure, cells, stresses_gpa)
-        lowest_gpa = elastic_constants.lowest_eigenvalue_gpa(tensor)
+        tensor, asymmetry_gpa = elasticity_analysis.elastic_tensor(structure, cells, stresses_gpa)
+        lowest_gpa = elasticity_analysis.lowest_eigenvalue_gpa(tensor)
         threshold_gpa = self.recipe.stability_threshold_gpa
-        atoms = elastic_constants.primitive_atoms(structure)
+        atoms = elasticity_analysis.primitive_atoms(structure)
         found = {
             "elastic_tensor_gpa": tensor.voigt.round(4).tolist(),
             "min_eigenvalue_gpa": lowest_gpa,
@@ -154,7 +153,7 @@ class ElasticityMaker(Maker):
 
     def estimate_force_calls(self, structure: Structure) -> int:
         """Return about how many force calls `make` will need: 20 to relax, 6 a strained cell."""
-        cells = elastic_constants.strained_cells(structure, self.recipe.strain_fraction)
+        cells = elasticity_analysis.strained_cells(structure, self.recipe.strain_fraction)
         return 20 + 6 * len(cells)
 
 
@@ -165,9 +164,9 @@ def derived_fields(
     bulk_gpa, shear_gpa = float(tensor.k_vrh), float(tensor.g_vrh)
     longitudinal, transverse = tensor.long_v(structure), tensor.trans_v(structure)
     poisson = float(tensor.homogeneous_poisson)
-    gruneisen = elastic_constants.gruneisen_parameter(poisson)
+    gruneisen = elasticity_analysis.gruneisen_parameter(poisson)
     debye_k = float(tensor.debye_temperature(structure))
-    acoustic_k = elastic_constants.acoustic_debye_temperature_k(debye_k, primitive_atoms)
+    acoustic_k = elasticity_analysis.acoustic_debye_temperature_k(debye_k, primitive_atoms)
     return {
         "bulk_modulus_gpa": bulk_gpa,
         "shear_modulus_gpa": shear_gpa,
@@ -180,7 +179,7 @@ def derived_fields(
         "debye_temperature_k": debye_k,
         "acoustic_debye_temperature_k": acoustic_k,
         "gruneisen_parameter": gruneisen,
-        "slack_kappa_300k_w_per_m_k": elastic_constants.slack_kappa_w_per_m_k(
+        "slack_kappa_300k_w_per_m_k": elasticity_analysis.slack_kappa_w_per_m_k(
             float(structure.composition.weight) / len(structure),
             structure.volume / len(structure),
             primitive_atoms,

@@ -14,13 +14,14 @@ import json
 import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from monty.json import MSONable
 
 from workflows.documents import Provenance
+from workflows.errors import EngineError
+from workflows.versions import package_versions
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
 
     from workflows.documents import DielectricDocument, RelaxationDocument
     from workflows.recipes import RelaxationRecipe
-
-EV_PER_A3_IN_GPA = 160.21766208
-
-
-class EngineError(RuntimeError):
-    """An engine could not deliver; the message says what and, where known, the remedy."""
-
-
-class CannotCompute(ValueError):  # noqa: N818 - an answer about a crystal, not a failure
-    """A crystal and a recipe that do not go together: the same input would fail again.
-
-    Raised by what a flow does; where it can be known before, the Maker's ``refusal`` says it.
-    """
 
 
 @runtime_checkable
@@ -159,7 +147,7 @@ class AseEngine(MSONable):
         EngineError
             When forces and stress are not below tolerance within `recipe.max_steps`.
         """
-        from workflows.relaxing import relax_with
+        from workflows.ase_relaxation import relax_with
 
         return relax_with(
             self._calculator(), structure, recipe, self.provenance(), fixed_cell=fixed_cell
@@ -234,14 +222,3 @@ def checked_force(engine_name: str, supercell: Structure, force: ArrayLike) -> N
             f"{supercell.reduced_formula}: '{engine_name}' returned a force that is no number"
         )
     return checked
-
-
-def package_versions(distributions: Iterable[str]) -> dict[str, str]:
-    """Return the installed version of each distribution, leaving out what is not there."""
-    versions = {}
-    for distribution in distributions:
-        try:
-            versions[distribution] = version(distribution)
-        except PackageNotFoundError:
-            continue
-    return versions

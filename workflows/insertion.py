@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Job, Maker, job
 
-from workflows import electrode
+from workflows import insertion_analysis
 from workflows.documents import (
     ElectrodeState,
     InsertionDocument,
@@ -17,7 +17,7 @@ from workflows.documents import (
     StepCost,
     VoltageStep,
 )
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.recipes import InsertionRecipe
 from workflows.relaxation import RelaxationMaker
 
@@ -52,19 +52,21 @@ class InsertionMaker(Maker):
     ) -> str | None:
         """Return why `make` cannot take a crystal, or None."""
         wanted = self._wanted(working_ion)
-        ion = electrode.working_ion_of(structure, wanted)
+        ion = insertion_analysis.working_ion_of(structure, wanted)
         if ion is None:
-            known = wanted or f"working ion ({', '.join(electrode.SOUGHT)})"
+            known = wanted or f"working ion ({', '.join(insertion_analysis.SOUGHT)})"
             return f"it holds no {known} that could leave"
-        if ion not in electrode.ION_CHARGES:
-            return f"{ion} is not among the working ions: {', '.join(electrode.ION_CHARGES)}"
+        if ion not in insertion_analysis.ION_CHARGES:
+            return (
+                f"{ion} is not among the working ions: {', '.join(insertion_analysis.ION_CHARGES)}"
+            )
         unknown = self.engine.refusal([ion])
         if unknown is not None:
             return unknown
-        host = electrode.host_composition(structure, ion)
+        host = insertion_analysis.host_composition(structure, ion)
         if not host:
             return f"nothing is left of it when the {ion} leaves"
-        if charged is None and {each.symbol for each in host.elements} <= electrode.ANIONS:
+        if charged is None and {each.symbol for each in host.elements} <= insertion_analysis.ANIONS:
             left = host.reduced_formula
             return f"only {left} is left of it when the {ion} leaves: no host to insert into"
         if charged is None:
@@ -75,13 +77,13 @@ class InsertionMaker(Maker):
             return None
         if self.recipe.intermediate_steps:
             return "its charged crystal is given, and intermediate_steps needs one made from it"
-        other = electrode.host_composition(charged, ion)
+        other = insertion_analysis.host_composition(charged, ion)
         if other.reduced_formula != host.reduced_formula:
             return (
                 f"its charged crystal has the host {other.reduced_formula}, not "
                 f"{host.reduced_formula}"
             )
-        ions = [electrode.state_of(each, ion, 0.0).ions for each in (charged, structure)]
+        ions = [insertion_analysis.state_of(each, ion, 0.0).ions for each in (charged, structure)]
         if ions[0] >= ions[1]:
             return f"its charged crystal holds no less {ion} than the discharged one"
         return None
@@ -95,17 +97,17 @@ class InsertionMaker(Maker):
         energy_above_hull_ev_per_atom: float | None = None,
     ) -> dict[str, float | None]:
         """Return fields of the document that are known before anything is computed."""
-        ion = electrode.working_ion_of(structure, self._wanted(working_ion))
+        ion = insertion_analysis.working_ion_of(structure, self._wanted(working_ion))
         if ion is None:
             return {}
-        discharged = electrode.state_of(structure, ion, 0.0)
+        discharged = insertion_analysis.state_of(structure, ion, 0.0)
         leaving = (
             discharged.ions * (1 - self._left(remaining_fraction))
             if charged is None
-            else discharged.ions - electrode.state_of(charged, ion, 0.0).ions
+            else discharged.ions - insertion_analysis.state_of(charged, ion, 0.0).ions
         )
-        capacity = electrode.gravimetric_capacity_mah_per_g(
-            discharged, leaving, electrode.ION_CHARGES[ion]
+        capacity = insertion_analysis.gravimetric_capacity_mah_per_g(
+            discharged, leaving, insertion_analysis.ION_CHARGES[ion]
         )
         return {
             "gravimetric_capacity_mah_per_g": capacity,
@@ -146,7 +148,7 @@ class InsertionMaker(Maker):
         reason = self.refusal(structure, charged, working_ion, remaining_fraction)
         if reason is not None:
             raise ValueError(f"{structure.reduced_formula}: {reason}")
-        ion = electrode.working_ion_of(structure, self._wanted(working_ion))
+        ion = insertion_analysis.working_ion_of(structure, self._wanted(working_ion))
         assert ion is not None
         crystals = {"discharged": structure}
         if charged is not None:
@@ -156,13 +158,13 @@ class InsertionMaker(Maker):
             crystals["discharged"] = cell
             for stay, name in counts.items():
                 if stay == 0:
-                    crystals[name] = electrode.host_of(cell, ion)
+                    crystals[name] = insertion_analysis.host_of(cell, ion)
                     continue
                 most = 1 if name == "charged" else self.recipe.max_orderings
-                found = electrode.orderings(cell, ion, stay, most, oxidation_states)
+                found = insertion_analysis.orderings(cell, ion, stay, most, oxidation_states)
                 for number, each in enumerate(found, start=1):
                     crystals[name if most == 1 else f"{name}, ordering {number}"] = each
-        crystals[f"{ion} metal"] = electrode.metal_of(ion)
+        crystals[f"{ion} metal"] = insertion_analysis.metal_of(ion)
         jobs: list[Job] = []
         for name, each in crystals.items():
             maker = RelaxationMaker(self.engine, f"relax {name}", self.recipe.relaxation)
@@ -206,8 +208,8 @@ class InsertionMaker(Maker):
             whole = abs(left * ions - stay) < 1e-3 and stay < ions and (stay > 0) == (left > 0)
             return whole and ions - stay > steps
 
-        cell = electrode.large_enough(structure, ion, wanted)
-        ions = electrode.count_of(cell, ion)
+        cell = insertion_analysis.large_enough(structure, ion, wanted)
+        ions = insertion_analysis.count_of(cell, ion)
         least = round(left * ions)
         counts = {least: "charged"}
         for step in range(1, steps + 1):
@@ -247,7 +249,7 @@ def insertion_document(
     common: dict[str, Any] = {
         "formula": relaxations[0].structure.reduced_formula,
         "charged_formula": relaxations[1].structure.reduced_formula,
-        "host_formula": electrode.host_composition(
+        "host_formula": insertion_analysis.host_composition(
             relaxations[0].structure, working_ion
         ).reduced_formula,
         "working_ion": working_ion,
@@ -261,10 +263,10 @@ def insertion_document(
         "provenance": relaxations[0].provenance,
     }
     states = [_state(each, working_ion) for each in relaxations]
-    charge = electrode.ION_CHARGES[working_ion]
+    charge = insertion_analysis.ION_CHARGES[working_ion]
     ions = states[0].ions - states[1].ions
-    capacity = electrode.gravimetric_capacity_mah_per_g(states[0], ions, charge)
-    survivors: dict[float, list[tuple[electrode.State, RelaxationDocument]]] = {}
+    capacity = insertion_analysis.gravimetric_capacity_mah_per_g(states[0], ions, charge)
+    survivors: dict[float, list[tuple[insertion_analysis.State, RelaxationDocument]]] = {}
     for state, relaxation in zip(states, relaxations, strict=True):
         of_composition = survivors.setdefault(round(state.ions, 6), [])
         if not relaxation.lost:
@@ -284,10 +286,10 @@ def insertion_document(
         raise CannotCompute(f"{working_ion} metal: {metal.lost}; no voltage can be had without it")
     path = [min(survivors[x], key=lambda pair: pair[0].energy_ev) for x in sorted(survivors)]
     discharged, charged = states[0], states[1]
-    framework = electrode.compare_hosts(
+    framework = insertion_analysis.compare_hosts(
         discharged.structure, charged.structure, working_ion, same_cell=same_cell
     )
-    dimensionality = electrode.dimensionality(charged.structure)
+    dimensionality = insertion_analysis.dimensionality(charged.structure)
     found: dict[str, Any] = {
         "gravimetric_capacity_mah_per_g": capacity,
         "topotactic": framework.survived,
@@ -302,8 +304,8 @@ def insertion_document(
         # Molecules that may float anywhere have no volume of their own.
         reason = f"the charged crystal fell apart into molecules: {framework.reason}"
         return InsertionDocument(outcome="unstable", reason=reason, **found)
-    mean_v = electrode.voltage_v(charged, discharged, energy, charge)
-    change, error = electrode.volume_change([state for state, _ in path])
+    mean_v = insertion_analysis.voltage_v(charged, discharged, energy, charge)
+    change, error = insertion_analysis.volume_change([state for state, _ in path])
     strain = framework.strain_fraction or (None, None, None)
     principal = framework.principal_strains_fraction
     return InsertionDocument(
@@ -321,11 +323,11 @@ def insertion_document(
             VoltageStep(
                 working_ions_charged=low.ions,
                 working_ions_discharged=high.ions,
-                voltage_v=electrode.voltage_v(low, high, energy, charge),
+                voltage_v=insertion_analysis.voltage_v(low, high, energy, charge),
             )
             for (low, _), (high, _) in itertools.pairwise(path)
         ],
-        volumetric_capacity_mah_per_cm3=electrode.volumetric_capacity_mah_per_cm3(
+        volumetric_capacity_mah_per_cm3=insertion_analysis.volumetric_capacity_mah_per_cm3(
             discharged, ions, charge
         ),
         specific_energy_wh_per_kg=capacity * mean_v,
@@ -345,9 +347,9 @@ def insertion_document(
     )
 
 
-def _state(relaxation: RelaxationDocument, working_ion: str) -> electrode.State:
+def _state(relaxation: RelaxationDocument, working_ion: str) -> insertion_analysis.State:
     energy = relaxation.energy_ev_per_atom
-    return electrode.state_of(
+    return insertion_analysis.state_of(
         relaxation.structure,
         working_ion,
         # A lost crystal's energy is not used.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Maker, Response, job
 
 from workflows.documents import DielectricDocument, PhononDocument, StepCost
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import dielectric_tensors, harmonic
 from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix

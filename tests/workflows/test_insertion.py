@@ -11,9 +11,10 @@ from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
 from screening.loop import FINAL_ERRORS
-from workflows import electrode, insertion
+from workflows import insertion, insertion_analysis
 from workflows.documents import InsertionDocument
-from workflows.engines import AseEngine, CannotCompute
+from workflows.engines import AseEngine
+from workflows.errors import CannotCompute
 from workflows.insertion import InsertionMaker
 from workflows.recipes import InsertionRecipe, WorkingIon
 
@@ -182,7 +183,7 @@ def test_what_make_could_not_do_is_refused_before(emt, discharged, recipe, input
 
 
 def test_recipes_name_the_working_ions_that_have_a_charge():
-    assert get_args(WorkingIon) == tuple(electrode.ION_CHARGES)
+    assert get_args(WorkingIon) == tuple(insertion_analysis.ION_CHARGES)
 
 
 def test_the_recipes_working_ion_wins(emt, discharged):
@@ -232,8 +233,8 @@ def test_molecules_have_no_volume_change(emt, discharged):
     relaxation = emt.relax(discharged, InsertionRecipe().relaxation)
     pair = Structure(Lattice.cubic(8), ["Cu"] * 2, [[0.2, 0, 0], [0.47, 0, 0]])
     molecules = relaxation.model_copy(update={"structure": pair})
-    assert electrode.dimensionality(pair) == 0
-    metal = emt.relax(electrode.metal_of("Al"), InsertionRecipe().relaxation)
+    assert insertion_analysis.dimensionality(pair) == 0
+    metal = emt.relax(insertion_analysis.metal_of("Al"), InsertionRecipe().relaxation)
     document = insertion.insertion_document.original(
         [relaxation, molecules], metal, "Al", same_cell=False
     )
@@ -245,7 +246,7 @@ def test_molecules_have_no_volume_change(emt, discharged):
 def test_an_ordering_that_is_lost_is_told_where_another_one_is_on_the_path(emt, discharged):
     relaxation = emt.relax(discharged, InsertionRecipe().relaxation)
     charged = relaxation.model_copy(
-        update={"structure": electrode.host_of(relaxation.structure, "Al")}
+        update={"structure": insertion_analysis.host_of(relaxation.structure, "Al")}
     )
     half = relaxation.structure * (2, 1, 1)
     half.remove_sites([0])
@@ -270,10 +271,10 @@ def test_a_lost_metal_is_no_reason_for_a_second_try(emt, discharged):
     assert raised.type.__name__ in FINAL_ERRORS
 
 
-@pytest.mark.parametrize("ion", electrode.ION_CHARGES)
+@pytest.mark.parametrize("ion", insertion_analysis.ION_CHARGES)
 def test_every_working_ion_has_its_metal(ion):
     """Density at room temperature; ASE has alkali metals as cold as they were measured."""
-    metal = electrode.metal_of(ion)
+    metal = insertion_analysis.metal_of(ion)
     known_g_per_cm3 = float(metal[0].specie.density_of_solid) / 1000
     assert metal.density == pytest.approx(known_g_per_cm3, rel=0.07)
     assert {site.specie.symbol for site in metal} == {ion}
@@ -283,8 +284,8 @@ def test_caesium_is_an_ion_like_others():
     cell = Structure.from_spacegroup(
         "Pm-3m", Lattice.cubic(4.1), ["Cs", "Ni"], [[0] * 3, [0.5] * 3]
     )
-    assert electrode.working_ion_of(cell, None) == "Cs"
+    assert insertion_analysis.working_ion_of(cell, None) == "Cs"
     # Barium is not looked for, but can be named.
     cell.replace_species({"Cs": "Ba"})
-    assert electrode.working_ion_of(cell, None) is None
-    assert electrode.working_ion_of(cell, "Ba") == "Ba"
+    assert insertion_analysis.working_ion_of(cell, None) is None
+    assert insertion_analysis.working_ion_of(cell, "Ba") == "Ba"

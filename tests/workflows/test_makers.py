@@ -29,11 +29,12 @@ from workflows.documents import (
     ThermalConductivityDocument,
     TransportDocument,
 )
-from workflows.engines import AseEngine, EngineError
+from workflows.engines import AseEngine
+from workflows.errors import EngineError
 from workflows.lattice_dynamics import third_order, transport
 from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.lattice_dynamics.harmonic import load_phonopy_params
-from workflows.lattice_dynamics.recorded import recorded_model
+from workflows.lattice_dynamics.recorded_forces import recorded_model
 from workflows.phonons import PhononMaker
 from workflows.recipes import (
     PhononRecipe,

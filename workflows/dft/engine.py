@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from ase.calculators.calculator import Calculator, all_changes
 from monty.json import MSONable
 
+from workflows.ase_relaxation import relax_with
 from workflows.dft.execution import ProgramFailure, scratch_folder
 from workflows.dft.programs import Metal, Program, SinglePoint, load_program
 from workflows.dft.settings import SETTINGS, DftSettings, Purpose
 from workflows.documents import DielectricDocument, Provenance, RelaxationDocument
-from workflows.engines import EngineError, checked_force, package_versions
-from workflows.relaxing import relax_with
+from workflows.engines import checked_force
+from workflows.errors import EngineError
+from workflows.versions import package_versions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -31,7 +31,7 @@ from workflows.dft.settings import (
     Purpose,
     k_mesh,
 )
-from workflows.engines import EngineError
+from workflows.errors import EngineError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -29,7 +29,7 @@ from workflows.dft.settings import (
     Purpose,
     k_mesh,
 )
-from workflows.engines import package_versions
+from workflows.versions import package_versions
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

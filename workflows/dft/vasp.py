@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workflows.constants import EV_PER_A3_IN_GPA
 from workflows.dft.execution import ProgramFailure, run_program, tail
 from workflows.dft.programs import Dielectric, Metal, SinglePoint
 from workflows.dft.settings import (
@@ -28,7 +29,7 @@ from workflows.dft.settings import (
     VaspSettings,
     k_mesh,
 )
-from workflows.engines import EV_PER_A3_IN_GPA, package_versions
+from workflows.versions import package_versions
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -18,7 +18,8 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from workflows.dft.engine import DftEngine
 from workflows.dft.execution import ProgramFailure, run_program, scratch_folder
-from workflows.engines import Engine, EngineError
+from workflows.engines import Engine
+from workflows.errors import EngineError
 from workflows.recipes import RelaxationRecipe
 
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
