@@ -94,7 +94,10 @@ def compute(name: str, engine_name: str, task: dict[str, Any]) -> dict[str, Any]
             for element in crystal.composition.elements
         }
         arguments = (task["structure"], task["charged"], task["working_ion"])
-        reason = maker.engine.refusal(elements) or maker.refusal(*arguments)
+        known = maker.engine.supported_elements()
+        reason = maker.refusal(*arguments)
+        if known is not None and (unknown := sorted(elements - known)):
+            reason = f"engine '{engine_name}' does not take {', '.join(unknown)}"
         if reason is not None:
             return {**row, "outcome": "refused", "error": reason, "wall_s": 0.0}
         flow = maker.make(*arguments)

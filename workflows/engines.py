@@ -1,8 +1,8 @@
 """Engines: what computes energies, forces and stresses.
 
 An engine is data (a name, an import path, arguments, the elements it knows) plus the two things
-a flow asks of it: relax a cell, and give forces for a list of supercells.  `ENGINE_KINDS` is the
-plug-in table: a new kind of engine is one class with this protocol and one row.
+a flow asks of it: relax a cell, and give forces for a list of supercells.  A new kind of engine is
+one class with this protocol.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -56,8 +56,8 @@ class Engine(Protocol):
     gives_dielectric: bool
     compares_cells: bool
 
-    def refusal(self, elements: Iterable[str]) -> str | None:
-        """Return why this engine cannot take these elements, or None."""
+    def supported_elements(self) -> frozenset[str] | None:
+        """Return the chemical symbols that this engine takes; None where it takes any."""
 
     def missing(self) -> str | None:
         """Return what must be installed before this engine can run, or None."""
@@ -109,14 +109,9 @@ class AseEngine(MSONable):
     gives_dielectric: ClassVar[bool] = False
     compares_cells: ClassVar[bool] = True
 
-    def refusal(self, elements: Iterable[str]) -> str | None:
-        """Return why this engine cannot take these elements, or None."""
-        if self.elements is None:
-            return None
-        unknown = sorted(set(elements) - set(self.elements))
-        if not unknown:
-            return None
-        return f"engine '{self.name}' does not know {', '.join(unknown)}"
+    def supported_elements(self) -> frozenset[str] | None:
+        """Return the chemical symbols that this engine takes; None where it takes any."""
+        return None if self.elements is None else frozenset(self.elements)
 
     def missing(self) -> str | None:
         """Return what must be installed before this engine can run, or None."""
@@ -183,15 +178,6 @@ class AseEngine(MSONable):
 
     def _calculator(self) -> Calculator:
         return _load_calculator(self.calculator, json.dumps(self.arguments, sort_keys=True))
-
-
-ENGINE_KINDS: dict[str, str] = {
-    "ase": "workflows.engines.AseEngine",
-    "gpaw": "workflows.dft.engine.DftEngine",
-    "espresso": "workflows.dft.engine.DftEngine",
-    "vasp": "workflows.dft.engine.DftEngine",
-}
-"""Kind in an engine's YAML → import path of its class."""
 
 
 @functools.lru_cache(maxsize=2)

@@ -175,8 +175,21 @@ def test_a_program_that_is_not_there(tmp_path):
 
 
 def test_elements_without_a_pseudopotential_are_refused(engine):
-    assert engine.refusal(["Si", "Cl"]) is None
-    assert "no pseudopotential with a cut-off for Pu, U" in engine.refusal(["Si", "U", "Pu"])
+    assert {"Si", "Cl", "Fe"} <= engine.supported_elements()
+    assert engine.supported_elements().isdisjoint(["U", "Pu"])
+    engine.elements = ["Si", "U"]
+    assert engine.supported_elements() == {"Si"}
+
+
+def test_elements_with_moments_are_refused_without_spin(engine):
+    engine.settings["spin"] = "off"
+    assert "Si" in engine.supported_elements()
+    assert "Fe" not in engine.supported_elements()
+
+
+def test_a_program_that_is_unknown():
+    with pytest.raises(ValueError, match="DFT program 'castep' unknown; known: espresso, gpaw"):
+        DftEngine("mine", "castep").missing()
 
 
 def test_born_charges_that_fail_cost_no_more_than_the_correction(

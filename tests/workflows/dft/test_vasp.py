@@ -17,7 +17,7 @@ from phono3py.interface.phono3py_yaml import Phono3pyYaml
 
 from workflows.dft import vasp
 from workflows.dft.engine import DftEngine
-from workflows.dft.settings import VaspSettings
+from workflows.dft.vasp import VaspSettings
 from workflows.errors import EngineError
 from workflows.lattice_dynamics.cells import pymatgen_cell
 
