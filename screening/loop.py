@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.campaign import IN_FLIGHT, Campaign, Level, now
-from screening.candidate_flow import candidate_workflow, estimate_force_calls, refusal
+from screening.candidate_flow import candidate_workflow, estimate_cost, refusal
 from screening.errors import ScreenError
 from screening.leaderboard import ranking
 from screening.observations import feature_matrix, for_search, observed
@@ -303,7 +303,7 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
         result["outcome"],
         result_id=result_id,
         wall_s=result.get("wall_s"),
-        force_calls=result.get("force_calls"),
+        force_calls=result.get("cost"),
     )
 
 
@@ -462,12 +462,9 @@ def propose(campaign: Campaign) -> list[Choice]:
 
 
 def _costs(campaign: Campaign, ids: list[str]) -> NDArray[np.float64]:
-    """Return the estimated force calls of candidates."""
+    """Return the estimated cost of candidates."""
     return np.array(
-        [
-            estimate_force_calls(campaign.candidate(each), campaign.config, campaign.engine)
-            for each in ids
-        ],
+        [estimate_cost(campaign.candidate(each), campaign.config, campaign.engine) for each in ids],
         dtype=float,
     )
 

@@ -138,13 +138,13 @@ def test_only_its_own_process_imports_the_embedded_server():
 
 def test_objectives_name_makers_that_exist():
     from screening.objectives import OBJECTIVES, load
+    from workflows.target import TargetMaker
 
     for objective in OBJECTIVES.values():
         maker, recipe = load(objective.maker), load(objective.recipe)
         assert maker.__module__.startswith("workflows.")
         assert recipe.model_config["extra"] == "forbid"
-        assert callable(maker.make)
-        assert callable(maker.estimate_force_calls)
+        assert isinstance(maker(engine=None), TargetMaker)
 
 
 def test_views_draw_nothing_and_figures_ask_no_database():

@@ -143,10 +143,8 @@ def relax_with(
         initial_volume_a3_per_atom=initial.volume / len(initial),
         steps=steps,
         space_group_number=None if lost else space_group_number(relaxed),
-        cost=StepCost(
-            step="relaxation",
-            force_calls=steps + (answer is not None),
-            wall_s=time.perf_counter() - started,
+        cost=StepCost.of_force_calls(
+            "relaxation", steps + (answer is not None), time.perf_counter() - started
         ),
         provenance=provenance,
     )

@@ -10,9 +10,10 @@ from jobflow import Flow, Maker, job
 
 from workflows import elasticity_analysis
 from workflows.constants import ROOM_TEMPERATURE_K
-from workflows.documents import ElasticityDocument, RelaxationDocument, StepCost
+from workflows.documents import ElasticityDocument, RelaxationDocument, StepCost, total_cost
 from workflows.recipes import ElasticityRecipe
 from workflows.relaxation import RelaxationMaker
+from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs
 
 if TYPE_CHECKING:
     from pymatgen.analysis.elasticity import ElasticTensor
@@ -53,10 +54,10 @@ class ElasticTensorMaker(Maker):
                 break
         costs = [
             relaxation.cost,
-            StepCost(
-                step="strained cells",
-                force_calls=sum(each.cost.force_calls for each in strained),
-                wall_s=time.perf_counter() - started,
+            StepCost.of_force_calls(
+                "strained cells",
+                sum(cell.cost.cost for cell in strained),
+                time.perf_counter() - started,
             ),
         ]
         lost = next((each.lost for each in (relaxation, *strained) if each.lost), "")
@@ -72,9 +73,7 @@ class ElasticTensorMaker(Maker):
             strain_fraction=self.recipe.strain_fraction,
             strained_cells=len(strained),
             volume_a3_per_atom=relaxation.volume_a3_per_atom,
-            force_calls=sum(cost.force_calls for cost in costs),
-            wall_s=sum(cost.wall_s for cost in costs),
-            costs=costs,
+            **total_cost(costs),
             provenance=self.engine.provenance(),
         )
 
@@ -108,7 +107,7 @@ class ElasticTensorMaker(Maker):
 
 
 @dataclass
-class ElasticityMaker(Maker):
+class ElasticityMaker(TargetDefaults, Maker):
     """Maker of the whole flow for one crystal.
 
     Parameters
@@ -123,7 +122,7 @@ class ElasticityMaker(Maker):
     name: str = "elasticity"
     recipe: ElasticityRecipe = field(default_factory=ElasticityRecipe)
 
-    def refusal(self, structure: Structure) -> str | None:
+    def refusal(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> str | None:
         """Return why `make` cannot take a crystal, or None."""
         if self.engine.compares_cells:
             return None
@@ -132,7 +131,7 @@ class ElasticityMaker(Maker):
             "cells cannot be compared"
         )
 
-    def make(self, structure: Structure) -> Flow:
+    def make(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> Flow:
         """Return the flow; its output is an `ElasticityDocument`.
 
         Raises
@@ -151,7 +150,7 @@ class ElasticityMaker(Maker):
             name=f"{self.name} {structure.reduced_formula}",
         )
 
-    def estimate_force_calls(self, structure: Structure) -> int:
+    def estimate_cost(self, structure: Structure) -> float:
         """Return about how many force calls `make` will need: 20 to relax, 6 a strained cell."""
         cells = elasticity_analysis.strained_cells(structure, self.recipe.strain_fraction)
         return 20 + 6 * len(cells)

@@ -114,7 +114,7 @@ class DftEngine(MSONable):
             initial=structure,
         )
         document.steps += steps
-        document.cost.force_calls += steps
+        document.cost.cost += steps
         return document
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
