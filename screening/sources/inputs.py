@@ -23,7 +23,8 @@ def known_inputs(
     place: str,
     parse: Callable[[str, Any], Structure],
 ) -> dict[str, Any]:
-    """Return the inputs of flows that an entry states, by the name of the Maker's argument.
+    """Return the inputs of flows that an entry states, by the field of the Makers'
+    `inputs_model`.
 
     Parameters
     ----------
