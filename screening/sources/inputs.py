@@ -23,8 +23,7 @@ def known_inputs(
     place: str,
     parse: Callable[[str, Any], Structure],
 ) -> dict[str, Any]:
-    """Return the inputs of flows that an entry states, by the field of the Makers'
-    `inputs_model`.
+    """Return the inputs of flows that an entry states, as Makers' `inputs_model` name them.
 
     Parameters
     ----------
