@@ -74,7 +74,7 @@ def compute(name: str, engine_name: str, task: dict[str, Any]) -> dict[str, Any]
     from maggma.stores import MemoryStore
 
     from screening.targets.engines import build_engine, engine_config
-    from workflows.insertion import InsertionMaker
+    from workflows.insertion import InsertionInputs, InsertionMaker
 
     started = time.perf_counter()
     row = {
@@ -93,8 +93,12 @@ def compute(name: str, engine_name: str, task: dict[str, Any]) -> dict[str, Any]
             if crystal is not None
             for element in crystal.composition.elements
         }
-        arguments = (task["structure"], task["charged"], task["working_ion"])
-        reason = maker.engine.refusal(elements) or maker.refusal(*arguments)
+        inputs = InsertionInputs(charged=task["charged"], working_ion=task["working_ion"])
+        arguments = (task["structure"], inputs)
+        known = maker.engine.supported_elements()
+        reason = maker.refusal(*arguments)
+        if known is not None and (unknown := sorted(elements - known)):
+            reason = f"engine '{engine_name}' does not take {', '.join(unknown)}"
         if reason is not None:
             return {**row, "outcome": "refused", "error": reason, "wall_s": 0.0}
         flow = maker.make(*arguments)
@@ -107,7 +111,7 @@ def compute(name: str, engine_name: str, task: dict[str, Any]) -> dict[str, Any]
     row |= {
         "versions": result["provenance"]["versions"],
         "charged_formula": result["charged_formula"],
-        "force_calls": result["force_calls"],
+        "force_calls": result["cost"],
         "wall_s": time.perf_counter() - started,
     }
     if result["outcome"] != "computed":

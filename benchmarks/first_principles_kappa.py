@@ -107,11 +107,11 @@ def compute(formula: str, engine_name: str, cutoff_a: float, cache: Path, worker
     from third_order_routes import phonondb_structure
 
     from screening.targets.engines import build_engine, engine_config
+    from workflows.ase_relaxation import relax_with
     from workflows.dft.engine import _ProgramCalculator
     from workflows.lattice_dynamics import harmonic, third_order, transport
     from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
     from workflows.recipes import RelaxationRecipe, ThirdOrderRecipe
-    from workflows.relaxing import relax_with
 
     engine = build_engine(engine_config(engine_name))
     cached = Cached(engine, cache, workers)

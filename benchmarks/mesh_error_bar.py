@@ -35,7 +35,7 @@ def model_of(name: str) -> Any:
     from screening.targets.engines import build_engine, engine_config
     from workflows.lattice_dynamics import harmonic, third_order, transport
     from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
-    from workflows.lattice_dynamics.recorded import recorded_model
+    from workflows.lattice_dynamics.recorded_forces import recorded_model
     from workflows.recipes import RelaxationRecipe, ThirdOrderRecipe
 
     if name in RECORDED:

@@ -31,8 +31,8 @@ def recorded_document(
         ThermalConductivityDocument,
     )
     from workflows.lattice_dynamics import harmonic, transport
-    from workflows.lattice_dynamics.exchange import harmonic_part
-    from workflows.lattice_dynamics.recorded import recorded_model
+    from workflows.lattice_dynamics.phono3py_folder import harmonic_part
+    from workflows.lattice_dynamics.recorded_forces import recorded_model
 
     model = recorded_model(RECORDS / record, cutoff_a=cutoff_a)
     phonon = harmonic_part(model)
@@ -70,9 +70,10 @@ def recorded_document(
         min_frequency_thz=gate.min_frequency_thz,
         max_frequency_thz=gate.max_frequency_thz,
         volume_a3_per_atom=structure.volume / len(structure),
-        force_calls=1,
+        cost=1,
+        cost_unit="force calls",
         wall_s=1.0,
-        costs=[StepCost(step="recorded", force_calls=1, wall_s=1.0)],
+        costs=[StepCost.of_force_calls("recorded", 1, 1.0)],
         provenance=Provenance(
             engine="vasp-standard",
             calculator="vasp",
@@ -97,9 +98,10 @@ def unstable_document(structure: Any, spectrum: Any) -> Any:
         min_frequency_thz=-1.0,
         max_frequency_thz=15.0,
         volume_a3_per_atom=structure.volume / len(structure),
-        force_calls=1,
+        cost=1,
+        cost_unit="force calls",
         wall_s=1.0,
-        costs=[StepCost(step="recorded", force_calls=1, wall_s=1.0)],
+        costs=[StepCost.of_force_calls("recorded", 1, 1.0)],
         provenance=Provenance(engine="vasp-standard", calculator="vasp"),
         spectrum=spectrum,
     )

@@ -470,7 +470,7 @@ def test_the_data_model_is_what_is_stored(finished, screen, program, capsys):
     pool = database.candidates.find({"elements": "Ag"})
     left = sorted(each["_id"] for each in pool if each["_id"] not in computed)
     assert sorted(row["_id"] for row in answers["not-computed"]) == left
-    assert [(row["_id"], row["results"], row["force_calls"]) for row in answers["cost"]] == [
+    assert [(row["_id"], row["results"], row["cost"]) for row in answers["cost"]] == [
         (CAMPAIGN, 8, 8)
     ]
 
@@ -500,7 +500,7 @@ def _check_fields(db: Any) -> None:
     for name in {each.partition(".")[0] for each in db.list_collection_names()}:
         assert f"`{name}`" in page, f"collection {name} is undocumented"
     added = re.search(r"When it is stored, these are added: (.*?)\.\n", _section("`results`"), re.S)
-    outputs = {"outcome", "reason", "formula", "force_calls", "wall_s"}
+    outputs = {"outcome", "reason", "formula", "cost", "cost_unit", "wall_s"}
     outputs |= {"kappa_300k_w_per_m_k", "kappa_300k_error_w_per_m_k"}
     stored = {key for document in db.results.find() for key in document} - {"_id"} - outputs
     assert stored == set(names_in(added[1])) - {"job_outputs"}

@@ -16,6 +16,7 @@ from typing import Any
 from jobflow import Maker, Response, job
 
 from workflows.recipes import Recipe
+from workflows.target import NO_INPUTS, TargetDefaults
 
 COMPLETE = "energy 1.0 eV\njob done\n"
 
@@ -55,7 +56,7 @@ class ToyRecipe(Recipe):
 
 
 @dataclass
-class ToyMaker(Maker):
+class ToyMaker(TargetDefaults, Maker):
     """The volume of an atom, called a conductivity."""
 
     name: str = "toy"
@@ -64,7 +65,7 @@ class ToyMaker(Maker):
     step: int = 1
 
     @job
-    def make(self, structure):
+    def make(self, structure, inputs=NO_INPUTS):
         formula = structure.composition.reduced_formula
         recipe = self.recipe
         _write(recipe.folder, "start", formula)
@@ -92,11 +93,12 @@ class ToyMaker(Maker):
             "kappa_300k_w_per_m_k": toy_value(structure) if stable else None,
             "kappa_300k_error_w_per_m_k": 0.1 if stable else None,
             **({"max_frequency_thz": (7 * toy_value(structure)) % 5} if recipe.second else {}),
-            "force_calls": 1,
+            "cost": 1,
+            "cost_unit": "force calls",
             "wall_s": recipe.seconds * recipe.steps,
         }
 
-    def estimate_force_calls(self, structure):
+    def estimate_cost(self, structure):
         return len(structure)
 
 

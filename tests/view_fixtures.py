@@ -98,12 +98,12 @@ def silicon_document():
     from pathlib import Path
 
     from workflows.documents import MeshConductivity, Provenance, ThermalConductivityDocument
-    from workflows.lattice_dynamics import harmonic, recorded, transport
+    from workflows.lattice_dynamics import harmonic, recorded_forces, transport
     from workflows.lattice_dynamics.cells import pymatgen_cell
 
     data = Path(__file__).parent / "data" / "dft_forces"
     params = data / "phono3py_params_Si-111-222-fd.yaml.xz"
-    model, phonon = recorded.recorded_model(params), recorded.recorded_phonon(params)
+    model, phonon = recorded_forces.recorded_model(params), recorded_forces.recorded_phonon(params)
     solved = [
         transport.conductivity(model, [n, n, n], [100.0, 300.0, 900.0], isotopes=False)
         for n in (3, 5)
@@ -133,7 +133,8 @@ def silicon_document():
         min_frequency_thz=0.1,
         max_frequency_thz=15.0,
         volume_a3_per_atom=cell.volume / len(cell),
-        force_calls=0,
+        cost=0,
+        cost_unit="force calls",
         wall_s=1.0,
         costs=[],
         provenance=Provenance(
@@ -220,7 +221,8 @@ def electrode(views_database):
         path=states,
         metal_energy_ev_per_atom=-1.9,
         volume_a3_per_atom=32.0,
-        force_calls=30,
+        cost=30,
+        cost_unit="force calls",
         wall_s=2.0,
         costs=[],
         provenance=Provenance(engine="emt", calculator="by hand"),

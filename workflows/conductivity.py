@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jobflow import Flow, Job, Maker, Response, job
 
+from workflows.constants import ROOM_TEMPERATURE_K
 from workflows.dielectric import DielectricMaker
 from workflows.documents import (
     DielectricDocument,
@@ -18,8 +19,9 @@ from workflows.documents import (
     RelaxationDocument,
     StepCost,
     ThermalConductivityDocument,
+    total_cost,
 )
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import (
     capability,
@@ -40,6 +42,7 @@ from workflows.recipes import (
     TransportRecipe,
 )
 from workflows.relaxation import RelaxationMaker
+from workflows.target import TargetDefaults, TargetInputs
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
@@ -47,8 +50,6 @@ if TYPE_CHECKING:
 
     from workflows.engines import Engine
     from workflows.lattice_dynamics.third_order import ThirdOrderPlan
-
-ROOM_TEMPERATURE_K = 300.0
 
 
 @dataclass
@@ -166,8 +167,8 @@ class ConductivityMaker(Maker):
             **self._common(
                 relaxation,
                 phonons,
-                StepCost(step="third-order forces", force_calls=force_calls, wall_s=forces_s),
-                StepCost(step="transport", force_calls=0, wall_s=time.perf_counter() - started),
+                StepCost.of_force_calls("third-order forces", force_calls, forces_s),
+                StepCost.of_force_calls("transport", 0, time.perf_counter() - started),
             ),
             kappa_300k_w_per_m_k=limit.kappa_w_per_m_k,
             kappa_300k_error_w_per_m_k=float(np.hypot(limit.error_w_per_m_k, fit_error or 0.0)),
@@ -251,9 +252,7 @@ class ConductivityMaker(Maker):
             "min_frequency_thz": phonons.min_frequency_thz,
             "max_frequency_thz": phonons.max_frequency_thz,
             "volume_a3_per_atom": relaxation.volume_a3_per_atom,
-            "force_calls": sum(step.force_calls for step in steps),
-            "wall_s": sum(step.wall_s for step in steps),
-            "costs": steps,
+            **total_cost(steps),
             "provenance": self.engine.provenance(),
             "spectrum": phonons.spectrum,
         }
@@ -277,15 +276,23 @@ def with_supercell_check(
     return document.model_copy(
         update={
             "kappa_300k_larger_supercell_w_per_m_k": larger.kappa_300k_w_per_m_k,
-            "costs": costs,
-            "force_calls": sum(cost.force_calls for cost in costs),
-            "wall_s": sum(cost.wall_s for cost in costs),
+            **total_cost(costs),
         }
     )
 
 
+class ThermalConductivityInputs(TargetInputs):
+    """What a source may state of a crystal."""
+
+    dielectric: DielectricDocument | None = None
+    """Born charges and ε∞ of any cell of it; None lets the engine compute them where it can."""
+
+
+NO_INPUTS = ThermalConductivityInputs()
+
+
 @dataclass
-class ThermalConductivityMaker(Maker):
+class ThermalConductivityMaker(TargetDefaults, Maker):
     """Maker of the whole flow for one crystal.
 
     Parameters
@@ -299,11 +306,13 @@ class ThermalConductivityMaker(Maker):
     engine: Engine
     name: str = "thermal conductivity"
     recipe: ThermalConductivityRecipe = field(default_factory=ThermalConductivityRecipe)
+    inputs_model: ClassVar[type[TargetInputs]] = ThermalConductivityInputs
 
     def refusal(
-        self, structure: Structure, dielectric: DielectricDocument | None = None
+        self, structure: Structure, inputs: ThermalConductivityInputs = NO_INPUTS
     ) -> str | None:
         """Return why `make` cannot take a crystal, or None."""
+        dielectric = inputs.dielectric
         reason = capability.refusal(structure, self.recipe)
         if reason is None and dielectric is not None and self.recipe.nac != "off":
             reason = dielectric_tensors.implausible(dielectric)
@@ -315,25 +324,25 @@ class ThermalConductivityMaker(Maker):
                 reason += "; correct them, or set nac: off"
         return reason
 
-    def make(self, structure: Structure, dielectric: DielectricDocument | None = None) -> Flow:
+    def make(self, structure: Structure, inputs: ThermalConductivityInputs = NO_INPUTS) -> Flow:
         """Return the flow; its output is a `ThermalConductivityDocument`.
 
         Parameters
         ----------
         structure
             Primitive cell.
-        dielectric
-            Known Born charges and ε∞ of any cell of the crystal; None lets the engine compute them
-            where it can.
+        inputs
+            What is known of it.
 
         Raises
         ------
         CannotCompute
             When the crystal cannot be computed; see `refusal`.
         """
-        reason = self.refusal(structure, dielectric)
+        reason = self.refusal(structure, inputs)
         if reason is not None:
             raise CannotCompute(f"{structure.reduced_formula}: {reason}")
+        dielectric = inputs.dielectric
         relaxation_maker, phonon_maker, conductivity_maker = self._makers()
         relaxation = relaxation_maker.make(structure)
         lost = relaxation.output.lost
@@ -370,7 +379,7 @@ class ThermalConductivityMaker(Maker):
             name=f"{self.name} {structure.reduced_formula}",
         )
 
-    def estimate_force_calls(self, structure: Structure) -> int:
+    def estimate_cost(self, structure: Structure) -> float:
         """Return about how many force calls `make` will need, relaxation taken as 20 steps."""
         _, phonon_maker, conductivity_maker = self._makers()
         displaced = len(phonon_maker.supercells(structure))

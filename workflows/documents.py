@@ -6,12 +6,13 @@ renamed field is a schema change: raise `SCHEMA_VERSION` and say so in the chang
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Outcome = Literal["computed", "unstable"]
 """What a finished flow found.  Unstable crystals have a reason instead of a value: imaginary modes,
@@ -50,12 +51,57 @@ class Provenance(Document):
     hostname: str = ""
 
 
+FORCE_CALLS = "force calls"
+"""Unit of cost: calculations of the energy and forces of a cell."""
+
+
 class StepCost(Document):
-    """What one step of a flow cost: its name, force calls and wall time."""
+    """What one step of a flow cost: its name, the cost in its unit, and wall time."""
 
     step: str
-    force_calls: int
+    cost: float
+    cost_unit: str
     wall_s: float
+
+    @classmethod
+    def of_force_calls(cls, step: str, calls: float, wall_s: float) -> Self:
+        """Return the cost of a step that asked an engine for forces so many times."""
+        return cls(step=step, cost=calls, cost_unit=FORCE_CALLS, wall_s=wall_s)
+
+
+def total_cost(costs: Sequence[StepCost]) -> dict[str, Any]:
+    """Return what all steps of a flow cost, as fields of a `TargetDocument`.
+
+    Raises
+    ------
+    ValueError
+        When they are counted in several units.
+    """
+    units = {step.cost_unit for step in costs}
+    if len(units) != 1:
+        raise ValueError(f"costs of one flow are in {' and '.join(sorted(units))}; take one unit")
+    return {
+        "cost": sum(step.cost for step in costs),
+        "cost_unit": units.pop(),
+        "wall_s": sum(step.wall_s for step in costs),
+        "costs": list(costs),
+    }
+
+
+class TargetDocument(Document):
+    """What the result of every target states; its own numbers come on top."""
+
+    schema_version: int = SCHEMA_VERSION
+    outcome: Outcome
+    reason: str = ""
+    formula: str
+    """Of the candidate; of an electrode the discharged one."""
+    cost: float
+    """Of all steps, in `cost_unit`."""
+    cost_unit: str
+    wall_s: float
+    costs: list[StepCost]
+    provenance: Provenance
 
 
 class RelaxationDocument(Document):
@@ -157,7 +203,7 @@ class PhononDocument(Document):
     @classmethod
     def of_lost_crystal(cls, lost: str, step: str, provenance: Provenance) -> Self:
         """Return the document of a crystal that there is nothing to compute of."""
-        cost = StepCost(step=step, force_calls=0, wall_s=0.0)
+        cost = StepCost.of_force_calls(step, 0, 0.0)
         return cls(
             stable=False, lost=lost, nac=False, nac_reason=lost, cost=cost, provenance=provenance
         )
@@ -180,7 +226,7 @@ class TransportDocument(Document):
     cumulative_kappa_of_mean_free_path_w_per_m_k: list[float]
 
 
-class ThermalConductivityDocument(Document):
+class ThermalConductivityDocument(TargetDocument):
     """Lattice thermal conductivity of one crystal, or the reason why it has none.
 
     `kappa_300k_w_per_m_k` is the value to rank by: the isotropic mean tr(κ)/3 at 300 K,
@@ -188,10 +234,6 @@ class ThermalConductivityDocument(Document):
     (q-mesh and force-constant fit in quadrature; not the engine's own error).
     """
 
-    schema_version: int = SCHEMA_VERSION
-    outcome: Outcome
-    reason: str = ""
-    formula: str
     structure: Structure
     kappa_300k_w_per_m_k: float | None = None
     """Isotropic mean of the lattice thermal conductivity at 300 K, tr(κ)/3, extrapolated in the
@@ -231,10 +273,6 @@ class ThermalConductivityDocument(Document):
     max_frequency_thz: float | None = None
     volume_a3_per_atom: float
     """Of the relaxed crystal, or of the last step of one that was lost."""
-    force_calls: int
-    wall_s: float
-    costs: list[StepCost]
-    provenance: Provenance
     spectrum: dict[str, Any] | SpectrumDocument | None = None
     transport: dict[str, Any] | TransportDocument | None = None
     phono3py_params: dict[str, Any] | str | None = None
@@ -263,7 +301,7 @@ class VoltageStep(Document):
     voltage_v: float
 
 
-class InsertionDocument(Document):
+class InsertionDocument(TargetDocument):
     """What an insertion electrode does when its working ion leaves.
 
     `delta_volume_fraction` is the value to rank by: max(V)/min(V) − 1 over the compositions on the
@@ -272,11 +310,6 @@ class InsertionDocument(Document):
     electrode, one of whose crystals flew apart or collapsed, has nothing that follows from them.
     """
 
-    schema_version: int = SCHEMA_VERSION
-    outcome: Outcome
-    reason: str = ""
-    formula: str
-    """Of the discharged crystal."""
     charged_formula: str
     host_formula: str
     working_ion: str
@@ -323,13 +356,9 @@ class InsertionDocument(Document):
     """Orderings that relaxation lost, and how; others of their composition are on the path."""
     metal_energy_ev_per_atom: float | None = None
     volume_a3_per_atom: float
-    force_calls: int
-    wall_s: float
-    costs: list[StepCost]
-    provenance: Provenance
 
 
-class ElasticityDocument(Document):
+class ElasticityDocument(TargetDocument):
     """Elastic constants of one crystal, and what they say of sound and heat.
 
     `slack_kappa_300k_w_per_m_k` is the value to rank by: Slack's estimate of the lattice thermal
@@ -338,10 +367,6 @@ class ElasticityDocument(Document):
     relaxation lost.
     """
 
-    schema_version: int = SCHEMA_VERSION
-    outcome: Outcome
-    reason: str = ""
-    formula: str
     structure: Structure
     slack_kappa_300k_w_per_m_k: float | None = None
     """Slack's estimate of the lattice thermal conductivity at 300 K."""
@@ -377,7 +402,3 @@ class ElasticityDocument(Document):
     strained_cells: int
     """Symmetry-distinct ones, whose stress was computed."""
     volume_a3_per_atom: float
-    force_calls: int
-    wall_s: float
-    costs: list[StepCost]
-    provenance: Provenance

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Maker, job
 
-from workflows import elastic_constants
-from workflows.documents import ElasticityDocument, RelaxationDocument, StepCost
+from workflows import elasticity_analysis
+from workflows.constants import ROOM_TEMPERATURE_K
+from workflows.documents import ElasticityDocument, RelaxationDocument, StepCost, total_cost
 from workflows.recipes import ElasticityRecipe
 from workflows.relaxation import RelaxationMaker
+from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs
 
 if TYPE_CHECKING:
     from pymatgen.analysis.elasticity import ElasticTensor
     from pymatgen.core import Structure
 
     from workflows.engines import Engine
-
-ROOM_TEMPERATURE_K = 300.0
 
 
 @dataclass
@@ -45,7 +45,7 @@ class ElasticTensorMaker(Maker):
         structure = relaxation.structure
         cells, strained = [], []
         if not relaxation.lost:
-            cells = elastic_constants.strained_cells(structure, self.recipe.strain_fraction)
+            cells = elasticity_analysis.strained_cells(structure, self.recipe.strain_fraction)
         for cell in cells:
             strained.append(
                 self.engine.relax(cell.structure, self.recipe.relaxation, fixed_cell=True)
@@ -54,10 +54,10 @@ class ElasticTensorMaker(Maker):
                 break
         costs = [
             relaxation.cost,
-            StepCost(
-                step="strained cells",
-                force_calls=sum(each.cost.force_calls for each in strained),
-                wall_s=time.perf_counter() - started,
+            StepCost.of_force_calls(
+                "strained cells",
+                sum(cell.cost.cost for cell in strained),
+                time.perf_counter() - started,
             ),
         ]
         lost = next((each.lost for each in (relaxation, *strained) if each.lost), "")
@@ -73,23 +73,21 @@ class ElasticTensorMaker(Maker):
             strain_fraction=self.recipe.strain_fraction,
             strained_cells=len(strained),
             volume_a3_per_atom=relaxation.volume_a3_per_atom,
-            force_calls=sum(cost.force_calls for cost in costs),
-            wall_s=sum(cost.wall_s for cost in costs),
-            costs=costs,
+            **total_cost(costs),
             provenance=self.engine.provenance(),
         )
 
     def _tensor_fields(
         self,
         structure: Structure,
-        cells: list[elastic_constants.StrainedCell],
+        cells: list[elasticity_analysis.StrainedCell],
         stresses_gpa: list[list[float]],
     ) -> dict[str, Any]:
         """Return what the stresses of all strained cells say."""
-        tensor, asymmetry_gpa = elastic_constants.elastic_tensor(structure, cells, stresses_gpa)
-        lowest_gpa = elastic_constants.lowest_eigenvalue_gpa(tensor)
+        tensor, asymmetry_gpa = elasticity_analysis.elastic_tensor(structure, cells, stresses_gpa)
+        lowest_gpa = elasticity_analysis.lowest_eigenvalue_gpa(tensor)
         threshold_gpa = self.recipe.stability_threshold_gpa
-        atoms = elastic_constants.primitive_atoms(structure)
+        atoms = elasticity_analysis.primitive_atoms(structure)
         found = {
             "elastic_tensor_gpa": tensor.voigt.round(4).tolist(),
             "min_eigenvalue_gpa": lowest_gpa,
@@ -109,7 +107,7 @@ class ElasticTensorMaker(Maker):
 
 
 @dataclass
-class ElasticityMaker(Maker):
+class ElasticityMaker(TargetDefaults, Maker):
     """Maker of the whole flow for one crystal.
 
     Parameters
@@ -124,7 +122,7 @@ class ElasticityMaker(Maker):
     name: str = "elasticity"
     recipe: ElasticityRecipe = field(default_factory=ElasticityRecipe)
 
-    def refusal(self, structure: Structure) -> str | None:
+    def refusal(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> str | None:
         """Return why `make` cannot take a crystal, or None."""
         if self.engine.compares_cells:
             return None
@@ -133,7 +131,7 @@ class ElasticityMaker(Maker):
             "cells cannot be compared"
         )
 
-    def make(self, structure: Structure) -> Flow:
+    def make(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> Flow:
         """Return the flow; its output is an `ElasticityDocument`.
 
         Raises
@@ -152,9 +150,9 @@ class ElasticityMaker(Maker):
             name=f"{self.name} {structure.reduced_formula}",
         )
 
-    def estimate_force_calls(self, structure: Structure) -> int:
+    def estimate_cost(self, structure: Structure) -> float:
         """Return about how many force calls `make` will need: 20 to relax, 6 a strained cell."""
-        cells = elastic_constants.strained_cells(structure, self.recipe.strain_fraction)
+        cells = elasticity_analysis.strained_cells(structure, self.recipe.strain_fraction)
         return 20 + 6 * len(cells)
 
 
@@ -165,9 +163,9 @@ def derived_fields(
     bulk_gpa, shear_gpa = float(tensor.k_vrh), float(tensor.g_vrh)
     longitudinal, transverse = tensor.long_v(structure), tensor.trans_v(structure)
     poisson = float(tensor.homogeneous_poisson)
-    gruneisen = elastic_constants.gruneisen_parameter(poisson)
+    gruneisen = elasticity_analysis.gruneisen_parameter(poisson)
     debye_k = float(tensor.debye_temperature(structure))
-    acoustic_k = elastic_constants.acoustic_debye_temperature_k(debye_k, primitive_atoms)
+    acoustic_k = elasticity_analysis.acoustic_debye_temperature_k(debye_k, primitive_atoms)
     return {
         "bulk_modulus_gpa": bulk_gpa,
         "shear_modulus_gpa": shear_gpa,
@@ -180,7 +178,7 @@ def derived_fields(
         "debye_temperature_k": debye_k,
         "acoustic_debye_temperature_k": acoustic_k,
         "gruneisen_parameter": gruneisen,
-        "slack_kappa_300k_w_per_m_k": elastic_constants.slack_kappa_w_per_m_k(
+        "slack_kappa_300k_w_per_m_k": elasticity_analysis.slack_kappa_w_per_m_k(
             float(structure.composition.weight) / len(structure),
             structure.volume / len(structure),
             primitive_atoms,

@@ -1,8 +1,8 @@
 """Engines: what computes energies, forces and stresses.
 
 An engine is data (a name, an import path, arguments, the elements it knows) plus the two things
-a flow asks of it: relax a cell, and give forces for a list of supercells.  `ENGINE_KINDS` is the
-plug-in table: a new kind of engine is one class with this protocol and one row.
+a flow asks of it: relax a cell, and give forces for a list of supercells.  A new kind of engine is
+one class with this protocol.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import importlib
 import importlib.util
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from monty.json import MSONable
 
 from workflows.documents import Provenance
+from workflows.errors import EngineError
+from workflows.versions import package_versions
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
 
     from workflows.documents import DielectricDocument, RelaxationDocument
     from workflows.recipes import RelaxationRecipe
-
-EV_PER_A3_IN_GPA = 160.21766208
-
-
-class EngineError(RuntimeError):
-    """An engine could not deliver; the message says what and, where known, the remedy."""
-
-
-class CannotCompute(ValueError):  # noqa: N818 - an answer about a crystal, not a failure
-    """A crystal and a recipe that do not go together: the same input would fail again.
-
-    Raised by what a flow does; where it can be known before, the Maker's ``refusal`` says it.
-    """
 
 
 @runtime_checkable
@@ -68,8 +56,8 @@ class Engine(Protocol):
     gives_dielectric: bool
     compares_cells: bool
 
-    def refusal(self, elements: Iterable[str]) -> str | None:
-        """Return why this engine cannot take these elements, or None."""
+    def supported_elements(self) -> frozenset[str] | None:
+        """Return the chemical symbols that this engine takes; None where it takes any."""
 
     def missing(self) -> str | None:
         """Return what must be installed before this engine can run, or None."""
@@ -121,14 +109,9 @@ class AseEngine(MSONable):
     gives_dielectric: ClassVar[bool] = False
     compares_cells: ClassVar[bool] = True
 
-    def refusal(self, elements: Iterable[str]) -> str | None:
-        """Return why this engine cannot take these elements, or None."""
-        if self.elements is None:
-            return None
-        unknown = sorted(set(elements) - set(self.elements))
-        if not unknown:
-            return None
-        return f"engine '{self.name}' does not know {', '.join(unknown)}"
+    def supported_elements(self) -> frozenset[str] | None:
+        """Return the chemical symbols that this engine takes; None where it takes any."""
+        return None if self.elements is None else frozenset(self.elements)
 
     def missing(self) -> str | None:
         """Return what must be installed before this engine can run, or None."""
@@ -159,7 +142,7 @@ class AseEngine(MSONable):
         EngineError
             When forces and stress are not below tolerance within `recipe.max_steps`.
         """
-        from workflows.relaxing import relax_with
+        from workflows.ase_relaxation import relax_with
 
         return relax_with(
             self._calculator(), structure, recipe, self.provenance(), fixed_cell=fixed_cell
@@ -197,15 +180,6 @@ class AseEngine(MSONable):
         return _load_calculator(self.calculator, json.dumps(self.arguments, sort_keys=True))
 
 
-ENGINE_KINDS: dict[str, str] = {
-    "ase": "workflows.engines.AseEngine",
-    "gpaw": "workflows.dft.engine.DftEngine",
-    "espresso": "workflows.dft.engine.DftEngine",
-    "vasp": "workflows.dft.engine.DftEngine",
-}
-"""Kind in an engine's YAML → import path of its class."""
-
-
 @functools.lru_cache(maxsize=2)
 def _load_calculator(path: str, arguments_json: str) -> Calculator:
     # A worker keeps its calculator: loading a potential takes longer than many force calls.
@@ -234,14 +208,3 @@ def checked_force(engine_name: str, supercell: Structure, force: ArrayLike) -> N
             f"{supercell.reduced_formula}: '{engine_name}' returned a force that is no number"
         )
     return checked
-
-
-def package_versions(distributions: Iterable[str]) -> dict[str, str]:
-    """Return the installed version of each distribution, leaving out what is not there."""
-    versions = {}
-    for distribution in distributions:
-        try:
-            versions[distribution] = version(distribution)
-        except PackageNotFoundError:
-            continue
-    return versions

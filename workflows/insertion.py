@@ -5,30 +5,49 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jobflow import Flow, Job, Maker, job
+from pymatgen.core import Structure
 
-from workflows import electrode
+from workflows import insertion_analysis
 from workflows.documents import (
     ElectrodeState,
     InsertionDocument,
     RelaxationDocument,
     StepCost,
     VoltageStep,
+    total_cost,
 )
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.recipes import InsertionRecipe
 from workflows.relaxation import RelaxationMaker
+from workflows.target import TargetDefaults, TargetInputs
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
     from workflows.engines import Engine
 
 
+class InsertionInputs(TargetInputs):
+    """What a source may state of an electrode."""
+
+    charged: Structure | None = None
+    """Charged crystal, in any cell; None takes the working ions out of the discharged one."""
+    working_ion: str | None = None
+    """Symbol, where the recipe names none."""
+    remaining_fraction: float | None = None
+    """Of the working ions, left in the charged crystal; None takes the recipe's."""
+    oxidation_states: dict[str, float] | None = None
+    """By element, for the electrostatic energy of partly emptied crystals; None guesses them."""
+    energy_above_hull_ev_per_atom: float | None = None
+    """Of the discharged crystal, where the source knows it; only passed on."""
+
+
+NO_INPUTS = InsertionInputs()
+
+
 @dataclass
-class InsertionMaker(Maker):
+class InsertionMaker(TargetDefaults, Maker):
     """Maker of the whole flow for one electrode.
 
     Parameters
@@ -42,127 +61,102 @@ class InsertionMaker(Maker):
     engine: Engine
     name: str = "insertion"
     recipe: InsertionRecipe = field(default_factory=InsertionRecipe)
+    inputs_model: ClassVar[type[TargetInputs]] = InsertionInputs
 
-    def refusal(
-        self,
-        structure: Structure,
-        charged: Structure | None = None,
-        working_ion: str | None = None,
-        remaining_fraction: float | None = None,
-    ) -> str | None:
+    def refusal(self, structure: Structure, inputs: InsertionInputs = NO_INPUTS) -> str | None:
         """Return why `make` cannot take a crystal, or None."""
-        wanted = self._wanted(working_ion)
-        ion = electrode.working_ion_of(structure, wanted)
+        ion, charged = self._ion(structure, inputs), inputs.charged
         if ion is None:
-            known = wanted or f"working ion ({', '.join(electrode.SOUGHT)})"
+            known = self._wanted(inputs) or f"working ion ({', '.join(insertion_analysis.SOUGHT)})"
             return f"it holds no {known} that could leave"
-        if ion not in electrode.ION_CHARGES:
-            return f"{ion} is not among the working ions: {', '.join(electrode.ION_CHARGES)}"
-        unknown = self.engine.refusal([ion])
-        if unknown is not None:
-            return unknown
-        host = electrode.host_composition(structure, ion)
+        if ion not in insertion_analysis.ION_CHARGES:
+            return (
+                f"{ion} is not among the working ions: {', '.join(insertion_analysis.ION_CHARGES)}"
+            )
+        taken = self.engine.supported_elements()
+        if taken is not None and ion not in taken:
+            return f"engine '{self.engine.name}' does not know {ion}"
+        host = insertion_analysis.host_composition(structure, ion)
         if not host:
             return f"nothing is left of it when the {ion} leaves"
-        if charged is None and {each.symbol for each in host.elements} <= electrode.ANIONS:
+        if charged is None and {each.symbol for each in host.elements} <= insertion_analysis.ANIONS:
             left = host.reduced_formula
             return f"only {left} is left of it when the {ion} leaves: no host to insert into"
         if charged is None:
             try:
-                self._counts(structure, ion, self._left(remaining_fraction))
+                self._counts(structure, ion, self._left(inputs))
             except ValueError as error:
                 return str(error).partition(": ")[2]
             return None
         if self.recipe.intermediate_steps:
             return "its charged crystal is given, and intermediate_steps needs one made from it"
-        other = electrode.host_composition(charged, ion)
+        other = insertion_analysis.host_composition(charged, ion)
         if other.reduced_formula != host.reduced_formula:
             return (
                 f"its charged crystal has the host {other.reduced_formula}, not "
                 f"{host.reduced_formula}"
             )
-        ions = [electrode.state_of(each, ion, 0.0).ions for each in (charged, structure)]
+        ions = [insertion_analysis.state_of(each, ion, 0.0).ions for each in (charged, structure)]
         if ions[0] >= ions[1]:
             return f"its charged crystal holds no less {ion} than the discharged one"
         return None
 
-    def foreknown(
-        self,
-        structure: Structure,
-        charged: Structure | None = None,
-        working_ion: str | None = None,
-        remaining_fraction: float | None = None,
-        energy_above_hull_ev_per_atom: float | None = None,
+    def known_beforehand(
+        self, structure: Structure, inputs: InsertionInputs = NO_INPUTS
     ) -> dict[str, float | None]:
         """Return fields of the document that are known before anything is computed."""
-        ion = electrode.working_ion_of(structure, self._wanted(working_ion))
+        ion = self._ion(structure, inputs)
         if ion is None:
             return {}
-        discharged = electrode.state_of(structure, ion, 0.0)
+        discharged = insertion_analysis.state_of(structure, ion, 0.0)
         leaving = (
-            discharged.ions * (1 - self._left(remaining_fraction))
-            if charged is None
-            else discharged.ions - electrode.state_of(charged, ion, 0.0).ions
+            discharged.ions * (1 - self._left(inputs))
+            if inputs.charged is None
+            else discharged.ions - insertion_analysis.state_of(inputs.charged, ion, 0.0).ions
         )
-        capacity = electrode.gravimetric_capacity_mah_per_g(
-            discharged, leaving, electrode.ION_CHARGES[ion]
+        capacity = insertion_analysis.gravimetric_capacity_mah_per_g(
+            discharged, leaving, insertion_analysis.ION_CHARGES[ion]
         )
         return {
             "gravimetric_capacity_mah_per_g": capacity,
-            "energy_above_hull_ev_per_atom": energy_above_hull_ev_per_atom,
+            "energy_above_hull_ev_per_atom": inputs.energy_above_hull_ev_per_atom,
         }
 
-    def make(
-        self,
-        structure: Structure,
-        charged: Structure | None = None,
-        working_ion: str | None = None,
-        remaining_fraction: float | None = None,
-        oxidation_states: dict[str, float] | None = None,
-        energy_above_hull_ev_per_atom: float | None = None,
-    ) -> Flow:
+    def make(self, structure: Structure, inputs: InsertionInputs = NO_INPUTS) -> Flow:
         """Return the flow; its output is an `InsertionDocument`.
 
         Parameters
         ----------
         structure
             Discharged crystal.
-        charged
-            Charged crystal, in any cell; None takes the working ions out of the discharged one.
-        working_ion
-            Symbol, where the recipe names none.
-        remaining_fraction
-            Of the working ions, left in the charged crystal; None takes the recipe's.
-        oxidation_states
-            By element, for the electrostatic energy of partly emptied crystals; None guesses them.
-        energy_above_hull_ev_per_atom
-            Of the discharged crystal, where the source knows it; only passed on.
+        inputs
+            What is known of the electrode.
 
         Raises
         ------
         ValueError
             When the crystal is no discharged electrode; see `refusal`.
         """
-        reason = self.refusal(structure, charged, working_ion, remaining_fraction)
+        reason = self.refusal(structure, inputs)
         if reason is not None:
             raise ValueError(f"{structure.reduced_formula}: {reason}")
-        ion = electrode.working_ion_of(structure, self._wanted(working_ion))
+        ion, charged = self._ion(structure, inputs), inputs.charged
         assert ion is not None
         crystals = {"discharged": structure}
         if charged is not None:
             crystals["charged"] = charged
         else:
-            cell, counts = self._counts(structure, ion, self._left(remaining_fraction))
+            cell, counts = self._counts(structure, ion, self._left(inputs))
             crystals["discharged"] = cell
             for stay, name in counts.items():
                 if stay == 0:
-                    crystals[name] = electrode.host_of(cell, ion)
+                    crystals[name] = insertion_analysis.host_of(cell, ion)
                     continue
                 most = 1 if name == "charged" else self.recipe.max_orderings
-                found = electrode.orderings(cell, ion, stay, most, oxidation_states)
+                found = insertion_analysis.orderings(cell, ion, stay, most, inputs.oxidation_states)
                 for number, each in enumerate(found, start=1):
                     crystals[name if most == 1 else f"{name}, ordering {number}"] = each
-        crystals[f"{ion} metal"] = electrode.metal_of(ion)
+        crystals[f"{ion} metal"] = insertion_analysis.metal_of(ion)
         jobs: list[Job] = []
         for name, each in crystals.items():
             maker = RelaxationMaker(self.engine, f"relax {name}", self.recipe.relaxation)
@@ -172,7 +166,7 @@ class InsertionMaker(Maker):
             jobs[-1].output,
             ion,
             same_cell=charged is None,
-            energy_above_hull_ev_per_atom=energy_above_hull_ev_per_atom,
+            energy_above_hull_ev_per_atom=inputs.energy_above_hull_ev_per_atom,
         )
         return Flow(
             [*jobs, document],
@@ -180,14 +174,16 @@ class InsertionMaker(Maker):
             name=f"{self.name} {structure.reduced_formula}",
         )
 
-    def _wanted(self, working_ion: str | None) -> str | None:
+    def _wanted(self, inputs: InsertionInputs) -> str | None:
         """Return the working ion asked for: the recipe's before the source's."""
-        return self.recipe.working_ion or working_ion
+        return self.recipe.working_ion or inputs.working_ion
 
-    def _left(self, remaining_fraction: float | None) -> float:
-        if remaining_fraction is None:
-            return self.recipe.remaining_fraction
-        return remaining_fraction
+    def _ion(self, structure: Structure, inputs: InsertionInputs) -> str | None:
+        return insertion_analysis.working_ion_of(structure, self._wanted(inputs))
+
+    def _left(self, inputs: InsertionInputs) -> float:
+        left = inputs.remaining_fraction
+        return self.recipe.remaining_fraction if left is None else left
 
     def _counts(
         self, structure: Structure, ion: str, left: float
@@ -206,8 +202,8 @@ class InsertionMaker(Maker):
             whole = abs(left * ions - stay) < 1e-3 and stay < ions and (stay > 0) == (left > 0)
             return whole and ions - stay > steps
 
-        cell = electrode.large_enough(structure, ion, wanted)
-        ions = electrode.count_of(cell, ion)
+        cell = insertion_analysis.large_enough(structure, ion, wanted)
+        ions = insertion_analysis.count_of(cell, ion)
         least = round(left * ions)
         counts = {least: "charged"}
         for step in range(1, steps + 1):
@@ -215,7 +211,7 @@ class InsertionMaker(Maker):
             counts.setdefault(stay, f"step {step}")
         return cell, counts
 
-    def estimate_force_calls(self, structure: Structure) -> int:
+    def estimate_cost(self, structure: Structure) -> float:
         """Return about how many force calls `make` will need: 60 a relaxation."""
         compositions = 2 + self.recipe.intermediate_steps * self.recipe.max_orderings
         return 60 * compositions + 15
@@ -243,11 +239,10 @@ def insertion_document(
     energy_above_hull_ev_per_atom
         As the source states it.
     """
-    costs = _costs(relaxations, metal, working_ion)
     common: dict[str, Any] = {
         "formula": relaxations[0].structure.reduced_formula,
         "charged_formula": relaxations[1].structure.reduced_formula,
-        "host_formula": electrode.host_composition(
+        "host_formula": insertion_analysis.host_composition(
             relaxations[0].structure, working_ion
         ).reduced_formula,
         "working_ion": working_ion,
@@ -255,16 +250,14 @@ def insertion_document(
         "charged_structure": relaxations[1].structure,
         "energy_above_hull_ev_per_atom": energy_above_hull_ev_per_atom,
         "volume_a3_per_atom": relaxations[0].volume_a3_per_atom,
-        "force_calls": sum(cost.force_calls for cost in costs),
-        "wall_s": sum(cost.wall_s for cost in costs),
-        "costs": costs,
+        **total_cost(_costs(relaxations, metal, working_ion)),
         "provenance": relaxations[0].provenance,
     }
     states = [_state(each, working_ion) for each in relaxations]
-    charge = electrode.ION_CHARGES[working_ion]
+    charge = insertion_analysis.ION_CHARGES[working_ion]
     ions = states[0].ions - states[1].ions
-    capacity = electrode.gravimetric_capacity_mah_per_g(states[0], ions, charge)
-    survivors: dict[float, list[tuple[electrode.State, RelaxationDocument]]] = {}
+    capacity = insertion_analysis.gravimetric_capacity_mah_per_g(states[0], ions, charge)
+    survivors: dict[float, list[tuple[insertion_analysis.State, RelaxationDocument]]] = {}
     for state, relaxation in zip(states, relaxations, strict=True):
         of_composition = survivors.setdefault(round(state.ions, 6), [])
         if not relaxation.lost:
@@ -284,10 +277,10 @@ def insertion_document(
         raise CannotCompute(f"{working_ion} metal: {metal.lost}; no voltage can be had without it")
     path = [min(survivors[x], key=lambda pair: pair[0].energy_ev) for x in sorted(survivors)]
     discharged, charged = states[0], states[1]
-    framework = electrode.compare_hosts(
+    framework = insertion_analysis.compare_hosts(
         discharged.structure, charged.structure, working_ion, same_cell=same_cell
     )
-    dimensionality = electrode.dimensionality(charged.structure)
+    dimensionality = insertion_analysis.dimensionality(charged.structure)
     found: dict[str, Any] = {
         "gravimetric_capacity_mah_per_g": capacity,
         "topotactic": framework.survived,
@@ -302,8 +295,8 @@ def insertion_document(
         # Molecules that may float anywhere have no volume of their own.
         reason = f"the charged crystal fell apart into molecules: {framework.reason}"
         return InsertionDocument(outcome="unstable", reason=reason, **found)
-    mean_v = electrode.voltage_v(charged, discharged, energy, charge)
-    change, error = electrode.volume_change([state for state, _ in path])
+    mean_v = insertion_analysis.voltage_v(charged, discharged, energy, charge)
+    change, error = insertion_analysis.volume_change([state for state, _ in path])
     strain = framework.strain_fraction or (None, None, None)
     principal = framework.principal_strains_fraction
     return InsertionDocument(
@@ -321,11 +314,11 @@ def insertion_document(
             VoltageStep(
                 working_ions_charged=low.ions,
                 working_ions_discharged=high.ions,
-                voltage_v=electrode.voltage_v(low, high, energy, charge),
+                voltage_v=insertion_analysis.voltage_v(low, high, energy, charge),
             )
             for (low, _), (high, _) in itertools.pairwise(path)
         ],
-        volumetric_capacity_mah_per_cm3=electrode.volumetric_capacity_mah_per_cm3(
+        volumetric_capacity_mah_per_cm3=insertion_analysis.volumetric_capacity_mah_per_cm3(
             discharged, ions, charge
         ),
         specific_energy_wh_per_kg=capacity * mean_v,
@@ -345,9 +338,9 @@ def insertion_document(
     )
 
 
-def _state(relaxation: RelaxationDocument, working_ion: str) -> electrode.State:
+def _state(relaxation: RelaxationDocument, working_ion: str) -> insertion_analysis.State:
     energy = relaxation.energy_ev_per_atom
-    return electrode.state_of(
+    return insertion_analysis.state_of(
         relaxation.structure,
         working_ion,
         # A lost crystal's energy is not used.

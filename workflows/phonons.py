@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Maker, Response, job
 
 from workflows.documents import DielectricDocument, PhononDocument, StepCost
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import dielectric_tensors, harmonic
 from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
@@ -89,10 +89,8 @@ class PhononMaker(Maker):
             supercell_atoms=len(model.supercell),
             displacement_distance_a=self.recipe.distance_a,
             **_nac(dielectric),
-            cost=StepCost(
-                step=self.name,
-                force_calls=len(supercells),
-                wall_s=time.perf_counter() - started + elsewhere_s,
+            cost=StepCost.of_force_calls(
+                self.name, len(supercells), time.perf_counter() - started + elsewhere_s
             ),
             provenance=self.engine.provenance(),
             spectrum=harmonic.spectrum(model, self.recipe.spectrum_mesh_length_a),
@@ -140,7 +138,5 @@ def _nac(dielectric: DielectricDocument | None) -> dict[str, Any]:
     found["nac_source"] = dielectric.source if found["nac"] else None
     found["nac_reason"] = dielectric.reason
     if dielectric.wall_s:
-        found["dielectric_cost"] = StepCost(
-            step="dielectric", force_calls=0, wall_s=dielectric.wall_s
-        )
+        found["dielectric_cost"] = StepCost.of_force_calls("dielectric", 0, dielectric.wall_s)
     return found

@@ -482,8 +482,8 @@ class Campaign:
     def check_active(self) -> None:
         """Raise `ScreenError` where nothing more may be computed for the campaign.
 
-        It is paused or cancelled, or an earlier version computed it by another recipe: numbers of
-        two kinds would stand in one ranking.
+        It is paused or cancelled, or an earlier version or another model file computed it: numbers
+        of two kinds would stand in one ranking.
         """
         if (status := self.status) != "active":
             remedy = f"; go on with: screen resume {self.name}" if status == "paused" else ""
@@ -495,8 +495,9 @@ class Campaign:
             if self.config.recipe_hash(level.engine.fingerprint()) != level.recipe_hash:
                 raise ScreenError(
                     f"campaign '{self.name}' was submitted by an earlier version, whose recipe is "
-                    "another one: what would be computed now is not comparable with its results; "
-                    "submit it again under another name, or go on with that version"
+                    "another one, or with a model file that has changed or is not here: what would "
+                    "be computed now is not comparable with its results; submit it again under "
+                    "another name, or go on with that version or file"
                 )
 
     def touch(self) -> None:

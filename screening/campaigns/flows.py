@@ -5,8 +5,6 @@ The only place where `screening` builds Makers.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from screening.candidates.candidate import bare_structure
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from screening.campaigns.config import CampaignConfig
     from screening.candidates.candidate import Candidate
     from screening.targets.engines import EngineConfig
+    from workflows.target import TargetInputs, TargetMaker
 
 
 def candidate_workflow(
@@ -45,7 +44,7 @@ def candidate_workflow(
     from jobflow.managers.fireworks import flow_to_workflow
 
     maker = _maker(config.resolved_objective(), config, engine)
-    flow = maker.make(candidate.pymatgen_structure(), **_inputs(candidate, inputs_hash, maker.make))
+    flow = maker.make(candidate.pymatgen_structure(), _inputs(candidate, inputs_hash, maker))
     flow.update_metadata(tags, dynamic=True)
     flow.update_config({"manager_config": {"_priority": priority}}, dynamic=True)
     # store=None: the worker's own settings name the store, so that no address or password is
@@ -55,10 +54,10 @@ def candidate_workflow(
     return workflow
 
 
-def estimate_force_calls(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) -> int:
-    """Return about how many force calls one candidate will take."""
+def estimate_cost(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) -> float:
+    """Return about what one candidate will cost, in the `cost_unit` of the objective's Maker."""
     maker = _maker(config.resolved_objective(), config, engine)
-    return int(maker.estimate_force_calls(candidate.pymatgen_structure()))
+    return maker.estimate_cost(candidate.pymatgen_structure())
 
 
 def refusal(
@@ -79,50 +78,37 @@ def refusal(
         one of a candidate as its source has it.
     """
     maker = _maker(config.resolved_objective(), config, engine)
-    reason: str | None = None
-    if not hasattr(maker, "refusal") and not (config.constraints and hasattr(maker, "foreknown")):
-        return None
     if inputs_hash is None:
         inputs_hash = candidate.origins[0].inputs_hash
-    structure = candidate.pymatgen_structure()
-    if hasattr(maker, "refusal"):
-        reason = maker.refusal(structure, **_inputs(candidate, inputs_hash, maker.refusal))
-    if reason is None and config.constraints and hasattr(maker, "foreknown"):
-        known = maker.foreknown(structure, **_inputs(candidate, inputs_hash, maker.foreknown))
-        bounds = {field: each for field, each in config.constraints.items() if field in known}
+    structure, inputs = candidate.pymatgen_structure(), _inputs(candidate, inputs_hash, maker)
+    reason = maker.refusal(structure, inputs)
+    if reason is None and config.constraints:
+        known = maker.known_beforehand(structure, inputs)
+        bounds = {field: bound for field, bound in config.constraints.items() if field in known}
         reason = next(iter(violations(known, bounds)), None)
     return reason
 
 
-def _inputs(candidate: Candidate, inputs_hash: str, function: Callable[..., Any]) -> dict[str, Any]:
-    """Return those of the inputs that a function of the Maker takes, as it takes them."""
-    taken = inspect.signature(function).parameters
-    return {
-        name: INPUTS[name](value)
-        for name, value in candidate.inputs(inputs_hash).items()
-        if name in taken and name in INPUTS
-    }
+def _inputs(candidate: Candidate, inputs_hash: str, maker: TargetMaker) -> TargetInputs:
+    """Return those of the inputs that the source states which the Maker takes, as it takes them."""
+    model = maker.inputs_model
+    stated = candidate.inputs(inputs_hash)
+    taken = {name: _built(value) for name, value in stated.items() if name in model.model_fields}
+    return model.model_validate(taken)
 
 
-def _dielectric(content: dict[str, Any]) -> Any:
-    from workflows.documents import DielectricDocument
-
-    return DielectricDocument.model_validate(
-        {**content, "structure": bare_structure(content["structure"])}
-    )
-
-
-INPUTS: dict[str, Callable[[Any], Any]] = {
-    "dielectric": _dielectric,
-    "charged": bare_structure,
-    "working_ion": str,
-    "remaining_fraction": float,
-    "oxidation_states": dict,
-    "energy_above_hull_ev_per_atom": float,
-}
-"""Inputs that sources may state, and what makes the Maker's argument of each."""
+def _built(value: Any) -> Any:
+    """Return a stored value with its structures built, and nothing that a decoder would import."""
+    if isinstance(value, list):
+        return [_built(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if {"lattice", "sites"} <= value.keys():
+        return bare_structure(value)
+    return {key: _built(item) for key, item in value.items() if not key.startswith("@")}
 
 
-def _maker(objective: Objective, config: CampaignConfig, engine: EngineConfig) -> Any:
+def _maker(objective: Objective, config: CampaignConfig, engine: EngineConfig) -> TargetMaker:
     recipe = load(objective.recipe).model_validate(config.recipe)
-    return load(objective.maker)(engine=build_engine(engine), recipe=recipe)
+    maker: TargetMaker = load(objective.maker)(engine=build_engine(engine), recipe=recipe)
+    return maker

@@ -37,7 +37,7 @@ class Origin(BaseModel):
     properties : dict
         Facts about it.
     inputs : dict
-        What the source states that a flow can use, by the name of the Maker's argument: Born
+        What the source states that a flow can use, by the field of a Maker's `inputs_model`: Born
         charges (``dielectric``), the charged crystal of an electrode (``charged``), its
         ``working_ion``, the ``remaining_fraction`` of it.
     inputs_hash : str

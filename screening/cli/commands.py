@@ -538,12 +538,12 @@ def _estimate(pool: Pool, ids: list[str], config: CampaignConfig, engine: Engine
     if not ids:
         say("nothing was submitted")
         return
-    from screening.campaigns.flows import estimate_force_calls
+    from screening.campaigns.flows import estimate_cost
 
     # Spread over the pool, so that small and large crystals both count.
     step = max(1, len(ids) // ESTIMATED_CANDIDATES)
     sample = ids[::step][:ESTIMATED_CANDIDATES]
-    calls = [estimate_force_calls(pool.candidates[each], config, engine) for each in sample]
+    calls = [round(estimate_cost(pool.candidates[each], config, engine)) for each in sample]
     computed = min(config.budget, len(ids))
     mean = sum(calls) / len(calls)
     candidates = counted(computed, "candidate")

@@ -831,8 +831,8 @@ def _result_table(result: dict[str, Any]) -> Table:
         size = "×".join(map(str, mesh["mesh"]))
         table.add_row(f"kappa on {size}", f"{mesh['kappa_300k_w_per_m_k']:.4g} W/m/K")
     for cost in result.get("costs", []):
-        calls = counted(cost["force_calls"], "force call")
-        table.add_row(f"cost of {cost['step']}", f"{calls}, {cost['wall_s']:.1f} s")
+        amount = f"{cost['cost']:.6g} {cost['cost_unit']}"
+        table.add_row(f"cost of {cost['step']}", f"{amount}, {cost['wall_s']:.1f} s")
     return table
 
 

@@ -47,7 +47,7 @@ def write(selection: Selection, folder: Path, name: str) -> None:
 
 def _write(item: Item, facts: dict[str, Any], folder: Path) -> float:
     """Write one folder; return by how much its κ differs from the stored one."""
-    from workflows.lattice_dynamics import exchange
+    from workflows.lattice_dynamics import phono3py_folder
     from workflows.lattice_dynamics.transport import in_frame_of
 
     result = item.result
@@ -58,16 +58,16 @@ def _write(item: Item, facts: dict[str, Any], folder: Path) -> float:
         )
     document = result.document
     model = result.phono3py()
-    exchange.write_files(model, folder)
+    phono3py_folder.write_files(model, folder)
     mesh = [int(divisions) for divisions in document["meshes"][-1]["mesh"]]
-    command = exchange.kappa_command(
+    command = phono3py_folder.kappa_command(
         mesh, document["temperatures_k"], isotopes=bool(document["isotope_scattering"])
     )
     line = shlex.join(command)
     (folder / "run.sh").write_text(f'#!/bin/sh\ncd "$(dirname "$0")" || exit\n{line}\n', "utf-8")
     (folder / "run.sh").chmod(0o755)
     try:
-        exchange.run_kappa(folder, command)
+        phono3py_folder.run_kappa(folder, command)
     except RuntimeError as error:
         raise ScreenError(
             f"candidate '{item.row.candidate_id}': phono3py failed: {error}"
@@ -75,7 +75,7 @@ def _write(item: Item, facts: dict[str, Any], folder: Path) -> float:
     found = in_frame_of(
         bare_structure(document["structure"]),
         model,
-        exchange.read_kappa(folder / exchange.kappa_file(mesh), TEMPERATURE_K),
+        phono3py_folder.read_kappa(folder / phono3py_folder.kappa_file(mesh), TEMPERATURE_K),
     )
     index = int(np.argmin(np.abs(np.asarray(document["temperatures_k"]) - TEMPERATURE_K)))
     stored = np.asarray(document["kappa_tensor_w_per_m_k"][index], dtype=float)

@@ -269,7 +269,7 @@ class Result:
         ScreenError
             When the result has no forces.
         """
-        from workflows.lattice_dynamics.recorded import recorded_phonon
+        from workflows.lattice_dynamics.recorded_forces import recorded_phonon
 
         phonon: Phonopy = self._fitted(recorded_phonon)
         return phonon
@@ -297,7 +297,7 @@ class Result:
         ScreenError
             When the result has no forces.
         """
-        from workflows.lattice_dynamics.recorded import recorded_model
+        from workflows.lattice_dynamics.recorded_forces import recorded_model
 
         model: Phono3py = self._fitted(recorded_model)
         return model

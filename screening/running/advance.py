@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.campaigns.campaign import IN_FLIGHT, Campaign, EngineStage
-from screening.campaigns.flows import candidate_workflow, estimate_force_calls, refusal
+from screening.campaigns.flows import candidate_workflow, estimate_cost, refusal
 from screening.campaigns.predictions import predictions
 from screening.campaigns.training_data import feature_matrix, for_search, observed
 from screening.choosing.observations import Proposal
@@ -305,7 +305,7 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
         result["outcome"],
         result_id=result_id,
         wall_s=result.get("wall_s"),
-        force_calls=result.get("force_calls"),
+        force_calls=result.get("cost"),
     )
 
 
@@ -464,12 +464,9 @@ def propose(campaign: Campaign) -> list[Proposal]:
 
 
 def _costs(campaign: Campaign, ids: list[str]) -> NDArray[np.float64]:
-    """Return the estimated force calls of candidates."""
+    """Return the estimated cost of candidates."""
     return np.array(
-        [
-            estimate_force_calls(campaign.candidate(each), campaign.config, campaign.engine)
-            for each in ids
-        ],
+        [estimate_cost(campaign.candidate(each), campaign.config, campaign.engine) for each in ids],
         dtype=float,
     )
 

@@ -23,7 +23,7 @@ def known_inputs(
     place: str,
     parse: Callable[[str, Any], Structure],
 ) -> dict[str, Any]:
-    """Return the inputs of flows that an entry states, by the name of the Maker's argument.
+    """Return the inputs of flows that an entry states, as Makers' `inputs_model` name them.
 
     Parameters
     ----------

@@ -49,8 +49,8 @@ class SourceRecord:
     properties : dict
         Extra scalar facts the source states about the entry.
     inputs : dict
-        What the source knows that a flow can use, by the name of the Maker's argument, in JSON's
-        types; see `screening.campaigns.flows.INPUTS`.
+        What the source knows that a flow can use, in JSON's types, by the field of the Makers'
+        `inputs_model`.
     space_group_number : int or None
         Of the operations that the structure was read with, all of which it has.
     """

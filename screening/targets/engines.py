@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from screening.machine import shipped_configs as shipped
 from screening.messages.errors import ScreenError
 from screening.messages.validation import validated
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, SAFE_TO_CHANGE, SETTINGS
+from workflows.dft.programs import PROGRAMS, load_program
+from workflows.dft.settings import SAFE_TO_CHANGE
 
 if TYPE_CHECKING:
     from workflows.engines import Engine
@@ -21,8 +26,10 @@ class EngineConfig(BaseModel):
 
     Parameters
     ----------
+    engine_class
+        Import path of the class in `workflows`.
     kind
-        Row of `CONFIGS` here and of `workflows.engines.ENGINE_KINDS`.
+        Row of `CONFIGS`.
     description, licence
         For people choosing.
     fidelity
@@ -35,6 +42,7 @@ class EngineConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
+    engine_class: ClassVar[str]
 
     name: str
     kind: str
@@ -53,13 +61,19 @@ class EngineConfig(BaseModel):
         raise NotImplementedError
 
     def supported_elements(self) -> frozenset[str] | None:
-        """Return the elements it knows; None for any."""
-        return None if self.elements is None else frozenset(self.elements)
+        """Return the elements that the engine takes; None for any."""
+        from workflows.errors import EngineError
+
+        try:
+            return build_engine(self).supported_elements()
+        except EngineError as error:
+            raise ScreenError(f"engine '{self.name}': {error}") from None
 
 
 class AseEngineConfig(EngineConfig):
     """An ASE calculator inside the worker's process; see `workflows.engines.AseEngine`."""
 
+    engine_class: ClassVar[str] = "workflows.engines.AseEngine"
     kind: Literal["ase"] = "ase"
     calculator: str
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -67,8 +81,12 @@ class AseEngineConfig(EngineConfig):
     install_hint: str = ""
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what shapes this engine's numbers, versions left out."""
-        return self.model_dump(mode="json", include={"kind", "calculator", "arguments"})
+        """Return what shapes this engine's numbers, versions left out.
+
+        Files among the arguments count by their content and not by their path.
+        """
+        shaping = self.model_dump(mode="json", include={"kind", "calculator", "arguments"})
+        return {**shaping, "arguments": _with_contents(shaping["arguments"])}
 
     def engine_fields(self) -> dict[str, Any]:
         """Return the keyword arguments of the engine's class."""
@@ -78,7 +96,8 @@ class AseEngineConfig(EngineConfig):
 class DftEngineConfig(EngineConfig):
     """A DFT program, one process a supercell; see `workflows.dft.engine.DftEngine`."""
 
-    kind: Literal["gpaw", "espresso", "vasp"]
+    engine_class: ClassVar[str] = "workflows.dft.engine.DftEngine"
+    kind: str
     inline_supercells: int = Field(0, ge=0)
     settings: dict[str, Any] = Field(default_factory=dict)
     retries: list[dict[str, Any]] = Field(default_factory=list)
@@ -88,7 +107,7 @@ class DftEngineConfig(EngineConfig):
 
     @model_validator(mode="after")
     def _fill_in_settings(self) -> Self:
-        model = SETTINGS[self.kind]
+        model = load_program(self.kind).Settings
         for changes in self.retries:
             if wrong := sorted(changes.keys() - SAFE_TO_CHANGE):
                 raise ValueError(
@@ -102,11 +121,9 @@ class DftEngineConfig(EngineConfig):
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what shapes this engine's numbers, versions left out."""
-        from workflows.dft.programs import load_program
-
         shaping = {"kind", "settings", "force_floor_ev_per_a", "stress_floor_gpa"}
-        settings = SETTINGS[self.kind].model_validate(self.settings)
-        potentials = load_program(self.kind).fingerprint(settings)
+        program = load_program(self.kind)
+        potentials = program.fingerprint(program.Settings.model_validate(self.settings))
         return {**self.model_dump(mode="json", include=shaping), "potentials": potentials}
 
     def engine_fields(self) -> dict[str, Any]:
@@ -114,25 +131,10 @@ class DftEngineConfig(EngineConfig):
         fields = self.model_dump(exclude={"kind", "description", "licence", "fidelity"})
         return {**fields, "program": self.kind}
 
-    def supported_elements(self) -> frozenset[str] | None:
-        """Return the elements with a pseudopotential and a cut-off, as far as spin allows."""
-        from workflows.dft.programs import load_program
-        from workflows.engines import EngineError
-
-        try:
-            known = load_program(self.kind).known_elements(
-                SETTINGS[self.kind].model_validate(self.settings)
-            )
-        except EngineError as error:
-            raise ScreenError(f"engine '{self.name}': {error}") from None
-        if self.settings["spin"] == "off":
-            known -= set(MAGNETIC_MOMENT_MU_B)
-        return frozenset(known if self.elements is None else known & set(self.elements))
-
 
 CONFIGS: dict[str, type[EngineConfig]] = {
     "ase": AseEngineConfig,
-    **dict.fromkeys(SETTINGS, DftEngineConfig),
+    **dict.fromkeys(PROGRAMS, DftEngineConfig),
 }
 
 
@@ -164,9 +166,8 @@ def engine_config(name_or_path: str) -> EngineConfig:
 def build_engine(config: EngineConfig) -> Engine:
     """Return the engine that flows use, which may need what this machine does not have."""
     from screening.targets.objectives import load
-    from workflows.engines import ENGINE_KINDS
 
-    engine: Engine = load(ENGINE_KINDS[config.kind])(**config.engine_fields())
+    engine: Engine = load(config.engine_class)(**config.engine_fields())
     return engine
 
 
@@ -188,3 +189,36 @@ def require_engine(config: EngineConfig) -> None:
         reason = engine.incapable()
     if reason is not None:
         raise ScreenError(f"engine '{config.name}' cannot run: {reason}")
+
+
+def _with_contents(value: Any) -> Any:
+    """Return a configuration with each path of an existing file or folder as a hash of its content.
+
+    A text is a path where it has a slash or an ending, as in ``/models/mine`` and ``mine.pth``: the
+    name of a model, as ``medium``, is never one, whatever lies in the working directory.
+    """
+    if isinstance(value, dict):
+        return {key: _with_contents(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_contents(item) for item in value]
+    if isinstance(value, str) and (os.sep in value or Path(value).suffix) and os.path.exists(value):
+        return f"sha256:{_content_hash(Path(value))}"
+    return value
+
+
+def _content_hash(path: Path) -> str:
+    """Return the sha256 of a file, or of the names and hashes of all files in a folder."""
+    if not path.is_dir():
+        status = path.stat()
+        return _file_hash(str(path.resolve()), status.st_size, status.st_mtime_ns)
+    digest = hashlib.sha256()
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        digest.update(f"{file.relative_to(path).as_posix()}\0{_content_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _file_hash(path: str, size: int, mtime_ns: int) -> str:
+    # Size and time only tell whether the hash that is remembered still holds.
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -27,8 +27,8 @@ class Objective:
     name
         Name in the campaign's YAML.
     maker
-        Import path of the jobflow Maker; ``maker(engine=…, recipe=…).make(structure)`` is the
-        flow, whose output document has `value_field` and `error_field`.
+        Import path of a `workflows.target.TargetMaker`; the output document of its flow has
+        `value_field` and `error_field`.
     recipe
         Import path of the pydantic model of that Maker's settings.
     document

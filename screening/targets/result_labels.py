@@ -61,7 +61,8 @@ RESULT_QUANTITIES: tuple[Quantity, ...] = (
     Quantity("primitive_atoms", "atoms in the primitive cell", ""),
     # all
     Quantity("volume_a3_per_atom", "volume of an atom", "Å³"),
-    Quantity("force_calls", "force calls", ""),
+    Quantity("cost", "cost", ""),
+    Quantity("cost_unit", "unit of the cost", ""),
     Quantity("wall_s", "wall time", "s"),
 )
 """In the order of tables; the value itself and what a ranking shows are `OBJECTIVES`' own."""

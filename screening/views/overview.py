@@ -168,7 +168,7 @@ def _cost_by_step(campaign: Campaign) -> list[CostShare]:
     }
     results = campaign.database.results.find(query, {"costs": 1})
     return _shares(
-        (step["step"], step["force_calls"], step["wall_s"])
+        (step["step"], step["cost"], step["wall_s"])
         for result in results
         for step in result.get("costs") or []
     )

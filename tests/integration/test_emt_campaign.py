@@ -77,7 +77,7 @@ def check_results(database):
     for result in results:
         assert result["outcome"] in ("computed", "unstable")
         assert result["engine"] == "emt"
-        assert result["force_calls"] > 0
+        assert result["cost"] > 0
         assert result["provenance"]["calculator"] == "ase.calculators.emt.EMT"
         if result["outcome"] == "computed":
             assert isinstance(result["kappa_300k_w_per_m_k"], float)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from importlib import resources
 
 import pytest
@@ -11,7 +14,7 @@ from campaign_fixtures import toy_content
 from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.machine import shipped_configs as shipped
 from screening.messages.errors import ScreenError
-from screening.targets.engines import build_engine, engine_config, require_engine
+from screening.targets.engines import build_engine, engine_config, parse_engine, require_engine
 
 KAPPA = {
     "objective": "lattice-thermal-conductivity",
@@ -259,6 +262,69 @@ def test_the_fingerprint_sees_what_shapes_a_number():
         recipe_hash(engine_config("sevennet-0").fingerprint() | {"arguments": {"model": "x"}}),
     }
     assert len(different) == 5
+
+
+def fingerprint_of(**arguments) -> dict:
+    content = {"name": "mine", "calculator": "ase.calculators.lj.LennardJones"}
+    return parse_engine(content | {"arguments": arguments}, "mine").fingerprint()
+
+
+def test_a_model_file_counts_by_its_content(tmp_path, monkeypatch):
+    model, copy = tmp_path / "model.pth", tmp_path / "deeper" / "copy.pt"
+    model.write_bytes(b"weights")
+    copy.parent.mkdir()
+    copy.write_bytes(b"weights")
+    first = fingerprint_of(model=str(model))
+    assert fingerprint_of(model=str(copy)) == first
+    monkeypatch.chdir(tmp_path)
+    assert fingerprint_of(model="model.pth") == first
+    assert fingerprint_of(heads=[{"file": str(copy)}]) == fingerprint_of(
+        heads=[{"file": "model.pth"}]
+    )
+    model.write_bytes(b"WEIGHTS")
+    os.utime(model, ns=(0, copy.stat().st_mtime_ns + 1))
+    assert fingerprint_of(model=str(model)) != first
+
+
+def test_a_model_folder_counts_by_its_files(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / name / "inner" / "weights").write_bytes(b"weights")
+    first = fingerprint_of(model=str(tmp_path / "one"))
+    assert fingerprint_of(model=str(tmp_path / "two")) == first
+    (tmp_path / "two" / "inner" / "weights").rename(tmp_path / "two" / "inner" / "biases")
+    assert fingerprint_of(model=str(tmp_path / "two")) != first
+
+
+def test_a_model_file_is_read_once(tmp_path, monkeypatch):
+    model = tmp_path / "model.pth"
+    model.write_bytes(b"weights")
+    first = fingerprint_of(model=str(model))
+    monkeypatch.setattr("hashlib.file_digest", None)
+    assert fingerprint_of(model=str(model)) == first
+
+
+def test_arguments_that_name_no_file_stay_what_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "medium").mkdir()
+    (tmp_path / "cpu").touch()
+    arguments = {"model": "medium", "device": "cpu", "file": "/not/there.pth", "rc": 5.0, "n": [1]}
+    expected = {"kind": "ase", "calculator": "ase.calculators.lj.LennardJones"}
+    assert fingerprint_of(**arguments) == expected | {"arguments": arguments}
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("emt", "49fb7e1e3cbb"),
+        ("sevennet-l3i5", "b58cd5263720"),
+        ("gpaw-fast", "12c232e6f7d9"),
+        ("vasp-standard", "17bb86b5f319"),
+    ],
+)
+def test_fingerprints_of_shipped_engines_stay(name, digest):
+    content = json.dumps(engine_config(name).fingerprint(), sort_keys=True)
+    assert hashlib.sha256(content.encode()).hexdigest()[:12] == digest
 
 
 def test_a_stored_configuration_is_read_back_as_it_was(toy):

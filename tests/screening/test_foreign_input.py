@@ -10,14 +10,19 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from screening.campaigns.config import CampaignConfig
+from screening.campaigns.flows import refusal
 from screening.candidates.candidate import Origin, bare_structure, candidate_from_structure
 from screening.intake.filters import FilterConfig
 from screening.machine import text_files
 from screening.messages.errors import ScreenError
 from screening.sources import open_source
+from screening.targets.engines import parse_engine
 
 ROOT = Path(__file__).parents[2]
+LENNARD_JONES = {"name": "mine", "calculator": "ase.calculators.lj.LennardJones"}
 
 
 @pytest.fixture
@@ -131,6 +136,28 @@ def test_objects_in_pymatgens_dictionaries_are_not_built(trap, tmp_path, rocksal
     sites = [{**site, "properties": {"x": trap}} for site in candidate.structure["sites"]]
     stored = candidate.model_copy(update={"structure": {**candidate.structure, "sites": sites}})
     assert stored.pymatgen_structure() == bare_structure(candidate.structure)
+
+
+def test_objects_among_the_inputs_of_a_flow_are_not_built(trap, rocksalt):
+    content = rocksalt.as_dict()
+    for site in content["sites"]:
+        site["properties"] = {"x": trap}
+    charged = {**content, **trap}
+    config = CampaignConfig.model_validate(
+        {"target": "t", "objective": "electrode-volume-change", "engine": "emt"}
+        | {"sources": ["x"], "budget": 1, "batch_size": 1}
+    )
+
+    def reason(**inputs):
+        origin = Origin(source="x", material_id="x", inputs=inputs)
+        candidate = candidate_from_structure(rocksalt, origin)
+        return refusal(candidate, config, parse_engine(LENNARD_JONES, "mine"))
+
+    assert "holds no less" in reason(charged=charged, working_ion="Na", unknown=trap)
+    with pytest.raises(ValidationError, match="charged"):
+        reason(charged=trap, working_ion="Na")
+    with pytest.raises(ValidationError, match="oxidation_states"):
+        reason(oxidation_states={"Na": trap}, working_ion="Na")
 
 
 def test_a_cif_cannot_compute(tmp_path, rocksalt):

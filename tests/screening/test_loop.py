@@ -804,13 +804,13 @@ def hold_lease(campaign, owner, seconds):
 
 def test_a_campaign_may_ask_for_improvement_a_force_call(new_campaign, work, monkeypatch):
     asked = []
-    count = loop.estimate_force_calls
+    count = loop.estimate_cost
 
     def counted(candidate, *others):
         asked.append(candidate.candidate_id)
         return count(candidate, *others)
 
-    monkeypatch.setattr(loop, "estimate_force_calls", counted)
+    monkeypatch.setattr(loop, "estimate_cost", counted)
     sampler = {"kind": "expected-improvement", "initial": 2, "cost_exponent": 1.0}
     campaign = new_campaign(pool=10, budget=5, batch_size=1, sampler=sampler)
     work(campaign)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from workflows.documents import DielectricDocument
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.lattice_dynamics import dielectric_tensors
 from workflows.lattice_dynamics.alignment import alignments
 from workflows.lattice_dynamics.cells import conventional_cell

@@ -107,7 +107,7 @@ def test_charges_of_another_crystal_are_refused(wurtzite):
 
 def test_longitudinal_modes_are_split_off(dft_forces):
     """NaCl near Γ: with Born charges one optical mode lies well above the two others."""
-    from workflows.lattice_dynamics.recorded import recorded_model
+    from workflows.lattice_dynamics.recorded_forces import recorded_model
 
     recorded = recorded_model(dft_forces / "phono3py_params_NaCl222.yaml.xz")
     given = recorded.nac_params

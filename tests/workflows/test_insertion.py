@@ -11,10 +11,11 @@ from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
 from screening.running.advance import FINAL_ERRORS
-from workflows import electrode, insertion
+from workflows import insertion, insertion_analysis
 from workflows.documents import InsertionDocument
-from workflows.engines import AseEngine, CannotCompute
-from workflows.insertion import InsertionMaker
+from workflows.engines import AseEngine
+from workflows.errors import CannotCompute
+from workflows.insertion import InsertionInputs, InsertionMaker
 from workflows.recipes import InsertionRecipe, WorkingIon
 
 
@@ -47,7 +48,7 @@ def run(flow, folder, monkeypatch):
 @pytest.fixture(scope="module")
 def document(emt, discharged, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        flow = InsertionMaker(emt).make(discharged, working_ion="Al")
+        flow = InsertionMaker(emt).make(discharged, InsertionInputs(working_ion="Al"))
         return run(flow, tmp_path_factory.mktemp("insertion"), patch)
 
 
@@ -56,7 +57,7 @@ def test_the_document_says_what_left(document):
     assert (document.working_ion, document.host_formula) == ("Al", "Cu")
     assert document.provenance.engine == "emt"
     assert [cost.step for cost in document.costs] == ["discharged", "charged", "Al metal"]
-    assert document.force_calls == sum(cost.force_calls for cost in document.costs)
+    assert document.cost == sum(step.cost for step in document.costs)
 
 
 def test_volumes_strains_and_their_signs_agree(document):
@@ -107,7 +108,9 @@ def test_a_known_charged_crystal_is_used_and_both_ways_agree(
     charged = discharged.copy()
     charged.remove_species(["Al"])
     charged.apply_strain(0.03)
-    flow = InsertionMaker(emt).make(discharged, charged * (1, 1, 2), "Al")
+    flow = InsertionMaker(emt).make(
+        discharged, InsertionInputs(charged=charged * (1, 1, 2), working_ion="Al")
+    )
     found = run(flow, tmp_path, monkeypatch)
     assert found.delta_volume_fraction == pytest.approx(document.delta_volume_fraction, abs=1e-3)
     assert found.average_voltage_v == pytest.approx(document.average_voltage_v, abs=1e-3)
@@ -148,15 +151,17 @@ def test_what_is_no_electrode_is_refused(emt, discharged, species, charged, ion,
         positions = [[0, 0, 0], [0.5, 0.5, 0.5]][: len(charged)]
         other = Structure(Lattice.cubic(3), charged, positions)
     maker = InsertionMaker(emt)
-    said = maker.refusal(structure, other, ion)
+    said = maker.refusal(structure, InsertionInputs(charged=other, working_ion=ion))
     assert said is not None
     assert reason in said
     with pytest.raises(ValueError, match=re.escape(said)):
-        maker.make(structure, other, ion)
+        maker.make(structure, InsertionInputs(charged=other, working_ion=ion))
 
 
 def test_a_fraction_that_stays_is_whole_in_a_larger_cell(emt, discharged):
-    flow = InsertionMaker(emt).make(discharged, working_ion="Al", remaining_fraction=1 / 3)
+    flow = InsertionMaker(emt).make(
+        discharged, InsertionInputs(working_ion="Al", remaining_fraction=1 / 3)
+    )
     full, part = (job.function_args[0] for job in flow.jobs[:2])
     assert (full.composition["Al"], part.composition["Al"]) == (3, 1)
     assert part.composition["Cu"] == full.composition["Cu"]
@@ -178,17 +183,19 @@ def test_what_make_could_not_do_is_refused_before(emt, discharged, recipe, input
     if "charged" in inputs:
         inputs = {**inputs, "charged": discharged.copy().remove_species(["Al"])}
     maker = InsertionMaker(emt, recipe=InsertionRecipe(**recipe))
-    assert reason in maker.refusal(discharged, **inputs)
+    assert reason in maker.refusal(discharged, InsertionInputs(**inputs))
 
 
 def test_recipes_name_the_working_ions_that_have_a_charge():
-    assert get_args(WorkingIon) == tuple(electrode.ION_CHARGES)
+    assert get_args(WorkingIon) == tuple(insertion_analysis.ION_CHARGES)
 
 
 def test_the_recipes_working_ion_wins(emt, discharged):
     maker = InsertionMaker(emt, recipe=InsertionRecipe(working_ion="Al"))
-    assert maker.refusal(discharged, working_ion="Li") is None
-    assert "holds no Li" in InsertionMaker(emt).refusal(discharged, working_ion="Li")
+    assert maker.refusal(discharged, InsertionInputs(working_ion="Li")) is None
+    assert "holds no Li" in InsertionMaker(emt).refusal(
+        discharged, InsertionInputs(working_ion="Li")
+    )
 
 
 def test_one_relaxation_field_changes_no_other():
@@ -217,7 +224,7 @@ def test_an_electrode_whose_charged_crystal_flies_apart_is_unstable(
 ):
     """It used to be computed, with a volume change that meant nothing."""
     squeezed = Structure.from_spacegroup("Fm-3m", Lattice.cubic(2.3), ["Cu"], [[0, 0, 0]])
-    flow = InsertionMaker(emt).make(discharged, squeezed, "Al")
+    flow = InsertionMaker(emt).make(discharged, InsertionInputs(charged=squeezed, working_ion="Al"))
     found = run(flow, tmp_path, monkeypatch)
     assert found.outcome == "unstable"
     assert re.match(r"Cu: lost in relaxation, step \d+: the cell grew to [23]\.\d", found.reason)
@@ -232,8 +239,8 @@ def test_molecules_have_no_volume_change(emt, discharged):
     relaxation = emt.relax(discharged, InsertionRecipe().relaxation)
     pair = Structure(Lattice.cubic(8), ["Cu"] * 2, [[0.2, 0, 0], [0.47, 0, 0]])
     molecules = relaxation.model_copy(update={"structure": pair})
-    assert electrode.dimensionality(pair) == 0
-    metal = emt.relax(electrode.metal_of("Al"), InsertionRecipe().relaxation)
+    assert insertion_analysis.dimensionality(pair) == 0
+    metal = emt.relax(insertion_analysis.metal_of("Al"), InsertionRecipe().relaxation)
     document = insertion.insertion_document.original(
         [relaxation, molecules], metal, "Al", same_cell=False
     )
@@ -245,7 +252,7 @@ def test_molecules_have_no_volume_change(emt, discharged):
 def test_an_ordering_that_is_lost_is_told_where_another_one_is_on_the_path(emt, discharged):
     relaxation = emt.relax(discharged, InsertionRecipe().relaxation)
     charged = relaxation.model_copy(
-        update={"structure": electrode.host_of(relaxation.structure, "Al")}
+        update={"structure": insertion_analysis.host_of(relaxation.structure, "Al")}
     )
     half = relaxation.structure * (2, 1, 1)
     half.remove_sites([0])
@@ -270,10 +277,10 @@ def test_a_lost_metal_is_no_reason_for_a_second_try(emt, discharged):
     assert raised.type.__name__ in FINAL_ERRORS
 
 
-@pytest.mark.parametrize("ion", electrode.ION_CHARGES)
+@pytest.mark.parametrize("ion", insertion_analysis.ION_CHARGES)
 def test_every_working_ion_has_its_metal(ion):
-    """Density at room temperature; ASE has alkali metals as cold as they were computed."""
-    metal = electrode.metal_of(ion)
+    """Density at room temperature; ASE has alkali metals as cold as they were measured."""
+    metal = insertion_analysis.metal_of(ion)
     known_g_per_cm3 = float(metal[0].specie.density_of_solid) / 1000
     assert metal.density == pytest.approx(known_g_per_cm3, rel=0.07)
     assert {site.specie.symbol for site in metal} == {ion}
@@ -283,8 +290,8 @@ def test_caesium_is_an_ion_like_others():
     cell = Structure.from_spacegroup(
         "Pm-3m", Lattice.cubic(4.1), ["Cs", "Ni"], [[0] * 3, [0.5] * 3]
     )
-    assert electrode.working_ion_of(cell, None) == "Cs"
+    assert insertion_analysis.working_ion_of(cell, None) == "Cs"
     # Barium is not looked for, but can be named.
     cell.replace_species({"Cs": "Ba"})
-    assert electrode.working_ion_of(cell, None) is None
-    assert electrode.working_ion_of(cell, "Ba") == "Ba"
+    assert insertion_analysis.working_ion_of(cell, None) is None
+    assert insertion_analysis.working_ion_of(cell, "Ba") == "Ba"

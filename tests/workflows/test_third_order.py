@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from workflows.engines import AseEngine, CannotCompute
+from workflows.engines import AseEngine
+from workflows.errors import CannotCompute
 from workflows.lattice_dynamics import third_order, transport
 from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.recipes import ThirdOrderRecipe

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ase.calculators.calculator import Calculator, all_changes
 from monty.json import MSONable
 
+from workflows.ase_relaxation import relax_with
 from workflows.dft.execution import ProgramFailure, scratch_folder
 from workflows.dft.programs import Metal, Program, SinglePoint, load_program
-from workflows.dft.settings import SETTINGS, DftSettings, Purpose
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, DftSettings, Purpose
 from workflows.documents import DielectricDocument, Provenance, RelaxationDocument
-from workflows.engines import EngineError, checked_force, package_versions
-from workflows.relaxing import relax_with
+from workflows.engines import checked_force
+from workflows.errors import EngineError
+from workflows.versions import package_versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +44,7 @@ class DftEngine(MSONable):
     program
         Row of `workflows.dft.programs.PROGRAMS`.
     settings
-        Fields of the program's model in `workflows.dft.settings`.
+        Fields of the program's `Settings`.
     retries
         Changes of the settings for a second, third, … attempt after a run that crashed or did
         not converge; see `workflows.dft.settings.SAFE_TO_CHANGE`.
@@ -68,16 +70,13 @@ class DftEngine(MSONable):
     gives_dielectric: ClassVar[bool] = True
     compares_cells: ClassVar[bool] = False
 
-    def refusal(self, elements: Iterable[str]) -> str | None:
-        """Return why this engine cannot take these elements, or None."""
-        known = self._program().known_elements(self._settings())
-        if self.elements is not None:
-            known &= set(self.elements)
-        unknown = set(elements) - known
-        if not unknown:
-            return None
-        listed = ", ".join(sorted(unknown))
-        return f"engine '{self.name}' has no pseudopotential with a cut-off for {listed}"
+    def supported_elements(self) -> frozenset[str]:
+        """Return the elements with a pseudopotential and a cut-off, as far as spin allows."""
+        settings = self._settings()
+        known = self._program().known_elements(settings)
+        if settings.spin == "off":
+            known = known.difference(MAGNETIC_MOMENT_MU_B)
+        return frozenset(known if self.elements is None else known & set(self.elements))
 
     def missing(self) -> str | None:
         """Return what must be installed before this engine can run, or None."""
@@ -96,7 +95,7 @@ class DftEngine(MSONable):
         started_from = structure
         program = self._program()
         steps = 0
-        if hasattr(program, "relax") and not fixed_cell:
+        if not fixed_cell:
             # What the program does itself in one run is not asked of it step by step; ASE only
             # checks the outcome, and goes on from there where it is not good enough.
             tolerance = max(recipe.force_tolerance_ev_per_a, self.force_floor_ev_per_a)
@@ -115,7 +114,7 @@ class DftEngine(MSONable):
             initial=structure,
         )
         document.steps += steps
-        document.cost.force_calls += steps
+        document.cost.cost += steps
         return document
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
@@ -191,7 +190,7 @@ class DftEngine(MSONable):
         ) from failures[-1]
 
     def _settings(self, changes: dict[str, Any] | None = None) -> DftSettings:
-        return SETTINGS[self.program].model_validate({**self.settings, **(changes or {})})
+        return self._program().Settings.model_validate({**self.settings, **(changes or {})})
 
     def _program(self) -> Program:
         return load_program(self.program)

@@ -11,12 +11,13 @@ import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
-from workflows.dft.programs import Dielectric, Metal, SinglePoint
+from workflows.dft.programs import Dielectric, Metal, SinglePoint, relaxed_from_outside
 from workflows.dft.pseudopotentials import (
     RYDBERG_EV,
     Pseudopotential,
@@ -27,11 +28,11 @@ from workflows.dft.settings import (
     LEAST_GAP_EV,
     MAGNETIC_MOMENT_MU_B,
     RELAXATION_CUTOFF_FACTOR,
-    EspressoSettings,
+    DftSettings,
     Purpose,
     k_mesh,
 )
-from workflows.engines import EngineError
+from workflows.errors import EngineError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -40,6 +41,29 @@ COMMAND_VARIABLE = "SCREEN_ESPRESSO_COMMAND"
 """Environment variable: what to put before pw.x and ph.x, as in ``mpirun -np 8``."""
 LIBRARY_VARIABLE = "SCREEN_PSEUDOPOTENTIALS"
 """Environment variable: folder of UPF files."""
+
+
+class EspressoSettings(DftSettings):
+    """Settings of Quantum ESPRESSO's pw.x and ph.x.
+
+    Parameters
+    ----------
+    cutoff_ratio
+        Cut-off of the density over that of the wave functions; None takes the library's own, or 4
+        for norm-conserving and 8 for other pseudopotentials.
+    mixing_beta
+        Share of the new density.
+    diagonalization
+        pw.x's eigensolver.
+    """
+
+    cutoff_ratio: float | None = Field(None, ge=4)
+    mixing_beta: float = Field(0.7, gt=0, le=1)
+    diagonalization: Literal["david", "cg"] = "david"
+
+
+Settings = EspressoSettings
+relax = relaxed_from_outside
 
 
 def missing() -> str | None:

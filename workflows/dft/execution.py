@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from workflows.engines import EngineError
+from workflows.errors import EngineError
 
 TAIL_CHARACTERS = 3000
 GRACE_S = 5.0

@@ -13,29 +13,61 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
-from workflows.dft.programs import Dielectric, Metal, SinglePoint
+from workflows.dft.programs import Dielectric, Metal, SinglePoint, relaxed_from_outside
 from workflows.dft.settings import (
     F_SHELL,
     LEAST_GAP_EV,
     MAGNETIC_MOMENT_MU_B,
     RELAXATION_CUTOFF_FACTOR,
-    GpawSettings,
+    DftSettings,
     KMesh,
     Purpose,
     k_mesh,
 )
-from workflows.engines import package_versions
+from workflows.versions import package_versions
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 COMMAND_VARIABLE = "SCREEN_GPAW_COMMAND"
 """Environment variable: what starts Python with GPAW, as in ``mpiexec -n 8 gpaw python``."""
+
+
+class GpawSettings(DftSettings):
+    """Settings of GPAW.
+
+    Born charges of N atoms take 6 N + 1 calculations without symmetry: hence the coarser k-points.
+
+    Parameters
+    ----------
+    cutoff_scale
+        Factor on the elements' recommended cut-offs, where `cutoff_ev` is None.
+    density_tolerance
+        Self-consistency: change of the density, in electrons per valence electron.
+    force_tolerance_ev_per_a
+        Self-consistency: change of the forces.
+    mixer_beta
+        Share of the new density; None leaves it to GPAW.
+    eigensolver
+        None leaves it to GPAW.
+    """
+
+    dielectric_k_spacing_per_a: float = Field(0.45, gt=0)
+    cutoff_scale: float = Field(1.0, gt=0)
+    density_tolerance: float = Field(1e-5, gt=0)
+    force_tolerance_ev_per_a: float = Field(1e-4, gt=0)
+    mixer_beta: float | None = Field(None, gt=0, le=1)
+    eigensolver: Literal["dav", "rmm-diis", "cg"] | None = None
+
+
+Settings = GpawSettings
+relax = relaxed_from_outside
 
 
 def missing() -> str | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from workflows.dft.settings import Purpose
+    from workflows.dft.settings import DftSettings, Purpose
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,15 @@ class Metal(Exception):  # noqa: N818 - a finding, not a failure
 
 
 class Program(Protocol):
-    """What a DFT program must do; each is a module with these functions."""
+    """What a DFT program must do; each is a module with these functions and this model.
+
+    Attributes
+    ----------
+    Settings
+        Pydantic model of what a user may set.
+    """
+
+    Settings: type[DftSettings]
 
     def missing(self) -> str | None:
         """Return what must be installed or set before it can run, or None."""
@@ -82,10 +90,33 @@ class Program(Protocol):
     ) -> SinglePoint:
         """Return energy and forces; a `ProgramFailure` says what went wrong."""
 
+    def relax(
+        self,
+        structure: Structure,
+        settings: Any,
+        folder: Path,
+        timeout_s: float,
+        *,
+        force_tolerance_ev_per_a: float,
+    ) -> tuple[Structure, int]:
+        """Return the cell as the program itself relaxes it, and how many ionic steps it took."""
+
     def dielectric(
         self, structure: Structure, settings: Any, folder: Path, timeout_s: float
     ) -> Dielectric:
         """Return Born charges and ε∞; raise `Metal` where there is no gap."""
+
+
+def relaxed_from_outside(
+    structure: Structure,
+    settings: Any,
+    folder: Path,
+    timeout_s: float,
+    *,
+    force_tolerance_ev_per_a: float,
+) -> tuple[Structure, int]:
+    """Return the cell as it is: the `relax` of programs that are better relaxed step by step."""
+    return structure, 0
 
 
 PROGRAMS: dict[str, str] = {
@@ -93,10 +124,18 @@ PROGRAMS: dict[str, str] = {
     "espresso": "workflows.dft.espresso",
     "vasp": "workflows.dft.vasp",
 }
-"""Kind of engine → module that is its `Program`."""
+"""Kind of engine → module that is its `Program`: all that a new program needs beside its module."""
 
 
 def load_program(name: str) -> Program:
-    """Return the program of that name."""
+    """Return the program of that name.
+
+    Raises
+    ------
+    ValueError
+        When there is none.
+    """
+    if name not in PROGRAMS:
+        raise ValueError(f"DFT program '{name}' unknown; known: {', '.join(sorted(PROGRAMS))}")
     program: Any = importlib.import_module(PROGRAMS[name])
     return program  # type: ignore[no-any-return]  # a module with a Program's functions

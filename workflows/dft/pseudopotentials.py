@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflows.engines import EngineError
+from workflows.errors import EngineError
 
 RYDBERG_EV = 13.605693122994
 HARTREE_EV = 2 * RYDBERG_EV

@@ -1,6 +1,6 @@
-"""Settings of the DFT programs, validated before anything is queued.
+"""What the settings of all DFT programs share, validated before anything is queued.
 
-Plain pydantic models without heavy imports, so that an engine's YAML is checked on a login node.
+A plain pydantic model without heavy imports, so that an engine's YAML is checked on a login node.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -114,85 +114,6 @@ class DftSettings(BaseModel):
         if symbols.isdisjoint(HUBBARD_ANIONS):
             return {}
         return {each: u for each, u in self.hubbard_u_ev.items() if each in symbols and u}
-
-
-class GpawSettings(DftSettings):
-    """Settings of GPAW.
-
-    Born charges of N atoms take 6 N + 1 calculations without symmetry: hence the coarser k-points.
-
-    Parameters
-    ----------
-    cutoff_scale
-        Factor on the elements' recommended cut-offs, where `cutoff_ev` is None.
-    density_tolerance
-        Self-consistency: change of the density, in electrons per valence electron.
-    force_tolerance_ev_per_a
-        Self-consistency: change of the forces.
-    mixer_beta
-        Share of the new density; None leaves it to GPAW.
-    eigensolver
-        None leaves it to GPAW.
-    """
-
-    dielectric_k_spacing_per_a: float = Field(0.45, gt=0)
-    cutoff_scale: float = Field(1.0, gt=0)
-    density_tolerance: float = Field(1e-5, gt=0)
-    force_tolerance_ev_per_a: float = Field(1e-4, gt=0)
-    mixer_beta: float | None = Field(None, gt=0, le=1)
-    eigensolver: Literal["dav", "rmm-diis", "cg"] | None = None
-
-
-class EspressoSettings(DftSettings):
-    """Settings of Quantum ESPRESSO's pw.x and ph.x.
-
-    Parameters
-    ----------
-    cutoff_ratio
-        Cut-off of the density over that of the wave functions; None takes the library's own, or 4
-        for norm-conserving and 8 for other pseudopotentials.
-    mixing_beta
-        Share of the new density.
-    diagonalization
-        pw.x's eigensolver.
-    """
-
-    cutoff_ratio: float | None = Field(None, ge=4)
-    mixing_beta: float = Field(0.7, gt=0, le=1)
-    diagonalization: Literal["david", "cg"] = "david"
-
-
-class VaspSettings(DftSettings):
-    """Settings of VASP, on top of atomate2's input sets.
-
-    Parameters
-    ----------
-    incar
-        Further INCAR tags; they win.
-    potcar
-        POTCAR symbol by element, where it is not the input set's own.
-    potcar_functional
-        pymatgen's name of the potential library.
-    """
-
-    incar: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
-    potcar: dict[str, str] = Field(default_factory=dict)
-    potcar_functional: str = "PBE_54"
-
-    @model_validator(mode="after")
-    def _check_precision(self) -> Self:
-        if self.incar.get("ADDGRID") or str(self.incar.get("LREAL", "F"))[:1].upper() not in "F.":
-            raise ValueError(
-                "incar: ADDGRID and real-space projectors (LREAL) blur third-order forces"
-            )
-        return self
-
-
-SETTINGS: dict[str, type[DftSettings]] = {
-    "gpaw": GpawSettings,
-    "espresso": EspressoSettings,
-    "vasp": VaspSettings,
-}
 
 
 @dataclass(frozen=True)

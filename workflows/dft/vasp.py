@@ -13,10 +13,12 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
+from workflows.constants import EV_PER_A3_IN_GPA
 from workflows.dft.execution import ProgramFailure, run_program, tail
 from workflows.dft.programs import Dielectric, Metal, SinglePoint
 from workflows.dft.settings import (
@@ -24,17 +26,46 @@ from workflows.dft.settings import (
     LEAST_GAP_EV,
     MAGNETIC_MOMENT_MU_B,
     RELAXATION_CUTOFF_FACTOR,
+    DftSettings,
     Purpose,
-    VaspSettings,
     k_mesh,
 )
-from workflows.engines import EV_PER_A3_IN_GPA, package_versions
+from workflows.versions import package_versions
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
     from pymatgen.io.vasp.sets import VaspInputSet
 
 FUNCTIONAL_TAGS = {"PBE": "PE", "PBEsol": "PS", "LDA": "CA"}
+
+
+class VaspSettings(DftSettings):
+    """Settings of VASP, on top of atomate2's input sets.
+
+    Parameters
+    ----------
+    incar
+        Further INCAR tags; they win.
+    potcar
+        POTCAR symbol by element, where it is not the input set's own.
+    potcar_functional
+        pymatgen's name of the potential library.
+    """
+
+    incar: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    potcar: dict[str, str] = Field(default_factory=dict)
+    potcar_functional: str = "PBE_54"
+
+    @model_validator(mode="after")
+    def _check_precision(self) -> Self:
+        if self.incar.get("ADDGRID") or str(self.incar.get("LREAL", "F"))[:1].upper() not in "F.":
+            raise ValueError(
+                "incar: ADDGRID and real-space projectors (LREAL) blur third-order forces"
+            )
+        return self
+
+
+Settings = VaspSettings
 
 
 def missing() -> str | None:

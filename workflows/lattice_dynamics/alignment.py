@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

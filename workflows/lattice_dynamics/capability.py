@@ -62,6 +62,15 @@ def vanishes_by_symmetry(model: Phono3py) -> bool:
     return basis is None or basis.basis_set.shape[1] == 0
 
 
+def third_order_basis_size(model: Phono3py, cutoff_a: float | None) -> int:
+    """Return the number of independent third-order parameters that symmetry leaves."""
+    from phonopy.interface.symfc import SymfcFCSolver
+
+    options = None if cutoff_a is None else {"cutoff": {3: cutoff_a}}
+    solver = SymfcFCSolver(model.supercell, symmetry=model.symmetry, options=options)
+    return int(solver.estimate_basis_size(orders=[3])[3])
+
+
 def fit_memory_gb(basis_size: float, supercell_atoms: int) -> float:
     """Return the memory of symfc's dense fit, as phonopy estimates it."""
     return (24 * basis_size**2 + 2400 * supercell_atoms * basis_size) / 1e9
@@ -104,8 +113,6 @@ def _third_order_refusal(structure: Structure, recipe: ThirdOrderRecipe) -> str 
         return None
 
     from phono3py import Phono3py
-
-    from workflows.lattice_dynamics.third_order import third_order_basis_size
 
     model = Phono3py(
         phonopy_cell(cell),

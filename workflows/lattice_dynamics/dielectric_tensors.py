@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.documents import DielectricDocument
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.lattice_dynamics.alignment import alignments, relaxed_rotation
 from workflows.lattice_dynamics.cells import SYMPREC_A, phonopy_cell, pymatgen_cell
 

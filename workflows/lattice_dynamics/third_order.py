@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflows.engines import CannotCompute
+from workflows.errors import CannotCompute
 from workflows.lattice_dynamics.capability import (
     fit_refusal,
     no_third_order,
+    third_order_basis_size,
     vanishes_by_symmetry,
 )
 from workflows.lattice_dynamics.cells import (
@@ -200,15 +201,6 @@ def _equations(model: Phono3py, pairs: int) -> int:
     # One pair gives the even part of the force, which is where fc3 sits: 3N equations, of which
     # three say no more than that the forces sum to zero.
     return pairs * (3 * len(model.supercell) - 3)
-
-
-def third_order_basis_size(model: Phono3py, cutoff_a: float | None) -> int:
-    """Return the number of independent third-order parameters that symmetry leaves."""
-    from phonopy.interface.symfc import SymfcFCSolver
-
-    options = None if cutoff_a is None else {"cutoff": {3: cutoff_a}}
-    solver = SymfcFCSolver(model.supercell, symmetry=model.symmetry, options=options)
-    return int(solver.estimate_basis_size(orders=[3])[3])
 
 
 def _pairs(

@@ -103,7 +103,7 @@ def test_refused_entries_that_are_alike_are_one(database):
 def test_cost_by_step(new_campaign):
     campaign = new_campaign(pool=2)
     steps = [("relaxation", 10, 3600.0), ("phonons", 2, 7200.0)]
-    costs = [{"step": name, "force_calls": n, "wall_s": s} for name, n, s in steps]
+    costs = [{"step": name, "cost": n, "wall_s": s} for name, n, s in steps]
     mine = {"campaign": campaign.name, **campaign.result_key, "outcome": "unstable", "costs": costs}
     for key, whose in (("a", "toy-1"), ("b", "toy-1"), ("c", "another")):
         result = {**mine, "_id": key, "candidate_id": key, "campaign": whose}

@@ -18,7 +18,8 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from workflows.dft.engine import DftEngine
 from workflows.dft.execution import ProgramFailure, run_program, scratch_folder
-from workflows.engines import Engine, EngineError
+from workflows.engines import Engine
+from workflows.errors import EngineError
 from workflows.recipes import RelaxationRecipe
 
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
@@ -85,7 +86,7 @@ def test_relaxation(engine, copper, diary):
     # EMT's copper has a lattice constant of 3.59 Å.
     assert document.structure.volume == pytest.approx(3.59**3 / 4, rel=0.01)
     assert document.max_stress_gpa <= 0.01
-    assert runs(diary) == document.cost.force_calls
+    assert runs(diary) == document.cost.cost
     assert document.provenance.calculator == "gpaw"
     assert document.provenance.arguments["cutoff_ev"] == 300
 
@@ -174,8 +175,21 @@ def test_a_program_that_is_not_there(tmp_path):
 
 
 def test_elements_without_a_pseudopotential_are_refused(engine):
-    assert engine.refusal(["Si", "Cl"]) is None
-    assert "no pseudopotential with a cut-off for Pu, U" in engine.refusal(["Si", "U", "Pu"])
+    assert {"Si", "Cl", "Fe"} <= engine.supported_elements()
+    assert engine.supported_elements().isdisjoint(["U", "Pu"])
+    engine.elements = ["Si", "U"]
+    assert engine.supported_elements() == {"Si"}
+
+
+def test_elements_with_moments_are_refused_without_spin(engine):
+    engine.settings["spin"] = "off"
+    assert "Si" in engine.supported_elements()
+    assert "Fe" not in engine.supported_elements()
+
+
+def test_a_program_that_is_unknown():
+    with pytest.raises(ValueError, match="DFT program 'castep' unknown; known: espresso, gpaw"):
+        DftEngine("mine", "castep").missing()
 
 
 def test_born_charges_that_fail_cost_no_more_than_the_correction(

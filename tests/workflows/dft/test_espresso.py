@@ -9,10 +9,10 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from workflows.dft import espresso
+from workflows.dft.espresso import EspressoSettings
 from workflows.dft.execution import ProgramFailure
 from workflows.dft.pseudopotentials import HARTREE_EV, RYDBERG_EV, read_library
-from workflows.dft.settings import EspressoSettings
-from workflows.engines import EngineError
+from workflows.errors import EngineError
 
 HEADER = """<UPF version="2.0.1">
 <PP_INFO>made for a test</PP_INFO>

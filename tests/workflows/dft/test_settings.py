@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 
-from workflows.dft.settings import DftSettings, KMesh, VaspSettings, k_mesh
+from workflows.dft.settings import DftSettings, KMesh, k_mesh
+from workflows.dft.vasp import VaspSettings
 
 LENGTH = st.floats(2.0, 30.0)
 

@@ -17,8 +17,8 @@ from phono3py.interface.phono3py_yaml import Phono3pyYaml
 
 from workflows.dft import vasp
 from workflows.dft.engine import DftEngine
-from workflows.dft.settings import VaspSettings
-from workflows.engines import EngineError
+from workflows.dft.vasp import VaspSettings
+from workflows.errors import EngineError
 from workflows.lattice_dynamics.cells import pymatgen_cell
 
 DATA = Path(__file__).parents[3] / "configs" / "data"

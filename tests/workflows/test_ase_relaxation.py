@@ -8,13 +8,14 @@ from ase.calculators.calculator import Calculator, all_changes
 from bravais_alloys import BRAVAIS, described_anew
 from pymatgen.core import Lattice, Structure
 
-from workflows.descent import inverse_hessian
+from workflows.ase_relaxation import relax_with
+from workflows.crystal_optimizer import inverse_hessian
 from workflows.documents import Provenance
-from workflows.engines import AseEngine, EngineError
+from workflows.engines import AseEngine
+from workflows.errors import EngineError
 from workflows.kept_symmetry import operations_of, space_group_number
+from workflows.primitive_cells import reduction_of
 from workflows.recipes import ElectrodeRelaxationRecipe, RelaxationRecipe
-from workflows.reduction import reduction_of
-from workflows.relaxing import relax_with
 
 ELECTRODE = ElectrodeRelaxationRecipe()
 TIGHT = RelaxationRecipe(

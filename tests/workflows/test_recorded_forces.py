@@ -14,7 +14,7 @@ import pytest
 from phono3py.phonon3.dataset import get_displacements_and_forces_fc3
 
 from workflows.lattice_dynamics import transport
-from workflows.lattice_dynamics.recorded import recorded_model
+from workflows.lattice_dynamics.recorded_forces import recorded_model
 
 
 def kappa(model, divisions: int) -> float:

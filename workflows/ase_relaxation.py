@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflows.descent import Descent
+from workflows.constants import EV_PER_A3_IN_GPA
+from workflows.crystal_optimizer import CrystalOptimizer
 from workflows.documents import Provenance, RelaxationDocument, StepCost
-from workflows.engines import EV_PER_A3_IN_GPA, EngineError
+from workflows.errors import EngineError
 from workflows.kept_symmetry import keep_symmetry, space_group_number
-from workflows.losing import why_lost, why_out_of_domain
-from workflows.reduction import reduction_of
+from workflows.lost_crystals import why_lost, why_out_of_domain
+from workflows.primitive_cells import reduction_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -88,7 +89,7 @@ def relax_with(
     if recipe.keep_symmetry:
         # A cell that is given is not moved, not even onto its symmetry.
         keep_symmetry(atoms, refine=not fixed_cell)
-    descent = Descent(atoms, fixed_cell=fixed_cell)
+    optimizer = CrystalOptimizer(atoms, fixed_cell=fixed_cell)
     start_volume_a3 = initial.volume / len(initial) * len(atoms)
     force_tolerance = max(recipe.force_tolerance_ev_per_a, force_floor_ev_per_a)
     stress_tolerance_gpa = max(recipe.stress_tolerance_gpa, stress_floor_gpa)
@@ -99,12 +100,12 @@ def relax_with(
         lost = why_lost(atoms, start_volume_a3)
         answer = None if lost else _ask(atoms)
         if answer is not None and not (lost := answer.trouble):
-            descent.remember()
+            optimizer.remember()
             calm = answer.max_force_ev_per_a <= force_tolerance and (
                 fixed_cell or answer.max_stress_gpa <= stress_tolerance_gpa
             )
             if calm and not fixed_cell:
-                error = descent.volume_error_fraction(stress_floor_gpa / EV_PER_A3_IN_GPA)
+                error = optimizer.volume_error_fraction(stress_floor_gpa / EV_PER_A3_IN_GPA)
             # A crystal too soft for its volume to settle keeps the error bar it has in the end.
             patience -= calm
             if calm and (
@@ -125,7 +126,7 @@ def relax_with(
                 f"{recipe.max_steps} steps (largest force {answer.max_force_ev_per_a:.2g} eV/Å, "
                 f"stress {answer.max_stress_gpa:.2g} GPa); raise max_steps or check the structure"
             )
-        descent.descend()
+        optimizer.descend()
         steps += 1
     bare = atoms.copy()
     bare.set_constraint()
@@ -142,10 +143,8 @@ def relax_with(
         initial_volume_a3_per_atom=initial.volume / len(initial),
         steps=steps,
         space_group_number=None if lost else space_group_number(relaxed),
-        cost=StepCost(
-            step="relaxation",
-            force_calls=steps + (answer is not None),
-            wall_s=time.perf_counter() - started,
+        cost=StepCost.of_force_calls(
+            "relaxation", steps + (answer is not None), time.perf_counter() - started
         ),
         provenance=provenance,
     )

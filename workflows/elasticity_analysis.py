@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.kept_symmetry import operations_of, standard_frame
-from workflows.reduction import reduction_of
+from workflows.primitive_cells import reduction_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

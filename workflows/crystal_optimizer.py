@@ -1,8 +1,8 @@
-"""Descent of a crystal in positions and cell, the same whatever cell describes the crystal.
+"""Optimisation of a crystal in positions and cell, the same whatever cell describes the crystal.
 
 BFGS on atoms and cell together needs one scale for lengths and strains.  With the scale here, which
 grows with the square root of the number of atoms, a supercell takes the very steps of its primitive
-cell, and a strain meets the curvature that an atom meets.  Steps and gradients of the descent are
+cell, and a strain meets the curvature that an atom meets.  Steps and gradients on the way are
 then a model of the crystal about its minimum: they tell how far the volume is from converged.
 """
 
@@ -35,7 +35,7 @@ LEAST_STEP_A = 1e-5
 """Shorter ones say more of the engine's noise than of curvature."""
 
 
-class Descent(BFGS):
+class CrystalOptimizer(BFGS):
     """ASE's BFGS on the cell and the positions of a crystal, with a memory.
 
     Parameters
