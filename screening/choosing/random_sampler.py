@@ -1,0 +1,41 @@
+"""Random choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from screening.choosing.observations import Observations, Proposal
+from screening.choosing.pool import Pool
+from screening.choosing.samplers import SamplerConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+
+class RandomSampler:
+    """Every candidate is as likely as any other: the yardstick for the rest."""
+
+    name: ClassVar = "random"
+    help: ClassVar = "Draws at random: the yardstick for the rest."
+    Options: ClassVar[type[SamplerConfig]] = SamplerConfig
+    reasons: ClassVar[Mapping[str, str]] = {"random": "drawn at random"}
+
+    def __init__(self, options: SamplerConfig) -> None:
+        pass
+
+    def propose(
+        self,
+        observations: Observations,
+        available_ids: list[str],
+        available_features: Floats,
+        n: int,
+        seed: int,
+    ) -> list[Proposal]:
+        """Draw without replacement."""
+        pool = Pool.of(observations, available_ids, available_features)
+        drawn = pool.generator(seed).permutation(len(pool.ids))[:n]
+        return [Proposal(pool.ids[i], "random") for i in drawn]
