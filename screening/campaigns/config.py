@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from screening.choosing.samplers import SamplerConfig
+from screening.choosing.config import SamplerConfig
 from screening.intake.filters import FilterConfig
 from screening.machine import shipped_configs as shipped
 from screening.messages.errors import ScreenError

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.choosing.config import SurrogateConfig
 from screening.choosing.observations import Observations
 from screening.choosing.prediction import surrogate_for
 from screening.choosing.prior import model_rows
-from screening.choosing.surrogates import SurrogateConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

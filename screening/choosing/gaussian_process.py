@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from screening.choosing.config import SurrogateConfig
 from screening.choosing.feature_scaling import CHUNK
 from screening.choosing.observations import MOST_RESULTS, most_telling
-from screening.choosing.surrogates import SurrogateConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,11 +10,11 @@ import numpy as np
 from pydantic import Field
 
 from screening.choosing.acquisitions import Posterior, expected_improvement, expected_value
+from screening.choosing.config import SamplerConfig
 from screening.choosing.feasibility import probability_feasible
 from screening.choosing.observations import Observations, Proposal
 from screening.choosing.pool import Pool
 from screening.choosing.prediction import surrogate_for
-from screening.choosing.samplers import SamplerConfig
 from screening.choosing.space_filling import space_filling
 from screening.choosing.surrogates import Model
 

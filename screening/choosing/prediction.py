@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.choosing.config import SurrogateConfig, build_surrogate
 from screening.choosing.observations import Observations
 from screening.choosing.prior import WithPrior, model_rows
-from screening.choosing.surrogates import Model, SurrogateConfig, build_surrogate
+from screening.choosing.surrogates import Model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.choosing.config import SurrogateConfig, build_surrogate
 from screening.choosing.feature_scaling import FeatureScaling
 from screening.choosing.observations import MOST_RESULTS, most_telling
-from screening.choosing.surrogates import Model, SurrogateConfig, build_surrogate
+from screening.choosing.surrogates import Model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from screening.choosing.config import SamplerConfig
 from screening.choosing.observations import Observations, Proposal
 from screening.choosing.pool import Pool
-from screening.choosing.samplers import SamplerConfig
 
 if TYPE_CHECKING:
     import numpy as np

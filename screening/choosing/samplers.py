@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pydantic import Field, SerializeAsAny
-
-from screening.choosing.plug_in_config import PlugInConfig
-from screening.choosing.surrogates import SurrogateConfig
 from screening.machine.plugins import PlugIns
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from pydantic import BaseModel
 
     from screening.choosing.observations import Observations, Proposal
 
@@ -28,17 +25,17 @@ class Sampler(Protocol):
     name, help : str
         As it is named in a configuration, and one sentence on it.
     Options : type
-        `SamplerConfig`, or a subclass with the options of this sampler.
+        `screening.choosing.config.SamplerConfig`, or a subclass with the options of this sampler.
     reasons : dict
         What the reasons of its proposals mean, as clauses for people.
     """
 
     name: ClassVar[str]
     help: ClassVar[str]
-    Options: ClassVar[type[SamplerConfig]]
+    Options: ClassVar[type[BaseModel]]
     reasons: ClassVar[Mapping[str, str]]
 
-    def __init__(self, options: SamplerConfig) -> None:
+    def __init__(self, options: Any) -> None:
         """Take the options of a campaign, of the type `Options`."""
         ...
 
@@ -75,34 +72,6 @@ SAMPLERS: PlugIns[type[Sampler]] = PlugIns(
         "random": "screening.choosing.random_sampler:RandomSampler",
     },
 )
-
-
-class SamplerConfig(PlugInConfig):
-    """How candidates are picked; what all samplers are told.
-
-    Attributes
-    ----------
-    kind : str
-        A name of `SAMPLERS`, or an import path.
-    initial : int
-        Picks that spread over the pool before a model is asked.
-    surrogate : SurrogateConfig
-        Which model predicts, for the sampler and for rankings.
-    """
-
-    plug_ins = SAMPLERS
-    earlier_options: ClassVar = {"xi": 0.01, "kappa": 1.96, "cost_exponent": 0.0}
-
-    kind: str = "expected-improvement"
-    initial: int = Field(default=5, ge=1)
-    surrogate: SerializeAsAny[SurrogateConfig] = Field(
-        default_factory=lambda: SurrogateConfig.model_validate({})
-    )
-
-
-def build_sampler(config: SamplerConfig) -> Sampler:
-    """Make the sampler that a campaign asks for."""
-    return SAMPLERS.load(config.kind)(config)
 
 
 def reason_text(kind: str, reason: str) -> str:

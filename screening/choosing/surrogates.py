@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from screening.choosing.plug_in_config import PlugInConfig
 from screening.machine.plugins import PlugIns
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from pydantic import BaseModel
 
     Floats = NDArray[np.float64]
 
@@ -57,14 +57,14 @@ class Surrogate(Model, Protocol):
     name, help : str
         As it is named in a configuration, and one sentence on it.
     Options : type
-        `SurrogateConfig`, or a subclass with the options of this surrogate.
+        `screening.choosing.config.SurrogateConfig`, or a subclass with the options of this surrogate.
     """
 
     name: ClassVar[str]
     help: ClassVar[str]
-    Options: ClassVar[type[SurrogateConfig]]
+    Options: ClassVar[type[BaseModel]]
 
-    def __init__(self, options: SurrogateConfig, seed: int) -> None:
+    def __init__(self, options: Any, seed: int) -> None:
         """Make an unfitted model; the seed makes its predictions repeatable."""
         ...
 
@@ -74,23 +74,3 @@ SURROGATES: PlugIns[type[Surrogate]] = PlugIns(
     "matscreen.surrogates",
     {"gaussian-process": "screening.choosing.gaussian_process:GaussianProcess"},
 )
-
-
-class SurrogateConfig(PlugInConfig):
-    """Which model predicts the objective.
-
-    Attributes
-    ----------
-    kind : str
-        A name of `SURROGATES`, or an import path.
-    """
-
-    plug_ins = SURROGATES
-    earlier_options: ClassVar = {"n_trees": 200}
-
-    kind: str = "gaussian-process"
-
-
-def build_surrogate(config: SurrogateConfig, seed: int) -> Surrogate:
-    """Make an unfitted model; the seed makes its predictions repeatable."""
-    return SURROGATES.load(config.kind)(config, seed)

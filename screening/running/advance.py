@@ -16,13 +16,12 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-
 from screening.campaigns.campaign import IN_FLIGHT, Campaign, EngineStage
 from screening.campaigns.flows import candidate_workflow, refusal
 from screening.campaigns.predictions import predictions
 from screening.campaigns.training_data import feature_matrix, for_search, observed
+from screening.choosing.config import build_sampler
 from screening.choosing.observations import Proposal
-from screening.choosing.samplers import build_sampler
 from screening.machine.clock import as_utc, now
 from screening.machine.process_names import is_alive_here, is_dead_here, this_process
 from screening.messages.errors import ScreenError

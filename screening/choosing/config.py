@@ -1,11 +1,13 @@
-"""Sections of a configuration that a plug-in validates itself."""
+"""How a campaign says which sampler and which surrogate; their own models check their options."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, SerializeAsAny, model_validator
 
+from screening.choosing.samplers import SAMPLERS, Sampler
+from screening.choosing.surrogates import SURROGATES, Surrogate
 from screening.machine.plugins import PlugIns
 from screening.messages.errors import ScreenError
 
@@ -59,3 +61,51 @@ class PlugInConfig(BaseModel, extra="forbid"):
         ]
         kept = {name: value for name, value in content.items() if name not in earlier}
         return handler(kept) if model is cls else model.model_validate(kept)
+
+
+class SurrogateConfig(PlugInConfig):
+    """Which model predicts the objective.
+
+    Attributes
+    ----------
+    kind : str
+        A name of `SURROGATES`, or an import path.
+    """
+
+    plug_ins = SURROGATES
+    earlier_options: ClassVar = {"n_trees": 200}
+
+    kind: str = "gaussian-process"
+
+
+class SamplerConfig(PlugInConfig):
+    """How candidates are picked; what all samplers are told.
+
+    Attributes
+    ----------
+    kind : str
+        A name of `SAMPLERS`, or an import path.
+    initial : int
+        Picks that spread over the pool before a model is asked.
+    surrogate : SurrogateConfig
+        Which model predicts, for the sampler and for rankings.
+    """
+
+    plug_ins = SAMPLERS
+    earlier_options: ClassVar = {"xi": 0.01, "kappa": 1.96, "cost_exponent": 0.0}
+
+    kind: str = "expected-improvement"
+    initial: int = Field(default=5, ge=1)
+    surrogate: SerializeAsAny[SurrogateConfig] = Field(
+        default_factory=lambda: SurrogateConfig.model_validate({})
+    )
+
+
+def build_sampler(config: SamplerConfig) -> Sampler:
+    """Make the sampler that a campaign asks for."""
+    return SAMPLERS.load(config.kind)(config)
+
+
+def build_surrogate(config: SurrogateConfig, seed: int) -> Surrogate:
+    """Make an unfitted model; the seed makes its predictions repeatable."""
+    return SURROGATES.load(config.kind)(config, seed)
