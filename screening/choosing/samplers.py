@@ -25,7 +25,7 @@ class Sampler(Protocol):
     name, help : str
         As it is named in a configuration, and one sentence on it.
     Options : type
-        `screening.choosing.config.SamplerConfig`, or a subclass with the options of this sampler.
+        `screening.choosing.config.SamplerConfig`, or a subclass with options of its own.
     reasons : dict
         What the reasons of its proposals mean, as clauses for people.
     """

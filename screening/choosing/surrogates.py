@@ -57,7 +57,7 @@ class Surrogate(Model, Protocol):
     name, help : str
         As it is named in a configuration, and one sentence on it.
     Options : type
-        `screening.choosing.config.SurrogateConfig`, or a subclass with the options of this surrogate.
+        `screening.choosing.config.SurrogateConfig`, or a subclass with options of its own.
     """
 
     name: ClassVar[str]
