@@ -43,7 +43,7 @@ class ModelSampler(abc.ABC):
     name: ClassVar[str]
 
     def __init__(self, options: SamplerConfig) -> None:
-        self._options = options
+        self.options = options
 
     @abc.abstractmethod
     def score(self, posterior: Posterior) -> Floats:
@@ -66,13 +66,13 @@ class ModelSampler(abc.ABC):
         n = min(n, len(pool.ids))
         if pool.has_prior and pool.n_valued < 2:
             return _best_of_prior(pool, n)
-        n_spread = 0 if pool.has_prior else min(n, max(0, self._options.initial - len(pool.seen)))
+        n_spread = 0 if pool.has_prior else min(n, max(0, self.options.initial - len(pool.seen)))
         if pool.n_valued < 2:
             n_spread = n
         spread = space_filling(pool, n_spread, seed)
         proposals = [Proposal(pool.ids[i], "space-filling") for i in spread]
         if n_spread < n:
-            model = _Believer(surrogate_for(self._options.surrogate, observations, seed), pool)
+            model = _Believer(surrogate_for(self.options.surrogate, observations, seed), pool)
             proposals += self._by_model(pool, model, spread, n - n_spread)
         return proposals
 

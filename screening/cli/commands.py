@@ -21,6 +21,7 @@ from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.campaigns.indexes import indexes
 from screening.candidates.find import find_candidate
 from screening.cli import console
+from screening.machine.plugins import PlugIns
 from screening.machine.settings import Settings
 from screening.machine.text_files import user_path
 from screening.messages.errors import ScreenError
@@ -229,8 +230,8 @@ def replay(
     from screening.studies.known_values import read_table
     from screening.studies.replay import report
 
-    check_choice("--sampler", sampler.get("kind"), SAMPLERS.names())
-    check_choice("--surrogate", sampler.get("surrogate", {}).get("kind"), SURROGATES.names())
+    _check_plug_in("--sampler", sampler.get("kind"), SAMPLERS)
+    _check_plug_in("--surrogate", sampler.get("surrogate", {}).get("kind"), SURROGATES)
     config = validated(SamplerConfig, sampler, "the sampler")
     workers = workers or usable_cores()
     source = open_source(pool)
@@ -265,6 +266,12 @@ def replay(
         console.replay(found, scale)
 
 
+def _check_plug_in(option: str, kind: str | None, plug_ins: PlugIns[Any]) -> None:
+    """Raise `ScreenError` where there is no plug-in of a name; import paths are tried later."""
+    if kind is not None and ":" not in kind:
+        check_choice(option, kind, plug_ins.names())
+
+
 def predict(
     training: str,
     value_key: str,
@@ -292,7 +299,7 @@ def predict(
     from screening.studies.known_values import read_table
     from screening.studies.library import rank_library, read_library
 
-    check_choice("--surrogate", surrogate, SURROGATES.names())
+    _check_plug_in("--surrogate", surrogate, SURROGATES)
     config = SurrogateConfig.model_validate({} if surrogate is None else {"kind": surrogate})
     try:
         wanted = yaml.safe_load(filters or "{}")

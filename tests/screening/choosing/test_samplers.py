@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import types
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +26,7 @@ from screening.testing.sampler_contract import (
     observations,
 )
 
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "choosing.md"
 CHEAP = {"kind": "screening.testing.nearest_value:NearestValue"}
 
 
@@ -40,6 +46,22 @@ class TestBuiltIn(SamplerContract):
             for seed in range(8)
         }
         assert len(picks) > 3
+
+
+@pytest.fixture
+def sampler_of_the_page(monkeypatch):
+    """The sampler that the documentation writes."""
+    module = types.ModuleType("sampler_of_the_page")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    example = re.search(r"```python\n(.*?class LowQuantile.*?)```", PAGE.read_text("utf-8"), re.S)
+    exec(example[1], module.__dict__)
+    return f"{module.__name__}:LowQuantile"
+
+
+class TestDocumented(SamplerContract):
+    @pytest.fixture
+    def kind(self, sampler_of_the_page):
+        return sampler_of_the_page
 
 
 @settings(max_examples=15, deadline=None)
