@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from screening.choosing.config import SurrogateConfig
-from screening.choosing.observations import Observations
+from screening.choosing.observations import Floats, Observations
 from screening.choosing.prediction import surrogate_for
 from screening.choosing.prior import model_rows
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 MAX_CALIBRATED = 300
 """Results of which each is left out once."""

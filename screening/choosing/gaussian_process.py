@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from screening.choosing.config import SurrogateConfig
 from screening.choosing.feature_scaling import CHUNK
-from screening.choosing.observations import MOST_RESULTS, most_telling
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+from screening.choosing.observations import MOST_RESULTS, Floats, most_telling
 
 
 class GaussianProcess:
@@ -45,12 +40,7 @@ class GaussianProcess:
         self._theta: Floats | None = None
         self._shift, self._scale = 0.0, 1.0
 
-    def fit(
-        self,
-        features: Floats,
-        values: Floats,
-        value_std: Floats | None,
-    ) -> None:
+    def fit(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
         """Find the most probable amplitude, length scales and noise, then condition on all."""
         n_values = len(values)
         few = np.arange(n_values)
@@ -63,12 +53,7 @@ class GaussianProcess:
         if len(few) < n_values:
             self._condition(features, values, value_std)
 
-    def update(
-        self,
-        features: Floats,
-        values: Floats,
-        value_std: Floats | None,
-    ) -> None:
+    def update(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
         """Take in more values with the length scales learnt before."""
         self._condition(features, values, value_std)
 
@@ -76,12 +61,7 @@ class GaussianProcess:
         self._shift, spread = float(values.mean()), float(values.std())
         self._scale = spread if spread > 1e-12 else 1.0
 
-    def _condition(
-        self,
-        features: Floats,
-        values: Floats,
-        value_std: Floats | None,
-    ) -> None:
+    def _condition(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
         """Take in values, with length scales that are learnt from them where none are known."""
         rows = most_telling(values, MOST_RESULTS, self._seed)
         features, values = features[rows], values[rows]

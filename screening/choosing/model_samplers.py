@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from screening.choosing.acquisitions import Posterior, expected_improvement, expected_value
 from screening.choosing.config import SamplerConfig
 from screening.choosing.feasibility import probability_feasible
-from screening.choosing.observations import Observations, Proposal
+from screening.choosing.observations import Floats, Observations, Proposal
 from screening.choosing.pool import Pool
 from screening.choosing.prediction import surrogate_for
-from screening.choosing.space_filling import space_filling
 from screening.choosing.surrogates import Model
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 #: Candidates scored again for the second and later picks of a batch: the best of the first scoring.
 SHORTLIST = 500
@@ -69,7 +64,7 @@ class ModelSampler(abc.ABC):
         n_spread = 0 if pool.has_prior else min(n, max(0, self.options.initial - len(pool.seen)))
         if pool.n_valued < 2:
             n_spread = n
-        spread = space_filling(pool, n_spread, seed)
+        spread = _space_filling(pool, n_spread, seed)
         proposals = [Proposal(pool.ids[i], "space-filling") for i in spread]
         if n_spread < n:
             model = _Believer(surrogate_for(self.options.surrogate, observations, seed), pool)
@@ -195,3 +190,29 @@ class _Believer:
         if self._value_std is not None:
             self._value_std = np.concatenate([self._value_std, np.zeros(len(rows))])
         self._surrogate.update(self._rows, self.values, self._value_std)
+
+
+def _space_filling(pool: Pool, n: int, seed: int) -> list[int]:
+    """Draw candidates that are far from all seen ones and from each other.
+
+    The chance grows with the squared distance (the seeding of k-means++): taking the very farthest
+    would collect the oddities of the pool.
+    """
+    if n == 0:
+        return []
+    generator = pool.generator(seed)
+    places = pool.places(pool.available)
+    nearest = np.full(len(pool.ids), np.inf)
+    for seen in pool.seen:
+        nearest = np.minimum(nearest, ((places - seen) ** 2).sum(1))
+    chosen: list[int] = []
+    while len(chosen) < n:
+        free = np.ones(len(pool.ids))
+        free[chosen] = 0.0
+        weights = free * np.where(np.isfinite(nearest), nearest, 1.0)
+        if weights.sum() <= 0:
+            weights = free
+        chosen.append(int(generator.choice(len(pool.ids), p=weights / weights.sum())))
+        distance = ((places - places[chosen[-1]]) ** 2).sum(1)
+        nearest = np.minimum(nearest, distance)
+    return chosen

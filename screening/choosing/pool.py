@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from screening.choosing.feature_scaling import nearest
-from screening.choosing.observations import Observations
+from screening.choosing.observations import Floats, Observations
 from screening.choosing.prior import model_rows
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 NEIGHBOURS = 3
 """Evaluated candidates that a pick names as its nearest."""

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from screening.choosing.config import SurrogateConfig, build_surrogate
-from screening.choosing.observations import Observations
+from screening.choosing.observations import Floats, Observations
 from screening.choosing.prior import WithPrior, model_rows
 from screening.choosing.surrogates import Model
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 
 def surrogate_for(config: SurrogateConfig, seen: Observations, seed: int) -> Model:

@@ -7,19 +7,13 @@ first expensive calculation; the model then learns by how much results differ fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from screening.choosing.config import SurrogateConfig, build_surrogate
 from screening.choosing.feature_scaling import FeatureScaling
-from screening.choosing.observations import MOST_RESULTS, most_telling
+from screening.choosing.observations import MOST_RESULTS, Floats, most_telling
 from screening.choosing.surrogates import Model
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 
 class WithPrior:

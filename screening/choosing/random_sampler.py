@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from screening.choosing.config import SamplerConfig
-from screening.choosing.observations import Observations, Proposal
+from screening.choosing.observations import Floats, Observations, Proposal
 from screening.choosing.pool import Pool
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 
 class RandomSampler:

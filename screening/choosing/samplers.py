@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from screening.machine.plugins import PlugIns
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from pydantic import BaseModel
 
-    from screening.choosing.observations import Observations, Proposal
-
-    Floats = NDArray[np.float64]
+    from screening.choosing.observations import Floats, Observations, Proposal
 
 
 class Sampler(Protocol):

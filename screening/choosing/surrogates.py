@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from screening.machine.plugins import PlugIns
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from pydantic import BaseModel
 
-    Floats = NDArray[np.float64]
+    from screening.choosing.observations import Floats
 
 
 class Model(Protocol):
