@@ -53,12 +53,14 @@ def errors(vectors: Any, cheap: Any, better: Any, train: Any, test: Any) -> dict
     """Return each way's errors on the compounds that were not trained on."""
     import numpy as np
 
-    from screening.choosing.surrogates import SurrogateConfig, fit_predict
+    from screening.choosing.config import SurrogateConfig
+    from screening.choosing.observations import Observations
+    from screening.choosing.prediction import fit_predict
 
     def fit(inputs: Any, values: Any) -> Any:
-        return fit_predict(SurrogateConfig(), inputs[train], values[train], None, inputs[test], 0)[
-            0
-        ]
+        seen = Observations([str(i) for i in train], inputs[train], values[train])
+        mean, _ = fit_predict(SurrogateConfig(), seen, [str(i) for i in test], inputs[test], 0)
+        return mean
 
     difference = better - cheap
     with_cheap = np.column_stack([vectors, cheap])

@@ -120,15 +120,16 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import CampaignConfig
     from screening.campaigns.predictions import predictions
-    from screening.choosing.surrogates import SurrogateConfig
+    from screening.choosing.config import SurrogateConfig
     from screening.intake.filters import FilterConfig
     from screening.intake.ingest import ingest
     from screening.machine.settings import Settings
     from screening.sources import open_source
     from screening.store.database import open_database
+    from screening.studies.known_values import read_table
     from screening.studies.library import Library, rank_library
-    from screening.studies.replay import read_table
     from screening.targets.engines import engine_config
+    from screening.targets.scale import Scale
 
     meter = Meter()
     engine = engine_config("sevennet-l3i5")
@@ -159,7 +160,9 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
             pool = read()
         found = len(pool.candidates)
         training = open_source("phonondb-103")
-        table = read_table(training.records(), VALUE, maximize=False, log=True, workers=workers)
+        table = read_table(
+            training.records(), VALUE, scale=Scale(logarithmic=True), workers=workers
+        )
         known = ingest([training], filters, engine, database, workers=workers)
         config = CampaignConfig(
             target="library",

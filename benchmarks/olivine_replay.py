@@ -32,10 +32,13 @@ def evaluations_to_best(
     """
     import numpy as np
 
+    from screening.choosing.config import SamplerConfig, build_sampler
     from screening.choosing.observations import Observations
-    from screening.choosing.samplers import SamplerConfig, build_sampler
 
-    sampler = build_sampler(SamplerConfig(kind=kind, initial=initial, xi=0.0005))
+    options = {"kind": kind, "initial": initial}
+    if kind == "expected-improvement":
+        options["xi"] = 0.0005
+    sampler = build_sampler(SamplerConfig.model_validate(options))
     best = min((value, key) for key, (_, value) in pool.items() if value is not None)[1]
     seen: list[str] = []
     while best not in seen:

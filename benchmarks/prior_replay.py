@@ -20,9 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from screening.choosing.samplers import SamplerConfig
+from screening.choosing.config import SamplerConfig
 from screening.sources import open_source
-from screening.studies.replay import Summary, Table, read_table, replay
+from screening.studies.known_values import KnownValues, read_table
+from screening.studies.replay import Summary, replay
+from screening.targets.scale import Scale
 
 RESULTS = Path(__file__).parent / "results"
 VALUE = "kappa_300k_with_nac_w_per_m_k"
@@ -46,7 +48,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=100)
     options = parser.parse_args()
     records = list(open_source("phonondb-103").records())
-    table = read_table(records, VALUE, maximize=False, log=True)
+    table = read_table(records, VALUE, scale=Scale(logarithmic=True))
     names = [record.material_id for record in records]
     rank = np.argsort(table.values, kind="stable")
     best = [table.labels[i].split(" ")[0] for i in rank[: TAKEN_AWAY + 1]]
@@ -60,7 +62,7 @@ def main() -> None:
         guesses = np.array([_log(rows.get(name, {}).get(key)) for name in names])
         known = replace(table, prior=guesses)
         for kind in ("expected-improvement", "greedy"):
-            config = SamplerConfig(kind=kind)
+            config = SamplerConfig.model_validate({"kind": kind})
             found = [
                 replay(_part(known, rank[first:]), config, seed=0).to_best
                 for first in range(TAKEN_AWAY + 1)
@@ -85,11 +87,11 @@ def _log(value: float | None) -> float:
     return math.log10(value) if value else math.nan
 
 
-def _part(table: Table, rows: np.ndarray) -> Table:
+def _part(table: KnownValues, rows: np.ndarray) -> KnownValues:
     """Return some of the crystals, in the table's own order."""
     rows = np.sort(rows)
     assert table.prior is not None
-    return Table(
+    return KnownValues(
         [table.labels[i] for i in rows],
         table.features[rows],
         table.values[rows],

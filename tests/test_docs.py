@@ -254,6 +254,13 @@ def test_tables_state_what_a_model_adds_to_its_base(page, model):
         assert yaml.safe_load(literal) == default or float(literal) == default
 
 
+@pytest.mark.parametrize(("page", "table"), _marked("plug-ins"))
+def test_tables_list_the_plug_ins(page, table):
+    plug_ins, marker = imported(table), f"<!-- plug-ins of {table} -->"
+    stated = [(*names_in(cell), text) for cell, text in rows_after(page, marker)]
+    assert stated == [(name, plug_ins.load(name).help) for name in plug_ins.names()]
+
+
 def test_every_recipe_has_its_table():
     documented = {name for _, name in _marked("defaults")}
 

@@ -6,15 +6,16 @@ import hashlib
 import json
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from screening.choosing.samplers import SamplerConfig
+from screening.choosing.config import SamplerConfig
 from screening.intake.filters import FilterConfig
 from screening.machine import shipped_configs as shipped
 from screening.messages.errors import ScreenError
 from screening.messages.validation import _kinds, nearest, validated
 from screening.targets.constraints import Bound
-from screening.targets.objectives import Direction, Objective, load, objective
+from screening.targets.objectives import Objective, load, objective
+from screening.targets.scale import Direction
 from screening.targets.second_objective import SecondObjective
 
 
@@ -94,7 +95,9 @@ class CampaignConfig(BaseModel):
     recipe: dict[str, Any] = Field(default_factory=dict)
     sources: list[str] = Field(min_length=1)
     filters: FilterConfig = Field(default_factory=FilterConfig)
-    sampler: SamplerConfig = Field(default_factory=SamplerConfig)
+    sampler: SerializeAsAny[SamplerConfig] = Field(
+        default_factory=lambda: SamplerConfig.model_validate({})
+    )
     budget: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     refill_below: int = Field(1, gt=0)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.campaigns.training_data import feature_matrix
+from screening.choosing.observations import Observations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +103,7 @@ def corrected(
     dict
         For every candidate of `predicted`, and every one that only the exploring engine computed.
     """
-    from screening.choosing.surrogates import fit_predict
+    from screening.choosing.prediction import fit_predict
 
     base = {**predicted}
     base |= {key: value for key, value in seen.cheap.items() if key not in seen.confirmed}
@@ -111,9 +112,8 @@ def corrected(
         return {}
     mean, std = fit_predict(
         campaign.config.sampler.surrogate,
-        feature_matrix(features, seen.ids),
-        seen.values,
-        seen.std,
+        Observations(seen.ids, feature_matrix(features, seen.ids), seen.values, seen.std),
+        wanted,
         feature_matrix(features, wanted),
         campaign.config.seed,
     )

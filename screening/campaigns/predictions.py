@@ -48,26 +48,13 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
         )
     expected: dict[str, tuple[float, float]] = {}
     if wanted:
-        import numpy as np
+        from screening.choosing.prediction import fit_predict
 
-        from screening.choosing.prior import PriorResiduals
-        from screening.choosing.surrogates import fit_predict
-
-        beyond = PriorResiduals.of(observations, wanted, feature_matrix(features, wanted))
-        mean, std = fit_predict(
-            campaign.config.sampler.surrogate,
-            beyond.known,
-            beyond.values,
-            observations.value_std,
-            beyond.asked,
-            campaign.config.seed,
-            beyond.known_expected,
-        )
-        mean, std = mean + beyond.asked_expected, np.hypot(std, beyond.asked_std)
-        expected = {
-            key: (float(one), float(other))
-            for key, one, other in zip(wanted, mean, std, strict=True)
-        }
+        matrix = feature_matrix(features, wanted)
+        config = campaign.config
+        mean, std = fit_predict(config.sampler.surrogate, observations, wanted, matrix, config.seed)
+        pairs = zip(mean.tolist(), std.tolist(), strict=True)
+        expected = dict(zip(wanted, pairs, strict=True))
     if seen is not None:
         expected = corrected(campaign, features, seen, expected)
     _keep(campaign, fingerprint, expected, _calibration(campaign, features, observations))
@@ -77,7 +64,7 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
 def calibration(campaign: Campaign) -> dict[str, float] | None:
     """Return how well the model behind the last predictions does on results left out.
 
-    Fields of `screening.choosing.surrogates.Calibration`; None while there are too few results.
+    Fields of `screening.choosing.calibration.Calibration`; None while there are too few results.
     """
     kept = campaign.database.predictions.find_one({"_id": campaign.name}, {"calibration": 1})
     return (kept or {}).get("calibration")
@@ -95,22 +82,11 @@ def _calibration(
 ) -> dict[str, float] | None:
     if len(observations.ids) < MIN_CALIBRATED:
         return None
-    from screening.choosing.prior import PriorResiduals
-    from screening.choosing.surrogates import leave_one_out
+    from screening.choosing.calibration import leave_one_out
 
-    beyond = PriorResiduals.of(
-        observations, list(features), feature_matrix(features, list(features))
-    )
-    found = leave_one_out(
-        campaign.config.sampler.surrogate,
-        beyond.known,
-        beyond.values,
-        observations.value_std,
-        beyond.asked,
-        campaign.config.seed,
-        beyond.known_expected,
-    )
-    return asdict(found)
+    ids, config = list(features), campaign.config
+    matrix = feature_matrix(features, ids)
+    return asdict(leave_one_out(config.sampler.surrogate, observations, ids, matrix, config.seed))
 
 
 def _fingerprint(

@@ -59,7 +59,8 @@ def for_search(campaign: Campaign, observations: Observations, seed: int) -> Obs
     if also is None or not observations.ids:
         return observations
     results = campaign.results()
-    second = np.array([also.to_model(float(results[key][also.field])) for key in observations.ids])
+    seconds = (float(results[key][also.field]) for key in observations.ids)
+    second = np.array([also.scale.to_model(value) for value in seconds])
     values = scalarised(observations.values, second, seed)
     return replace(observations, values=values, value_std=None)
 

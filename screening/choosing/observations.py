@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+Floats = NDArray[np.float64]
 
-    Floats = NDArray[np.float64]
+
+MOST_RESULTS = 3000
+"""Results that a prediction rests on: of more, the best third of these and others at random.
+The time of a Gaussian process grows with the third power and its memory with the square."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,13 @@ class Proposal:
     rank: int | None = None
     fitted_on: int = 0
     neighbours: tuple[str, ...] = ()
+
+
+def most_telling(values: Floats, limit: int, seed: int) -> NDArray[np.intp]:
+    """Return the rows of at most `limit` results: a third the best, the others drawn at random."""
+    if len(values) <= limit:
+        return np.arange(len(values))
+    best_first = np.argsort(values, kind="stable")
+    n_best = limit // 3
+    others = np.random.default_rng(seed).permutation(best_first[n_best:])
+    return np.sort(np.concatenate([best_first[:n_best], others[: limit - n_best]]))

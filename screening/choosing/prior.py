@@ -7,22 +7,54 @@ first expensive calculation; the model then learns by how much results differ fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.choosing.surrogates import FeatureScaling, SurrogateConfig, build_surrogate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from screening.choosing.observations import Observations
-
-    Floats = NDArray[np.float64]
+from screening.choosing.config import SurrogateConfig, build_surrogate
+from screening.choosing.feature_scaling import FeatureScaling
+from screening.choosing.observations import MOST_RESULTS, Floats, most_telling
+from screening.choosing.surrogates import Model
 
 
-def completed(
+class WithPrior:
+    """A surrogate that learns, by one that it wraps, how much results differ from a prior.
+
+    Features have two more columns, as `model_rows` makes them: what the prior expects, on the
+    scale of the values, and how unsure that is.
+    """
+
+    def __init__(self, inner: Model, seed: int) -> None:
+        self._inner = inner
+        self._seed = seed
+
+    def fit(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+        """Learn the differences."""
+        self._inner.fit(*self._differences(features, values, value_std))
+
+    def update(self, features: Floats, values: Floats, value_std: Floats | None) -> None:
+        """Learn more differences."""
+        self._inner.update(*self._differences(features, values, value_std))
+
+    def _differences(
+        self, features: Floats, values: Floats, value_std: Floats | None
+    ) -> tuple[Floats, Floats, Floats | None]:
+        # Which results are the best is told by their values, not by how far they are from a prior.
+        rows = most_telling(values, MOST_RESULTS, self._seed)
+        known = None if value_std is None else value_std[rows]
+        return features[rows, :-2], values[rows] - features[rows, -2], known
+
+    def predict(self, features: Floats) -> tuple[Floats, Floats]:
+        """Predict the prior and the difference from it."""
+        mean, std = self._inner.predict(features[:, :-2])
+        return mean + features[:, -2], np.hypot(std, features[:, -1])
+
+    @property
+    def noise_std(self) -> float:
+        """Of the surrogate that is wrapped."""
+        return self._inner.noise_std
+
+
+def fill_missing_prior(
     prior: Mapping[str, float], ids: list[str], features: Floats
 ) -> tuple[Floats, Floats]:
     """Return the prior of every candidate; where there is none, what a model of the others says.
@@ -37,69 +69,37 @@ def completed(
     expected, std : ndarray, shape (ids,)
         The second is zero where there is a prior, and says how sure the model is elsewhere.
     """
-    guesses = np.array([prior.get(candidate_id, np.nan) for candidate_id in ids], dtype=float)
-    missing = ~np.isfinite(guesses)
-    spread = np.zeros(len(ids))
+    expected = np.array([prior.get(candidate_id, np.nan) for candidate_id in ids], dtype=float)
+    missing = ~np.isfinite(expected)
+    std = np.zeros(len(ids))
     if missing.all():
-        return np.zeros(len(ids)), spread
+        return np.zeros(len(ids)), std
     if missing.any():
         scaled = FeatureScaling.of(features)(features)
         model = build_surrogate(SurrogateConfig(), 0)
-        model.fit(scaled[~missing], guesses[~missing], None)
-        guesses[missing], spread[missing] = model.predict(scaled[missing])
-    return guesses, spread
+        model.fit(scaled[~missing], expected[~missing], None)
+        expected[missing], std[missing] = model.predict(scaled[missing])
+    return expected, std
 
 
-def with_prior(
-    prior: Mapping[str, float], ids: list[str], features: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return features with the prior as one more, the prior itself and how unsure it is.
+def model_rows(prior: Mapping[str, float] | None, ids: list[str], features: Floats) -> Floats:
+    """Return what a surrogate is told of candidates.
 
-    Also a feature, because the prior's error may grow with its value.  See `completed`.
-    """
-    expected, std = completed(prior, ids, features)
-    return np.column_stack([features, expected]), expected, std
-
-
-@dataclass(frozen=True)
-class PriorResiduals:
-    """What is left for a model to learn where there is a prior.
-
-    Attributes
+    Parameters
     ----------
-    known : ndarray, shape (n, d)
-        Features of the evaluated candidates; the prior is one of them.
-    values : ndarray, shape (n,)
-        By how much their results differ from the prior.
-    known_expected : ndarray, shape (n,)
-    asked, asked_expected : ndarray, shape (m, d) and (m,)
-        The same of the candidates asked about.
-    asked_std : ndarray, shape (m,)
-        How unsure the prior of these is itself, where it is a guess.
+    prior : dict, optional
+        What is expected of candidates beforehand, by id; see `fill_missing_prior`.
+    features : ndarray, shape (ids, d)
+        Raw; NaN is allowed.
+
+    Returns
+    -------
+    ndarray, shape (ids, number of kept features)
+        Scaled features.  With a prior, this is one of them, because its error may grow with its
+        value, and the two columns that `WithPrior` wants follow.
     """
-
-    known: Floats
-    values: Floats
-    known_expected: Floats
-    asked: Floats
-    asked_expected: Floats
-    asked_std: Floats
-
-    @classmethod
-    def of(cls, seen: Observations, ids: list[str], features: Floats) -> PriorResiduals:
-        """Take the prior off the results; without one nothing changes."""
-        n = len(seen.ids)
-        if not seen.prior:
-            nothing = np.zeros(len(ids))
-            return cls(seen.features, seen.values, np.zeros(n), features, nothing, nothing)
-        everyone, expected, spread = with_prior(
-            seen.prior, [*seen.ids, *ids], np.vstack([seen.features, features])
-        )
-        return cls(
-            known=everyone[:n],
-            values=seen.values - expected[:n],
-            known_expected=expected[:n],
-            asked=everyone[n:],
-            asked_expected=expected[n:],
-            asked_std=spread[n:],
-        )
+    if not prior:
+        return FeatureScaling.of(features)(features)
+    expected, std = fill_missing_prior(prior, ids, features)
+    described = np.column_stack([features, expected])
+    return np.column_stack([FeatureScaling.of(described)(described), expected, std])

@@ -21,6 +21,7 @@ from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.campaigns.indexes import indexes
 from screening.candidates.find import find_candidate
 from screening.cli import console
+from screening.machine.plugins import PlugIns
 from screening.machine.settings import Settings
 from screening.machine.text_files import user_path
 from screening.messages.errors import ScreenError
@@ -31,6 +32,7 @@ from screening.store.database import Database, open_database
 if TYPE_CHECKING:
     from screening.intake.ingest import Pool
     from screening.targets.engines import EngineConfig
+    from screening.targets.scale import Scale
 
 MAX_LIBRARY_SITES = 200
 """Atoms in the primitive cell of what a library's ranking takes, unless its filters say more."""
@@ -210,8 +212,7 @@ def replay(
     value_key: str,
     sampler: dict[str, Any],
     *,
-    maximize: bool,
-    log: bool,
+    scale: Scale,
     batch_size: int,
     seeds: int,
     top_fraction: float,
@@ -220,15 +221,17 @@ def replay(
     as_json: bool,
 ) -> None:
     """Replay a sampler on a table of crystals, and print what it took."""
-    from screening.choosing.samplers import SAMPLERS, SamplerConfig
+    from screening.choosing.config import SamplerConfig
+    from screening.choosing.samplers import SAMPLERS
     from screening.choosing.surrogates import SURROGATES
     from screening.running.local_workers import usable_cores
     from screening.sources import open_source
     from screening.sources.record import remarks_of
-    from screening.studies.replay import read_table, report
+    from screening.studies.known_values import read_table
+    from screening.studies.replay import report
 
-    check_choice("--sampler", sampler.get("kind"), SAMPLERS)
-    check_choice("--surrogate", sampler.get("surrogate", {}).get("kind"), SURROGATES)
+    _check_plug_in("--sampler", sampler.get("kind"), SAMPLERS)
+    _check_plug_in("--surrogate", sampler.get("surrogate", {}).get("kind"), SURROGATES)
     config = validated(SamplerConfig, sampler, "the sampler")
     workers = workers or usable_cores()
     source = open_source(pool)
@@ -236,8 +239,7 @@ def replay(
         table = read_table(
             source.records(),
             value_key,
-            maximize=maximize,
-            log=log,
+            scale=scale,
             prior_key=prior_key,
             workers=workers,
             on_entry=on_entry,
@@ -261,7 +263,13 @@ def replay(
     if as_json:
         console.print_json(found)
     else:
-        console.replay(found, maximize=maximize)
+        console.replay(found, scale)
+
+
+def _check_plug_in(option: str, kind: str | None, plug_ins: PlugIns[Any]) -> None:
+    """Raise `ScreenError` where there is no plug-in of a name; import paths are tried later."""
+    if kind is not None and ":" not in kind:
+        check_choice(option, kind, plug_ins.names())
 
 
 def predict(
@@ -269,8 +277,7 @@ def predict(
     value_key: str,
     pool: str,
     *,
-    maximize: bool,
-    log: bool,
+    scale: Scale,
     bound: float | None,
     filters: str | None,
     top: int | None,
@@ -281,17 +288,18 @@ def predict(
     """Rank a library by a model fitted to a table, and print the best."""
     import yaml
 
-    from screening.choosing.surrogates import SURROGATES, SurrogateConfig
+    from screening.choosing.config import SurrogateConfig
+    from screening.choosing.surrogates import SURROGATES
     from screening.intake.filters import FilterConfig
     from screening.intake.filters import refusal as filtered
     from screening.intake.parsed_entries import readings
     from screening.running.local_workers import usable_cores
     from screening.sources import open_source
     from screening.sources.record import entries_of, remarks_of
+    from screening.studies.known_values import read_table
     from screening.studies.library import rank_library, read_library
-    from screening.studies.replay import on_model_scale, read_table
 
-    check_choice("--surrogate", surrogate, SURROGATES)
+    _check_plug_in("--surrogate", surrogate, SURROGATES)
     config = SurrogateConfig.model_validate({} if surrogate is None else {"kind": surrogate})
     try:
         wanted = yaml.safe_load(filters or "{}")
@@ -300,13 +308,14 @@ def predict(
     if not isinstance(wanted, dict):
         raise ScreenError("--filters: expected YAML as 'experimental: true'")
     chosen = validated(FilterConfig, {"max_sites": MAX_LIBRARY_SITES, **wanted}, "--filters")
-    scaled_bound = None if bound is None else on_model_scale(bound, maximize=maximize, log=log)
-    if bound is not None and scaled_bound is None:
-        raise ScreenError(f"--bound: give a number{' above 0' if log else ''}, not {bound:g}")
+    if bound is not None and not scale.usable(bound):
+        positive = " above 0" if scale.logarithmic else ""
+        raise ScreenError(f"--bound: give a number{positive}, not {bound:g}")
+    scaled_bound = None if bound is None else scale.to_model(bound)
     workers = workers or usable_cores()
     source = open_source(pool)
     known = open_source(training)
-    table = read_table(known.records(), value_key, maximize=maximize, log=log, workers=workers)
+    table = read_table(known.records(), value_key, scale=scale, workers=workers)
     worthless = partial(filtered, config=chosen)
     with (
         open_database(Settings()) as database,
@@ -329,8 +338,7 @@ def predict(
         table,
         calibrated,
         value_key,
-        maximize=maximize,
-        log=log,
+        scale,
         bound=bound,
         format=format,
     )

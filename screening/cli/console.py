@@ -26,6 +26,7 @@ from screening.messages.stderr import PlainConsole, counted, say, stderr_console
 from screening.messages.terminal import encodes
 from screening.ranking.entries import RankedRow, as_records
 from screening.targets.objectives import OBJECTIVES, Objective
+from screening.targets.scale import Scale
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign, Progress
     from screening.campaigns.throughput import Pace
     from screening.campaigns.worker_presence import Attendance
-    from screening.choosing.surrogates import Calibration
+    from screening.choosing.calibration import Calibration
     from screening.intake.ingest import Pool
     from screening.queues.queue_jobs import QueueState
+    from screening.studies.known_values import KnownValues
     from screening.studies.library import Library
-    from screening.studies.replay import Table as Table_
 
 SAY_EVERY_S = 30.0
 SHOWN_REFUSALS = 20
@@ -541,7 +542,7 @@ def _prediction(
 # ----------------------------------------------------------------------------------- candidate
 
 
-def replay(found: dict[str, Any], *, maximize: bool) -> None:
+def replay(found: dict[str, Any], scale: Scale) -> None:
     """Print what a sampler took, beside a greedy model and random choice."""
     from screening.studies.replay import MIN_REPLAYS
 
@@ -549,7 +550,7 @@ def replay(found: dict[str, Any], *, maximize: bool) -> None:
         say(f"left out {count} ×: {reason}")
     crystals, best = counted(found["crystals"], "crystal"), found["best"]
     prior = ", with a prior" if found["with_prior"] else ""
-    extreme = "largest" if maximize else "smallest"
+    extreme = "largest" if scale.direction == "maximize" else "smallest"
     few = found["seeds"] < MIN_REPLAYS
     spread = (
         f"the fewest and the most; an interval needs {MIN_REPLAYS} replays"
@@ -595,12 +596,11 @@ def replay(found: dict[str, Any], *, maximize: bool) -> None:
 def predicted_library(
     rows: list[dict[str, Any]],
     library: Library,
-    table: Table_,
+    table: KnownValues,
     calibrated: Calibration,
     value_key: str,
+    scale: Scale,
     *,
-    maximize: bool,
-    log: bool,
     bound: float | None,
     format: str,
 ) -> None:
@@ -612,10 +612,6 @@ def predicted_library(
         What the chances of the rows are about, in that unit.
     """
 
-    def plain(scaled: float) -> float:
-        signed = -scaled if maximize else scaled
-        return 10**signed if log else signed
-
     taken, refused = len(library.facts), sum(each.count for each in library.refused)
     say(
         f"{counted(taken + library.duplicates + refused, 'entry', 'entries')} read, "
@@ -626,12 +622,12 @@ def predicted_library(
     remarks(library.remarks)
     _left_out(table.left_out, "the model left out")
     unit = unit_of(value_key)
-    say(f"each of them left out once: {_how_good(asdict(calibrated), unit, log=log)}")
-    std_name = "predicted_log10_std" if log else f"predicted_{value_key}_std"
+    say(f"each of them left out once: {_how_good(asdict(calibrated), unit, log=scale.logarithmic)}")
+    std_name = "predicted_log10_std" if scale.logarithmic else f"predicted_{value_key}_std"
     records = [
         {
             **{key: each for key, each in row.items() if not key.startswith("predicted_")},
-            f"predicted_{value_key}": plain(row["predicted_mean"]),
+            f"predicted_{value_key}": scale.from_model(row["predicted_mean"]),
             std_name: row["predicted_std"],
         }
         for row in rows
@@ -645,7 +641,11 @@ def predicted_library(
 
     def prediction(record: dict[str, Any]) -> str:
         value, std = _digits(record[f"predicted_{value_key}"]), record[std_name]
-        return f"{value} ×/÷ {_digits(10**std, 2)}" if log else f"{value} ± {_digits(std, 2)}"
+        return (
+            f"{value} ×/÷ {_digits(10**std, 2)}"
+            if scale.logarithmic
+            else f"{value} ± {_digits(std, 2)}"
+        )
 
     named = "predicted" if unit else f"predicted {value_key.replace('_', ' ')}"
     columns = [
@@ -655,7 +655,10 @@ def predicted_library(
         Column(heading(named, unit), [prediction(record) for record in records], True),
     ]
     if bound is not None:
-        chance = f"P(value {'>' if maximize else '<'} {bound:g} {unit}".rstrip() + ")"
+        chance = (
+            f"P(value {'>' if scale.direction == 'maximize' else '<'} {bound:g} {unit}".rstrip()
+            + ")"
+        )
         chances = [f"{100 * record['chance']:.0f} %" for record in records]
         columns.append(Column(chance, chances, True))
     columns += [

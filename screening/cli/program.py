@@ -13,7 +13,10 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from screening.choosing.samplers import SAMPLERS
+from screening.choosing.surrogates import SURROGATES
 from screening.messages.errors import ScreenError
+from screening.targets.scale import Scale
 
 app = typer.Typer(
     name="screen",
@@ -66,8 +69,13 @@ MinimizeOption = Annotated[
 ]
 LogOption = Annotated[bool, typer.Option("--log", help="Model the logarithm of the value.")]
 SurrogateOption = Annotated[
-    Optional[str], typer.Option(help="gaussian-process (the default) or random-forest.")
+    Optional[str],
+    typer.Option(help=f"One of {', '.join(SURROGATES.names())}; the first is the default."),
 ]
+
+
+def _scale(minimize: bool, log: bool) -> Scale:
+    return Scale(direction="minimize" if minimize else "maximize", logarithmic=log)
 
 
 def _print_version(wanted: bool) -> None:
@@ -253,10 +261,7 @@ def replay(
     seeds: Annotated[int, typer.Option(min=1, help="Replays.")] = 20,
     sampler: Annotated[
         Optional[str],
-        typer.Option(
-            help="expected-improvement (the default), probability-of-improvement, "
-            "lower-confidence-bound, thompson, greedy or random."
-        ),
+        typer.Option(help=f"One of {', '.join(SAMPLERS.names())}; the first is the default."),
     ] = None,
     surrogate: SurrogateOption = None,
     top_fraction: Annotated[
@@ -280,8 +285,7 @@ def replay(
         pool,
         value_key,
         {key: value for key, value in settings.items() if value is not None},
-        maximize=not minimize,
-        log=log,
+        scale=_scale(minimize, log),
         batch_size=batch_size,
         seeds=seeds,
         top_fraction=top_fraction,
@@ -316,8 +320,7 @@ def predict(
         training,
         value_key,
         pool,
-        maximize=not minimize,
-        log=log,
+        scale=_scale(minimize, log),
         bound=bound,
         filters=filters,
         top=top,

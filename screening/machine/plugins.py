@@ -12,7 +12,6 @@ from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from screening.messages.errors import ScreenError
-from screening.messages.validation import nearest
 
 PlugIn = TypeVar("PlugIn")
 
@@ -56,6 +55,9 @@ class PlugIns(Generic[PlugIn]):
         path = self.paths().get(name, name)
         module, _, attribute = path.partition(":")
         if not attribute:
+            # pydantic, which takes longer to import than a light command may.
+            from screening.messages.validation import nearest
+
             raise ScreenError(f"{self.what} '{name}': unknown; {nearest(name, self.names())}")
         try:
             plug_in: Any = getattr(importlib.import_module(module), attribute)

@@ -40,11 +40,15 @@ def validated(
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ScreenError(_explain(error, model, what, options)) from None
+        raise ScreenError(_explain(error, model, content, what, options)) from None
 
 
 def _explain(
-    error: ValidationError, model: type[BaseModel], what: str, options: Collection[str]
+    error: ValidationError,
+    model: type[BaseModel],
+    content: Any,
+    what: str,
+    options: Collection[str],
 ) -> str:
     """Return one complaint of pydantic as one sentence a user can act on."""
     # A misspelt field is also a missing one; the misspelling is what the user can see.
@@ -57,7 +61,7 @@ def _explain(
     else:
         subject = f"{what}: field '{'.'.join(path)}'" if path else what
     if first["type"] == "extra_forbidden":
-        return f"{subject} is unknown; {nearest(path[-1], _fields_beside(model, path))}"
+        return f"{subject} is unknown; {nearest(path[-1], _fields_beside(model, path, content))}"
     if first["type"] == "missing":
         return f"{subject} is missing"
     message = first["msg"].removeprefix("Value error, ")
@@ -83,9 +87,14 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
 
 
-def _fields_beside(model: type[BaseModel], path: list[str]) -> list[str]:
-    """Return the fields known at the place of an unknown one."""
+def _fields_beside(model: type[BaseModel], path: list[str], content: Any) -> list[str]:
+    """Return the fields known at the place of an unknown one.
+
+    A model that stands for others, as an extension point for its plug-ins, has `chosen_by`.
+    """
+    model = getattr(model, "chosen_by", lambda _: model)(content)
     for part in path[:-1]:
+        content = content.get(part) if isinstance(content, dict) else None
         if part not in model.model_fields:  # the key of a mapping, or the place in a list
             continue
         # A part that may be left out is a union with None.
@@ -93,7 +102,7 @@ def _fields_beside(model: type[BaseModel], path: list[str]) -> list[str]:
         inner = [each for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)]
         if len(inner) != 1:
             return []
-        [model] = inner
+        model = getattr(inner[0], "chosen_by", lambda _, found=inner[0]: found)(content)
     return list(model.model_fields)
 
 

@@ -96,7 +96,7 @@ def _with_front(campaign: Campaign, entries: list[Entry]) -> list[Entry]:
         if entry.outcome == "computed" and entry.value is not None and second is not None:
             points[entry.candidate_id] = (
                 campaign.objective.to_model(entry.value),
-                also.to_model(float(second)),
+                also.scale.to_model(float(second)),
             )
     best = front(points)
     return [replace(entry, on_front=entry.candidate_id in best) for entry in entries]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from screening.choosing.acquisitions import chance_below
-from screening.targets.objectives import Direction
+from screening.targets.scale import Direction
 
 Outcome = Literal["computed", "predicted", "infeasible", "unstable", "failed"]
 

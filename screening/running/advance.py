@@ -14,26 +14,20 @@ import re
 import uuid
 from collections import defaultdict
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from screening.campaigns.campaign import IN_FLIGHT, Campaign, EngineStage
-from screening.campaigns.flows import candidate_workflow, estimate_cost, refusal
+from screening.campaigns.flows import candidate_workflow, refusal
 from screening.campaigns.predictions import predictions
 from screening.campaigns.training_data import feature_matrix, for_search, observed
+from screening.choosing.config import build_sampler
 from screening.choosing.observations import Proposal
-from screening.choosing.samplers import build_sampler
 from screening.machine.clock import as_utc, now
 from screening.machine.process_names import is_alive_here, is_dead_here, this_process
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
 from screening.ranking.cache import standings
 from screening.store.launchpad import delete_workflow
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DUPLICATE = 11000
 """MongoDB's error code for a value that is unique and there already."""
@@ -452,7 +446,6 @@ def propose(campaign: Campaign) -> list[Proposal]:
         feature_matrix(features, available),
         wanted,
         seed,
-        partial(_costs, campaign) if campaign.config.sampler.cost_exponent else None,
     )
     if campaign.config.also is not None:
         # Predictions of the two objectives made one are on no scale that a table could show.
@@ -461,14 +454,6 @@ def propose(campaign: Campaign) -> list[Proposal]:
     claimed = _claim(campaign, choices, len(picks) + 1, this_round)
     _fill_queue(campaign)
     return choices[:claimed]
-
-
-def _costs(campaign: Campaign, ids: list[str]) -> NDArray[np.float64]:
-    """Return the estimated cost of candidates."""
-    return np.array(
-        [estimate_cost(campaign.candidate(each), campaign.config, campaign.engine) for each in ids],
-        dtype=float,
-    )
 
 
 def _claim(campaign: Campaign, choices: list[Proposal], first: int, this_round: int) -> int:

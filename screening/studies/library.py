@@ -15,13 +15,11 @@ import numpy as np
 
 from screening.candidates.candidate import SHOWN_FACTS, twin, with_free_id
 from screening.choosing.acquisitions import chance_below
-from screening.choosing.surrogates import (
-    Calibration,
-    FeatureScaling,
-    SurrogateConfig,
-    build_surrogate,
-    leave_one_out,
-)
+from screening.choosing.calibration import Calibration, leave_one_out
+from screening.choosing.config import SurrogateConfig
+from screening.choosing.feature_scaling import FeatureScaling, nearest
+from screening.choosing.observations import Observations
+from screening.choosing.prediction import fit_predict
 from screening.intake.ingest import PackedCandidates
 from screening.intake.refusals import LeftOut, summed_up
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from screening.intake.parsed_entries import Reading
-    from screening.studies.replay import Table
+    from screening.studies.known_values import KnownValues
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,12 @@ def read_library(
 
 
 def rank_library(
-    table: Table, library: Library, config: SurrogateConfig, *, bound: float | None, seed: int = 0
+    table: KnownValues,
+    library: Library,
+    config: SurrogateConfig,
+    *,
+    bound: float | None,
+    seed: int = 0,
 ) -> tuple[list[dict[str, Any]], Calibration]:
     """Rank a library, best first: by the prediction, or by the chance to beat a bound.
 
@@ -125,15 +128,15 @@ def rank_library(
     calibration : Calibration
         Of the model on the table.
     """
+    seen = Observations(table.labels, table.features, table.values)
+    ids = [row["candidate_id"] for row in library.facts]
+    mean, std = fit_predict(config, seen, ids, library.features, seed)
     scaling = FeatureScaling.of(np.vstack([table.features, library.features]))
-    known, asked = scaling(table.features), scaling(library.features)
-    surrogate = build_surrogate(config, seed)
-    surrogate.fit(known, table.values, None)
-    mean, std = surrogate.predict(asked)
-    nearest, distance = _nearest(asked, known)
+    rows_of_table, distances = nearest(scaling(library.features), scaling(table.features))
     chance = np.zeros(len(mean))
     if bound is not None:
-        chance = np.array([chance_below(bound, *each) for each in zip(mean, std, strict=True)])
+        pairs = zip(mean.tolist(), std.tolist(), strict=True)
+        chance = np.array([chance_below(bound, *prediction) for prediction in pairs])
     order = np.lexsort((mean, -chance))
     rows = [
         {
@@ -142,20 +145,10 @@ def rank_library(
             "predicted_mean": float(mean[i]),
             "predicted_std": float(std[i]),
             **({} if bound is None else {"chance": float(chance[i])}),
-            "nearest": table.labels[nearest[i]],
-            "distance": float(distance[i]),
+            "nearest": table.labels[rows_of_table[i, 0]],
+            "distance": float(distances[i, 0]),
         }
         for rank, i in enumerate(order, start=1)
     ]
-    calibration = leave_one_out(config, table.features, table.values, None, library.features, seed)
+    calibration = leave_one_out(config, seen, ids, library.features, seed)
     return rows, calibration
-
-
-def _nearest(
-    asked: NDArray[np.float64], known: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the nearest known crystal of each asked about, and how far it is."""
-    from scipy.spatial import cKDTree
-
-    distance, index = cKDTree(known).query(asked)
-    return index, distance

@@ -11,65 +11,19 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from screening.choosing.config import SamplerConfig, build_sampler
 from screening.choosing.observations import Observations
-from screening.choosing.samplers import SamplerConfig, build_sampler
-from screening.intake.refusals import LeftOut, summed_up
 from screening.machine.process_pool import processes
-from screening.messages.errors import ScreenError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from screening.sources import SourceRecord
-
-    Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Crystals with known values.
-
-    Attributes
-    ----------
-    labels : list of str, length n
-        Formula and name in the source.
-    features : ndarray, shape (n, d)
-    values : ndarray, shape (n,)
-        On the model's scale: logarithms where asked for, lower is better.
-    prior : ndarray, shape (n,), or None
-        On the same scale; NaN where there is none.
-    left_out : list of LeftOut
-        Entries that were left out.
-    """
-
-    labels: list[str]
-    features: Floats
-    values: Floats
-    prior: Floats | None = None
-    left_out: list[LeftOut] = field(default_factory=list)
-
-    @property
-    def best(self) -> str:
-        """Label of the best crystal."""
-        return self.labels[int(self.values.argmin())]
-
-    def goal(self, top_fraction: float) -> float:
-        """Return the worst value among the best fraction, at least one crystal."""
-        n_top = max(1, math.floor(top_fraction * len(self.values) + 1e-9))
-        return float(np.sort(self.values)[n_top - 1])
-
+from screening.studies.known_values import KnownValues
 
 LIMIT = 300
 """Evaluations after which a replay that has not found the best crystal goes on at random: a model
 that is still wrong by then has failed, and would take hours to fail on."""
-
-
 FEW = 200
 """Crystals times replays up to which other processes would take longer to start."""
 MIN_REPLAYS = 5
@@ -84,114 +38,8 @@ class Run:
     to_top: int
 
 
-def read_table(
-    records: Iterable[SourceRecord],
-    value_key: str,
-    *,
-    maximize: bool,
-    log: bool,
-    prior_key: str | None = None,
-    workers: int = 1,
-    on_entry: Callable[[], None] = lambda: None,
-) -> Table:
-    """Read crystals and their values, and compute features.
-
-    Every entry counts as a crystal of its own, also one that is there twice.
-
-    Raises
-    ------
-    ScreenError
-        When no entry, or only one, has a structure and a value.
-    """
-    scale = functools.partial(on_model_scale, maximize=maximize, log=log)
-    refused: list[tuple[str, str]] = []
-    taken: list[tuple[str, Any, float, float]] = []
-    places: list[str] = []
-    keys: set[str] = set()
-
-    for record in records:
-        on_entry()
-        keys.update(record.properties)
-        if record.structure is None:
-            refused.append((record.location, record.error or "it holds no structure"))
-            continue
-        value = scale(record.properties.get(value_key))
-        if value is None:
-            positive = " above 0, as --log needs," if log else ""
-            refused.append((record.location, f"it has no number{positive} as '{value_key}'"))
-            continue
-        guess = None if prior_key is None else scale(record.properties.get(prior_key))
-        label = f"{record.structure.reduced_formula} ({record.material_id})"
-        taken.append((label, record.structure, value, math.nan if guess is None else guess))
-        places.append(record.location)
-    if keys:
-        for key in filter(None, (value_key, prior_key)):
-            if key not in keys:
-                numbers = ", ".join(sorted(keys)) or "none"
-                raise ScreenError(f"no entry has a field '{key}'; fields found: {numbers}")
-    structures = [structure for _, structure, _, _ in taken]
-    rows = _features(structures, workers)
-    kept = []
-    for entry, place, row in zip(taken, places, rows, strict=True):
-        if isinstance(row, str):
-            refused.append((place, row))
-        else:
-            kept.append((entry, row))
-    left_out = summed_up(refused)
-    if len(kept) < 2:
-        said = "; ".join(f"{each.count} × {each.reason}" for each in left_out)
-        raise ScreenError(
-            f"at least two crystals with values are needed, found {len(kept)}"
-            + (f"; left out: {said}" if said else "; the source is empty")
-        )
-    prior = np.array([guess for (_, _, _, guess), _ in kept])
-    if prior_key is not None and not np.isfinite(prior).any():
-        raise ScreenError(f"no crystal has a number as '{prior_key}' that could be a prior")
-    return Table(
-        labels=[label for (label, _, _, _), _ in kept],
-        features=np.array([row for _, row in kept], dtype=float),
-        values=np.array([value for (_, _, value, _), _ in kept]),
-        prior=None if prior_key is None else prior,
-        left_out=left_out,
-    )
-
-
-def on_model_scale(value: Any, *, maximize: bool, log: bool) -> float | None:
-    """Return a value on the scale where lower is better, None for what has no place on it."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    if log and value <= 0:
-        return None
-    scaled = math.log10(value) if log else float(value)
-    return -scaled if maximize else scaled
-
-
-def _features(structures: list[Any], workers: int) -> list[list[float] | str]:
-    if workers == 1 or len(structures) < 50:
-        return [_features_of(each) for each in structures]
-    try:
-        with processes(workers) as executor:
-            return list(executor.map(_features_of, structures, chunksize=20))
-    except BrokenProcessPool:
-        raise ScreenError(
-            "a process that computed features was killed, perhaps for its memory; try --workers 1"
-        ) from None
-
-
-def _features_of(structure: Any) -> list[float] | str:
-    """Return the features of a crystal's standard cell, or why it has none."""
-    from screening.candidates.candidate import Origin, Refusal, candidate_from_structure
-    from screening.candidates.crystal_features import features
-
-    try:
-        candidate = candidate_from_structure(structure, Origin(source="", material_id=""))
-    except Refusal as refusal:
-        return str(refusal)
-    return features(candidate.pymatgen_structure())
-
-
 def replay(
-    table: Table,
+    table: KnownValues,
     config: SamplerConfig,
     *,
     seed: int,
@@ -223,7 +71,8 @@ def replay(
     picked: list[int] = []
     prior = None
     if table.prior is not None and config.kind != "random":
-        prior = {ids[i]: each for i, each in enumerate(table.prior.tolist()) if math.isfinite(each)}
+        estimates = zip(ids, table.prior.tolist(), strict=True)
+        prior = {key: value for key, value in estimates if math.isfinite(value)}
     else:
         picked = at_random[: config.initial].tolist()
     limit = 0 if config.kind == "random" else LIMIT
@@ -235,16 +84,16 @@ def replay(
             values=table.values[picked],
             prior=prior,
         )
-        choices = sampler.propose(seen, ids, table.features, batch_size, seed)
-        picked += [index[choice.candidate_id] for choice in choices]
+        proposals = sampler.propose(seen, ids, table.features, batch_size, seed)
+        picked += [index[proposal.candidate_id] for proposal in proposals]
     taken = set(picked)
-    found = table.values[[*picked, *(i for i in at_random if i not in taken)]]
+    in_order = table.values[[*picked, *(i for i in at_random if i not in taken)]]
     goal = table.goal(top_fraction)
-    return Run(int(np.argmax(found <= best)) + 1, int(np.argmax(found <= goal)) + 1)
+    return Run(int(np.argmax(in_order <= best)) + 1, int(np.argmax(in_order <= goal)) + 1)
 
 
 def replays(
-    table: Table,
+    table: KnownValues,
     config: SamplerConfig,
     *,
     seeds: int,
@@ -254,22 +103,22 @@ def replays(
     on_run: Callable[[], None] = lambda: None,
 ) -> list[Run]:
     """Replay with seeds 0, 1, 2, …"""
-    one = functools.partial(
+    replay_seed = functools.partial(
         _replay_seed, table, config, batch_size=batch_size, top_fraction=top_fraction
     )
-    found = []
+    runs = []
     with contextlib.ExitStack() as stack:
         apply: Callable[..., Iterable[Run]] = map
         large = len(table.values) * seeds > FEW
         if workers > 1 and large and config.kind != "random":
             apply = stack.enter_context(processes(workers)).map
-        for run in apply(one, range(seeds)):
+        for run in apply(replay_seed, range(seeds)):
             on_run()
-            found.append(run)
-    return found
+            runs.append(run)
+    return runs
 
 
-def _replay_seed(table: Table, config: SamplerConfig, seed: int, **options: Any) -> Run:
+def _replay_seed(table: KnownValues, config: SamplerConfig, seed: int, **options: Any) -> Run:
     return replay(table, config, seed=seed, **options)
 
 
@@ -306,7 +155,7 @@ class Summary:
         return cls(evaluations, float(values.mean()), (float(low), float(high)))
 
 
-def expected_at_random(table: Table, goal: float) -> float:
+def expected_at_random(table: KnownValues, goal: float) -> float:
     """Return the mean evaluations that random choice needs to one of the crystals at the goal.
 
     Of n crystals k of which count, drawn without replacement, the first comes as the
@@ -315,8 +164,18 @@ def expected_at_random(table: Table, goal: float) -> float:
     return (len(table.values) + 1) / (int((table.values <= goal).sum()) + 1)
 
 
+def _yardstick(kind: str, config: SamplerConfig) -> SamplerConfig:
+    """Return another sampler with what all samplers are told."""
+    shared = config.model_dump(include=set(SamplerConfig.model_fields) - {"kind"})
+    return SamplerConfig.model_validate({**shared, "kind": kind})
+
+
+def _summaries(runs: list[Run]) -> tuple[Summary, Summary]:
+    return Summary.of([run.to_best for run in runs]), Summary.of([run.to_top for run in runs])
+
+
 def report(
-    table: Table,
+    table: KnownValues,
     config: SamplerConfig,
     *,
     seeds: int,
@@ -333,18 +192,14 @@ def report(
         "workers": workers,
         "on_run": on_run,
     }
-    found = {
-        kind: replays(table, config.model_copy(update={"kind": kind}), **options)
-        for kind in dict.fromkeys((config.kind, "greedy", "random"))
-    }
+    runs = {config.kind: replays(table, config, **options)}
+    for kind in ("greedy", "random"):
+        if kind not in runs:
+            runs[kind] = replays(table, _yardstick(kind, config), **options)
     goal = table.goal(top_fraction)
-    runs = found[config.kind]
-    best = Summary.of([run.to_best for run in runs])
-    top = Summary.of([run.to_top for run in runs])
-    greedy = Summary.of([run.to_best for run in found["greedy"]])
-    greedy_top = Summary.of([run.to_top for run in found["greedy"]])
-    chance = Summary.of([run.to_best for run in found["random"]])
-    chance_top = Summary.of([run.to_top for run in found["random"]])
+    best, top = _summaries(runs[config.kind])
+    greedy, greedy_top = _summaries(runs["greedy"])
+    chance, chance_top = _summaries(runs["random"])
     exact = expected_at_random(table, float(table.values.min()))
     return {
         "sampler": config.kind,
@@ -352,7 +207,7 @@ def report(
         "seeds": seeds,
         "batch_size": batch_size,
         "crystals": len(table.values),
-        "left_out": {each.reason: each.count for each in table.left_out},
+        "left_out": {group.reason: group.count for group in table.left_out},
         "best": table.best,
         "with_prior": table.prior is not None,
         "evaluations_to_best": best.evaluations,

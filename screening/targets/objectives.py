@@ -7,20 +7,18 @@ A new target is one row of `OBJECTIVES`, its Maker in `workflows/`, and a YAML i
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 from screening.messages.errors import ScreenError
 from screening.messages.quantities import Quantity, heading
+from screening.targets.scale import Direction, Scale
 
-Direction = Literal["minimize", "maximize"]
 
-
-@dataclass(frozen=True)
-class Objective:
-    """What is optimised.
+@dataclass(frozen=True, kw_only=True)
+class Objective(Scale):
+    """What is optimised, on its scale.
 
     Parameters
     ----------
@@ -40,11 +38,6 @@ class Objective:
         For tables.
     beside
         Further fields that a ranking shows.
-    logarithmic
-        Whether the surrogate sees log10 of the value: right for positive values that span
-        decades.
-    direction
-        Whether small or large is good.
     """
 
     name: str
@@ -55,9 +48,7 @@ class Objective:
     error_field: str | None
     label: str
     unit: str
-    logarithmic: bool
     beside: tuple[Quantity, ...] = ()
-    direction: Direction = "minimize"
 
     @property
     def heading(self) -> str:
@@ -68,28 +59,9 @@ class Objective:
         """Return the error bar that a result states."""
         return None if self.error_field is None else result.get(self.error_field)
 
-    def to_model(self, value: float) -> float:
-        """Return the value on the surrogate's scale, where lower is better."""
-        scaled = math.log10(value) if self.logarithmic else value
-        return scaled if self.direction == "minimize" else -scaled
-
-    def from_model(self, scaled: float) -> float:
-        """Return the inverse of `to_model`."""
-        signed = scaled if self.direction == "minimize" else -scaled
-        return float(10**signed) if self.logarithmic else signed
-
-    def std_to_model(self, value: float, error: float | None) -> float:
-        """Return an error bar on the surrogate's scale, to first order."""
-        if error is None:
-            return 0.0
-        return abs(error) / (value * math.log(10)) if self.logarithmic else abs(error)
-
     def is_usable(self, result: Mapping[str, Any]) -> bool:
         """Return whether a result has a value that fits on the surrogate's scale."""
-        value = result.get(self.value_field)
-        if result.get("outcome") != "computed" or value is None or not math.isfinite(value):
-            return False
-        return value > 0 or not self.logarithmic
+        return result.get("outcome") == "computed" and self.usable(result.get(self.value_field))
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -144,8 +116,6 @@ OBJECTIVES: dict[str, Objective] = {
 
 def objective(name: str, direction: Direction) -> Objective:
     """Return the objective of that name, to be minimised or maximised."""
-    from dataclasses import replace
-
     if name not in OBJECTIVES:
         raise ScreenError(f"objective '{name}': unknown; known: {', '.join(sorted(OBJECTIVES))}")
     return replace(OBJECTIVES[name], direction=direction)

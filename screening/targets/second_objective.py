@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from screening.targets.scale import Direction, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,11 +33,12 @@ class SecondObjective(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     field: str
-    direction: Literal["minimize", "maximize"]
+    direction: Direction
 
-    def to_model(self, value: float) -> float:
-        """Return the value so that lower is better."""
-        return value if self.direction == "minimize" else -value
+    @property
+    def scale(self) -> Scale:
+        """The scale on which lower is better."""
+        return Scale(direction=self.direction)
 
 
 def front(points: Mapping[str, tuple[float, float]]) -> set[str]:
@@ -46,14 +49,14 @@ def front(points: Mapping[str, tuple[float, float]]) -> set[str]:
     points
         Two numbers each, lower is better.
     """
-    found: set[str] = set()
+    unbeaten: set[str] = set()
     best, at = np.inf, np.inf
-    for key in sorted(points, key=lambda each: (*points[each], each)):
+    for key in sorted(points, key=lambda key: (*points[key], key)):
         first, second = points[key]
         if second < best or (second == best and first == at):
-            found.add(key)
+            unbeaten.add(key)
             best, at = second, first
-    return found
+    return unbeaten
 
 
 def scalarised(first: Floats, second: Floats, seed: int) -> Floats:

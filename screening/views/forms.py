@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from screening.campaigns.campaign import Status
 from screening.ranking.entries import Outcome
-from screening.targets.objectives import Direction
+from screening.targets.scale import Direction
 
 
 class View(BaseModel):

@@ -78,7 +78,7 @@ def principal_plane(features: Floats) -> tuple[Floats, tuple[float, float]]:
     explained : tuple of two floats
         Fraction of the variance along each; zero where there is none.
     """
-    from screening.choosing.surrogates import FeatureScaling
+    from screening.choosing.feature_scaling import FeatureScaling
 
     scaled = FeatureScaling.of(features)(features) if len(features) else features
     width = scaled.shape[1]

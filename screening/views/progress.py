@@ -14,7 +14,7 @@ from screening.views.numbers import finite, short_or_none
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
     from screening.ranking.entries import Outcome
-    from screening.targets.objectives import Direction
+    from screening.targets.scale import Direction
 
 
 def progress(campaign: Campaign) -> ProgressView:

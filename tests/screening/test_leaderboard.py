@@ -147,7 +147,7 @@ def test_predictions_are_kept_until_the_data_change(campaign, monkeypatch):
     def unexpected(*arguments):
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr("screening.choosing.surrogates.fit_predict", unexpected)
+    monkeypatch.setattr("screening.choosing.prediction.fit_predict", unexpected)
     assert records(campaign) == first
     add(campaign, sorted(campaign.pool_features())[6], "computed", 4.0)
     with pytest.raises(AssertionError, match="fitted again"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,8 +9,6 @@ from screening.campaigns.config import CampaignConfig
 from screening.campaigns.predictions import predictions
 from screening.campaigns.prior_campaign import earlier_campaign, expected_beforehand
 from screening.campaigns.training_data import observed
-from screening.choosing.observations import Observations
-from screening.choosing.prior import PriorResiduals, completed
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
 
@@ -83,75 +79,3 @@ def test_two_objectives_have_no_prior(new_campaign):
                 "also": also,
             }
         )
-
-
-def test_candidates_without_a_prior_take_that_of_their_neighbours():
-    features = np.linspace(0, 1, 9)[:, None]
-    ids = [f"c{i}" for i in range(9)]
-    prior = {key: 2 * float(x) for key, x in zip(ids, features[:, 0], strict=True) if key != "c4"}
-    expected, std = completed(prior, ids, features)
-    assert expected[4] == pytest.approx(1.0, abs=0.05)
-    assert [i for i in range(9) if std[i] > 0] == [4]
-    assert completed({}, ids, features)[0].tolist() == [0.0] * 9
-
-
-def test_without_a_prior_all_is_left_to_the_model():
-    seen = Observations(["a", "b"], np.array([[0.0], [1.0]]), np.array([3.0, 4.0]))
-    beyond = PriorResiduals.of(seen, ["c"], np.array([[2.0]]))
-    assert beyond.known.shape == (2, 1)
-    assert beyond.asked.shape == (1, 1)
-    assert beyond.values.tolist() == [3.0, 4.0]
-    assert beyond.asked_expected.tolist() == [0.0]
-
-
-def test_left_out_results_are_predicted_with_the_prior():
-    from screening.choosing.surrogates import SurrogateConfig, leave_one_out
-
-    generator = np.random.default_rng(0)
-    features = generator.normal(size=(20, 3))
-    values = generator.normal(size=20)
-    prior = {f"c{i:02d}": value + 5 for i, value in enumerate(values)}
-    seen = Observations(sorted(prior), features, values, prior=prior)
-    beyond = PriorResiduals.of(seen, [], np.empty((0, 3)))
-    arguments = (SurrogateConfig(), beyond.known, beyond.values, None, beyond.asked, 0)
-    found = leave_one_out(*arguments, beyond.known_expected)
-    assert found.rms < 1e-3
-    assert found.rank_correlation == pytest.approx(1.0)
-    assert leave_one_out(SurrogateConfig(), features, values, None, features, 0).rms > 0.5
-
-
-def test_what_is_guessed_is_said_to_be_unsure():
-    features = np.linspace(0, 1, 12)[:, None]
-    ids = [f"c{i:02d}" for i in range(12)]
-    prior = {key: float(np.sin(9 * x)) for key, x in zip(ids, features[:, 0], strict=True)}
-    seen = Observations(ids[:4], features[:4], np.array([prior[key] for key in ids[:4]]))
-    for unknown in ([], ["c09"]):
-        known = {key: value for key, value in prior.items() if key not in unknown}
-        beyond = PriorResiduals.of(replace(seen, prior=known), ids[4:], features[4:])
-        assert [ids[4 + i] for i in np.flatnonzero(beyond.asked_std)] == unknown
-
-
-def test_which_results_are_the_best_is_told_by_their_values(monkeypatch):
-    """Where there are too many to learn from, not by how far they are below the prior."""
-    from screening.choosing.samplers import SamplerConfig, build_sampler
-    from screening.choosing.surrogates import GaussianProcess, SurrogateConfig, fit_predict
-
-    told = []
-    fit = GaussianProcess.fit
-
-    def telling(self, features, values, value_std, merit=None):
-        told.append(merit)
-        fit(self, features, values, value_std, merit)
-
-    monkeypatch.setattr(GaussianProcess, "fit", telling)
-    features = np.random.default_rng(0).normal(size=(9, 3))
-    values, ids = np.arange(4.0), [f"c{i}" for i in range(9)]
-    prior = {each: float(i) ** 2 for i, each in enumerate(ids)}
-    seen = Observations(ids=ids[:4], features=features[:4], values=values, prior=prior)
-    build_sampler(SamplerConfig()).propose(seen, ids[4:], features[4:], 1, 0)
-    beyond = PriorResiduals.of(seen, ids[4:], features[4:])
-    expected = beyond.known_expected
-    fit_predict(SurrogateConfig(), beyond.known, beyond.values, None, beyond.asked, 0, expected)
-    for merit in told:
-        np.testing.assert_allclose(merit, values)
-    assert len(told) == 2

@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from screening.choosing.surrogates import SurrogateConfig, leave_one_out
+from screening.choosing.calibration import leave_one_out
+from screening.choosing.config import SurrogateConfig
+from screening.choosing.observations import Observations
 from screening.intake import parsed_entries as module
 from screening.intake.filters import FilterConfig, refusal
 from screening.intake.parsed_entries import readings
 from screening.sources import SourceRecord, open_source
 from screening.sources.record import UnparsedEntry, entries_of
+from screening.studies.known_values import KnownValues
 from screening.studies.library import Library, rank_library, read_library
-from screening.studies.replay import Table
 
 RNG = np.random.default_rng(2)
 FEATURES = RNG.normal(size=(80, 6))
 VALUES = FEATURES[:, 0] + 0.2 * FEATURES[:, 1]
-TABLE = Table([f"k{i}" for i in range(40)], FEATURES[:40], VALUES[:40])
+TABLE = KnownValues([f"k{i}" for i in range(40)], FEATURES[:40], VALUES[:40])
 LIBRARY = Library([{"candidate_id": f"c{i}"} for i in range(40)], FEATURES[40:], [], 0)
 
 
@@ -68,9 +70,11 @@ def test_a_bound_ranks_by_the_chance_to_beat_it():
 
 
 def test_leaving_one_out_sees_that_noise_cannot_be_predicted():
-    options = (SurrogateConfig(), FEATURES[:40])
-    signal = leave_one_out(*options, VALUES[:40], None, FEATURES, 0)
-    noise = leave_one_out(*options, RNG.permutation(VALUES[:40]), None, FEATURES, 0)
+    def judged(values):
+        seen = Observations(TABLE.labels, FEATURES[:40], values)
+        return leave_one_out(SurrogateConfig(), seen, [f"c{i}" for i in range(80)], FEATURES, 0)
+
+    signal, noise = judged(VALUES[:40]), judged(RNG.permutation(VALUES[:40]))
     assert signal.rms < 0.5 * noise.rms
     assert noise.rms > 0.7 * VALUES[:40].std()
     assert 0.4 < noise.within_one_std < 0.95

@@ -1,0 +1,42 @@
+"""Predicting candidates from evaluated ones, raw features on both sides."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from screening.choosing.config import SurrogateConfig, build_surrogate
+from screening.choosing.observations import Floats, Observations
+from screening.choosing.prior import WithPrior, model_rows
+from screening.choosing.surrogates import Model
+
+
+def surrogate_for(config: SurrogateConfig, seen: Observations, seed: int) -> Model:
+    """Make an unfitted model, of differences where there is a prior."""
+    surrogate = build_surrogate(config, seed)
+    return WithPrior(surrogate, seed) if seen.prior else surrogate
+
+
+def fit_predict(
+    config: SurrogateConfig, seen: Observations, ids: list[str], features: Floats, seed: int
+) -> tuple[Floats, Floats]:
+    """Predict candidates from those with a value.
+
+    Parameters
+    ----------
+    seen : Observations
+        Values and, where there is one, the prior.
+    ids : list of str, length m
+    features : ndarray, shape (m, d)
+        Raw; together with those of `seen` they set the scales.
+    seed : int
+
+    Returns
+    -------
+    mean, std : ndarray, shape (m,)
+        In the space of the values.
+    """
+    n_known = len(seen.ids)
+    rows = model_rows(seen.prior, [*seen.ids, *ids], np.vstack([seen.features, features]))
+    surrogate = surrogate_for(config, seen, seed)
+    surrogate.fit(rows[:n_known], seen.values, seen.value_std)
+    return surrogate.predict(rows[n_known:])
