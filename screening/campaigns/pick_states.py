@@ -10,14 +10,16 @@ class PickState(StrEnum):
 
     ::
 
-        claimed ──► queued ──► computed     the flow returned a value
-           ▲  ▲        │  └──► unstable     the flow returned that there is no value, and why
-           │  └────────┤                    its workflow was lost: it is submitted anew
-           │           ├─────► cancelled    the campaign was cancelled first
-           └────────── └─────► failed       every attempt raised, or its workers kept dying
-          screen retry
+        claimed ──► queued ──┬──► computed     the flow returned a value
+           ▲           │     ├──► unstable     the flow returned why there is no value
+           ├───────────┘     ├──► cancelled    the campaign was cancelled first
+           │    crash        └──► failed       each attempt raised, or its workers kept dying
+           │                        │
+           └────────────────────────┘
+                  screen retry
 
-    A pick that is still claimed can be cancelled too, or fail where no flow can be made for it.
+    A pick is claimed again where a crash left a workflow that cannot go on.  A claimed pick too can
+    be cancelled, and fails where no flow can be made for its candidate.
     """
 
     CLAIMED = "claimed"

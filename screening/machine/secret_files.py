@@ -16,8 +16,8 @@ LARGEST_BYTES = 16_384
 def read_secret(path: Path, what: str) -> str:
     """Return the one line in a file of the user.
 
-    A symbolic link is followed; what is checked is the file that was opened, so that nobody can
-    exchange it between the check and the reading.
+    A symbolic link is followed.  The open file is checked, so that nobody can exchange it between
+    the check and the reading.
 
     Parameters
     ----------
@@ -29,10 +29,11 @@ def read_secret(path: Path, what: str) -> str:
     Raises
     ------
     ScreenError
-        When it cannot be read, belongs or is open to others, or does not hold one line.
+        When it cannot be read, belongs to another user, can be read by other users, or does not
+        hold one line.
     """
     try:
-        # Without O_NONBLOCK, opening a named pipe would wait for its writer.
+        # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ScreenError(f"{what}: file {path} cannot be read ({error.strerror})") from None

@@ -113,10 +113,13 @@ class _JobRunner:
 
     def ask_for_all_engines(self) -> None:
         """Ask for jobs of engines, too, that were added to the campaign meanwhile."""
+        from fireworks import FWorker
+
         if self._n_stages != len(self._campaign.levels):
             self._n_stages = len(self._campaign.levels)
             engines = engines_here(self._campaign, self._engines)
-            self._fworker.query = self._campaign.queue.query_for(engines)
+            query = self._campaign.queue.query_for(engines)
+            self._fworker = FWorker(self._fworker.name, query=query)
 
     def run_next(self) -> bool:
         """Run the next job, whatever becomes of it; return False when there is none.
