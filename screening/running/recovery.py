@@ -12,7 +12,7 @@ from screening.machine.process_names import is_alive_here, is_dead_here
 from screening.running.harvest import store_result
 from screening.running.picks import count_loss, move, picks_in
 from screening.running.submission import fill_queue
-from screening.store.queue import CAN_RUN, StoredFlow, StoredJobs
+from screening.store.queue import CAN_RUN, StoredFlow
 
 NEVER_S = 1e9
 """Timeout so long that no job counts as lost (s)."""
@@ -69,39 +69,34 @@ def _resubmit_stuck(campaign: Campaign) -> None:
     picks = {pick["_id"]: pick for pick in queued}
     if not picks:
         return
-    stored = queue.flows()
-    flows = {pick_id: stored.get(pick_id, StoredFlow(pick_id)) for pick_id in picks}
-    jobs_of = queue.jobs_of(flows.values())
-    for pick_id, flow in flows.items():
-        jobs = jobs_of[pick_id]
-        if _goes_on(flow, jobs):
+    for flow in queue.flows(picks):
+        if _goes_on(flow):
             continue
         if flow.output_uuid is not None and _is_delivered(campaign, flow.output_uuid):
             # All has been computed, and FireWorks does not know.
-            store_result(campaign, picks[pick_id], flow.output_uuid)
-            queue.withdraw(pick_id)
+            store_result(campaign, picks[flow.pick_id], flow.output_uuid)
+            queue.withdraw(flow.pick_id)
             continue
-        if _may_be_written_now(jobs, queue.workers_of(flow), moment):
+        if _may_be_written_now(flow, queue.workers_of(flow), moment):
             continue
-        queue.withdraw(pick_id)
-        count_loss(campaign, pick_id)
-        move(campaign, pick_id, PickState.QUEUED, PickState.CLAIMED)
+        queue.withdraw(flow.pick_id)
+        count_loss(campaign, flow.pick_id)
+        move(campaign, flow.pick_id, PickState.QUEUED, PickState.CLAIMED)
 
 
-def _goes_on(flow: StoredFlow, jobs: StoredJobs) -> bool:
+def _goes_on(flow: StoredFlow) -> bool:
     """Return whether a workflow is complete, has a job that can run, or one that raised."""
     return (
         flow.state == "COMPLETED"
-        or not jobs.states.isdisjoint(CAN_RUN)
-        or (flow.state == "FIZZLED" and "FIZZLED" in jobs.states)
+        or not flow.job_states.isdisjoint(CAN_RUN)
+        or (flow.state == "FIZZLED" and "FIZZLED" in flow.job_states)
     )
 
 
-def _may_be_written_now(jobs: StoredJobs, workers: list[str], moment: datetime.datetime) -> bool:
-    """Return whether a worker may be between two writes of FireWorks to these jobs."""
-    recent = jobs.changed_at is not None and jobs.changed_at > moment - datetime.timedelta(
-        seconds=STEP_S
-    )
+def _may_be_written_now(flow: StoredFlow, workers: list[str], moment: datetime.datetime) -> bool:
+    """Return whether a worker may be between two writes of FireWorks to the jobs of a workflow."""
+    since = moment - datetime.timedelta(seconds=STEP_S)
+    recent = flow.changed_at is not None and flow.changed_at > since
     return recent and not all(map(is_dead_here, workers))
 
 

@@ -11,7 +11,7 @@ import datetime
 import io
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from screening.machine.clock import as_utc
@@ -27,22 +27,24 @@ CAN_RUN = ("READY", "RESERVED", "RUNNING")
 
 @dataclass(frozen=True)
 class StoredFlow:
-    """The workflow of a pick, and the jobs that belong to it.
+    """The workflow of a pick and its jobs; without a state where the pick has none.
 
     Parameters
     ----------
-    state
-        FireWorks' word for it; None where the pick has no workflow.
     output_uuid
         Of the job that delivers the result.
     fw_ids
         FireWorks' numbers of the jobs.
+    job_states, changed_at
+        States of the jobs, and when one of them changed last, where they were read.
     """
 
     pick_id: str
     state: str | None = None
     output_uuid: str | None = None
     fw_ids: tuple[int, ...] = ()
+    job_states: frozenset[str] = frozenset()
+    changed_at: datetime.datetime | None = None
 
     @classmethod
     def of(cls, workflow: Mapping[str, Any]) -> StoredFlow:
@@ -50,14 +52,6 @@ class StoredFlow:
         tags = workflow["metadata"]
         uuid = tags.get("output_uuid")
         return cls(tags["pick"], workflow["state"], uuid, tuple(workflow["nodes"]))
-
-
-@dataclass(frozen=True)
-class StoredJobs:
-    """States of the jobs of a workflow, and when one of them changed last."""
-
-    states: frozenset[str] = frozenset()
-    changed_at: datetime.datetime | None = None
 
 
 class JobQueue:
@@ -105,26 +99,23 @@ class JobQueue:
 
     # --------------------------------------------------------------------------------- workflows
 
-    def flows(self) -> dict[str, StoredFlow]:
-        """Return the workflows of the campaign, by pick."""
+    def flows(self, pick_ids: Iterable[str]) -> list[StoredFlow]:
+        """Return the workflows of some picks, with the states of their jobs."""
         fields = {"metadata": 1, "nodes": 1, "state": 1}
-        query = {"metadata.campaign": self.campaign}
-        workflows = self._launchpad.workflows.find(query, fields)
-        return {flow.pick_id: flow for flow in map(StoredFlow.of, workflows)}
-
-    def jobs_of(self, flows: Iterable[StoredFlow]) -> dict[str, StoredJobs]:
-        """Return the states of the jobs of workflows, by pick."""
+        workflows = self._launchpad.workflows.find({"metadata.campaign": self.campaign}, fields)
+        stored = {flow.pick_id: flow for flow in map(StoredFlow.of, workflows)}
         fields = {"spec.pick": 1, "fw_id": 1, "state": 1, "updated_on": 1}
-        stored: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        jobs_of: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for job in self._launchpad.fireworks.find(self._jobs, fields):
-            stored[job["spec"].get("pick", "")].append(job)
-        jobs_of = {}
-        for flow in flows:
-            jobs = [job for job in stored[flow.pick_id] if job["fw_id"] in flow.fw_ids]
+            jobs_of[job["spec"].get("pick", "")].append(job)
+        flows = []
+        for pick_id in pick_ids:
+            flow = stored.get(pick_id, StoredFlow(pick_id))
+            jobs = [job for job in jobs_of[pick_id] if job["fw_id"] in flow.fw_ids]
             changed_at = max((as_utc(job["updated_on"]) for job in jobs), default=None)
             states = frozenset(job["state"] for job in jobs)
-            jobs_of[flow.pick_id] = StoredJobs(states, changed_at)
-        return jobs_of
+            flows.append(replace(flow, job_states=states, changed_at=changed_at))
+        return flows
 
     def finished(self) -> list[StoredFlow]:
         """Return the workflows that are complete or have a job that raised an error."""

@@ -25,7 +25,7 @@ from screening.running.advance import advance
 from screening.running.control import requeue
 from screening.running.picks import MAX_LOST
 from screening.running.recovery import recover
-from screening.store.queue import StoredFlow, StoredJobs, delete_workflow
+from screening.store.queue import StoredFlow, delete_workflow
 
 MOMENT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -50,8 +50,7 @@ MOMENT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     ],
 )
 def test_a_workflow_is_stuck_when_no_job_can_run(flow, jobs, goes_on):
-    stored = StoredFlow("a/b", flow)
-    assert recovery._goes_on(stored, StoredJobs(frozenset(jobs), MOMENT)) is goes_on
+    assert recovery._goes_on(StoredFlow("a/b", flow, job_states=frozenset(jobs))) is goes_on
 
 
 @pytest.mark.parametrize(
@@ -68,9 +67,10 @@ def test_jobs_are_not_being_written_by_the_dead_nor_for_a_minute(
     dead_process, worker, seconds_ago, written
 ):
     name = {"here": this_process(), "dead": dead_process}.get(worker, worker)
-    jobs = StoredJobs(frozenset(), MOMENT - datetime.timedelta(seconds=seconds_ago))
-    assert recovery._may_be_written_now(jobs, [name], MOMENT) is written
-    assert not recovery._may_be_written_now(StoredJobs(), [name], MOMENT)
+    changed_at = MOMENT - datetime.timedelta(seconds=seconds_ago)
+    flow = StoredFlow("a/b", "RUNNING", changed_at=changed_at)
+    assert recovery._may_be_written_now(flow, [name], MOMENT) is written
+    assert not recovery._may_be_written_now(StoredFlow("a/b"), [name], MOMENT)
 
 
 # ---------------------------------------------------------------------------- killed at any line
