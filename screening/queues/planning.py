@@ -26,7 +26,7 @@ from screening.queues.records import (
     Record,
     forget,
     note_trouble,
-    read_queue,
+    queue_of,
     set_record,
     swap_records,
 )
@@ -143,7 +143,9 @@ def top_up(campaign: Campaign, settings: Settings) -> list[str]:
 
 def _top_up(campaign: Campaign, settings: Settings) -> list[str]:
     for _ in range(TRIES):
-        queue = read_queue(campaign)
+        queue = queue_of(campaign)
+        if queue is None:
+            return []
         config = queue.config
         campaign.reload_levels()
         profiles = config.profiles(stage.engine.name for stage in campaign.levels)

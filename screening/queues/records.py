@@ -87,7 +87,7 @@ def store_queue(campaign: Campaign, config: QueueConfig) -> None:
 
 def stored_queue(campaign: Campaign) -> QueueConfig | None:
     """Return the configuration of the queue that a campaign was launched on."""
-    queue = _stored(campaign)
+    queue = queue_of(campaign)
     return None if queue is None else queue.config
 
 
@@ -113,7 +113,7 @@ def record_of(campaign: Campaign, ticket: str) -> dict[str, Any]:
     ScreenError
         When there is none.
     """
-    queue = _stored(campaign)
+    queue = queue_of(campaign)
     if queue is None or ticket not in queue.records:
         raise ScreenError(f"campaign '{campaign.name}' has no queue job '{ticket}'")
     return dict(queue.records[ticket])
@@ -129,7 +129,7 @@ def note_trouble(campaign: Campaign, message: str) -> None:
 
 def queue_state(campaign: Campaign) -> QueueState | None:
     """Return how many queue jobs a campaign has; None when it was never launched."""
-    queue = _stored(campaign)
+    queue = queue_of(campaign)
     if queue is None:
         return None
     records = list(queue.records.values())
@@ -151,23 +151,8 @@ def queue_state(campaign: Campaign) -> QueueState | None:
     )
 
 
-def read_queue(campaign: Campaign) -> Queue:
-    """Return the queue of a campaign that was launched.
-
-    Raises
-    ------
-    ScreenError
-        When it was not.
-    """
-    queue = _stored(campaign)
-    if queue is None:
-        raise ScreenError(
-            f"campaign '{campaign.name}' was launched on no queue; give one with --queue"
-        )
-    return queue
-
-
-def _stored(campaign: Campaign) -> Queue | None:
+def queue_of(campaign: Campaign) -> Queue | None:
+    """Return the queue that a campaign was launched on; None when it was not."""
     document = campaign.database.campaigns.find_one({"_id": campaign.name}, {"queue": 1}) or {}
     queue = document.get("queue", {})
     if "config" not in queue:
