@@ -120,7 +120,7 @@ def drive(database: Database, settings: Settings, name: str, ticket: str, starte
     campaign = Campaign.open(database, name)
     record = record_of(campaign, ticket)
     shape = record["shape"]
-    number = next((os.environ[name] for name in JOB_NUMBERS if name in os.environ), "")
+    number = next(filter(None, map(os.environ.get, JOB_NUMBERS)), "")
     set_record(
         campaign,
         ticket,

@@ -29,8 +29,10 @@ class Cache:
 
     def read(self, key: str, fingerprint: str) -> bytes | None:
         """Return the text of a key in UTF-8; None where there is none of this fingerprint."""
-        document = self._collection.find_one({"_id": key, "fingerprint": fingerprint})
-        return None if document is None else zlib.decompress(document["content"])
+        document = self._collection.find_one({"_id": key})
+        if document is None or document["fingerprint"] != fingerprint:
+            return None
+        return zlib.decompress(document["content"])
 
     def read_compressed(self, keys: Sequence[str] | None = None) -> dict[str, bytes]:
         """Return the texts of some keys, or of all, by key and still compressed by zlib.
