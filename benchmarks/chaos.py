@@ -328,17 +328,17 @@ def opened(uri: str) -> Any:
 
     from screening.campaigns.campaign import Campaign
     from screening.store.database import Database
-    from screening.store.database_retry import patiently
+    from screening.store.database_retry import with_retry
 
     toy_objective.register()
-    return patiently(Campaign.open, Database(uri, "screen"), NAME)
+    return with_retry(Campaign.open, Database(uri, "screen"), NAME)
 
 
 def is_exhausted(uri: str) -> bool:
     """Return whether the campaign has nothing more to do."""
-    from screening.store.database_retry import patiently
+    from screening.store.database_retry import with_retry
 
-    return bool(patiently(opened(uri).is_exhausted))
+    return bool(with_retry(opened(uri).is_exhausted))
 
 
 def tell(folder: Path, uri: str, made: Trouble, relaunched: int, seconds: float) -> None:

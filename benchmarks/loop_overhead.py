@@ -109,7 +109,8 @@ def new_campaign(database: Database, name: str, pool: Pool, **changes: Any) -> C
 
 def submitting(database: Database, count: int) -> None:
     """Time the way from a pool in memory to picks that are claimed, and a round of the loop."""
-    from screening.running.advance import QUEUE_DEPTH, advance
+    from screening.running.advance import advance
+    from screening.running.submission import QUEUE_DEPTH
 
     pool = many(count, "pool")
     made: list[Campaign] = []

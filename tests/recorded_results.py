@@ -112,7 +112,7 @@ def deliver(campaign: Any, candidate_id: str, number: int, document: Any, folder
     from jobflow import Flow, job, run_locally
 
     from screening.machine.clock import now
-    from screening.running.advance import _store_result
+    from screening.running.harvest import store_result
     from workflows.documents import ThermalConductivityDocument
 
     @job(
@@ -138,7 +138,7 @@ def deliver(campaign: Any, candidate_id: str, number: int, document: Any, folder
         "claimed_at": now(),
     }
     campaign.database.picks.insert_one(pick)
-    _store_result(campaign, pick, only.output.uuid)
+    store_result(campaign, pick, only.output.uuid)
 
 
 def recorded_campaign(

@@ -64,7 +64,7 @@ def create(database, name, objective, structure, **changes):
     from screening.candidates.candidate import Origin, candidate_from_structure
     from screening.candidates.crystal_features import with_features
     from screening.intake.ingest import Pool
-    from screening.running.advance import _new_pick
+    from screening.running.picks import new_pick
     from screening.targets.engines import engine_config
 
     stated = {"band_gap_ev": 1.25, "theoretical": False, "density_g_per_cm3": 2.329123}
@@ -75,7 +75,7 @@ def create(database, name, objective, structure, **changes):
     pool = Pool(candidates={candidate.candidate_id: candidate})
     campaign = Campaign.create(database, name, config, engine_config("emt"), pool)
     choice = Proposal(candidate.candidate_id, "space-filling")
-    pick = {"_id": f"{name}/{candidate.candidate_id}", **_new_pick(campaign, "emt", choice, 1, 1)}
+    pick = {"_id": f"{name}/{candidate.candidate_id}", **new_pick(campaign, "emt", choice, 1, 1)}
     database.picks.insert_one(pick)
     return campaign, pick
 
@@ -84,12 +84,12 @@ def store(campaign, pick, document):
     """Have a flow's document delivered as a worker delivers it."""
     from monty.json import jsanitize
 
-    from screening.running.advance import _store_result
+    from screening.running.harvest import store_result
 
     output = {"uuid": f"of {campaign.name}", "index": 1, "output": jsanitize(document, strict=True)}
     large = [name for name in ("spectrum", "transport") if hasattr(document, name)]
     campaign.database.job_store.update(output, save={"data": large} if large else None)
-    _store_result(campaign, pick, output["uuid"])
+    store_result(campaign, pick, output["uuid"])
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from screening.campaigns.config import CampaignConfig
+from screening.campaigns.pick_states import IN_FLIGHT
 from screening.candidates.candidate import Candidate
 from screening.intake.ingest import Pool, from_document, to_document
 from screening.machine.clock import now
@@ -23,6 +24,7 @@ from screening.machine.process_names import is_dead_here, this_process
 from screening.messages.errors import ScreenError
 from screening.messages.validation import validated
 from screening.store.database import any_of, if_allowed
+from screening.store.queue import JobQueue
 from screening.targets.constraints import is_known, violations
 from screening.targets.engines import EngineConfig, parse_engine
 from screening.targets.objectives import Objective
@@ -33,10 +35,6 @@ if TYPE_CHECKING:
 Status = Literal["active", "paused", "cancelled"]
 SUBMITTED = {"status": {"$ne": "submitting"}}
 """Campaigns whose pool is complete."""
-IN_FLIGHT = ("claimed", "queued")
-"""Pick states that a result is still expected of."""
-ENDED = ("computed", "unstable", "failed", "cancelled")
-
 STORED_AT_ONCE = 500
 """Candidates of a pool that are written at a time."""
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -176,6 +174,11 @@ class Campaign:
     def objective(self) -> Objective:
         """What this campaign optimises."""
         return self.config.resolved_objective()
+
+    @property
+    def queue(self) -> JobQueue:
+        """This campaign's jobs on FireWorks' LaunchPad."""
+        return JobQueue(self.database, self.name)
 
     @property
     def status(self) -> Status:
@@ -419,7 +422,7 @@ class Campaign:
             else pick["state"]
             for pick in picks
         ]
-        running = self.database.launchpad_running(self.name)
+        running = len(self.queue.running_picks())
         objective = self.objective
         members = self.database.candidates.find({"campaigns": self.name}, {"_id": 1})
         pool = {each["_id"] for each in members}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from screening.campaigns.engine_differences import Difference, corrected, difference
 from screening.campaigns.training_data import feature_matrix, observed
-from screening.store.database import if_allowed
+from screening.store.cache import Cache
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
@@ -41,11 +41,10 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
     if len(observations.ids) < 2 or not (wanted or seen):
         return {}
     fingerprint = _fingerprint(campaign, observations, wanted, seen)
-    kept = campaign.database.predictions.find_one({"_id": campaign.name})
-    if kept is not None and kept["fingerprint"] == fingerprint:
-        return dict(
-            zip(kept["candidate_ids"], zip(kept["mean"], kept["std"], strict=True), strict=True)
-        )
+    cache = Cache(campaign.database.predictions)
+    kept = cache.read(campaign.name, fingerprint)
+    if kept is not None:
+        return {key: (mean, std) for key, (mean, std) in json.loads(kept).items()}
     expected: dict[str, tuple[float, float]] = {}
     if wanted:
         from screening.choosing.prediction import fit_predict
@@ -57,7 +56,8 @@ def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
         expected = dict(zip(wanted, pairs, strict=True))
     if seen is not None:
         expected = corrected(campaign, features, seen, expected)
-    _keep(campaign, fingerprint, expected, _calibration(campaign, features, observations))
+    calibrated = _calibration(campaign, features, observations)
+    cache.write({campaign.name: json.dumps(expected)}, fingerprint, calibration=calibrated)
     return expected
 
 
@@ -107,21 +107,3 @@ def _fingerprint(
         [] if seen is None else [seen.ids, seen.values.tolist(), sorted(seen.confirmed)],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def _keep(
-    campaign: Campaign,
-    fingerprint: str,
-    expected: dict[str, tuple[float, float]],
-    calibrated: dict[str, float] | None,
-) -> None:
-    document = {
-        "fingerprint": fingerprint,
-        "candidate_ids": list(expected),
-        "mean": [mean for mean, _ in expected.values()],
-        "std": [std for _, std in expected.values()],
-        "calibration": calibrated,
-    }
-    # People who may only read still get their ranking, just not faster the next time.
-    with if_allowed():
-        campaign.database.predictions.replace_one({"_id": campaign.name}, document, upsert=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.campaigns.campaign import IN_FLIGHT, Campaign
+from screening.campaigns.campaign import Campaign
+from screening.campaigns.pick_states import IN_FLIGHT
 from screening.choosing.observations import Observations
 from screening.targets.second_objective import scalarised
 

@@ -1,4 +1,4 @@
-"""Whether anybody computes a campaign now, as far as its database and this machine can tell."""
+"""Whether workers of a campaign run now, as far as its database and this machine can tell."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from screening.machine.process_names import is_alive_here, is_dead_here
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
 
-HEARD_S = 600.0
-"""Silence after which a run on another machine is given up."""
+LOST_AFTER_S = 600.0
+"""Silence after which a run on another machine counts as lost (s); its heartbeat is a minute."""
 QUIET_S = 30.0
-"""Time after which somebody between two jobs would have been heard of: a worker that waits drives
-the campaign every few seconds."""
+"""Time within which a worker between two jobs advances the campaign (s), if there is one."""
 LOOK_AGAIN_S = 1.0
+"""Pause before a second look, where the first found dead workers only (s)."""
 
 
 @dataclass(frozen=True)
-class Attendance:
-    """Who is there.
+class WorkerPresence:
+    """Workers of a campaign.
 
     Parameters
     ----------
     present
-        Whether somebody computes, or drives the campaign, or has just done so.
+        Whether a worker runs a job or advances the campaign, or has just done so.
     dead
-        Runs whose worker is gone and that nobody has put back yet.
+        Number of runs whose worker is dead and that were not put back yet.
     """
 
     present: bool
     dead: int
 
 
-def attendance(campaign: Campaign) -> Attendance:
-    """Look who is there; takes a second where some are seen to have died."""
-    found = _look(campaign)
-    if found.dead and not found.present:
-        # One that lives may be between two jobs.
+def worker_presence(campaign: Campaign) -> WorkerPresence:
+    """Return which workers there are; takes a second where some are seen to have died."""
+    workers = _look(campaign)
+    if workers.dead and not workers.present:
+        # A live worker may be between two jobs.
         time.sleep(LOOK_AGAIN_S)
-        found = _look(campaign)
-    return found
+        workers = _look(campaign)
+    return workers
 
 
-def _look(campaign: Campaign) -> Attendance:
+def _look(campaign: Campaign) -> WorkerPresence:
     moment = now()
     present, dead = False, 0
-    for name, heard_at in campaign.database.runs(campaign.name):
-        silent = moment - as_utc(heard_at) > datetime.timedelta(seconds=HEARD_S)
+    for name, heard_at in campaign.queue.runs():
+        silent = moment - heard_at > datetime.timedelta(seconds=LOST_AFTER_S)
         gone = is_dead_here(name) or (silent and not is_alive_here(name))
         dead += gone
         present = present or not gone
@@ -61,7 +61,7 @@ def _look(campaign: Campaign) -> Attendance:
     if lease is not None and as_utc(lease["until"]) > moment and not is_dead_here(lease["owner"]):
         present = True
     last = known.get("advanced_at")
-    # With dead runs about, the last to drive the campaign may be one of them.
+    # Where runs are dead, the last to advance the campaign may have been one of their workers.
     if not dead and last is not None:
         present = present or moment - as_utc(last) < datetime.timedelta(seconds=QUIET_S)
-    return Attendance(present, dead)
+    return WorkerPresence(present, dead)

@@ -117,8 +117,8 @@ def work(name: str | None, workers: int | None) -> None:
 def status(name: str | None, *, as_json: bool) -> None:
     """Print how far a campaign is."""
     from screening.campaigns.throughput import pace_of
-    from screening.campaigns.worker_presence import attendance
-    from screening.queues.queue_jobs import queue_state
+    from screening.campaigns.worker_presence import worker_presence
+    from screening.queues.records import queue_state
 
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
@@ -126,7 +126,7 @@ def status(name: str | None, *, as_json: bool) -> None:
         jobs = queue_state(campaign)
         goes_on = progress.status == "active" and not progress.exhausted
         # Of queue jobs the scheduler knows.
-        there = attendance(campaign) if goes_on and jobs is None else None
+        there = worker_presence(campaign) if goes_on and jobs is None else None
         pace = pace_of(campaign, progress)
         console.status(campaign, progress, pace, jobs, there, as_json=as_json)
 
@@ -346,16 +346,16 @@ def predict(
 
 def clean(*, older_than_h: float, dry_run: bool) -> None:
     """Remove large values that nothing refers to."""
-    from screening.store.unreferenced_blobs import find_garbage, remove_garbage
+    from screening.store.unreferenced_blobs import find_unreferenced, remove_unreferenced
 
     with open_database(Settings(), must_exist=True) as database:
-        garbage = find_garbage(database, older_than_h)
-        found = f"{len(garbage.ids)} of {counted(garbage.total, 'blob')}"
-        size = f"{garbage.size_mb:.1f} MB"
+        unreferenced = find_unreferenced(database, older_than_h)
+        found = f"{len(unreferenced.ids)} of {counted(unreferenced.total, 'blob')}"
+        size = f"{unreferenced.size_mb:.1f} MB"
         if dry_run:
             say(f"{found} ({size}) could be removed")
             return
-        remove_garbage(database, garbage)
+        remove_unreferenced(database, unreferenced)
         say(f"{found} ({size}) removed: nothing referred to them")
 
 
@@ -433,7 +433,8 @@ def _with_values(campaign: Campaign, neighbours: list[str]) -> list[str]:
 
 def retry(name: str, key: str | None) -> None:
     """Queue failed candidates again."""
-    from screening.running.advance import advance, requeue
+    from screening.running.advance import advance
+    from screening.running.control import requeue
 
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
@@ -449,7 +450,7 @@ def retry(name: str, key: str | None) -> None:
 def promote(name: str | None, engine_name: str, top: int) -> None:
     """Send the best candidates of a campaign on to a better engine."""
     from screening.running.advance import advance
-    from screening.running.advance import promote as queue
+    from screening.running.promotion import promote as queue
     from screening.targets.engines import engine_config, require_engine
 
     engine = engine_config(engine_name)
@@ -479,7 +480,7 @@ def set_status(name: str, wanted: Status) -> None:
             _refuse_cancelled(campaign)
         campaign.set_status(wanted)
         if wanted == "cancelled":
-            from screening.running.advance import drop_queued
+            from screening.running.control import drop_queued
 
             dropped = counted(drop_queued(campaign), "queued candidate")
             say(f"campaign '{name}' is cancelled; {dropped} dropped")

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from screening.campaigns.campaign import Campaign, Progress
     from screening.campaigns.throughput import Pace
-    from screening.campaigns.worker_presence import Attendance
+    from screening.campaigns.worker_presence import WorkerPresence
     from screening.choosing.calibration import Calibration
     from screening.intake.ingest import Pool
-    from screening.queues.queue_jobs import QueueState
+    from screening.queues.records import QueueState
     from screening.studies.known_values import KnownValues
     from screening.studies.library import Library
 
@@ -268,7 +268,7 @@ def status(
     progress: Progress,
     pace: Pace,
     jobs: QueueState | None,
-    there: Attendance | None,
+    there: WorkerPresence | None,
     *,
     as_json: bool,
 ) -> None:

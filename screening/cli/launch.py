@@ -18,17 +18,15 @@ from screening.messages.errors import ScreenError
 from screening.messages.stderr import counted, say
 from screening.messages.validation import validated
 from screening.queues.config import WALLTIME, QueueConfig, load_queue_config, seconds_of
-from screening.queues.queue_jobs import (
+from screening.queues.planning import (
     KeepFailingError,
     jobs_needed,
-    queue_state,
-    store_queue,
-    stored_queue,
     top_up,
 )
+from screening.queues.records import queue_state, store_queue, stored_queue
 from screening.queues.script import UnreachableError, job_script, require_credentials
 from screening.store.database import open_database
-from screening.store.database_retry import patiently
+from screening.store.database_retry import with_retry
 
 EMBEDDED_WARNING = (
     "--embedded: the database is in this program and listens to this machine only; every node "
@@ -113,11 +111,11 @@ def _keep_up(campaign: Campaign, settings: Settings, poll_s: float) -> None:
 
     say(f"keeping up the number of jobs, every {poll_s:g} s; Ctrl-C ends only this")
     try:
-        while patiently(lambda: campaign.status == "active" and not campaign.is_exhausted()):
+        while with_retry(lambda: campaign.status == "active" and not campaign.is_exhausted()):
             time.sleep(poll_s)
-            patiently(advance, campaign)
+            with_retry(advance, campaign)
             try:
-                numbers = patiently(top_up, campaign, settings)
+                numbers = with_retry(top_up, campaign, settings)
             except KeepFailingError:
                 raise
             except ScreenError as error:

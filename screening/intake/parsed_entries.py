@@ -1,8 +1,8 @@
 """From an entry of a source to a crystal with features, once for each entry, by all cores.
 
 Parsing, standardising and describing a crystal takes some 50 ms.  What came of an entry is kept in
-``readings`` under a fingerprint of the entry's text, so that an interrupted ingest goes on where it
-was, and the next campaign on the same library has it at once.
+``parsed_entries`` under a fingerprint of the entry's text, so that an interrupted ingest goes on
+where it was, and the next campaign on the same library has it at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from screening.machine.process_pool import processes
 from screening.messages.errors import ScreenError
 from screening.sources import SourceRecord
 from screening.sources.record import NOTE, UnparsedEntry, same_entry
-from screening.store.database import if_allowed
+from screening.store.cache import Cache
 
 if TYPE_CHECKING:
     from screening.store.database import Database
@@ -114,12 +114,12 @@ def _looked_up(
     fetched: dict[str, bytes] | None = None
     while block := list(itertools.islice(entries, LOOKED_UP)):
         if fetched is None and len(block) == LOOKED_UP:
-            small = database.readings.estimated_document_count() <= AT_ONCE
-            fetched = _packed(database, {}) if small else {}
+            small = database.parsed_entries.estimated_document_count() <= AT_ONCE
+            fetched = Cache(database.parsed_entries).read_compressed() if small else {}
         keys = [_key(each) for each in block if isinstance(each, UnparsedEntry)]
-        packed = (
-            _packed(database, {"_id": {"$in": keys}}) if not fetched and keys else fetched or {}
-        )
+        packed = fetched or {}
+        if not fetched and keys:
+            packed = Cache(database.parsed_entries).read_compressed(keys)
         known = _kept({key: packed[key] for key in keys if key in packed}, worthless)
         for first in range(0, len(block), CHUNK):
             yield block[first : first + CHUNK], known
@@ -162,10 +162,6 @@ def _key(entry: SourceRecord | UnparsedEntry) -> str:
     if not isinstance(entry, UnparsedEntry):
         return ""
     return f"{READINGS_VERSION}-{FEATURES_VERSION}-{entry.fingerprint}"
-
-
-def _packed(database: Database, query: dict[str, Any]) -> dict[str, bytes]:
-    return {str(each["_id"]): each["reading"] for each in database.readings.find(query)}
 
 
 def _kept(packed: dict[str, bytes], worthless: EarlyRefusal) -> dict[str, Reading]:
@@ -224,20 +220,10 @@ def _keep(
     known: dict[str, Reading],
     new: list[Reading],
 ) -> None:
-    from pymongo import ReplaceOne
-
-    entries = [each for each in chunk if _key(each) not in known]
-    updates = [
-        ReplaceOne(
-            {"_id": _key(entry)},
-            {"reading": zlib.compress(reading.model_dump_json().encode(), 1)},
-            upsert=True,
-        )
+    entries = [entry for entry in chunk if _key(entry) not in known]
+    texts = {
+        _key(entry): reading.model_dump_json()
         for entry, reading in zip(entries, new, strict=True)
         if isinstance(entry, UnparsedEntry)
-    ]
-    if not updates:
-        return
-    # People who may only read can try a campaign dry; the next one reads again.
-    with if_allowed():
-        database.readings.bulk_write(updates, ordered=False)
+    }
+    Cache(database.parsed_entries).write(texts)

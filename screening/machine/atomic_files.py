@@ -1,10 +1,11 @@
-"""Files that are there whole or not at all: written beside their place, then renamed."""
+"""Files that are there whole or not at all: written in the same folder, then renamed."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,14 +18,50 @@ MANIFEST = "export.json"
 """In each folder that an export wrote: only such folders are replaced."""
 
 
+def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write a file so that it is there whole or not at all, also when the machine goes down.
+
+    Until it is whole, the same name with another ending is used.
+
+    Parameters
+    ----------
+    mode
+        Permissions from the first byte on, before the umask.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written; nothing is left of it then.
+    """
+    unfinished = path.with_name(f"{path.stem}.{secrets.token_hex(8)}")
+    # O_EXCL: nobody can have put a link or a file of their own there.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    handle = os.open(unfinished, flags, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    # The name, too, has to survive.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 @contextlib.contextmanager
 def unpublished_files(names: Sequence[Path], *, force: bool) -> Iterator[Path]:
-    """Yield an empty folder; files of these names in it are put in their places in the end.
+    """Yield an empty folder; files written into it are moved to their places in the end.
 
     Parameters
     ----------
     names
-        Where the files go, all in one folder, the one that matters last.
+        Paths that the files of the same names are moved to, all in one folder; the most important
+        one last.
     force
         Replace what is there.
 
@@ -85,7 +122,7 @@ def unpublished_folder(path: Path, *, force: bool) -> Iterator[Path]:
 
 
 def write_manifest(folder: Path, content: dict[str, object]) -> None:
-    """Say in a folder what it holds."""
+    """Write into a folder what it holds."""
     (folder / MANIFEST).write_text(
         json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )

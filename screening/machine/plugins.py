@@ -27,7 +27,7 @@ class PlugIns(Generic[PlugIn]):
         Group of entry points under which other packages offer theirs, as "matscreen.samplers".
     built_in
         Import path of each plug-in of this package, ``module:attribute``, by its name.  Nothing is
-        imported before it is asked for.
+        imported before it is used.
     """
 
     def __init__(self, what: str, group: str, built_in: Mapping[str, str]) -> None:

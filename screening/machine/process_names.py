@@ -1,8 +1,9 @@
-"""Names of processes that tell, on the same machine, whether the process still lives.
+"""Names of processes, by which the same machine can find out whether a process still lives.
 
 A name is ``machine:process number:start``.  The machine is its host name, this boot, and the
-process namespace, so that neither a reboot nor a container of the same host name is mistaken for
-it; the start is counted in clock ticks since the boot, which no change of the clock moves.
+process namespace, so that neither a later boot nor a container of the same host name is mistaken
+for it; the start is counted in clock ticks since the boot, which a change of the clock does not
+move.
 """
 
 from __future__ import annotations
@@ -39,26 +40,26 @@ def this_process() -> str:
 
 
 def is_alive_here(name: str) -> bool:
-    """Return whether `name` is a process of this machine that lives."""
+    """Return whether `name` is a live process of this machine."""
     return _is_here(name) and not is_dead_here(name)
 
 
 def is_dead_here(name: str) -> bool:
-    """Return whether `name` is a process of this machine that no longer lives.
+    """Return whether `name` is a process of this machine that has ended.
 
-    A process of another machine, or a name of another form, is never called dead.
+    False for a process of another machine and for a name of another form.
     """
     if not _is_here(name):
         return False
     _, pid, started = name.rsplit(":", 2)
-    # Process numbers are used again; the start tells the new owner from the old.
+    # Process numbers are used again; the start distinguishes the new process from the old.
     return _start_ticks(int(pid)) != int(started)
 
 
 def other_host(name: str) -> str | None:
-    """Return the host name of a process of another machine; None when it is this one's.
+    """Return the host name of a process of another machine; None for one of this machine.
 
-    A name of this host from before a reboot, or of another form, is not of another machine.
+    None, too, for a process of this host from before a reboot and for a name of another form.
     """
     machine, *rest = name.rsplit(":", 2)
     host = machine.partition("/")[0]
@@ -71,9 +72,9 @@ def _is_here(name: str) -> bool:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """Return when a process started; None when it has ended, also when nobody has reaped it."""
+    """Return when a process started; None when it has ended, even if it was not reaped yet."""
     try:
-        # The name in parentheses may hold anything; fields are counted from behind it.
+        # The name in parentheses may hold any character; fields are counted after it.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 
 def processes(workers: int) -> ProcessPoolExecutor:
     """Return a pool of processes with one thread of linear algebra each."""
-    # Forked ones would share the connection to the database, and locks that other threads hold.
+    # Forked processes would share the connection to the database, and locks of other threads.
     return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread)
 
 

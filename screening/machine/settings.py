@@ -1,7 +1,7 @@
 """Machine settings: where the database is and where this machine may write.
 
-Taken from the environment (``SCREEN_*``) and nothing else; science lives in the campaign's YAML.
-In paths ``~`` and ``$NAME`` stand for what they do in a shell, which not all that sets one is.
+They come from environment variables (``SCREEN_*``) only; the science is in the campaign's YAML.
+``~`` and ``$NAME`` in paths are expanded as by a shell, as not every program that sets them does.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Settings(BaseSettings):
     mongodb_uri
         ``SCREEN_MONGODB_URI``; unset starts an embedded server below `directory`.
     mongodb_uri_file
-        ``SCREEN_MONGODB_URI_FILE``: file that holds the address instead, and is open to nobody
-        else; `mongodb_uri` is then what it says.
+        ``SCREEN_MONGODB_URI_FILE``: file that holds the address instead, which only the user can
+        read; `mongodb_uri` is then its content.
     database
         ``SCREEN_DATABASE``: name of the database.
     directory
@@ -38,9 +38,9 @@ class Settings(BaseSettings):
         ``SCREEN_WORKERS``: worker processes of `screen work`; unset takes one a usable core, at
         most as many as a batch has candidates.
     serve_token
-        ``SCREEN_SERVE_TOKEN``: what `screen serve` asks readers for.
+        ``SCREEN_SERVE_TOKEN``: token that `screen serve` asks readers for.
     serve_token_file
-        ``SCREEN_SERVE_TOKEN_FILE``: file that holds it instead, and is open to nobody else.
+        ``SCREEN_SERVE_TOKEN_FILE``: file that holds it instead, which only the user can read.
     """
 
     model_config = SettingsConfigDict(env_prefix="SCREEN_", extra="ignore")
@@ -57,9 +57,9 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            wrong = error.errors()[0]
-            name = f"{self.model_config['env_prefix']}{wrong['loc'][0]}".upper()
-            message = wrong["msg"].removeprefix("Value error, ").replace("Input should", "it must")
+            first = error.errors()[0]
+            name = f"{self.model_config['env_prefix']}{first['loc'][0]}".upper()
+            message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must")
             # The value is not repeated: the address may hold a password.
             raise ScreenError(f"environment variable {name}: {message}") from None
         if self.mongodb_uri_file is not None:

@@ -16,7 +16,7 @@ SUFFIXES = (".yaml", ".yml")
 
 
 def data_file(name: str) -> Traversable:
-    """Return a shipped file that is data of the product's own, in `configs/`."""
+    """Return a data file that is shipped in `configs/`."""
     return resources.files("configs") / name
 
 
@@ -44,7 +44,8 @@ def read(kind: str, name_or_path: str) -> dict[str, Any]:
     else:
         path = user_path(name_or_path, f"{kind.removesuffix('s')} '{name_or_path}'")
         if path.suffix not in SUFFIXES:
-            meant = next(filter(os.path.isfile, (f"{path}{each}" for each in SUFFIXES)), None)
+            guesses = (f"{path}{suffix}" for suffix in SUFFIXES)
+            meant = next(filter(os.path.isfile, guesses), None)
             hint = (
                 f"did you mean '{meant}'?"
                 if meant

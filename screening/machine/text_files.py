@@ -1,7 +1,7 @@
 """Text files as people have them: packed or not, with a byte-order mark, of any system.
 
-Everything that reads a file of the user's gets its text here, so that a mark of three bytes or the
-ends of lines of another system are nowhere else to be thought of.
+Every file of the user is read here, so that no other code has to handle byte-order marks or the
+line ends of other systems.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PACKED: dict[bytes, Callable[[Any], Any]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
-"""How packed files begin, whatever their names say: browsers unpack and keep the name."""
+"""First bytes of packed files; names are no help, as browsers unpack files and keep the name."""
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 _MARKS = [  # The longer first: UTF-32's begins as UTF-16's does.
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -42,9 +42,9 @@ _MARKS = [  # The longer first: UTF-32's begins as UTF-16's does.
 _PLAIN = str.maketrans(
     {"\ufeff": "", **dict.fromkeys("\u00a0\u2007\u202f", " "), "\u2212": "-", "\u2010": "-"}
 )
-_LOOKED_AT = 4096
+_SAMPLED_BYTES = 4096
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x19\x1b-\x1f]")
-"""Bytes that texts hold by accident only, and zeros never."""
+"""Bytes that are rare in texts; a text holds no zeros at all."""
 
 
 class NoTextError(Exception):
@@ -54,7 +54,7 @@ class NoTextError(Exception):
 def unpacked(raw: IO[bytes]) -> Any:
     """Return the content of an open file that may be packed, even twice; it can be peeked at.
 
-    Nothing is buffered in between: what comes before the damage of a cut file must not be lost.
+    Nothing is buffered in between, so that the part before the damage of a cut file is not lost.
     """
     content: Any = raw
     for _ in range(2):
@@ -69,20 +69,20 @@ def unpacked(raw: IO[bytes]) -> Any:
 def decoded(content: bytes, *, strict: bool = False) -> str:
     r"""Return bytes as text with ``\n`` at the ends of lines and no byte-order mark.
 
-    UTF-8, or UTF-16 and UTF-32 where a mark or the zeros say so.
+    UTF-8, or UTF-16 and UTF-32 where a byte-order mark or zeros show it.
 
     Parameters
     ----------
     strict
-        Refuse what is no UTF-8; else a character that cannot be read becomes another one, as names
-        and comments of old files hold them.
+        Refuse bytes that are no UTF-8; else they become replacement characters, which does no harm
+        in names and comments of old files.
 
     Raises
     ------
     NoTextError
         When it is no text.
     """
-    encoding = _encoding(content[:_LOOKED_AT])
+    encoding = _encoding(content[:_SAMPLED_BYTES])
     try:
         text = content.decode(encoding, "strict" if strict else "replace")
     except UnicodeDecodeError as error:
@@ -96,8 +96,8 @@ def decoded(content: bytes, *, strict: bool = False) -> str:
 def plain_lines(text: str) -> str:
     r"""Return a text with ``\n`` at the ends of lines and without byte-order marks.
 
-    Files that were joined have marks within, too.  DOS ends a text with control-Z.  Spaces and
-    minus signs of typesetting, which come with what is copied from a page, become plain ones.
+    Joined files have byte-order marks within, too.  DOS ends a text with control-Z.  Typographic
+    spaces and minus signs, as in text copied from a page, become plain ones.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a")
     return text if text.isascii() else text.translate(_PLAIN)
@@ -128,8 +128,8 @@ def _what_it_is(start: bytes) -> str:
         b"\x28\xb5\x2f\xfd": "packed by zstd",
         b"7z\xbc\xaf": "a 7z archive",
     }
-    found = next((kind for mark, kind in kinds.items() if start.startswith(mark)), None)
-    return " but binary" if found is None else f" but {found}"
+    kind = next((kind for mark, kind in kinds.items() if start.startswith(mark)), "binary")
+    return f" but {kind}"
 
 
 def read_text(raw: IO[bytes], *, strict: bool = False) -> str:
@@ -154,7 +154,7 @@ def read_text(raw: IO[bytes], *, strict: bool = False) -> str:
 def lines_of(raw: IO[bytes]) -> Iterator[str | NoTextError]:
     """Stream the lines of an open file, without their ends.
 
-    A line that is no UTF-8 gives the reason instead; a file that is no text raises it.
+    A line that is no UTF-8 is yielded as an error; for a file that is no text it is raised.
     """
     try:
         yield from _lines_of(raw)
@@ -164,8 +164,8 @@ def lines_of(raw: IO[bytes]) -> Iterator[str | NoTextError]:
 
 def _lines_of(raw: IO[bytes]) -> Iterator[str | NoTextError]:
     content = unpacked(raw)
-    encoding = _encoding(content.peek(_LOOKED_AT)[:_LOOKED_AT])
-    # What cannot be decoded goes through, and is found again in its line.
+    encoding = _encoding(content.peek(_SAMPLED_BYTES)[:_SAMPLED_BYTES])
+    # Bytes that cannot be decoded become surrogates, which are found in their line below.
     text = io.TextIOWrapper(content, encoding, errors="surrogateescape")
     while line := text.readline(LARGEST_LINE + 1):
         if len(line) > LARGEST_LINE:
@@ -181,14 +181,14 @@ def _lines_of(raw: IO[bytes]) -> Iterator[str | NoTextError]:
 
 
 def user_path(text: str | os.PathLike[str], what: str) -> Path:
-    """Return a path as its user meant it: ``~`` and ``$NAME`` stand for what a shell takes.
+    """Return a path with ``~`` and ``$NAME`` expanded as by a shell.
 
-    Settings and YAMLs do not pass through a shell, nor does what is in quotes there.
+    Settings, YAMLs and quoted arguments do not pass through a shell.
 
     Parameters
     ----------
     what
-        What holds the path, for messages.
+        Where the path is stated, for messages.
 
     Raises
     ------

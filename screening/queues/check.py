@@ -1,4 +1,4 @@
-"""A cluster, tried from end to end: one short job that reaches the database from its node.
+"""Trial of a cluster from end to end: one short job that reaches the database from its node.
 
 `screen doctor --queue` submits it.  In the job, ``python -m screening.queues.check TOKEN Q_TYPE``
 writes a document into the collection ``checks``, which is taken away again.
@@ -23,35 +23,42 @@ from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.queues.config import JobShape, QueueConfig, load_queue_config
 from screening.queues.scheduler import scheduler
-from screening.queues.script import UnreachableError, job_script, require_credentials
+from screening.queues.script import (
+    UnreachableError,
+    job_script,
+    require_credentials,
+    write_script,
+)
 from screening.store.database import open_database
 
 if TYPE_CHECKING:
     from screening.store.database import Database
 
 POLL_S = 1.0
+"""Time between two looks for the job (s)."""
 LOG_CHARACTERS = 300
+"""End of the job's log that a message quotes."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One step of the trial, and whether it went well."""
+class Step:
+    """One step of the trial: whether it succeeded, and what was found."""
 
     ok: bool
     found: str
 
 
-def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> Iterator[Seen]:
-    """Submit a short job and yield what was seen, step by step.
+def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> Iterator[Step]:
+    """Submit a short job and yield the steps of the trial.
 
-    Where jobs could not reach the database none is submitted; all else is tried.
+    Where jobs could not reach the database none is submitted; all other steps are tried.
 
     Parameters
     ----------
     wait_s
-        Time within which the job must have run.
+        Time within which the job must have run (s).
     say
-        Called with what is going on.
+        Called with messages on the progress.
 
     Raises
     ------
@@ -62,21 +69,21 @@ def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> I
     settings = Settings()
     unreachable = _why_unreachable(config, settings)
     if unreachable is not None:
-        yield Seen(False, unreachable)
+        yield Step(False, unreachable)
     jobs = scheduler(config.q_type).jobs()
-    yield Seen(
+    yield Step(
         True,
         f"{config.q_type} answers; you have {len(jobs)} jobs in it, of at most {config.max_jobs}",
     )
     if unreachable is not None:
         _script(config, settings, secrets.token_hex(4))
-        yield Seen(True, "the script of a job can be written; no job was submitted")
+        yield Step(True, "the script of a job can be written; no job was submitted")
         return
     with open_database(settings) as database, _submitted(config, settings) as (token, number, log):
         say(f"job {number} queued; waiting for it, at most {wait_s:g} s")
         marker = _wait_for(database, config, token, number, log, wait_s)
         gpus = f", GPUs {marker['gpus']}" if marker["gpus"] else ""
-        yield Seen(
+        yield Step(
             True,
             f"job {number} ran on {marker['machine']} ({marker['cores']} usable cores{gpus}) and "
             "reached the database",
@@ -91,13 +98,13 @@ def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> I
                 f"{marker['machine']} does not see {settings.directory.absolute()}; set "
                 "SCREEN_DIRECTORY to a folder that all nodes share"
             )
-        yield Seen(True, f"the same version and the same SCREEN_DIRECTORY on {marker['machine']}")
+        yield Step(True, f"the same version and the same SCREEN_DIRECTORY on {marker['machine']}")
         if marker["scheduler"]:
             raise ScreenError(
                 f"jobs cannot queue jobs from {marker['machine']} ({marker['scheduler']}); keep "
                 "`screen launch --daemon` running on this machine"
             )
-        yield Seen(True, f"jobs may queue jobs from {marker['machine']}")
+        yield Step(True, f"jobs may queue jobs from {marker['machine']}")
 
 
 def _why_unreachable(config: QueueConfig, settings: Settings) -> str | None:
@@ -116,7 +123,7 @@ def _why_unreachable(config: QueueConfig, settings: Settings) -> str | None:
 
 def _script(config: QueueConfig, settings: Settings, token: str) -> str:
     """Return the script of the short job."""
-    # A few minutes on the smallest piece of the machine: it shall start soon.
+    # A few minutes on the smallest part of the machine, so that it starts soon.
     small = {"walltime": "0:05:00", "reserve_s": 0, "nodes": 1, "workers_per_job": 1}
     shape = JobShape.model_validate(config.model_dump(include=set(JobShape.model_fields)) | small)
     module = ["screening.queues.check", token, config.q_type]
@@ -127,12 +134,7 @@ def _script(config: QueueConfig, settings: Settings, token: str) -> str:
 def _submitted(config: QueueConfig, settings: Settings) -> Iterator[tuple[str, str, Path]]:
     """Submit the job; afterwards take it off the queue and remove its files."""
     token = secrets.token_hex(4)
-    logs = settings.directory.absolute() / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    path = logs / f"doctor-{token}.sh"
-    script = _script(config, settings, token)
-    path.touch(0o700)
-    path.write_text(script, "utf-8")
+    path = write_script(settings, f"doctor-{token}", _script(config, settings, token))
     try:
         number = scheduler(config.q_type).submit(path)
         try:
@@ -144,14 +146,14 @@ def _submitted(config: QueueConfig, settings: Settings) -> Iterator[tuple[str, s
             with open_database(settings) as database:
                 database.checks.delete_one({"_id": token})
     finally:
-        for each in logs.glob(f"doctor-{token}*"):
-            each.unlink(missing_ok=True)
+        for file in path.parent.glob(f"doctor-{token}*"):
+            file.unlink(missing_ok=True)
 
 
 def _wait_for(
     database: Database, config: QueueConfig, token: str, number: str, path: Path, wait_s: float
 ) -> dict[str, Any]:
-    """Return what the job wrote."""
+    """Return the document that the job wrote."""
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
         marker = database.checks.find_one({"_id": token})
@@ -159,7 +161,7 @@ def _wait_for(
             return marker
         listed = scheduler(config.q_type).jobs()
         if number not in listed:
-            # It may have written after we looked.
+            # It may have written its document since.
             marker = database.checks.find_one({"_id": token})
             if marker is not None:
                 return marker
@@ -170,11 +172,10 @@ def _wait_for(
 
 
 def _log(path: Path) -> str:
-    said = "".join(
-        each.read_text("utf-8", "replace") for each in path.parent.glob(f"{path.stem}*.log")
-    )
-    said = " ".join(said.split())[-LOG_CHARACTERS:]
-    return f"its log ends: {said}" if said else "its log is empty"
+    logs = path.parent.glob(f"{path.stem}*.log")
+    text = "".join(log.read_text("utf-8", "replace") for log in logs)
+    end = " ".join(text.split())[-LOG_CHARACTERS:]
+    return f"its log ends: {end}" if end else "its log is empty"
 
 
 def main() -> None:

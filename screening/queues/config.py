@@ -1,7 +1,7 @@
 """How workers run on a cluster: one YAML a machine, `configs/queues/*.yaml` or the user's own.
 
-What an engine needs of a machine (cores, GPUs, modules) stands here and not in the engine's YAML:
-that one is science, the same everywhere, and part of the fingerprint of results.
+The cores, GPUs and modules that an engine needs are stated here and not in the engine's YAML, which
+is the same on every machine and part of the fingerprint of results.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SECRET = re.compile(
 
 
 def _only(pattern: str, words: str) -> AfterValidator:
-    """Allow what a pattern matches; say in words what that is."""
+    """Return a validator that allows what a pattern matches, described in words."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -43,8 +43,8 @@ def _only(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-# These go into lines that the scheduler or the shell reads: nothing that either could take for
-# more than a word.
+# These go into lines that the scheduler or the shell reads, which may take none of them for more
+# than a word.
 Word = Annotated[
     str,
     _only(
@@ -93,12 +93,12 @@ class JobShape(BaseModel):
     Parameters
     ----------
     walltime
-        H:MM:SS after which the scheduler ends a job.
+        Time, as H:MM:SS, after which the scheduler ends a job.
     reserve_s
         No new work is taken when less than this is left of the walltime: the time of the longest
         step of a candidate.
     idle_s
-        A job ends when it had nothing to run for so long.
+        A job ends when it had nothing to run for this time.
     workers_per_job
         Worker processes that share a job's cores and GPUs.
     nodes, ranks, cores, gpus
@@ -109,9 +109,9 @@ class JobShape(BaseModel):
     partition
         Slurm's partition; the queue of PBS and SGE.
     account
-        Account or project that pays.
+        Account or project that the job is charged to.
     parallel_environment
-        SGE's name for how cores are given (``qconf -spl``).
+        SGE's name for the way cores are given to a job (``qconf -spl``).
     options
         More options of the scheduler, each as in its scripts: ``--qos=short``.
     setup
@@ -146,7 +146,7 @@ class JobShape(BaseModel):
     @field_validator("options", "setup")
     @classmethod
     def _no_template(cls, lines: list[str]) -> list[str]:
-        # FireWorks drops every line that holds the mark of its own placeholders.
+        # FireWorks drops every line with the mark of its own placeholders.
         if any("$$" in line for line in lines):
             raise ValueError("'$$' cannot be written here; in a shell $BASHPID says the same")
         return lines
@@ -181,13 +181,13 @@ class QueueConfig(JobShape):
     q_type
         The scheduler.
     max_jobs
-        Jobs of the user that may be in the queue, of whatever program.
+        Jobs of the user, of any program, that may be in the queue.
     poll_s
-        How often a running job looks whether there is work for more jobs.
+        Time between two looks of a running job whether there is work for more jobs.
     environment
         Names of variables whose values are written into the script.
     engines
-        What is different for jobs of some engines, by their names: fields of `JobShape`.
+        Fields of `JobShape` that are different for jobs of some engines, by the engines' names.
     """
 
     q_type: Literal["SLURM", "PBS", "SGE"]
@@ -217,7 +217,7 @@ class QueueConfig(JobShape):
                 field = ".".join(map(str, ("engines", name, *first["loc"])))
                 message = first["msg"].removeprefix("Value error, ")
                 raise ValueError(f"{field}: {message}") from None
-        several = any(each.cores > 1 and each.parallel_environment is None for each in shapes)
+        several = any(shape.cores > 1 and shape.parallel_environment is None for shape in shapes)
         if self.q_type == "SGE" and several:
             raise ValueError("SGE gives several cores through a parallel_environment; name it")
         return self
@@ -229,15 +229,15 @@ class QueueConfig(JobShape):
 
     def profiles(self, engine_names: Iterable[str]) -> dict[tuple[str, ...], JobShape]:
         """Return the kinds of jobs: the engines that share one, and what it asks for."""
-        found: list[tuple[JobShape, list[str]]] = []
+        kinds: list[tuple[JobShape, list[str]]] = []
         for name in engine_names:
             shape = self.shape_of(name)
-            same = next((names for known, names in found if known == shape), None)
+            same = next((names for known, names in kinds if known == shape), None)
             if same is None:
-                found.append((shape, [name]))
+                kinds.append((shape, [name]))
             else:
                 same.append(name)
-        return {tuple(names): shape for shape, names in found}
+        return {tuple(names): shape for shape, names in kinds}
 
 
 def load_queue_config(name_or_path: str) -> QueueConfig:

@@ -1,7 +1,7 @@
-"""Inside a queue job: run workers, and let the campaign queue what comes after.
+"""The program of a queue job: it runs workers, and queues the jobs that come after it.
 
 Started by the job's script as ``python -m screening.queues.driver CAMPAIGN TICKET``; the ticket
-names the job's record in the campaign's document.  Nothing on the login node has to run for it.
+names the job's record in the campaign's document.  No program has to run on the login node.
 """
 
 from __future__ import annotations
@@ -23,44 +23,39 @@ from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.messages.stderr import say
 from screening.queues.config import seconds_of
-from screening.queues.queue_jobs import (
-    End,
-    last_finish,
-    note_trouble,
-    record_of,
-    set_record,
-    top_up,
-)
-from screening.running.local_workers import UnfitError, run_workers
+from screening.queues.planning import last_finish, top_up
+from screening.queues.records import End, note_trouble, record_of, set_record
+from screening.running.local_workers import UnfitMachineError, run_workers
 from screening.store.database import open_database
-from screening.store.database_retry import patiently
+from screening.store.database_retry import with_retry
 
 if TYPE_CHECKING:
     from screening.store.database import Database
 
 END_MARGIN_S = 30.0
-"""Time before the walltime at which running work is given up, so that the job ends in order."""
+"""Time before the walltime at which running jobs are given up, so that the queue job ends in order
+(s)."""
 RESTARTS = 3
 """Times that a worker which died is started again, for each worker of a job."""
-PATIENCE_S = 150.0
-"""Time for which a job that ends waits for its turn to drive the campaign."""
+LEASE_WAIT_S = 150.0
+"""Time for which a queue job that ends waits for the campaign's lease (s)."""
 LOOK_S = 5.0
-"""How often a job looks whether its workers have something to do."""
+"""Time between two looks whether the workers run a job (s)."""
 JOB_NUMBERS = ("SLURM_JOB_ID", "PBS_JOBID", "JOB_ID")
-"""Where schedulers tell a job its number."""
+"""Environment variables in which schedulers tell a job its number."""
 
 
 class _EndOfJobError(Exception):
-    """Ends the workers."""
+    """The queue job shall end now; its workers are killed."""
 
 
 class _Watch:
-    """Looks after a queue job while its workers run.
+    """Decides when a queue job ends, and queues more, while its workers run.
 
     Parameters
     ----------
     ends_at
-        Time at which the scheduler ends the job.
+        Time at which the scheduler ends the job, in seconds since the epoch.
     """
 
     def __init__(
@@ -76,12 +71,12 @@ class _Watch:
         self._started_at = now()
 
     def on_start(self, pid: int) -> None:
-        """Remember a worker."""
+        """Note the process of a worker."""
         with contextlib.suppress(ProcessLookupError):
             self._workers.append(name_of(pid))
 
     def on_poll(self) -> None:
-        """Be called about once a second; raise `_EndOfJobError` when the job shall end."""
+        """Raise `_EndOfJobError` when the job shall end; to be called about once a second."""
         moment = time.time()
         if moment >= self._give_up_at:
             raise _EndOfJobError("the walltime is over; what still runs is left to another job")
@@ -101,16 +96,15 @@ class _Watch:
             raise _EndOfJobError(f"nothing to run for {self._idle_s} s")
 
     def look(self) -> bool:
-        """Return whether workers of this job run something now."""
-        mine = {"fworker.name": {"$in": self._workers}}
-        states = self._campaign.database.launchpad.launches.distinct("state", mine)
+        """Return whether a worker of this queue job runs a job now."""
+        states = self._campaign.queue.states_of_runs(self._workers)
         self._worked = self._worked or bool(states)
         return "RUNNING" in states
 
     def has_worked(self) -> bool:
-        """Return whether this job was of use, as far as can be told."""
+        """Return whether workers of this queue job have run a job, as far as can be told."""
         self.look()
-        # A finished candidate leaves no trace of who ran it.  Where some finish, all is well.
+        # A finished candidate leaves no trace of its worker: any that has finished since counts.
         finished_at = last_finish(self._campaign)
         return self._worked or (finished_at or self._started_at) > self._started_at
 
@@ -126,7 +120,7 @@ def drive(database: Database, settings: Settings, name: str, ticket: str, starte
     campaign = Campaign.open(database, name)
     record = record_of(campaign, ticket)
     shape = record["shape"]
-    number = next((os.environ[each] for each in JOB_NUMBERS if each in os.environ), "")
+    number = next(filter(None, map(os.environ.get, JOB_NUMBERS)), "")
     set_record(
         campaign,
         ticket,
@@ -147,18 +141,18 @@ def drive(database: Database, settings: Settings, name: str, ticket: str, starte
         raise
     finally:
         say(f"queue job ended: {end}")
-        until = min(time.time() + PATIENCE_S, ends_at - 5)
-        # First the record: a job that ends counts for nothing when its successors are counted.
-        patiently(set_record, campaign, ticket, ended_at=now(), end=end)
-        patiently(_leave, campaign, settings, end, until)
+        until = min(time.time() + LEASE_WAIT_S, ends_at - 5)
+        # First the record: a job that has ended is not counted when its successors are planned.
+        with_retry(set_record, campaign, ticket, ended_at=now(), end=end)
+        with_retry(_leave, campaign, settings, end, until)
     return end
 
 
 def end_of_job(started: float, record: dict[str, Any]) -> float:
     """Return when the scheduler ends this job, in seconds since the epoch."""
-    # Slurm tells since version 23; an administrator may have changed it.
-    said = os.environ.get("SLURM_JOB_END_TIME", "")
-    return float(said) if said.isdigit() else started + seconds_of(record["shape"]["walltime"])
+    # Slurm states it since version 23; an administrator may have changed the walltime of the job.
+    stated = os.environ.get("SLURM_JOB_END_TIME", "")
+    return float(stated) if stated.isdigit() else started + seconds_of(record["shape"]["walltime"])
 
 
 def _run(
@@ -187,18 +181,18 @@ def _run(
     except ScreenError as error:
         say(str(error))
         note_trouble(campaign, str(error))
-        return "unfit" if isinstance(error, UnfitError) else "failed"
+        return "unfit" if isinstance(error, UnfitMachineError) else "failed"
     return "done" if watch.has_worked() else "idle"
 
 
 def _leave(campaign: Campaign, settings: Settings, end: End, until: float) -> None:
-    """Let the campaign go on without this job, and queue what comes after it."""
+    """Advance the campaign once more, and queue the jobs that come after this one."""
     from screening.running.advance import advance
 
-    # What its workers left is put back at once: here they are seen to be dead.
+    # Runs that its workers left are put back at once: on this machine they are seen to be dead.
     while not advance(campaign) and time.time() < until:
         time.sleep(1)
-    # Stopped from outside is what the user wanted; a job that cannot run would fail again.
+    # A job stopped from outside ends as the user wanted; one that failed would fail again.
     if end in ("done", "idle"):
         _top_up(campaign, settings)
 
@@ -217,7 +211,7 @@ def _top_up(campaign: Campaign, settings: Settings) -> None:
 
 
 def _stop(received: int, _: object) -> None:
-    # Once: ending in order must not be interrupted.
+    # A second signal must not interrupt the end in order.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(128 + received)
 

@@ -1,4 +1,4 @@
-"""The scheduler's own programs, through FireWorks' queue adapter."""
+"""Calls of the scheduler's own programs, and FireWorks' queue adapter where it helps."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
 
 ANSWER_TIMEOUT_S = 60.0
-"""A busy scheduler takes its time; FireWorks would give up after five seconds."""
+"""Time within which a busy scheduler must answer (s); FireWorks would give up after five."""
 
 JobState = Literal["pending", "running"]
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a scheduler is spoken to.
+    """Programs of a scheduler, and how to read their answers.
 
     Parameters
     ----------
     mark
-        What its options begin with in a script.
+        Beginning of the lines of a script that hold options.
     listing
-        Arguments of the program that lists the jobs of one user, whose name follows.
+        Command that lists the jobs of a user, without the user's name, its last argument.
     state_column
-        Of a line of that list, counted from 0; the job's number is in the first.
+        Column of that list with the state, counted from 0; the first has the job's number.
     pending, ended
-        States, as regular expressions; every other one is running.
+        States, as regular expressions; all other states are running.
     cancel
         Program that takes a job off the queue.
-    away
-        What its programs complain about where it is installed and cannot be spoken to, as regular
+    faults
+        Error messages of its programs where it is installed and does not work, as regular
         expressions, each with the cause in words.
     """
 
@@ -51,12 +51,14 @@ class Dialect:
     pending: str
     ended: str
     cancel: str
-    away: tuple[tuple[str, str], ...]
+    faults: tuple[tuple[str, str], ...]
 
     def cause(self, complaint: str) -> str | None:
-        """Return why the scheduler cannot be spoken to, None where that is not the trouble."""
-        found = (why for what, why in self.away if re.search(what, complaint, re.IGNORECASE))
-        return next(found, None)
+        """Return why the scheduler does not work, None where the complaint is another one."""
+        for pattern, cause in self.faults:
+            if re.search(pattern, complaint, re.IGNORECASE):
+                return cause
+        return None
 
 
 DIALECTS = {
@@ -139,16 +141,15 @@ class Scheduler:
         self.dialect = DIALECTS[q_type]
 
     def jobs(self) -> dict[str, JobState]:
-        """Return the user's jobs, of whatever program, by number.
+        """Return the states of the user's jobs, of any program, by number.
 
         Raises
         ------
         ScreenError
             When the scheduler cannot be asked here.
         """
-        said = self._run([*self.dialect.listing, _user()])
-        found: dict[str, JobState] = {}
-        for line in said.splitlines():
+        states: dict[str, JobState] = {}
+        for line in self._run([*self.dialect.listing, _user()]).splitlines():
             number = re.match(r"\s*(\d+)", line)
             columns = line.split()
             if number is None or len(columns) <= self.dialect.state_column:
@@ -157,8 +158,8 @@ class Scheduler:
             if re.fullmatch(self.dialect.ended, state):
                 continue
             pending = re.fullmatch(self.dialect.pending, state)
-            found[number[1]] = "pending" if pending else "running"
-        return found
+            states[number[1]] = "pending" if pending else "running"
+        return states
 
     def submit(self, script: Path) -> str:
         """Submit a script in its own folder, where the job's log goes too; return its number.
@@ -166,15 +167,15 @@ class Scheduler:
         Raises
         ------
         ScreenError
-            With what the scheduler said, when it refuses.
+            With the scheduler's message, when it refuses.
         """
         adapter = common_adapter(self.q_type)
         program = adapter.q_commands[self.q_type]["submit_cmd"]
-        said = self._run([program, script.name], folder=script.parent)
+        answer = self._run([program, script.name], folder=script.parent)
         try:
-            number: str = adapter._parse_jobid(said)
+            number: str = adapter._parse_jobid(answer)
         except RuntimeError:
-            raise ScreenError(f"{program} gave no job number; it said: {said.strip()}") from None
+            raise ScreenError(f"{program} gave no job number; it said: {answer.strip()}") from None
         return number
 
     def cancel(self, number: str) -> None:
@@ -182,16 +183,18 @@ class Scheduler:
         self._run([self.dialect.cancel, number])
 
     def _run(self, command: list[str], folder: Path | None = None) -> str:
-        # FireWorks runs these programs too, but keeps to itself what they complain about.
-        # A job's own variables must not shape the jobs that it submits.
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
-        if "SLURM_CONF" in os.environ:
-            kept["SLURM_CONF"] = os.environ["SLURM_CONF"]
+        # FireWorks runs these programs too, but does not show their error messages.
+        # A job's own variables must not change the jobs that it submits.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name == "SLURM_CONF" or not name.startswith("SLURM_")
+        }
         try:
             answer = subprocess.run(
                 command,
                 cwd=folder,
-                env=kept,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -1,10 +1,11 @@
-"""The script of a queue job."""
+"""Scripts of queue jobs."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from screening.machine.settings import Settings
 from screening.machine.text_files import user_path
@@ -32,9 +33,9 @@ def job_script(
     Parameters
     ----------
     name
-        Of the job, for people.
+        Name of the job, for people.
     log_name
-        Of the job's log, its ending left out; a word.
+        Name of the job's log without its ending; one word.
     module
         The module and its arguments.
 
@@ -68,36 +69,49 @@ def job_script(
         "setup": "\n".join(shape.setup),
         "command": " ".join((python, "-m", *map(shlex.quote, module))),
     }
-    # FireWorks leaves out the lines of what is None, and warns of what no line asks for.
-    text = template_of(config.q_type).read_text("utf-8")
-    wanted = {key: str(each) for key, each in values.items() if each is not None}
-    used = {key: each for key, each in wanted.items() if f"$${{{key}}}" in text}
+    # FireWorks leaves out lines without a value, and warns of values that no line uses.
+    template = template_of(config.q_type).read_text("utf-8")
+    used = {
+        key: str(value)
+        for key, value in values.items()
+        if value is not None and f"$${{{key}}}" in template
+    }
     script: str = common_adapter(config.q_type, **used).get_script_str(".")
     return script
 
 
+def write_script(settings: Settings, name: str, text: str) -> Path:
+    """Write a script, which only the user can read, beside the logs; return its path."""
+    logs = settings.directory.absolute() / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    path = logs / f"{name}.sh"
+    path.touch(0o700)
+    path.write_text(text, "utf-8")
+    return path
+
+
 def carried(config: QueueConfig, settings: Settings) -> dict[str, str]:
-    """Return the variables that a script sets: where things are, and never a password.
+    """Return the environment variables that a script sets: paths and names, never a password.
 
     Raises
     ------
     ScreenError
-        When one that the queue's YAML names is not set.
+        When a variable that the queue's YAML names is not set.
     """
-    found = {
+    variables = {
         "SCREEN_DIRECTORY": str(settings.directory.absolute()),
         "SCREEN_DATABASE": settings.database,
     }
     if URI_FILE in os.environ:
-        found[URI_FILE] = str(user_path(os.environ[URI_FILE], URI_FILE).absolute())
+        variables[URI_FILE] = str(user_path(os.environ[URI_FILE], URI_FILE).absolute())
     for variable in config.environment:
         if variable not in os.environ:
             raise ScreenError(
                 f"the queue's YAML carries variable {variable}, which is not set; set it, or take "
                 "it off `environment`"
             )
-        found[variable] = os.environ[variable]
-    return found
+        variables[variable] = os.environ[variable]
+    return variables
 
 
 def require_credentials(config: QueueConfig, settings: Settings, *, embedded: bool) -> None:
@@ -106,14 +120,14 @@ def require_credentials(config: QueueConfig, settings: Settings, *, embedded: bo
     Parameters
     ----------
     embedded
-        Whether the user says that every node is this machine.
+        Whether the user stated that every node is this machine.
 
     Raises
     ------
     UnreachableError
-        When it is the embedded one, and that is not said.
+        When the database is the embedded one and the user did not state that.
     ScreenError
-        When the address cannot be handed on.
+        When jobs cannot get the address.
     """
     if URI_FILE in os.environ:
         return

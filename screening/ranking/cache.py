@@ -1,21 +1,17 @@
-"""The ranking as last worked out, kept in pieces: the top of 100,000 rows is one small document.
+"""The ranking as last computed, kept in pieces: the top of 100,000 rows is one small document.
 
-Working out a ranking reads every candidate, result and pick of a campaign.  What came of it stays
-right until one of them changes, which each writer tells by a new token: the campaign's own
-``revision`` for its picks, and one in ``revisions`` for the results of an objective and recipe,
-which other campaigns share.
+Computing a ranking reads every candidate, result and pick of a campaign.  It stays right until one
+of them changes, which each writer marks by a new token: the campaign's own ``revision`` for its
+picks, and one in ``revisions`` for the results of an objective and recipe, which other campaigns
+share.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import threading
-import zlib
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.predictions import MODEL_VERSION
@@ -23,7 +19,7 @@ from screening.campaigns.prior_campaign import earlier_campaign
 from screening.candidates.crystal_features import FEATURES_VERSION
 from screening.ranking.build import ranking
 from screening.ranking.entries import RankedRow
-from screening.store.database import if_allowed
+from screening.store.cache import Cache, SingleFlight
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
@@ -33,30 +29,21 @@ STANDINGS_VERSION = 1
 PIECE = 1000
 """Rows in a document."""
 MOST_IN_MEMORY = 4
-"""Campaigns of which `Memory` holds the rows, those asked for last."""
+"""Campaigns of which `RankingMemory` holds the rows, those asked for last."""
 
 
-@dataclass
-class _RankedRows:
-    revision: str = ""
-    rows: list[RankedRow] = field(default_factory=list)
-    total: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-class Memory:
+class RankingMemory:
     """Rows of the newest rankings, for a program that many ask for the same.
 
-    Of those who ask for a ranking that is not there, one works it out, and the others wait for it.
+    Of those who ask for a ranking that is not there, one computes it, and the others wait for it.
     """
 
     def __init__(self) -> None:
-        self._ranked: OrderedDict[str, _RankedRows] = OrderedDict()
-        self._lock = threading.Lock()
+        self._rankings: SingleFlight[tuple[list[RankedRow], int]] = SingleFlight(MOST_IN_MEMORY)
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """Have `standings` ask this memory first, in the thread that says so."""
+        """Have `standings` ask this memory first, in the thread that calls it."""
         before = _memory.set(self)
         try:
             yield
@@ -65,23 +52,16 @@ class Memory:
 
     def standings(self, campaign: Campaign, top: int | None) -> tuple[list[RankedRow], int]:
         """Return what `screening.ranking.cache.standings` does."""
-        with self._lock:
-            ranked = self._ranked.setdefault(campaign.name, _RankedRows())
-            self._ranked.move_to_end(campaign.name)
-            if len(self._ranked) > MOST_IN_MEMORY:
-                self._ranked.popitem(last=False)
-        with ranked.lock:
-            # Asked for in here: who has waited would else want an older one than there is now.
-            revision = revision_of(campaign)
-            wanted = ranked.total if top is None else min(top, ranked.total)
-            if ranked.revision != revision or len(ranked.rows) < wanted:
-                found = _kept(campaign, revision, top) or _worked_out(campaign, revision)
-                ranked.rows, ranked.total = found
-                ranked.revision = revision
-            return ranked.rows[:top], ranked.total
+        rows, total = self._rankings.get(
+            (campaign.name,),
+            lambda: revision_of(campaign),
+            lambda revision: _kept(campaign, revision, top) or _computed(campaign, revision),
+            lambda kept: len(kept[0]) >= (kept[1] if top is None else min(top, kept[1])),
+        )
+        return rows[:top], total
 
 
-_memory: ContextVar[Memory | None] = ContextVar("memory of standings", default=None)
+_memory: ContextVar[RankingMemory | None] = ContextVar("memory of rankings", default=None)
 
 
 def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRow], int]:
@@ -96,13 +76,13 @@ def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRo
     found = _kept(campaign, revision, top)
     if found is not None:
         return found
-    rows, total = _worked_out(campaign, revision)
+    rows, total = _computed(campaign, revision)
     return rows[:top], total
 
 
 def forget(campaign: Campaign) -> None:
-    """Have the ranking worked out again the next time."""
-    campaign.database.standings.delete_many({"campaign": campaign.name})
+    """Have the ranking computed again the next time."""
+    campaign.database.rankings.delete_many({"campaign": campaign.name})
     # Programs that hold its rows in memory ask for the revision only.
     campaign.touch()
 
@@ -124,43 +104,37 @@ def revision_of(campaign: Campaign) -> str:
     )
 
 
-def _worked_out(campaign: Campaign, revision: str) -> tuple[list[RankedRow], int]:
+def _computed(campaign: Campaign, revision: str) -> tuple[list[RankedRow], int]:
     rows = ranking(campaign)
     _keep(campaign, revision, rows)
     return rows, len(rows)
 
 
 def _kept(campaign: Campaign, revision: str, top: int | None) -> tuple[list[RankedRow], int] | None:
+    cache = Cache(campaign.database.rankings)
     rows: list[dict[str, Any]] = []
     total = None
     piece = 0
     while total is None or len(rows) < min(total, total if top is None else top):
-        document = campaign.database.standings.find_one({"_id": f"{campaign.name}/{piece}"})
-        if document is None or document["revision"] != revision:
+        text = cache.read(f"{campaign.name}/{piece}", revision)
+        if text is None:
             return None
-        rows += json.loads(zlib.decompress(document["rows"]))
-        total = document["total"]
+        content = json.loads(text)
+        rows += content["rows"]
+        total = content["total"]
         piece += 1
-    return [RankedRow(**each) for each in rows[:top]], total
+    return [RankedRow(**row) for row in rows[:top]], total
 
 
 def _keep(campaign: Campaign, revision: str, rows: list[RankedRow]) -> None:
-    documents = [
+    # Two may do this at once: each piece has the fingerprint of its ranking.
+    Cache(campaign.database.rankings).write(
         {
-            "_id": f"{campaign.name}/{first // PIECE}",
-            "campaign": campaign.name,
-            "revision": revision,
-            "total": len(rows),
-            "rows": zlib.compress(
-                json.dumps([vars(row) for row in rows[first : first + PIECE]]).encode(), 1
-            ),
-        }
-        for first in range(0, max(len(rows), 1), PIECE)
-    ]
-    from pymongo import ReplaceOne
-
-    # People who may only read still get their ranking, just not faster the next time.
-    with if_allowed():
-        kept = campaign.database.standings
-        # Two may do this at once, each piece says of which ranking it is.
-        kept.bulk_write([ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents])
+            f"{campaign.name}/{first // PIECE}": json.dumps(
+                {"total": len(rows), "rows": [vars(row) for row in rows[first : first + PIECE]]}
+            )
+            for first in range(0, max(len(rows), 1), PIECE)
+        },
+        revision,
+        campaign=campaign.name,
+    )

@@ -1,4 +1,4 @@
-"""Worker processes on this machine, and watching them."""
+"""Worker processes on this machine: started, watched, and started again when they die."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO
 
 from screening.campaigns.campaign import Campaign
@@ -15,15 +16,17 @@ from screening.messages.errors import ScreenError
 from screening.store.database_retry import EX_TEMPFAIL
 
 POLL_S = 1.0
+"""Time between two looks at the workers (s)."""
 GPUS = "CUDA_VISIBLE_DEVICES"
+"""Environment variable that names the GPUs a process may use."""
 
 
-class UnfitError(ScreenError):
+class UnfitMachineError(ScreenError):
     """A worker found that this machine cannot be used."""
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use, as the queue system or taskset left them."""
+    """Return how many cores the queue system or taskset lets this process use."""
     return len(os.sched_getaffinity(0))
 
 
@@ -46,8 +49,8 @@ def run_workers(
 ) -> None:
     """Run workers until the campaign is exhausted, paused or cancelled.
 
-    Interrupted (Ctrl-C), they are stopped at once: crash and stop are the same path, and the
-    next worker finds what was running lost and runs it again.
+    Interrupted (Ctrl-C), they are killed at once: shutdown and crash share one recovery path, and
+    the next worker runs again what was running.
 
     Parameters
     ----------
@@ -60,56 +63,58 @@ def run_workers(
     restarts
         Times that a worker which died is started again, all workers together.
     log_name
-        Begins the names of the workers' logs; the campaign's name when left out.
+        Beginning of the names of the workers' logs; the campaign's name when left out.
     on_start
         Called with the process number of each worker.
 
     Raises
     ------
     ScreenError
-        When every worker ended with an error, or one found this machine unfit.
+        When every worker ended with an error.
     """
-    logs = settings.directory.absolute() / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
     jobs = settings.directory.absolute() / "jobs" / campaign.name
     command = [sys.executable, "-m", "screening.running.worker", campaign.name, str(jobs)]
     command += [f"--engine={name}" for name in engines]
     if stop_at is not None:
         command.append(f"--stop-at={stop_at}")
+    logs = settings.directory.absolute() / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
     stem = log_name or campaign.name
     paths = [logs / f"{stem}-worker-{index + 1}.log" for index in range(workers)]
-    children: list[subprocess.Popen[bytes]] = []
+    processes: list[subprocess.Popen[bytes]] = []
 
     def start(index: int) -> subprocess.Popen[bytes]:
         with paths[index].open("ab") as log:
-            child = _start(command, log, _environment(index, workers))
-        on_start(child.pid)
-        return child
+            process = _start(command, log, _environment(index, workers))
+        on_start(process.pid)
+        return process
 
     try:
         for index in range(workers):
-            children.append(start(index))
-        while any(child.poll() is None for child in children):
+            processes.append(start(index))
+        while any(process.poll() is None for process in processes):
             on_poll()
             time.sleep(POLL_S)
-            for index, child in enumerate(children):
-                if restarts and child.poll() not in (None, 0, EX_TEMPFAIL):
+            for index, process in enumerate(processes):
+                if restarts and process.poll() not in (None, 0, EX_TEMPFAIL):
                     restarts -= 1
-                    children[index] = start(index)
+                    processes[index] = start(index)
     finally:
-        for child in children:
-            child.kill()
-            child.wait()
-    unfit = [
-        path for child, path in zip(children, paths, strict=True) if child.returncode == EX_TEMPFAIL
-    ]
-    if unfit and all(child.returncode != 0 for child in children):
-        raise UnfitError(f"this machine cannot be used; the reason is at the end of {unfit[0]}")
-    if all(child.returncode != 0 for child in children):
-        raise ScreenError(
-            f"no worker could run (exit status {children[0].returncode}); the reason is at the "
-            f"end of {paths[0]}"
-        )
+        for process in processes:
+            process.kill()
+            process.wait()
+    _raise_if_all_failed([process.returncode for process in processes], paths)
+
+
+def _raise_if_all_failed(statuses: Sequence[int], logs: Sequence[Path]) -> None:
+    if not all(statuses):
+        return
+    if EX_TEMPFAIL in statuses:
+        log = logs[statuses.index(EX_TEMPFAIL)]
+        raise UnfitMachineError(f"this machine cannot be used; the reason is at the end of {log}")
+    raise ScreenError(
+        f"no worker could run (exit status {statuses[0]}); the reason is at the end of {logs[0]}"
+    )
 
 
 def _environment(index: int, workers: int) -> dict[str, str]:
@@ -130,9 +135,9 @@ def _environment(index: int, workers: int) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "PYTHONUNBUFFERED": "1",
     }
-    devices = [each for each in os.environ.get(GPUS, "").split(",") if each]
+    devices = list(filter(None, os.environ.get(GPUS, "").split(",")))
     if workers > 1 and len(devices) > 1:
-        # They would all take the first one.
+        # Else they would all take the first one.
         shared[GPUS] = devices[index % len(devices)]
     return shared
 

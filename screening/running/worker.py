@@ -1,8 +1,8 @@
 """A worker process: advance the campaign, run one job, again, until there is nothing left.
 
 Started as ``python -m screening.running.worker CAMPAIGN FOLDER``.  It may be killed at any moment:
-what it was running is found lost and run again.  A worker also dies with the program that started
-it, whose end of the pipe on standard input closes.
+the job that it was running is found lost and run again.  A worker also ends when the program that
+started it does: the pipe on its standard input is closed then.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from screening.machine.process_names import this_process
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.messages.stderr import say
-from screening.running.advance import advance, count_loss
+from screening.running.advance import advance
+from screening.running.picks import count_loss
 from screening.store.database import open_database
-from screening.store.database_retry import EX_TEMPFAIL, patiently
+from screening.store.database_retry import EX_TEMPFAIL, with_retry
 from screening.store.outbox import DISK_FULL, Outbox
+from screening.store.queue import give_back
 from screening.targets.engines import require_engine
 
 if TYPE_CHECKING:
-    from fireworks import FWorker, LaunchPad
-
     from screening.store.database import Database
+    from screening.store.safe_launchpad import SafeLaunchPad
 
 IDLE_S = (0.2, 5.0)
-"""Shortest and longest wait when there is nothing to run but others still work."""
+"""Shortest and longest wait when there is nothing to run but other workers still work."""
 
 
 def work(
@@ -53,82 +54,117 @@ def work(
     folder
         Each job gets a directory of its own below it, and results wait in its ``outbox``.
     engines
-        Engines whose jobs are run; all of the campaign's when empty.
+        Engines whose jobs are run; all engines of the campaign when empty.
     stop_at
         Time, in seconds since the epoch, from which on no new job is taken.
     """
     # First of all: it names FireWorks' settings file, which is read when FireWorks is imported.
     launchpad = database.launchpad
-    from fireworks import FWorker
     from jobflow import SETTINGS
-    from pymongo.errors import ConnectionFailure
 
     # Fireworks carry no store (no password in them): jobs take the worker's.
     SETTINGS.JOB_STORE = launchpad.job_store = database.job_store
     outbox = launchpad.outbox = Outbox(folder / "outbox")
     campaign = Campaign.open(database, name)
-    known = 0
+    runner = _JobRunner(campaign, launchpad, folder, engines)
     idle_s = IDLE_S[0]
-    while patiently(lambda: campaign.status) == "active":
-        patiently(advance, campaign)
-        patiently(campaign.reload_levels)
-        if known != len(campaign.levels):
-            known = len(campaign.levels)
-            query = {"spec.campaign": name, "spec.engine": {"$in": engines_here(campaign, engines)}}
-            fworker = FWorker(this_process(), query=query)
+    while with_retry(lambda: campaign.status) == "active":
+        with_retry(advance, campaign)
+        with_retry(campaign.reload_levels)
+        runner.ask_for_all_engines()
         if stop_at is not None and time.time() >= stop_at:
             break
-        try:
-            with _job_directory(folder) as directory, contextlib.chdir(directory):
-                ran = _run_job(launchpad, fworker)
-        except ConnectionFailure:
-            # Of the job just claimed nobody else knows that it is not run.
-            patiently(give_back, launchpad, fworker.name)
-            continue
-        except OSError as error:
-            if error.errno not in DISK_FULL:
-                raise
-            say(f"this machine is unfit ({error.strerror}: {folder})")
-            sys.exit(EX_TEMPFAIL)
-        if launchpad.running is not None and launchpad.running.unfit:
-            say(f"this machine is unfit ({launchpad.running.unfit})")
-            # Where it could be completed all the same, or the database is away, there is nothing
-            # to give back.
-            with contextlib.suppress(ConnectionFailure):
-                for pick_id in give_back(launchpad, fworker.name):
-                    # A candidate that fills every disk must not go round for ever.
-                    count_loss(campaign, pick_id)
-            sys.exit(EX_TEMPFAIL)
-        if ran:
+        if runner.run_next():
             idle_s = IDLE_S[0]
             continue
-        if patiently(campaign.is_exhausted):
+        if with_retry(campaign.is_exhausted):
             break
         time.sleep(idle_s)
         idle_s = min(2 * idle_s, IDLE_S[1])
     # A paused or cancelled campaign still gets the result of the job that just ended.
-    patiently(advance, campaign)
-    outbox.sweep(lambda uuid: patiently(_is_on_launchpad, launchpad, uuid))
+    with_retry(advance, campaign)
+    outbox.sweep(lambda job_uuid: with_retry(campaign.queue.awaits, job_uuid))
 
 
-def _is_on_launchpad(launchpad: LaunchPad, job_uuid: str) -> bool:
-    found = launchpad.fireworks.find_one({"spec._tasks.job.uuid": job_uuid}, {"fw_id": 1})
-    return found is not None
+class _JobRunner:
+    """Runs jobs of a campaign, one after the other, in this process.
 
-
-def give_back(launchpad: LaunchPad, worker: str) -> list[str]:
-    """Put back what the LaunchPad thinks that a worker runs, which runs nothing now.
-
-    Returns
-    -------
-    list of str
-        The picks whose jobs were put back.
+    Parameters
+    ----------
+    folder, engines
+        As of `work`.
     """
-    _, fw_ids, _ = launchpad.detect_lostruns(
-        expiration_secs=0, rerun=True, refresh=True, launch_query={"fworker.name": worker}
-    )
-    picks: list[str] = launchpad.fireworks.distinct("spec.pick", {"fw_id": {"$in": fw_ids}})
-    return picks
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        launchpad: SafeLaunchPad,
+        folder: Path,
+        engines: Collection[str],
+    ) -> None:
+        from fireworks import FWorker
+
+        self._campaign = campaign
+        self._launchpad = launchpad
+        self._folder = folder
+        self._engines = engines
+        self._n_stages = 0
+        self._fworker = FWorker(this_process())
+
+    def ask_for_all_engines(self) -> None:
+        """Ask for jobs of engines, too, that were added to the campaign meanwhile."""
+        from fireworks import FWorker
+
+        if self._n_stages != len(self._campaign.levels):
+            self._n_stages = len(self._campaign.levels)
+            engines = engines_here(self._campaign, self._engines)
+            query = self._campaign.queue.query_for(engines)
+            self._fworker = FWorker(self._fworker.name, query=query)
+
+    def run_next(self) -> bool:
+        """Run the next job, whatever becomes of it; return False when there is none.
+
+        Raises
+        ------
+        SystemExit
+            With status `EX_TEMPFAIL` when this machine can run no job.
+        """
+        from pymongo.errors import ConnectionFailure
+
+        try:
+            with _job_directory(self._folder) as directory, contextlib.chdir(directory):
+                ran = self._launch()
+        except ConnectionFailure:
+            # Nobody else can know that the job just claimed does not run.
+            with_retry(give_back, self._launchpad, self._fworker.name)
+            return True
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            say(f"this machine is unfit ({error.strerror}: {self._folder})")
+            sys.exit(EX_TEMPFAIL)
+        job = self._launchpad.running
+        if job is not None and job.unfit:
+            say(f"this machine is unfit ({job.unfit})")
+            # Where the job could be completed all the same, or the database does not answer, there
+            # is nothing to give back.
+            with contextlib.suppress(ConnectionFailure):
+                for pick_id in give_back(self._launchpad, self._fworker.name):
+                    # A candidate that fills every disk must not go round for ever.
+                    count_loss(self._campaign, pick_id)
+            sys.exit(EX_TEMPFAIL)
+        return ran
+
+    def _launch(self) -> bool:
+        from fireworks.core.rocket_launcher import launch_rocket
+
+        try:
+            return bool(launch_rocket(self._launchpad, self._fworker, strm_lvl="WARNING"))
+        except RuntimeError:
+            # FireWorks cannot update the job's workflow, as when a worker was killed while it
+            # stored one, and has marked the job; `recover` submits the candidate anew.
+            traceback.print_exc()
+            return True
 
 
 def engines_here(campaign: Campaign, among: Collection[str] = ()) -> list[str]:
@@ -137,7 +173,7 @@ def engines_here(campaign: Campaign, among: Collection[str] = ()) -> list[str]:
     Parameters
     ----------
     among
-        The only engines asked about; all when empty.
+        Only these engines are considered; all when empty.
 
     Raises
     ------
@@ -145,29 +181,16 @@ def engines_here(campaign: Campaign, among: Collection[str] = ()) -> list[str]:
         When none of them can run.
     """
     reasons: dict[str, str] = {}
-    levels = [each for each in campaign.levels if not among or each.engine.name in among]
-    for level in levels:
+    engines = [stage.engine for stage in campaign.levels if not among or stage.engine.name in among]
+    for engine in engines:
         try:
-            require_engine(level.engine)
+            require_engine(engine)
         except ScreenError as error:
-            reasons[level.engine.name] = str(error)
+            reasons[engine.name] = str(error)
             say(f"{error}; its jobs are left to other machines")
-    if len(reasons) == len(levels):
+    if len(reasons) == len(engines):
         raise ScreenError("; ".join(reasons.values()))
-    return [level.engine.name for level in levels if level.engine.name not in reasons]
-
-
-def _run_job(launchpad: LaunchPad, fworker: FWorker) -> bool:
-    """Run the next job, whatever becomes of it; return False when there is none."""
-    from fireworks.core.rocket_launcher import launch_rocket
-
-    try:
-        return bool(launch_rocket(launchpad, fworker, strm_lvl="WARNING"))
-    except RuntimeError:
-        # FireWorks cannot update the job's workflow, as when a worker was killed while it stored
-        # one, and has marked the job; `recover` submits the candidate anew.
-        traceback.print_exc()
-        return True
+    return [engine.name for engine in engines if engine.name not in reasons]
 
 
 @contextlib.contextmanager
@@ -177,14 +200,14 @@ def _job_directory(folder: Path) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        # Most jobs write nothing; an empty directory tells nobody anything.
+        # Most jobs write nothing; an empty directory is of no use.
         with contextlib.suppress(OSError):
             directory.rmdir()
 
 
 def _die_with_parent() -> None:
     def watch() -> None:
-        # os.read, not sys.stdin: its lock would be in the way when the interpreter ends.
+        # os.read and not sys.stdin, whose lock the interpreter would wait for at its end.
         while os.read(0, 1024):
             pass
         os._exit(1)
@@ -202,7 +225,7 @@ def main() -> None:
     given = parser.parse_args()
     _die_with_parent()
     settings = Settings()
-    # Programs that jobs start, as DFT codes, have no business with the password.
+    # Programs that jobs start, as DFT codes, must not see the password.
     os.environ.pop("SCREEN_MONGODB_URI", None)
     with open_database(settings) as database:
         work(database, given.name, given.folder, engines=given.engine, stop_at=given.stop_at)

@@ -23,10 +23,10 @@ from screening.campaigns.campaign import Campaign
 from screening.machine.clock import now
 from screening.messages.errors import ScreenError
 from screening.pages import linked_names, page_text, plotly_text
-from screening.ranking.cache import Memory, revision_of
+from screening.ranking.cache import RankingMemory, revision_of
 from screening.ranking.entries import Outcome
-from screening.server.answer_cache import KeptAnswers
 from screening.server.guard import Guard
+from screening.store.cache import SingleFlight
 from screening.views.candidate import candidate_view
 from screening.views.forms import (
     CampaignLine,
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 500
 """Rows of the ranking in one answer."""
+MOST_ANSWERS = 64
+"""Answers kept in memory, those asked for last."""
 
 
 class Problem(BaseModel):
@@ -135,7 +137,8 @@ def _unless_known(
 
 
 def _add_api(app: FastAPI, database: Database) -> None:
-    kept, memory = KeptAnswers(), Memory()
+    answers: SingleFlight[bytes] = SingleFlight(MOST_ANSWERS)
+    memory = RankingMemory()
 
     def opened(name: str) -> Campaign:
         try:
@@ -159,7 +162,9 @@ def _add_api(app: FastAPI, database: Database) -> None:
                 return view(campaign).model_dump_json().encode()
 
         return _unless_known(
-            request, tag, lambda: kept.get((view.__module__, campaign.name), tag, make)
+            request,
+            tag,
+            lambda: answers.get((view.__module__, campaign.name), lambda: tag, lambda _: make()),
         )
 
     api: dict[str, Any] = {"responses": PROBLEMS, "tags": ["campaigns"]}
@@ -178,8 +183,10 @@ def _add_api(app: FastAPI, database: Database) -> None:
         """Return a campaign's tag and, while it is not finished, the minute: its pace changes."""
         tag = campaign_tag(campaign)
         # Whether it is finished takes as long as the answer, and changes with the campaign only.
-        finished = kept.get(
-            ("is_exhausted", campaign.name), tag, lambda: str(campaign.is_exhausted()).encode()
+        finished = answers.get(
+            ("is_exhausted", campaign.name),
+            lambda: tag,
+            lambda _: str(campaign.is_exhausted()).encode(),
         )
         return tag if finished == b"True" else _tag(f"{tag} {now():%Y-%m-%dT%H:%M}".encode())
 
@@ -245,7 +252,7 @@ def campaign_tag(campaign: Campaign) -> str:
     content = [
         revision_of(campaign),
         campaign.status,
-        campaign.database.launchpad_running(campaign.name),
+        len(campaign.queue.running_picks()),
     ]
     return _tag(json.dumps(content).encode())
 

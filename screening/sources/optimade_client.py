@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
-import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from screening.machine.atomic_files import write_whole
 from screening.sources.record import SourceError, first_line
 
 if TYPE_CHECKING:
@@ -136,14 +135,7 @@ class Pages:
         """Write a page so that no reader ever sees half of it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, unfinished = tempfile.mkstemp(dir=self.folder, suffix=".unfinished")
-            try:
-                with os.fdopen(handle, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8") as text:
-                    json.dump(page, text)
-                os.replace(unfinished, self._path(number))
-            except BaseException:
-                os.unlink(unfinished)
-                raise
+            write_whole(self._path(number), gzip.compress(json.dumps(page).encode()))
         except OSError as error:
             raise self._error(
                 f"its pages cannot be kept in {self.folder} ({first_line(error)}); "

@@ -19,8 +19,6 @@ from screening.messages.errors import ScreenError
 from screening.store.embedded import embedded_server, has_database
 
 if TYPE_CHECKING:
-    import datetime
-
     from fireworks import LaunchPad
     from gridfs import GridFSBucket
     from jobflow import JobStore
@@ -34,7 +32,7 @@ UNAUTHORIZED = 13
 
 
 class Database:
-    """The collections of this project, and jobflow's and FireWorks' stores beside them.
+    """The collections of this project, jobflow's job store and FireWorks' LaunchPad.
 
     Parameters
     ----------
@@ -57,72 +55,77 @@ class Database:
         """Name the database, not its address: the address may hold a password."""
         return f"Database({self.name!r})"
 
+    def collection(self, name: str) -> Collection[dict[str, Any]]:
+        """Return a collection of the database, one of FireWorks' or jobflow's too."""
+        return self._client[self.name][name]
+
     @property
     def campaigns(self) -> Collection[dict[str, Any]]:
         """Campaigns: configuration, status, what was ingested."""
-        return self._client[self.name]["campaigns"]
+        return self.collection("campaigns")
 
     @property
     def candidates(self) -> Collection[dict[str, Any]]:
         """Crystals, each once, with their origins and features."""
-        return self._client[self.name]["candidates"]
+        return self.collection("candidates")
 
     @property
     def picks(self) -> Collection[dict[str, Any]]:
-        """What a campaign chose to compute, why, and how far it is."""
-        return self._client[self.name]["picks"]
+        """Candidates that a campaign chose to compute: why, and in which state they are."""
+        return self.collection("picks")
 
     @property
     def results(self) -> Collection[dict[str, Any]]:
         """Finished calculations, one a candidate, objective, engine and recipe."""
-        return self._client[self.name]["results"]
+        return self.collection("results")
 
     @property
     def predictions(self) -> Collection[dict[str, Any]]:
-        """The surrogate's last answers, one document a campaign; a cache."""
-        return self._client[self.name]["predictions"]
+        """The surrogate's last predictions, one document a campaign; a cache."""
+        return self.collection("predictions")
 
     @property
-    def readings(self) -> Collection[dict[str, Any]]:
-        """What came of entries of sources, by the fingerprint of their text; a cache."""
-        return self._client[self.name]["readings"]
+    def parsed_entries(self) -> Collection[dict[str, Any]]:
+        """What parsing made of entries of sources, by the fingerprint of their text; a cache."""
+        return self.collection("parsed_entries")
 
     @property
-    def standings(self) -> Collection[dict[str, Any]]:
-        """Rankings as last worked out, in pieces; a cache."""
-        return self._client[self.name]["standings"]
+    def rankings(self) -> Collection[dict[str, Any]]:
+        """Rankings as last computed, in pieces; a cache."""
+        return self.collection("rankings")
 
     @property
     def revisions(self) -> Collection[dict[str, Any]]:
-        """How often results of an objective and recipe were stored."""
-        return self._client[self.name]["revisions"]
+        """Tokens that change with every result stored for an objective and recipe."""
+        return self.collection("revisions")
 
     @property
     def job_outputs(self) -> Collection[dict[str, Any]]:
-        """What jobs gave, as jobflow stores it."""
-        return self._client[self.name]["job_outputs"]
+        """Outputs of jobs, as jobflow stores them."""
+        return self.collection("job_outputs")
 
     @property
     def blobs(self) -> Collection[dict[str, Any]]:
         """The files of the GridFS bucket that holds large values of job outputs."""
-        return self._client[self.name]["job_blobs.files"]
+        return self.collection("job_blobs.files")
 
     @property
     def blob_bucket(self) -> GridFSBucket:
-        """That bucket."""
+        """The GridFS bucket that holds large values of job outputs."""
         from gridfs import GridFSBucket
 
         return GridFSBucket(self._client[self.name], "job_blobs")
 
     def large_values(self, ids: Sequence[str]) -> dict[str, Any]:
         """Return large values by their ids (``blob_uuid``), read together; none that are gone."""
-        files = {each["_id"]: each for each in self.blobs.find({"metadata.blob_uuid": any_of(ids)})}
+        query = {"metadata.blob_uuid": any_of(ids)}
+        files = {file["_id"]: file for file in self.blobs.find(query)}
         # GridFSBucket asks for one file at a time, which takes most of the time of reading many.
         pieces: dict[Any, list[tuple[int, bytes]]] = defaultdict(list)
-        chunks = self._client[self.name]["job_blobs.chunks"]
+        chunks = self.collection("job_blobs.chunks")
         for chunk in chunks.find({"files_id": any_of(list(files))}, {"_id": 0}):
             pieces[chunk["files_id"]].append((chunk["n"], chunk["data"]))
-        found = {}
+        values = {}
         for key, file in files.items():
             content = b"".join(data for _, data in sorted(pieces[key]))
             if len(content) != file["length"]:
@@ -131,13 +134,13 @@ class Database:
             # As maggma's GridFSStore writes them.
             if metadata.get("compression") == "zlib":
                 content = zlib.decompress(content)
-            found[str(metadata["blob_uuid"])] = json.loads(content)["data"]
-        return found
+            values[str(metadata["blob_uuid"])] = json.loads(content)["data"]
+        return values
 
     @property
     def checks(self) -> Collection[dict[str, Any]]:
-        """What the jobs of `screen doctor --queue` write; empty at all other times."""
-        return self._client[self.name]["checks"]
+        """Documents that jobs of `screen doctor --queue` write; empty at all other times."""
+        return self.collection("checks")
 
     def check(self) -> None:
         """Raise `ScreenError` unless the server answers and lets us in."""
@@ -164,11 +167,11 @@ class Database:
     def prepare(self, indexes: Mapping[str, Sequence[tuple[list[tuple[str, int]], bool]]]) -> None:
         """Create those of the indexes that are missing, by collection: keys, and whether unique."""
         for collection, wanted in indexes.items():
-            existing = self._client[self.name][collection].index_information()
+            existing = self.collection(collection).index_information()
             known = [list(map(tuple, index["key"])) for index in existing.values()]
             for keys, unique in wanted:
                 if keys not in known:
-                    self._client[self.name][collection].create_index(keys, unique=unique)
+                    self.collection(collection).create_index(keys, unique=unique)
 
     @functools.cached_property
     def launchpad(self) -> LaunchPad:
@@ -191,23 +194,6 @@ class Database:
         outputs.uri = blobs.uri = None
         return store
 
-    def launchpad_running(self, campaign: str) -> int:
-        """Return how many candidates of a campaign have a job running now."""
-        fireworks = self._client[self.name]["fireworks"]
-        query = {"spec.campaign": campaign, "state": "RUNNING"}
-        return len(fireworks.distinct("spec.pick", query))
-
-    def runs(self, campaign: str) -> list[tuple[str, datetime.datetime | str]]:
-        """Return who runs jobs of a campaign now, and when each was last heard of."""
-        base = self._client[self.name]
-        query = {"spec.campaign": campaign, "state": "RUNNING"}
-        fw_ids = [each["fw_id"] for each in base["fireworks"].find(query, {"fw_id": 1})]
-        found = []
-        for launch in base["launches"].find({"fw_id": {"$in": fw_ids}, "state": "RUNNING"}):
-            heard_at = max(each["updated_on"] for each in launch["state_history"])
-            found.append((str(launch["fworker"]["name"]), heard_at))
-        return found
-
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
@@ -215,7 +201,7 @@ class Database:
 
 @contextlib.contextmanager
 def open_database(settings: Settings, *, must_exist: bool = False) -> Iterator[Database]:
-    """Connect to the database the settings name, or start the embedded one for the while.
+    """Connect to the database that the settings name, or to an embedded one started for the time.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Waiting for a database that is away: for minutes, as when its server is restarted."""
+"""Trying again what a database did not answer, as while its server is restarted."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import ParamSpec, TypeVar
 
 from screening.messages.stderr import say
 
-Given = ParamSpec("Given")
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-PATIENCE_S = 3600.0
-"""How long a worker waits for the database before it gives up; nothing is lost then either."""
-PAUSE_S = (0.2, 20.0)
-"""Shortest and longest wait between two tries."""
+RETRY_FOR_S = 3600.0
+"""Time for which a worker waits for the database; it then ends, and its results are kept."""
+PAUSES_S = (0.2, 20.0)
+"""Shortest and longest pause between two tries."""
 EX_TEMPFAIL = 75
 """Exit status of a worker that could go on elsewhere or later, but not here and now."""
 
 
-def patiently(
-    function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+def with_retry(
+    function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result:
-    """Call a function that may be repeated, again and again while the database is away.
+    """Call a function that may be repeated, again and again while the database does not answer.
 
     Raises
     ------
     SystemExit
-        With status `EX_TEMPFAIL` when the database stays away.
+        With status `EX_TEMPFAIL` when it does not answer for `RETRY_FOR_S`.
     """
     from pymongo.errors import ConnectionFailure
     from tenacity import (
@@ -45,12 +45,12 @@ def patiently(
 
     retrying = Retrying(
         retry=retry_if_exception_type(ConnectionFailure),
-        wait=wait_random_exponential(multiplier=PAUSE_S[0], max=PAUSE_S[1]),
-        stop=stop_after_delay(PATIENCE_S),
+        wait=wait_random_exponential(multiplier=PAUSES_S[0], max=PAUSES_S[1]),
+        stop=stop_after_delay(RETRY_FOR_S),
         before_sleep=tell,
     )
     try:
         return retrying(function, *args, **kwargs)
     except RetryError:
-        say(f"the database did not answer for {PATIENCE_S / 60:.0f} minutes; giving up")
+        say(f"the database did not answer for {RETRY_FOR_S / 60:.0f} minutes; giving up")
         sys.exit(EX_TEMPFAIL)

@@ -2,11 +2,11 @@
 
 SecantusDB runs as a child process on loopback, see `embedded_process`.  Every program that uses it
 holds a shared lock on ``clients.lock``; the last one to leave stops the server.  The kernel
-releases the locks of killed programs; a server that the last of them left behind serves the next
-command, which then stops it.
+releases the locks of killed programs; a server that they leave behind serves the next command,
+which then stops it.
 
-Others on this machine can reach loopback too: the server asks for the password in ``password``,
-a file that only the user can read.  It is made with the first start and used by all later ones.
+Other users of this machine can reach loopback too: the server asks for the password in
+``password``, a file that only the user can read, made at the first start.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import importlib.util
 import json
-import os
 import secrets
 import signal
 import socket
@@ -26,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from screening.machine.atomic_files import write_whole
 from screening.machine.process_names import is_alive_here, name_of, other_host
 from screening.machine.secret_files import read_secret, write_secret
 from screening.messages.errors import ScreenError
@@ -48,7 +48,7 @@ def has_database(directory: Path) -> bool:
 
 @contextlib.contextmanager
 def embedded_server(directory: Path) -> Iterator[str]:
-    """Give the URI of the folder's server, started when nobody else has started it.
+    """Yield the URI of the folder's server, which is started unless it runs already.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def embedded_server(directory: Path) -> Iterator[str]:
     Raises
     ------
     ScreenError
-        When the package is missing, the server does not answer, the password's file is open to
-        others, or the folder's server runs on another machine.
+        When the package is missing, the server does not answer, other users can read the file of
+        the password, or the folder's server runs on another machine.
     """
     if not is_installed():
         raise ScreenError(
@@ -141,33 +141,22 @@ def _password_file(directory: Path) -> Path:
 def _running(directory: Path, clients: IO[str]) -> str | None:
     """Return the URI of the server that runs already, once it answers, or None.
 
-    A server that lives but is slow is waited for: a second one could not open the same files.
+    A slow server is waited for: a second one could not open the same files.
     """
     state = _read_state(directory)
     if state is None or not is_alive_here(str(state["process"])):
         return None
-    if not state.get("password") or not _password_file(directory).exists():
-        _stop_open(directory, clients)
-        return None
-    return _wait_for(directory, int(state["port"]), str(state["process"]))
-
-
-def _stop_open(directory: Path, clients: IO[str]) -> None:
-    """Stop a server that asks for no password, as those of an earlier version, or for a lost one.
-
-    Raises
-    ------
-    ScreenError
-        When another program uses it.
-    """
+    if _password_file(directory).exists():
+        return _wait_for(directory, int(state["port"]), str(state["process"]))
+    # A password was lost: a server that nobody else uses is started again with a new one.
     if not _is_last(clients):
         raise ScreenError(
-            f"the database in {directory} is in use by an earlier version of this program, which "
-            "let everybody in, or its password file is lost; run the command again when the "
-            "others have ended"
+            f"the file {_password_file(directory)} is lost, and other programs use the database; "
+            "run the command again when they have ended"
         )
     _stop(directory)
     fcntl.flock(clients, fcntl.LOCK_SH)
+    return None
 
 
 def _wait_for(directory: Path, port: int, process: str) -> str:
@@ -183,8 +172,8 @@ def _wait_for(directory: Path, port: int, process: str) -> str:
 
 
 def _start(directory: Path) -> str:
-    _keep_to_the_user(directory)
-    # Before there is a server that could not be reached.
+    _make_private(directory)
+    # Checked before a server is started that could not be used.
     read_secret(_password_file(directory), "the embedded database")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -200,28 +189,22 @@ def _start(directory: Path) -> str:
             start_new_session=True,
         )
     name = name_of(process.pid)
-    state = {"process": name, "pid": process.pid, "port": port, "password": True}
-    written = _state_file(directory).with_suffix(".new")
-    written.write_text(json.dumps(state))
-    os.replace(written, _state_file(directory))
+    state = {"process": name, "pid": process.pid, "port": port}
+    write_whole(_state_file(directory), json.dumps(state).encode())
     return _wait_for(directory, port, name)
 
 
-def _keep_to_the_user(directory: Path) -> None:
-    """See to the password, and that nobody else can open the database's files."""
-    database = directory / "database"
+def _make_private(directory: Path) -> None:
+    """Make the password, and the folder of the database, which only the user can open."""
     try:
         with contextlib.suppress(FileExistsError):
-            database.mkdir(mode=0o700)
-        if database.is_dir():
-            # One of an earlier version is open as the umask was.
-            database.chmod(0o700)
+            (directory / "database").mkdir(mode=0o700)
         if not _password_file(directory).exists():
             write_secret(_password_file(directory), secrets.token_urlsafe(32))
     except OSError as error:
         raise ScreenError(
-            f"the database in {directory} cannot be kept to yourself ({error.strerror}); it must "
-            "belong to you: set SCREEN_DIRECTORY to a folder of your own"
+            f"no database can be made in {directory} ({error.strerror}); set SCREEN_DIRECTORY to a "
+            "folder of your own"
         ) from error
 
 
@@ -229,14 +212,14 @@ def _command(directory: Path, port: int) -> list[str]:
     options = {
         "--port": str(port),
         "--storage-path": str(directory / "database"),
-        # Its path and not the password: everybody can read command lines.
+        # The path and not the password: all users can read command lines.
         "--password-file": str(_password_file(directory)),
     }
     return [
         sys.executable,
         "-m",
         "screening.store.embedded_process",
-        *(x for pair in options.items() for x in pair),
+        *(word for option in options.items() for word in option),
     ]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from secantus import SecantusDBServer
 
 USER = "screen"
-"""The one user of an embedded database; may do everything."""
+"""Name of the only user of an embedded database, who may do everything."""
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--storage-path", type=Path, required=True)
     parser.add_argument("--password-file", type=Path, required=True)
     given = parser.parse_args()
-    # Of the database's files too, which the server makes.
+    # The files of the database, which the server makes, are private too.
     os.umask(0o077)
     password = read_secret(given.password_file, "the embedded database")
     logging.basicConfig(
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def serve(folder: Path, port: int, password: str) -> None:
-    """Open the folder's files, see to its user, and only then listen."""
+    """Open the folder's files, store its user, and only then listen."""
     from secantus import SecantusDBServer
 
     server = SecantusDBServer(
@@ -57,7 +57,7 @@ def serve(folder: Path, port: int, password: str) -> None:
         # Without it, killing the server loses the last acknowledged writes.
         sync_on_commit=True,
     )
-    _set_only_user(server, password)
+    _set_user(server, password)
 
     def stop(number: int, frame: FrameType | None) -> None:
         # Closing a socket does not wake the thread that waits on it; the server would wait 2 s.
@@ -72,17 +72,10 @@ def serve(folder: Path, port: int, password: str) -> None:
     server.wait()
 
 
-def _set_only_user(server: SecantusDBServer, password: str) -> None:
-    """Make the user of this password the only one.
-
-    In a database of an earlier version, which asked for no password, anybody could have made one.
-    """
+def _set_user(server: SecantusDBServer, password: str) -> None:
+    """Store the one user with this password, in place of an older one."""
     from secantus.auth import SCRAM_SHA_256, derive_credentials
 
-    storage = server.storage
-    while users := storage.list_users():
-        for user in users:
-            storage.drop_user(user["db"], user["user"])
     record = {
         "_id": f"admin.{USER}",
         "user": USER,
@@ -91,7 +84,7 @@ def _set_only_user(server: SecantusDBServer, password: str) -> None:
         "roles": [{"role": "root", "db": "admin"}],
         "mechanisms": [SCRAM_SHA_256],
     }
-    storage.add_user("admin", USER, record, replace=True)
+    server.storage.add_user("admin", USER, record, replace=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Results of finished jobs on disk, until the database has them.
 
-A job that took a day must not be lost because MongoDB restarts in its last second.  What a job
-gave, its documents and what FireWorks is to do next, is written to a file first, then delivered,
-and the file is removed when all of it has arrived.  Whoever takes up the job later, because its
-worker was killed in between, finds the file and delivers it instead of computing again.
-Delivering twice changes nothing: documents have keys of their own.
+A job that took a day must not be lost because MongoDB restarts in its last second.  The result of
+a job, its documents and what FireWorks is to do next, is written to a file first, then delivered,
+and the file is removed when all of it has arrived.  If the worker is killed in between, the next
+worker that takes up the job finds the file and delivers it instead of computing again.  Delivering
+twice changes nothing: documents have keys of their own.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screening.machine.atomic_files import write_whole
 from screening.messages.stderr import say
-from screening.store.database_retry import patiently
+from screening.store.database_retry import with_retry
 
 if TYPE_CHECKING:
     from fireworks import Firework, FWAction
     from jobflow import JobStore
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Error numbers of a disk, or of the user's share of it, that is full."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a finished job gave.
+class JobResult:
+    """What a finished job returned.
 
     Attributes
     ----------
@@ -56,59 +58,45 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, key: str, kept: Kept) -> None:
+    def keep(self, key: str, result: JobResult) -> None:
         """Write a result so that it survives the end of this process and of the machine."""
         import bson
 
-        content = zlib.compress(bson.encode({"updates": kept.updates, "action": kept.action}), 1)
+        document = {"updates": result.updates, "action": result.action}
+        content = zlib.compress(bson.encode(document), 1)
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(key)
-        written = path.with_suffix(f".{os.getpid()}")
-        try:
-            with written.open("wb") as file:
-                file.write(hashlib.sha256(content).digest() + content)
-                file.flush()
-                os.fsync(file.fileno())
-            written.replace(path)
-            # The name, too, has to survive.
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        finally:
-            written.unlink(missing_ok=True)
+        write_whole(self._path(key), hashlib.sha256(content).digest() + content)
 
-    def find(self, key: str) -> Kept | None:
+    def find(self, key: str) -> JobResult | None:
         """Return a result that waits, None where there is none or the file is damaged."""
         import bson
 
         path = self._path(key)
         try:
-            found = path.read_bytes()
+            written = path.read_bytes()
         except FileNotFoundError:
             return None
-        digest, content = found[:32], found[32:]
+        digest, content = written[:32], written[32:]
         if hashlib.sha256(content).digest() != digest:
             say(f"{path} is damaged and set aside; its job is computed again")
             path.replace(path.with_suffix(".damaged"))
             return None
-        return Kept(**bson.decode(zlib.decompress(content)))
+        return JobResult(**bson.decode(zlib.decompress(content)))
 
     def drop(self, key: str) -> None:
         """Forget a result that was delivered."""
         self._path(key).unlink(missing_ok=True)
 
     def sweep(self, awaited: Callable[[str], bool]) -> None:
-        """Remove results that nobody waits for, as their jobs are done or gone.
+        """Remove results whose jobs are completed or deleted.
 
         Parameters
         ----------
         awaited
-            Whether the job of an identity (its uuid) is still to be completed.
+            Returns whether the job of a uuid is still to be completed.
         """
         for path in self._folder.glob("*.*"):
-            # Also damaged ones, and what a worker that was killed had begun to write.
+            # Damaged files too, and files that a killed worker had begun to write.
             if not awaited(path.stem.rpartition("-")[0]):
                 path.unlink(missing_ok=True)
 
@@ -124,7 +112,7 @@ class OutboxJob:
     task
         The Firetask of jobflow.
     outbox, store
-        Where the result waits, and where it belongs.
+        Where the result waits, and where it is delivered.
     """
 
     fw_name = "OutboxJob"
@@ -138,33 +126,33 @@ class OutboxJob:
         """Why this machine can run no job; None while it can."""
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
-        """Deliver what is kept, or compute, keep and deliver it."""
+        """Deliver the result that waits, or compute, keep and deliver one."""
         if hasattr(self, "fw_id"):
             self._task.fw_id = self.fw_id
         try:
             return self._run(fw_spec)
         except SystemExit:
-            self.unfit = "the database stays away"
+            self.unfit = "the database does not answer"
             raise
 
     def _run(self, fw_spec: dict[str, Any]) -> FWAction:
         from fireworks import FWAction
 
-        kept = self._outbox.find(self.key)
-        if kept is None:
+        result = self._outbox.find(self.key)
+        if result is None:
             try:
-                kept = patiently(self._compute, fw_spec)
+                result = with_retry(self._compute, fw_spec)
             except OSError as error:
                 if error.errno in DISK_FULL:
                     self.unfit = _reason(error)
                 raise
             try:
-                self._outbox.keep(self.key, kept)
+                self._outbox.keep(self.key, result)
             except OSError as error:
-                # Not on the disk, but still in memory: it is delivered all the same.
+                # It is not on the disk, but still in memory, and is delivered from there.
                 self.unfit = _reason(error)
-        patiently(self._deliver, kept)
-        action: FWAction = FWAction.from_dict(kept.action)
+        with_retry(self._deliver, result)
+        action: FWAction = FWAction.from_dict(result.action)
         return action
 
     def to_dict(self) -> dict[str, Any]:
@@ -172,7 +160,7 @@ class OutboxJob:
         form: dict[str, Any] = self._task.to_dict()
         return form
 
-    def _compute(self, fw_spec: dict[str, Any]) -> Kept:
+    def _compute(self, fw_spec: dict[str, Any]) -> JobResult:
         from jobflow import SETTINGS
 
         recorded = _recording(self._store)
@@ -181,10 +169,10 @@ class OutboxJob:
             action = self._task.run_task(fw_spec)
         finally:
             SETTINGS.JOB_STORE = self._store
-        return Kept(recorded.updates, action.to_dict())
+        return JobResult(recorded.updates, action.to_dict())
 
-    def _deliver(self, kept: Kept) -> None:
-        for update in kept.updates:
+    def _deliver(self, result: JobResult) -> None:
+        for update in result.updates:
             self._store.update(**update)
 
 
@@ -193,29 +181,29 @@ def _reason(error: OSError) -> str:
 
 
 def job_key(task: Any) -> str:
-    """Return what tells a job from all others: its identity, and which of its replacements."""
+    """Return the key of a job: its uuid, and which of its replacements it is."""
     job = task["job"]
     uuid, index = (job["uuid"], job["index"]) if isinstance(job, dict) else (job.uuid, job.index)
     return f"{uuid}-{index}"
 
 
 def through_outbox(firework: Firework, outbox: Outbox, store: JobStore) -> OutboxJob | None:
-    """Make a claimed job keep its result; None where it is no job of jobflow."""
+    """Have the result of a claimed job go through the outbox; None where it is no jobflow job."""
     tasks = firework.tasks
     if len(tasks) != 1 or "job" not in tasks[0]:
         return None
-    kept = OutboxJob(tasks[0], outbox, store)
-    firework.tasks = [kept]
-    return kept
+    job = OutboxJob(tasks[0], outbox, store)
+    firework.tasks = [job]
+    return job
 
 
 def _recording(store: JobStore) -> Any:
-    """Return a store that reads like `store` and only takes down what is to be written."""
+    """Return a store that reads from `store` and only records what is to be written."""
     from jobflow import JobStore
     from monty.json import jsanitize
 
     class Recording(JobStore):
-        """Keeps the arguments of `update`."""
+        """Job store that records the arguments of `update`."""
 
         def __init__(self) -> None:
             # jobflow annotates its stores in a way that mypy cannot follow.
@@ -224,9 +212,9 @@ def _recording(store: JobStore) -> Any:
             self.updates: list[dict[str, Any]] = []
 
         def update(self, docs: Any, key: Any = None, save: Any = None) -> None:
-            """Take it down, as plain data."""
+            """Record the documents as plain data."""
             documents = docs if isinstance(docs, list) else [docs]
-            plain = [jsanitize(each, strict=True, allow_bson=True) for each in documents]
+            plain = [jsanitize(document, strict=True, allow_bson=True) for document in documents]
             self.updates.append({"docs": plain, "key": key, "save": save})
 
     return Recording()

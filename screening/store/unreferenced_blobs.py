@@ -1,7 +1,8 @@
-"""Blobs that nothing refers to any more, and their removal.
+"""Large values (blobs) that no document refers to any more, and their removal.
 
 A result that was delivered twice, or computed again after its worker died, leaves the blobs of the
-first time behind.  What a document of ``results`` or ``job_outputs`` refers to is kept.
+first time behind.  A blob is kept as long as a document of ``results`` or ``job_outputs`` refers
+to it.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ SPARED_H = 24.0
 
 
 @dataclass(frozen=True)
-class Garbage:
-    """Blobs without any reference.
+class UnreferencedBlobs:
+    """Blobs that no document refers to.
 
     Parameters
     ----------
     ids
-        Of their files in GridFS.
+        Ids of their files in GridFS.
     size_mb
-        All together.
+        Size of all of them together (MB).
     total
-        How many blobs there are, with those that are needed.
+        Number of all blobs in the database, needed ones too.
     """
 
     ids: list[Any]
@@ -38,32 +39,40 @@ class Garbage:
     total: int
 
 
-def find_garbage(database: Database, older_than_h: float = SPARED_H) -> Garbage:
-    """Look for blobs that nothing refers to."""
+def find_unreferenced(database: Database, older_than_h: float = SPARED_H) -> UnreferencedBlobs:
+    """Find the blobs that no document refers to.
+
+    Parameters
+    ----------
+    older_than_h
+        Younger ones (hours) are left out.
+    """
     blobs = database.blobs
     before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=older_than_h)
-    # Listed before the references are read: what comes meanwhile is not among them.
+    # Listed before the references are read: blobs stored meanwhile are then not among them.
     files = list(blobs.find({}, {"metadata.blob_uuid": 1, "length": 1, "uploadDate": 1}))
     needed: set[str] = set()
     for collection in (database.results, database.job_outputs):
         for document in collection.find({}):
             needed.update(_references(document))
-    idle = [
-        each
-        for each in files
-        if each.get("metadata", {}).get("blob_uuid") not in needed and each["uploadDate"] < before
+    unreferenced = [
+        file
+        for file in files
+        if file.get("metadata", {}).get("blob_uuid") not in needed and file["uploadDate"] < before
     ]
-    return Garbage(
-        [each["_id"] for each in idle], sum(each["length"] for each in idle) / 1e6, len(files)
+    return UnreferencedBlobs(
+        ids=[file["_id"] for file in unreferenced],
+        size_mb=sum(file["length"] for file in unreferenced) / 1e6,
+        total=len(files),
     )
 
 
-def remove_garbage(database: Database, garbage: Garbage) -> None:
+def remove_unreferenced(database: Database, unreferenced: UnreferencedBlobs) -> None:
     """Delete blobs for good."""
     from gridfs.errors import NoFile
 
     bucket = database.blob_bucket
-    for file_id in garbage.ids:
+    for file_id in unreferenced.ids:
         with contextlib.suppress(NoFile):  # somebody else was faster
             bucket.delete(file_id)
 
@@ -76,7 +85,7 @@ def _references(content: Any) -> Iterator[str]:
         content = content.values()
     elif not isinstance(content, list):
         return
-    for each in content:
-        # Long lists of numbers hold none, and are most of a document.
-        if isinstance(each, dict | list):
-            yield from _references(each)
+    for part in content:
+        # Long lists of numbers hold no reference, and are most of a document.
+        if isinstance(part, dict | list):
+            yield from _references(part)

@@ -13,7 +13,7 @@ from screening.campaigns.flows import candidate_workflow, refusal
 from screening.candidates.candidate import Candidate, Origin, candidate_from_structure
 from screening.candidates.crystal_features import feature_names, features
 from screening.messages.errors import ScreenError
-from screening.running.advance import would_fail_again
+from screening.running.harvest import would_fail_again
 from screening.targets.engines import engine_config, parse_engine, require_engine
 from workflows.lattice_dynamics import capability
 from workflows.lattice_dynamics.cells import phonopy_cell

@@ -10,7 +10,8 @@ from screening.campaigns.campaign import Campaign
 from screening.campaigns.engine_differences import MIN_PAIRS, corrected, difference
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
-from screening.running.advance import advance, promote
+from screening.running.advance import advance
+from screening.running.promotion import promote
 from screening.running.worker import engines_here
 from screening.targets.engines import engine_config
 

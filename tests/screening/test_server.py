@@ -23,7 +23,7 @@ from screening.cli.serve import address, listening, require_packages, run, serve
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
-from screening.running.advance import requeue
+from screening.running.control import requeue
 from screening.server.guard import HEADERS, Guard, is_loopback
 
 TOKEN = "a-token-of-the-tests"

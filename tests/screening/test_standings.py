@@ -8,7 +8,8 @@ from screening.campaigns.campaign import Campaign
 from screening.ranking import cache as standings_module
 from screening.ranking.build import ranking
 from screening.ranking.cache import forget, standings
-from screening.running.advance import advance, requeue
+from screening.running.advance import advance
+from screening.running.control import requeue
 
 
 @pytest.fixture
@@ -93,8 +94,8 @@ def test_pieces_of_two_rankings_are_not_mixed(new_campaign, monkeypatch, counted
     monkeypatch.setattr(standings_module, "PIECE", 2)
     campaign = new_campaign(pool=4)
     rows, _ = standings(campaign)
-    kept = campaign.database.standings
-    kept.update_one({"_id": "toy-1/1"}, {"$set": {"revision": "of another"}})
+    kept = campaign.database.rankings
+    kept.update_one({"_id": "toy-1/1"}, {"$set": {"fingerprint": "of another"}})
     assert standings(campaign, 2) == (rows[:2], 4)
     assert len(counted) == 1
     assert standings(campaign) == (rows, 4)

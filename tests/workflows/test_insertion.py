@@ -10,7 +10,7 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
-from screening.running.advance import FINAL_ERRORS
+from screening.running.harvest import FINAL_ERRORS
 from workflows import insertion, insertion_analysis
 from workflows.documents import InsertionDocument
 from workflows.engines import AseEngine

@@ -88,7 +88,7 @@ def test_entries_are_read_once(salts, database, monkeypatch):
 
     first = read()
     assert [each.error is None for each in first] == [True] * 5 + [False]
-    assert database.readings.count_documents({}) == 6
+    assert database.parsed_entries.count_documents({}) == 6
     monkeypatch.setattr(module, "_read", None)
     # As JSON: what was kept has lists for tuples.
     assert [each.model_dump_json() for each in read()] == [e.model_dump_json() for e in first]
@@ -122,7 +122,7 @@ def test_what_a_filter_refused_gets_features_when_it_is_wanted(salts, database):
 def test_processes_read_what_one_does(salts, database, monkeypatch):
     source = open_source(salts)
     alone = list(readings(entries_of(source), source.spec, database, nothing, 1))
-    database.readings.delete_many({})
+    database.parsed_entries.delete_many({})
     monkeypatch.setattr(module, "ALONE", 0)
     monkeypatch.setattr(module, "CHUNK", 2)
     together = list(readings(entries_of(source), source.spec, database, nothing, 2))
@@ -143,7 +143,7 @@ def test_records_without_a_text_are_read_too(database):
     record = SourceRecord("a", salt("Na", "Cl", 5.6), None, "a.x")
     [found] = readings([record], "list", database, nothing, 1)
     assert found.candidate.origins[0].source == "list"
-    assert database.readings.count_documents({}) == 0
+    assert database.parsed_entries.count_documents({}) == 0
 
 
 def test_the_command_ranks_a_library(salts, screen):

@@ -21,12 +21,13 @@ from screening.cli import launch as commands
 from screening.machine.clock import now
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
-from screening.queues import driver
-from screening.queues import queue_jobs as launch
+from screening.queues import driver, planning
+from screening.queues import records as records_module
 from screening.queues.config import QueueConfig
-from screening.queues.queue_jobs import jobs_needed, plan, queue_state, store_queue, top_up
+from screening.queues.planning import jobs_needed, plan, top_up
+from screening.queues.records import queue_state, set_record, store_queue, stored_queue
 from screening.running.advance import advance
-from screening.running.local_workers import UnfitError, run_workers
+from screening.running.local_workers import UnfitMachineError, run_workers
 from screening.running.worker import work
 
 STARTED = time.time() - 1
@@ -117,7 +118,7 @@ def test_a_job_that_ends_makes_room_for_its_successor(launched, machine, slurm):
     ((ticket, _),) = records(campaign).items()
     slurm.jobs = {"1": "R"}
     assert top_up(campaign, machine) == []
-    launch.set_record(campaign, ticket, ended_at=now(), end="done")
+    set_record(campaign, ticket, ended_at=now(), end="done")
     # The scheduler still lists the job that is about to end.
     assert top_up(campaign, machine) == ["2"]
 
@@ -126,7 +127,7 @@ def test_engines_with_needs_of_their_own_get_jobs_of_their_own(launched, machine
     campaign = launched(engines={"better": {"cores": 8, "gpus": 1}})
     better = campaign.engine.model_copy(update={"name": "better", "fidelity": 20})
     campaign.add_level(better)
-    profiles = launch.stored_queue(campaign).profiles(["emt", "better"])
+    profiles = stored_queue(campaign).profiles(["emt", "better"])
     assert jobs_needed(campaign, profiles) == {("emt",): 4, ("better",): 0}
     campaign.database.launchpad.fireworks.update_one({}, {"$set": {"spec.engine": "better"}})
     assert jobs_needed(campaign, profiles) == {("emt",): 3, ("better",): 1}
@@ -194,7 +195,7 @@ def test_what_was_reserved_and_never_submitted_is_forgotten(launched, machine, s
     tickets = list(records(campaign))
     slurm.jobs = {}
     for ticket in tickets:
-        launch.set_record(campaign, ticket, reserved_at=ago(launch.RESERVATION_S + 1))
+        set_record(campaign, ticket, reserved_at=ago(planning.RESERVATION_S + 1))
     assert len(top_up(campaign, machine)) == 2
     assert [records(campaign)[ticket]["end"] for ticket in tickets] == ["vanished"] * 2
 
@@ -205,44 +206,44 @@ def test_a_job_that_had_started_and_is_gone_is_replaced_at_once(launched, machin
     (ticket,) = records(campaign)
     slurm.jobs = {}
     assert top_up(campaign, machine) == []
-    launch.set_record(campaign, ticket, started_at=now())
+    set_record(campaign, ticket, started_at=now())
     assert top_up(campaign, machine) == ["2"]
     assert records(campaign)[ticket]["end"] == "vanished"
 
 
 def test_jobs_that_keep_failing_are_not_queued_for_ever(launched, machine, slurm):
     campaign = launched(max_jobs=1)
-    for _ in range(launch.MAX_FAILED_JOBS):
+    for _ in range(planning.MAX_FAILED_JOBS):
         assert len(top_up(campaign, machine)) == 1
         slurm.jobs = {}
         running = next(t for t, record in records(campaign).items() if "ended_at" not in record)
-        launch.set_record(campaign, running, ended_at=now(), end="failed")
+        set_record(campaign, running, ended_at=now(), end="failed")
     with pytest.raises(ScreenError, match=r"the last 3 queue jobs .* failed"):
         top_up(campaign, machine)
-    assert slurm.submitted == launch.MAX_FAILED_JOBS
+    assert slurm.submitted == planning.MAX_FAILED_JOBS
     # The user has mended it.
-    store_queue(campaign, launch.stored_queue(campaign))
+    store_queue(campaign, stored_queue(campaign))
     assert len(top_up(campaign, machine)) == 1
 
 
 def test_idleness_before_the_last_result_is_no_failure():
     early, late = ago(20), ago(10)
     idle = [{"reserved_at": ago(30), "ended_at": early, "end": "idle"}] * 3
-    assert launch.failed_in_a_row(idle, ago(60), None) == 3
-    assert launch.failed_in_a_row(idle, ago(60), late) == 0
-    assert launch.failed_in_a_row(idle, ago(25), None) == 0
+    assert planning.failed_in_a_row(idle, ago(60), None) == 3
+    assert planning.failed_in_a_row(idle, ago(60), late) == 0
+    assert planning.failed_in_a_row(idle, ago(25), None) == 0
     done = {"reserved_at": ago(30), "ended_at": late, "end": "done"}
-    assert launch.failed_in_a_row([*idle, done], ago(60), None) == 0
+    assert planning.failed_in_a_row([*idle, done], ago(60), None) == 0
 
 
 def test_old_records_are_dropped(launched, machine, slurm, monkeypatch):
-    monkeypatch.setattr(launch, "KEPT_RECORDS", 2)
+    monkeypatch.setattr(records_module, "KEPT_RECORDS", 2)
     campaign = launched(max_jobs=1)
     for _ in range(5):
         top_up(campaign, machine)
         slurm.jobs = {}
         running = next(t for t, record in records(campaign).items() if "ended_at" not in record)
-        launch.set_record(campaign, running, ended_at=now(), end="done")
+        set_record(campaign, running, ended_at=now(), end="done")
     assert len(records(campaign)) == 3
 
 
@@ -451,9 +452,9 @@ def fake_worker(monkeypatch, tmp_path):
     """Put a program in the place of the worker: it writes one line a start."""
     starts = tmp_path / "starts"
     starts.write_text("")
-    from screening.running import local_workers as workforce
+    from screening.running import local_workers
 
-    monkeypatch.setattr(workforce, "POLL_S", 0.02)
+    monkeypatch.setattr(local_workers, "POLL_S", 0.02)
 
     def install(code: str):
         program = (
@@ -468,7 +469,7 @@ def fake_worker(monkeypatch, tmp_path):
         def start(command, **kwargs):
             return real([sys.executable, "-S", str(tmp_path / "fake.py")], **kwargs)
 
-        monkeypatch.setattr(workforce.subprocess, "Popen", start)
+        monkeypatch.setattr(local_workers.subprocess, "Popen", start)
         return starts
 
     return install
@@ -492,7 +493,7 @@ def test_a_worker_that_died_once_goes_on(new_campaign, machine, fake_worker):
 
 def test_an_unfit_machine_is_left(new_campaign, machine, fake_worker):
     starts = fake_worker(f"sys.exit({os.EX_TEMPFAIL})")
-    with pytest.raises(UnfitError, match="cannot be used"):
+    with pytest.raises(UnfitMachineError, match="cannot be used"):
         run_workers(new_campaign(), machine, 2, restarts=3)
     assert len(starts.read_text().splitlines()) == 2
 
@@ -553,7 +554,7 @@ def test_a_finished_campaign_gets_no_successor(in_a_job, slurm, tmp_path):
 @pytest.mark.parametrize(
     ("error", "end"),
     [
-        (UnfitError("disk full"), "unfit"),
+        (UnfitMachineError("disk full"), "unfit"),
         (ScreenError("no worker could run"), "failed"),
         (SystemExit(143), "signal"),
     ],
@@ -599,7 +600,7 @@ def test_the_daemon_outlives_a_scheduler_that_is_away(screen, new_campaign, slur
     slurm.refuse("sbatch: error: Unable to contact slurm controller\n")
     assert screen("launch", "mine", "--queue", queue_file(tmp_path)).status == 2
     # The first look is a command's like any other; this one is in the middle.
-    commands.store_queue(campaign, launch.stored_queue(campaign))
+    commands.store_queue(campaign, stored_queue(campaign))
     assert queue_state(campaign).trouble == ""
 
     def come_back():

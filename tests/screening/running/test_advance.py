@@ -1,79 +1,23 @@
-"""The loop on toy campaigns, with FireWorks and a real server; only the physics is a toy."""
+"""Steps of toy campaigns, with FireWorks and a real server; only the physics is a toy."""
 
 from __future__ import annotations
 
 import datetime
-import itertools
-import os
-import subprocess
-import sys
 import threading
 
 import pytest
 from toy_flow import diary
+from toy_steps import fireworks, picked, run_job, start_job, states, workflows
 
 from screening.campaigns.campaign import Campaign
 from screening.machine.clock import now
-from screening.machine.process_names import name_of, this_process
-from screening.running import advance as loop
-from screening.running.advance import advance, drop_queued, propose, recover, requeue
-from screening.store.launchpad import delete_workflow
-
-
-@pytest.fixture(autouse=True)
-def _no_predictions(request, monkeypatch):
-    """Spare the loop its fit for the ranking, which takes longer than the toy."""
-    if "used_up" not in request.node.name:
-        monkeypatch.setattr(loop, "predictions", lambda campaign: {})
-        monkeypatch.setattr(loop, "standings", lambda campaign, top: ([], 0))
-
-
-def states(campaign):
-    return [pick["state"] for pick in campaign.picks()]
-
-
-def picked(campaign):
-    return [pick["candidate_id"] for pick in campaign.picks()]
-
-
-def workflows(campaign):
-    return campaign.database.launchpad.workflows.count_documents(
-        {"metadata.campaign": campaign.name}
-    )
-
-
-def fireworks(campaign, **query):
-    query |= {"spec.campaign": campaign.name}
-    return list(campaign.database.launchpad.fireworks.find(query))
-
-
-def start_job(campaign, worker):
-    """Take the first job off the queue as a worker does, and do not run it."""
-    from fireworks import FWorker
-
-    fworker = FWorker(worker, query={"spec.campaign": campaign.name})
-    firework, launch_id = campaign.database.launchpad.checkout_fw(fworker, os.getcwd())
-    return firework.fw_id, launch_id
-
-
-def run_job(campaign):
-    """Run one job; return whether there was one."""
-    from fireworks import FWorker
-    from fireworks.core.rocket_launcher import launch_rocket
-    from jobflow import SETTINGS
-
-    SETTINGS.JOB_STORE = campaign.database.job_store
-    fworker = FWorker(this_process(), query={"spec.campaign": campaign.name})
-    return launch_rocket(campaign.database.launchpad, fworker, strm_lvl="ERROR")
-
-
-@pytest.fixture
-def live_process():
-    """Name of another process of this machine that is alive."""
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    yield name_of(process.pid)
-    process.communicate(b"\n")
-
+from screening.machine.process_names import this_process
+from screening.running import advance as advance_module
+from screening.running import lease, proposals
+from screening.running.advance import advance
+from screening.running.control import drop_queued, requeue
+from screening.running.proposals import propose
+from screening.store.queue import delete_workflow
 
 # ------------------------------------------------------------------------------------- to the end
 
@@ -245,7 +189,7 @@ def test_unstable_and_failed_candidates_are_infeasible_to_the_surrogate(new_camp
     propose(campaign)
     failed, *others = picked(campaign)
     campaign.database.picks.update_one({"candidate_id": failed}, {"$set": {"state": "failed"}})
-    seen = loop.observed(campaign, campaign.pool_features(), campaign.picks())
+    seen = proposals.observed(campaign, campaign.pool_features(), campaign.picks())
     assert seen.ids == ids[:2]
     assert seen.infeasible_ids == sorted([ids[2], failed])
     assert sorted(seen.pending_ids) == sorted(others)
@@ -256,7 +200,7 @@ def test_a_measured_value_that_has_no_logarithm_is_infeasible(new_campaign):
     campaign = new_campaign(pool=8)
     ids = campaign_ids(campaign)
     store_results(campaign, ids[:3], value=-1.0)
-    seen = loop.observed(campaign, campaign.pool_features(), [])
+    seen = proposals.observed(campaign, campaign.pool_features(), [])
     assert (seen.ids, seen.infeasible_ids) == ([], ids[:3])
 
 
@@ -411,8 +355,8 @@ def test_budget_and_uniqueness_hold_when_several_propose_without_a_lease(new_cam
 def test_two_advancing_at_once_with_the_lease_disabled(
     new_campaign, connect, work, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(loop, "_take_lease", lambda campaign: True)
-    monkeypatch.setattr(loop, "_give_lease_back", lambda campaign: None)
+    monkeypatch.setattr(lease, "take", lambda campaign: True)
+    monkeypatch.setattr(lease, "give_back", lambda campaign: None)
     campaign = new_campaign(
         pool=10, budget=5, batch_size=3, refill_below=3, recipe={"folder": str(tmp_path)}
     )
@@ -450,7 +394,7 @@ def test_the_lease_is_given_back_after_an_error(new_campaign, monkeypatch):
     def broken(campaign):
         raise RuntimeError("out of order")
 
-    monkeypatch.setattr(loop, "harvest", broken)
+    monkeypatch.setattr(advance_module, "harvest", broken)
     with pytest.raises(RuntimeError):
         advance(campaign)
     assert "lease" not in campaign.database.campaigns.find_one({"_id": campaign.name})
@@ -459,310 +403,19 @@ def test_the_lease_is_given_back_after_an_error(new_campaign, monkeypatch):
 def test_of_two_who_saw_the_lease_free_one_gets_it(new_campaign, connect, monkeypatch):
     campaign = new_campaign(pool=4)
     names = threading.local()
-    monkeypatch.setattr(loop, "this_process", lambda: names.value)
+    monkeypatch.setattr(lease, "this_process", lambda: names.value)
     both = [Campaign.open(connect(), campaign.name) for _ in range(2)]
     won = []
 
     def take(index):
         names.value = f"elsewhere:{index + 1}:1.00"
-        won.append(loop._take_lease(both[index]))
+        won.append(lease.take(both[index]))
 
     assert in_threads(2, take) == []
     assert sorted(won) == [False, True]
 
 
-# ---------------------------------------------------------------------------------- recovering
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL at one line."""
-
-
-def killed_at(monkeypatch, owner, name, skip=0):
-    """Die at one call of `owner.name`: the next one, or `skip` calls later."""
-    original = getattr(owner, name)
-    calls = itertools.count()
-
-    def die(*args, **kwargs):
-        if next(calls) == skip:
-            raise Killed
-        return original(*args, **kwargs)
-
-    monkeypatch.setattr(owner, name, die)
-
-
-def test_a_pick_claimed_but_not_submitted_is_submitted_once(new_campaign, monkeypatch):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    killed_at(monkeypatch, loop, "_submit")
-    with pytest.raises(Killed):
-        advance(campaign)
-    assert (states(campaign), workflows(campaign)) == (["claimed"], 0)
-    assert not campaign.is_exhausted()
-    advance(campaign)
-    advance(campaign)
-    assert (states(campaign), workflows(campaign)) == (["queued"], 1)
-
-
-def test_a_pick_submitted_but_not_noted_is_not_submitted_twice(new_campaign):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    campaign.database.picks.update_one({}, {"$set": {"state": "claimed"}})
-    advance(campaign)
-    assert (states(campaign), workflows(campaign)) == (["queued"], 1)
-
-
-def test_a_claimed_pick_whose_workflow_has_ended_is_harvested(new_campaign):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    assert run_job(campaign)
-    campaign.database.picks.update_one({}, {"$set": {"state": "claimed"}})
-    advance(campaign)
-    assert states(campaign) == ["computed"]
-
-
-def test_killed_while_a_workflow_is_added(new_campaign, work, monkeypatch, tmp_path):
-    """FireWorks stores the jobs first, then the workflow; jobs of no workflow cannot run."""
-    campaign = new_campaign(pool=4, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
-    launchpad = campaign.database.launchpad
-    killed_at(monkeypatch, launchpad.workflows, "insert_one")
-    with pytest.raises(Killed):
-        advance(campaign)
-    assert (len(fireworks(campaign)), workflows(campaign)) == (1, 0)
-    advance(campaign)
-    assert len(fireworks(campaign)) == 1
-    work(campaign)
-    assert states(campaign) == ["computed"]
-    assert diary(tmp_path).total() == 2
-
-
-def test_killed_between_storing_a_result_and_noting_it(new_campaign, monkeypatch):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    run_job(campaign)
-    killed_at(monkeypatch, loop, "_end")
-    with pytest.raises(Killed):
-        advance(campaign)
-    [before] = campaign.database.results.find()
-    assert states(campaign) == ["queued"]
-    advance(campaign)
-    assert states(campaign) == ["computed"]
-    assert list(campaign.database.results.find()) == [before]
-
-
-def test_killed_while_a_finished_workflow_is_deleted(new_campaign, monkeypatch):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    run_job(campaign)
-    killed_at(monkeypatch, campaign.database.launchpad.workflows, "delete_one")
-    with pytest.raises(Killed):
-        advance(campaign)
-    advance(campaign)
-    assert (states(campaign), workflows(campaign)) == (["computed"], 0)
-
-
-def test_a_workflow_somebody_else_deleted_is_nothing_to_fall_over(new_campaign):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    [firework] = fireworks(campaign)
-    for _ in range(2):
-        delete_workflow(campaign.database.launchpad, firework["fw_id"])
-    assert workflows(campaign) == 0
-
-
-def test_a_run_of_a_dead_worker_is_run_again(new_campaign, work, dead_process):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    start_job(campaign, dead_process)
-    assert campaign.progress().running == 1
-    recover(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["READY"]
-    assert campaign.picks()[0]["lost"] == 1
-    work(campaign)
-    assert (states(campaign), campaign.picks()[0]["attempts"]) == (["computed"], 1)
-
-
-def test_a_run_of_a_live_worker_is_left_alone(new_campaign, live_process):
-    campaign = new_campaign(pool=4, budget=2, batch_size=2)
-    advance(campaign)
-    start_job(campaign, live_process)
-    start_job(campaign, "elsewhere:1:1.00")
-    recover(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["RUNNING", "RUNNING"]
-
-
-def test_a_run_of_another_machine_is_lost_after_long_silence(new_campaign):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    _, launch_id = start_job(campaign, "elsewhere:1:1.00")
-    silent_since = now() - datetime.timedelta(seconds=loop.LOST_AFTER_S + 5)
-    launches = campaign.database.launchpad.launches
-    launch = launches.find_one({"launch_id": launch_id})
-    for entry in launch["state_history"]:
-        entry["updated_on"] = silent_since.isoformat()
-    launches.replace_one({"launch_id": launch_id}, launch)
-    # As after an outage of the database: nobody could be heard, so nobody is dead.
-    recover(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["RUNNING"]
-    campaign.database.campaigns.update_one(
-        {"_id": campaign.name}, {"$set": {"listening_since": silent_since}}
-    )
-    recover(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["READY"]
-
-
-def test_other_campaigns_runs_are_none_of_ours(new_campaign, dead_process):
-    first, second = (new_campaign(name, pool=4, budget=1, batch_size=1) for name in ("one", "two"))
-    advance(first)
-    advance(second)
-    start_job(first, dead_process)
-    recover(second)
-    assert [each["state"] for each in fireworks(first)] == ["RUNNING"]
-
-
-def test_a_candidate_that_kills_its_workers_fails_in_the_end(new_campaign, dead_process):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    for _ in range(loop.MAX_LOST):
-        start_job(campaign, dead_process)
-        advance(campaign)
-    [pick] = campaign.picks()
-    assert (pick["state"], pick["lost"]) == ("failed", loop.MAX_LOST)
-    assert "died" in pick["error"]
-    assert workflows(campaign) == 0
-    assert campaign.is_exhausted()
-    assert requeue(campaign) == 1
-    advance(campaign)
-    assert (states(campaign), workflows(campaign)) == (["queued"], 1)
-
-
-def test_killed_while_a_lost_run_is_put_back(new_campaign, work, dead_process, monkeypatch):
-    """The job is marked as broken then, though nothing is wrong with the candidate."""
-    campaign = new_campaign(pool=4, budget=1, batch_size=1, max_attempts=1)
-    advance(campaign)
-    start_job(campaign, dead_process)
-    killed_at(monkeypatch, campaign.database.launchpad, "rerun_fw")
-    with pytest.raises(Killed):
-        advance(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["FIZZLED"]
-    work(campaign)
-    [pick] = campaign.picks()
-    assert (pick["state"], pick["attempts"], pick["lost"]) == ("computed", 1, 1)
-
-
-def test_a_workflow_marked_as_broken_without_a_broken_job_goes_on(new_campaign, work):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1, max_attempts=1)
-    advance(campaign)
-    campaign.database.launchpad.workflows.update_many({}, {"$set": {"state": "FIZZLED"}})
-    work(campaign)
-    assert states(campaign) == ["computed"]
-
-
-def test_a_reservation_nobody_uses_is_released_after_a_minute(new_campaign, work):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    launchpad = campaign.database.launchpad
-    assert launchpad._get_a_fw_to_run({"spec.campaign": campaign.name}) is not None
-    recover(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["RESERVED"]
-    long_ago = now() - datetime.timedelta(seconds=70)
-    launchpad.fireworks.update_many({}, {"$set": {"updated_on": long_ago}})
-    recover(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["READY"]
-    work(campaign)
-    assert states(campaign) == ["computed"]
-
-
-def test_killed_between_the_end_of_a_job_and_the_update_of_its_workflow(
-    new_campaign, work, dead_process, tmp_path, monkeypatch
-):
-    """The launch is COMPLETED and its job still RUNNING: a refresh repairs it."""
-    campaign = new_campaign(pool=4, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
-    advance(campaign)
-    killed_at(monkeypatch, campaign.database.launchpad, "_refresh_wf", skip=1)
-    with pytest.raises(Killed):
-        run_job(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["RUNNING"]
-    work(campaign)
-    assert states(campaign) == ["computed"]
-    assert diary(tmp_path)["end", campaign.picks()[0]["candidate_id"].split("-")[0]] == 1
-
-
-@pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("dead", [True, False])
-def test_killed_within_the_update_of_a_workflow(
-    new_campaign, work, monkeypatch, dead_process, steps, dead
-):
-    """The job is COMPLETED, its workflow does not know: nothing that FireWorks would repair.
-
-    With a second step its job is in the queue, without being part of the workflow.
-    """
-    campaign = new_campaign(pool=4, budget=2, batch_size=1, recipe={"steps": steps})
-    advance(campaign)
-    launchpad = campaign.database.launchpad
-    killed_at(monkeypatch, launchpad.workflows, "find_one_and_replace", skip=1)
-    with pytest.raises(Killed):
-        run_job(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["COMPLETED", "READY"][:steps]
-    if dead:
-        launchpad.launches.update_many({}, {"$set": {"fworker.name": dead_process}})
-    else:
-        advance(campaign)
-        assert campaign.picks()[0]["lost"] == 0  # somebody might be at it
-        long_ago = now() - datetime.timedelta(seconds=70)
-        launchpad.fireworks.update_many({}, {"$set": {"updated_on": long_ago.isoformat()}})
-    work(campaign)
-    assert states(campaign) == ["computed", "computed"]
-    # With one step all was computed and delivered: nothing is lost.
-    assert [pick["lost"] for pick in campaign.picks()] == [steps - 1, 0]
-    assert (workflows(campaign), fireworks(campaign)) == (0, [])
-
-
-def test_killed_between_storing_a_new_job_and_the_end_of_its_parent(
-    new_campaign, work, monkeypatch
-):
-    """The new job is stored once more by a refresh; the first copy belongs to no workflow."""
-    campaign = new_campaign(pool=4, budget=1, batch_size=1, recipe={"steps": 2})
-    advance(campaign)
-    launchpad = campaign.database.launchpad
-    store = launchpad.fireworks.find_one_and_replace
-
-    def die(query, document, **options):
-        if document["state"] == "COMPLETED":
-            raise Killed
-        return store(query, document, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(launchpad.fireworks, "find_one_and_replace", die)
-        with pytest.raises(Killed):
-            run_job(campaign)
-    assert [each["state"] for each in fireworks(campaign)] == ["RUNNING", "READY"]
-    shorten_lock_wait(monkeypatch)
-    work(campaign)
-    assert states(campaign) == ["computed"]
-    assert (workflows(campaign), fireworks(campaign)) == (0, [])
-
-
-def test_a_worker_outlives_a_job_that_cannot_be_started(new_campaign, work, monkeypatch):
-    campaign = new_campaign(pool=4, budget=1, batch_size=1)
-    advance(campaign)
-    launchpad = campaign.database.launchpad
-    orphan = fireworks(campaign)[0] | {"fw_id": 99, "spec": {"campaign": campaign.name}}
-    del orphan["_id"]
-    orphan["spec"]["_tasks"] = []
-    launchpad.fireworks.insert_one(orphan)
-    shorten_lock_wait(monkeypatch)
-    work(campaign)
-    assert states(campaign) == ["computed"]
-
-
 # -------------------------------------------------------------------------------------- helpers
-
-
-def shorten_lock_wait(monkeypatch):
-    """FireWorks waits for the lock of a workflow, also of one that does not exist."""
-    from fireworks.core.launchpad import WFLock
-
-    monkeypatch.setattr(WFLock.__init__, "__defaults__", (0.2, True))
 
 
 def campaign_ids(campaign):

@@ -13,16 +13,18 @@ from killable_server import KillableServer
 from toy_flow import allow, diary
 
 from screening.campaigns.campaign import Campaign
+from screening.campaigns.indexes import indexes
 from screening.machine.process_names import this_process
-from screening.running import advance as loop
+from screening.running import advance as advance_module
 from screening.running import worker
 from screening.running.advance import advance
+from screening.running.picks import MAX_LOST
 from screening.store import outbox as outbox_module
 from screening.store.database import Database
-from screening.store.database_retry import EX_TEMPFAIL, patiently
-from screening.store.outbox import Kept, Outbox
+from screening.store.database_retry import EX_TEMPFAIL, with_retry
+from screening.store.outbox import JobResult, Outbox
 
-KEPT = Kept(
+KEPT = JobResult(
     [{"docs": [{"uuid": "u", "index": 1, "output": [0.1, None]}], "key": ["uuid"], "save": {}}], {}
 )
 
@@ -30,8 +32,8 @@ KEPT = Kept(
 @pytest.fixture(autouse=True)
 def _no_predictions(monkeypatch):
     """Spare the loop its fit for the ranking, which takes longer than the toy."""
-    monkeypatch.setattr(loop, "predictions", lambda campaign: {})
-    monkeypatch.setattr(loop, "standings", lambda campaign, top: ([], 0))
+    monkeypatch.setattr(advance_module, "predictions", lambda campaign: {})
+    monkeypatch.setattr(advance_module, "standings", lambda campaign, top: ([], 0))
 
 
 def ends(folder):
@@ -187,7 +189,7 @@ def test_a_job_that_meets_a_full_disk_goes_back_untried(
 def test_a_candidate_that_fills_every_disk_fails_in_the_end(new_campaign, work, monkeypatch):
     campaign = new_campaign(pool=3, budget=1, batch_size=1)
     monkeypatch.setattr(outbox_module.OutboxJob, "_compute", full)
-    for _ in range(loop.MAX_LOST):
+    for _ in range(MAX_LOST):
         with pytest.raises(SystemExit):
             work(campaign)
     work(campaign)
@@ -227,9 +229,7 @@ def test_a_run_that_was_given_up_leaves_its_result_to_the_next(
 
     with monkeypatch.context() as patch:
         patch.setattr(outbox_module.OutboxJob, "_deliver", taken_for_dead)
-        patch.setattr(
-            worker, "advance", lambda campaign: loop.advance(campaign) and _pause(campaign)
-        )
+        patch.setattr(worker, "advance", lambda campaign: advance(campaign) and _pause(campaign))
         work(campaign)
     assert ends(tmp_path) == 1
     campaign.set_status("active")
@@ -264,7 +264,7 @@ def test_results_that_nobody_waits_for_are_swept(new_campaign, work, tmp_path):
     uuid = firework["spec"]["_tasks"][0]["job"]["uuid"]
     outbox.keep(f"{uuid}-2", KEPT)
     outbox.keep("4b0c9d-of-another-1", KEPT)
-    outbox.sweep(lambda each: worker._is_on_launchpad(campaign.database.launchpad, each))
+    outbox.sweep(campaign.queue.awaits)
     assert outbox.find(f"{uuid}-2") == KEPT
     assert outbox.find("4b0c9d-of-another-1") is None
     # With the campaign's end nobody waits any more.
@@ -284,7 +284,7 @@ def test_workers_wait_for_a_database_that_goes_away(toy, tmp_path):
     server = KillableServer(tmp_path / "database")
     try:
         database = Database(server.uri, "away")
-        patiently(database.prepare)
+        with_retry(database.prepare, indexes())
         recipe = {"folder": str(tmp_path), "gated": True}
         config = CampaignConfig.model_validate(toy_content(recipe=recipe, budget=2, batch_size=1))
         campaign = Campaign.create(database, "away", config, engine_config("emt"), toy_pool(3))
@@ -310,18 +310,18 @@ def test_workers_wait_for_a_database_that_goes_away(toy, tmp_path):
         server.kill()
 
 
-def test_patience_ends(monkeypatch, capsys):
+def test_a_database_is_not_waited_for_for_ever(monkeypatch, capsys):
     from pymongo.errors import AutoReconnect
 
-    from screening.store import database_retry as patience
+    from screening.store import database_retry
 
-    monkeypatch.setattr(patience, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(database_retry, "RETRY_FOR_S", 0.5)
 
     def away():
         raise AutoReconnect
 
     with pytest.raises(SystemExit) as stopped:
-        patiently(away)
+        with_retry(away)
     assert stopped.value.code == EX_TEMPFAIL
     said = capsys.readouterr().err
     assert "the database does not answer; waiting for it" in said

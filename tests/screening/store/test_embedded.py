@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import signal
 import stat
 import subprocess
 import sys
-import time
 from urllib.parse import urlsplit
 
 import psutil
@@ -169,43 +167,28 @@ def test_a_damaged_note_is_written_anew(tmp_path, text):
 # ---------------------------------------------------------------------------- who gets in
 
 
-def test_a_database_of_the_earlier_version_opens_and_gets_a_password(tmp_path):
-    """The server of that version let everybody in; one that nobody uses is stopped."""
-    options = ["--standalone", "--port", "0", "--storage-path", str(tmp_path / "database")]
-    earlier = subprocess.Popen(
-        [sys.executable, "-m", "secantus", *options], stderr=(tmp_path / "log").open("w")
-    )
-    while "listening on" not in (log := (tmp_path / "log").read_text()):
-        assert earlier.poll() is None
-        time.sleep(0.05)
-    port = int(log.strip().rpartition(":")[2])
-    with MongoClient("127.0.0.1", port) as client:
+def test_a_lost_password_is_made_anew_once_nobody_uses_the_database(tmp_path):
+    with embedded_server(tmp_path) as uri, MongoClient(uri) as client:
         client.db.things.insert_one({"_id": 1})
-        client.admin.command("createUser", "intruder", pwd="x", roles=["root"])
-    state = {
-        "process": name_of(earlier.pid),
-        "pid": earlier.pid,
-        "uri": f"mongodb://127.0.0.1:{port}/",
-    }
-    (tmp_path / "server.json").write_text(json.dumps(state))
-    with (tmp_path / "clients.lock").open("a+") as other:
-        fcntl.flock(other, fcntl.LOCK_SH)
-        with pytest.raises(ScreenError, match="in use by an earlier version"):
+        (tmp_path / "password").unlink()
+        with pytest.raises(ScreenError, match=r"password is lost, and other programs use"):
             embedded_server(tmp_path).__enter__()
-        assert earlier.poll() is None
-    with embedded_server(tmp_path) as uri:
-        assert earlier.poll() is not None
-        with MongoClient(uri) as client:
-            assert client.db.things.find_one() == {"_id": 1}
-            assert client.admin["system.users"].distinct("user") == ["screen"]
-        nobody_else_gets_in(tmp_path, uri)
+        server = server_of(tmp_path)
+        # As if this program had been killed: the server goes on, and nobody uses it.
+        (tmp_path / "clients.lock").unlink()
+        with embedded_server(tmp_path) as new:
+            assert not server.is_running()
+            with MongoClient(new) as client:
+                assert client.db.things.find_one() == {"_id": 1}
+                assert client.admin["system.users"].distinct("user") == ["screen"]
+            nobody_else_gets_in(tmp_path, new)
 
 
 def test_a_first_start_that_was_killed_is_made_good(tmp_path):
     """Killed between any two steps: half a password, no password, a server without its note."""
-    (tmp_path / "password.new").write_text("hal")
-    (tmp_path / "password.new").chmod(0o644)
-    (tmp_path / "database").mkdir(mode=0o755)
+    (tmp_path / "password.1f").write_text("hal")
+    (tmp_path / "password.1f").chmod(0o644)
+    (tmp_path / "database").mkdir(mode=0o700)
     code = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"

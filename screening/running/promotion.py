@@ -1,0 +1,75 @@
+"""The best candidates are sent on to a better engine, which confirms them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from screening.campaigns.campaign import Campaign, EngineStage
+from screening.campaigns.flows import refusal
+from screening.choosing.observations import Proposal
+from screening.ranking.build import ranking
+from screening.running.picks import new_pick
+from screening.running.submission import fill_queue
+
+
+def promote_configured(campaign: Campaign) -> None:
+    """Send the best candidates on to the engine that the campaign's configuration names."""
+    confirm = campaign.config.confirm
+    if confirm is None or len(campaign.levels) < 2:
+        return
+    promote(campaign, campaign.levels[1], confirm.top)
+    fill_queue(campaign)
+    campaign.database.campaigns.update_one({"_id": campaign.name}, {"$set": {"promoted": True}})
+
+
+def promote(campaign: Campaign, stage: EngineStage, top: int) -> list[str]:
+    """Claim the best candidates for a better engine; return their ids.
+
+    The next `advance` queues them.
+
+    Of those that the better engine can take, the best `top` by the ranking count, whether
+    computed by the engine that explores or confirmed already; those that the better engine has
+    computed or is computing are not queued again.
+    """
+    done = set(campaign.results(stage))
+    supported = stage.engine.supported_elements()
+    number = sum(pick["engine"] == stage.engine.name for pick in campaign.confirmation_picks())
+    queued: list[str] = []
+
+    def takes(candidate_id: str) -> bool:
+        candidate = campaign.candidate(candidate_id)
+        if supported is not None and not supported.issuperset(candidate.elements):
+            return False
+        inputs_hash = campaign.inputs_hash(candidate_id)
+        return refusal(candidate, campaign.config, stage.engine, inputs_hash) is None
+
+    computed = (row for row in ranking(campaign) if row.outcome == "computed")
+    best = itertools.islice((row for row in computed if takes(row.candidate_id)), top)
+    for row in best:
+        if row.candidate_id in done:
+            continue
+        reason = f"promoted: rank {row.rank} with {row.engine}"
+        proposal = Proposal(row.candidate_id, reason, rank=row.rank)
+        pick = new_pick(campaign, stage.engine.name, proposal, number + 1, 0)
+        pick["_id"] = f"{campaign.name}/{row.candidate_id}/{stage.engine.name}"
+        if _insert(campaign, pick):
+            number = pick["number"]
+            queued.append(row.candidate_id)
+    campaign.touch()
+    return queued
+
+
+def _insert(campaign: Campaign, pick: dict[str, Any]) -> bool:
+    """Store a confirmation under the first free number from its own on; False if it is there."""
+    from pymongo.errors import DuplicateKeyError
+
+    while True:
+        try:
+            campaign.database.picks.insert_one(pick)
+        except DuplicateKeyError:
+            if campaign.database.picks.find_one({"_id": pick["_id"]}, {"_id": 1}) is not None:
+                return False
+            pick["number"] += 1
+        else:
+            return True

@@ -1,0 +1,85 @@
+"""The next batch: candidates that the sampler proposes are claimed under numbers of the budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from screening.campaigns.campaign import Campaign
+from screening.campaigns.training_data import feature_matrix, for_search, observed
+from screening.choosing.config import build_sampler
+from screening.choosing.observations import Proposal
+from screening.running import lease
+from screening.running.picks import new_pick
+from screening.running.submission import fill_queue
+
+if TYPE_CHECKING:
+    pass
+
+DUPLICATE = 11000
+"""MongoDB's error code for a second document with a value that must be unique."""
+
+
+def propose(campaign: Campaign) -> list[Proposal]:
+    """Choose the next batch when few enough candidates are in flight, and queue it."""
+    in_flight = campaign.in_flight(campaign.config.refill_below)
+    if in_flight >= campaign.config.refill_below:
+        return []
+    picks = campaign.picks()
+    wanted = min(campaign.config.batch_size - in_flight, campaign.config.budget - len(picks))
+    if wanted <= 0:
+        return []
+    features = campaign.pool_features()
+    observations = observed(campaign, features, picks)
+    known = {*observations.ids, *observations.infeasible_ids, *observations.pending_ids}
+    known.update(pick["candidate_id"] for pick in picks)
+    available = [candidate_id for candidate_id in features if candidate_id not in known]
+    if not available:
+        return []
+    # Seeded by how far the campaign is: the same data give the same picks, in any process.
+    seed = campaign.config.seed + len(picks)
+    sampler = build_sampler(campaign.config.sampler)
+    proposals = sampler.propose(
+        for_search(campaign, observations, seed),
+        available,
+        feature_matrix(features, available),
+        wanted,
+        seed,
+    )
+    if campaign.config.also is not None:
+        # Predictions of two objectives combined are on no scale that a table could show.
+        proposals = [
+            replace(proposal, predicted_mean=None, predicted_std=None) for proposal in proposals
+        ]
+    this_round = 1 + max((pick["round"] for pick in picks), default=0)
+    claimed = _claim(campaign, proposals, len(picks) + 1, this_round)
+    fill_queue(campaign)
+    return proposals[:claimed]
+
+
+def _claim(campaign: Campaign, proposals: list[Proposal], first: int, this_round: int) -> int:
+    """Claim candidates under successive numbers of the budget; return how many are ours.
+
+    Another process may have claimed a number or a candidate meanwhile; what comes after it is left
+    to the next round.
+    """
+    from pymongo.errors import BulkWriteError
+
+    new = [
+        {
+            "_id": f"{campaign.name}/{proposal.candidate_id}",
+            **new_pick(campaign, campaign.engine.name, proposal, number, this_round),
+        }
+        for number, proposal in enumerate(proposals, start=first)
+    ]
+    # A lease that ran out belongs to another.
+    if not new or not lease.take(campaign):
+        return 0
+    campaign.touch()
+    try:
+        campaign.database.picks.insert_many(new, ordered=True)
+    except BulkWriteError as error:
+        if any(write["code"] != DUPLICATE for write in error.details["writeErrors"]):
+            raise
+        return int(error.details["nInserted"])
+    return len(new)
