@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.candidates.crystal_sanity import Refusal
+from screening.candidates.refusal import RefusedError
 from screening.candidates.symmetry_search import asked, symmetry_dataset
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def standardise(structure: Structure) -> StandardCell:
 
     Raises
     ------
-    Refusal
+    RefusedError
         When spglib finds no symmetry at all.
     """
     cell: _Cell = (
@@ -158,7 +158,7 @@ def _idealised(cell: _Cell) -> tuple[_Cell, Any]:
         dataset = symmetry_dataset(primitive, symprec_a) if primitive else None
         if dataset is not None:
             return primitive, dataset
-    raise Refusal(f"spglib finds no symmetry within {SYMPREC_A:g} Å")
+    raise RefusedError(f"spglib finds no symmetry within {SYMPREC_A:g} Å")
 
 
 def _primitive(cell: _Cell) -> _Cell | None:

@@ -284,9 +284,7 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
         "campaign": campaign.name,
         "engine": level.engine.name,
         "fidelity": level.engine.fidelity,
-        "space_group_number": candidate.space_group_number,
-        "elements": candidate.elements,
-        "n_sites": candidate.n_sites,
+        **{name: getattr(candidate, name) for name in campaign.config.kind().repeated},
         "output_uuid": output_uuid,
         "stored_at": now(),
     }

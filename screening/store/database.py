@@ -83,9 +83,9 @@ class Database:
         return self._client[self.name]["predictions"]
 
     @property
-    def readings(self) -> Collection[dict[str, Any]]:
+    def parsed_entries(self) -> Collection[dict[str, Any]]:
         """What came of entries of sources, by the fingerprint of their text; a cache."""
-        return self._client[self.name]["readings"]
+        return self._client[self.name]["parsed_entries"]
 
     @property
     def standings(self) -> Collection[dict[str, Any]]:

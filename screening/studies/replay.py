@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.candidates.refusal import Refusal
 from screening.choosing.observations import Observations
 from screening.choosing.samplers import SamplerConfig, build_sampler
 from screening.intake.refusals import LeftOut, summed_up
@@ -104,7 +105,7 @@ def read_table(
         When no entry, or only one, has a structure and a value.
     """
     scale = functools.partial(on_model_scale, maximize=maximize, log=log)
-    refused: list[tuple[str, str]] = []
+    refused: list[tuple[str, Refusal | str]] = []
     taken: list[tuple[str, Any, float, float]] = []
     places: list[str] = []
     keys: set[str] = set()
@@ -112,8 +113,8 @@ def read_table(
     for record in records:
         on_entry()
         keys.update(record.properties)
-        if record.structure is None:
-            refused.append((record.location, record.error or "it holds no structure"))
+        if record.content is None:
+            refused.append((record.location, record.refusal or "it holds no structure"))
             continue
         value = scale(record.properties.get(value_key))
         if value is None:
@@ -121,8 +122,8 @@ def read_table(
             refused.append((record.location, f"it has no number{positive} as '{value_key}'"))
             continue
         guess = None if prior_key is None else scale(record.properties.get(prior_key))
-        label = f"{record.structure.reduced_formula} ({record.material_id})"
-        taken.append((label, record.structure, value, math.nan if guess is None else guess))
+        label = f"{record.content.reduced_formula} ({record.material_id})"
+        taken.append((label, record.content, value, math.nan if guess is None else guess))
         places.append(record.location)
     if keys:
         for key in filter(None, (value_key, prior_key)):
@@ -133,7 +134,7 @@ def read_table(
     rows = _features(structures, workers)
     kept = []
     for entry, place, row in zip(taken, places, rows, strict=True):
-        if isinstance(row, str):
+        if isinstance(row, Refusal):
             refused.append((place, row))
         else:
             kept.append((entry, row))
@@ -166,7 +167,7 @@ def on_model_scale(value: Any, *, maximize: bool, log: bool) -> float | None:
     return -scaled if maximize else scaled
 
 
-def _features(structures: list[Any], workers: int) -> list[list[float] | str]:
+def _features(structures: list[Any], workers: int) -> list[list[float] | Refusal]:
     if workers == 1 or len(structures) < 50:
         return [_features_of(each) for each in structures]
     try:
@@ -178,16 +179,18 @@ def _features(structures: list[Any], workers: int) -> list[list[float] | str]:
         ) from None
 
 
-def _features_of(structure: Any) -> list[float] | str:
+def _features_of(structure: Any) -> list[float] | Refusal:
     """Return the features of a crystal's standard cell, or why it has none."""
-    from screening.candidates.candidate import Origin, Refusal, candidate_from_structure
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
     from screening.candidates.crystal_features import features
+    from screening.candidates.refusal import RefusedError
 
     try:
-        candidate = candidate_from_structure(structure, Origin(source="", material_id=""))
-    except Refusal as refusal:
-        return str(refusal)
-    return features(candidate.pymatgen_structure())
+        candidate = crystal_from_structure(structure, Origin(source="", material_id=""))
+    except RefusedError as error:
+        return error.refusal
+    return features(candidate.content())
 
 
 def replay(

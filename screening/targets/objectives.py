@@ -27,7 +27,7 @@ class Objective:
     name
         Name in the campaign's YAML.
     maker
-        Import path of the jobflow Maker; ``maker(engine=…, recipe=…).make(structure)`` is the
+        Import path of the jobflow Maker; ``maker(engine=…, recipe=…).make(content)`` is the
         flow, whose output document has `value_field` and `error_field`.
     recipe
         Import path of the pydantic model of that Maker's settings.
@@ -45,6 +45,8 @@ class Objective:
         decades.
     direction
         Whether small or large is good.
+    candidates
+        Kind of the candidates that the Maker takes, in `screening.candidates.kinds.KINDS`.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Objective:
     logarithmic: bool
     beside: tuple[Quantity, ...] = ()
     direction: Direction = "minimize"
+    candidates: str = "crystal"
 
     @property
     def heading(self) -> str:
