@@ -397,7 +397,8 @@ def test_the_target_of_the_guide_computes(volume_target):
 
 
 def test_the_source_of_the_guide_streams(monkeypatch):
-    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
     from screening.sources import SOURCES, SourceError, open_source
 
     module_fence, row = fences("python", page="docs/how-to/add-a-source.md")
@@ -407,7 +408,7 @@ def test_the_source_of_the_guide_streams(monkeypatch):
     records = list(open_source("oxides").records())
     origins = [Origin(source="oxides", material_id=record.material_id) for record in records]
     formulas = [
-        candidate_from_structure(record.structure, origin).formula
+        crystal_from_structure(record.content, origin).formula
         for record, origin in zip(records, origins, strict=True)
     ]
     assert formulas == ["MgO", "CaO"]

@@ -27,7 +27,7 @@ _LABEL, _KIND = "_atom_site_label", "_atom_site_type_symbol"
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\((\d*)\)?)?")
 _FRACTION = re.compile(r"([+-]?\d+)/(\d+)")
-#: Labels of water and the like, where neither a formula nor a hydrogen among the sites says otherwise.
+#: Labels of water and the like, where neither a formula nor a hydrogen among the sites says no.
 _MOLECULE_LABEL = re.compile(r"(?:H2O|H3O|O[HhWw][23]?|NH[34])(?![A-Za-z])")
 #: A total occupancy farther from 1 is disorder.
 _OCCUPANCY_TOLERANCE = 1e-8

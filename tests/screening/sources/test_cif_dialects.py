@@ -22,8 +22,9 @@ from cif_writing import (
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
-from screening.candidates.candidate import Origin, candidate_from_structure, same_crystal
+from screening.candidates.candidate import Origin
 from screening.candidates.consistency import Stated, compared, contradiction, lost_symmetry
+from screening.candidates.crystal import crystal_from_structure
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.cif_symmetry import settings_of_symbol
 from screening.sources.record import NOTE, EntryError
@@ -126,12 +127,12 @@ def reference(name: str):
 
 
 def candidate(structure):
-    return candidate_from_structure(structure, Origin(source="x", material_id="y"))
+    return crystal_from_structure(structure, Origin(source="x", material_id="y"))
 
 
 def distances(candidate) -> np.ndarray:
     """Return all distances up to 6 Å, sorted."""
-    return np.sort(candidate.pymatgen_structure().get_neighbor_list(6.0)[3])
+    return np.sort(candidate.content().get_neighbor_list(6.0)[3])
 
 
 def read(text: str) -> Structure:
@@ -152,7 +153,7 @@ def assert_is(name: str, text: str, *, digits: int = 6) -> None:
         assert len(mine) == len(theirs)
         np.testing.assert_allclose(mine, theirs, atol=1e-3)
     else:
-        assert same_crystal(found, wanted)
+        assert found.is_same(wanted)
 
 
 LEFT_OPEN = "leaves the setting of its space group open"
@@ -448,18 +449,18 @@ def test_blocks():
     [("CA1", {"C", "O"}), ("CA1", {"Ca", "O"}), ("Ca1", None), ("OW1", {"H", "O"}), ("Cs+", None)],
 )
 def test_elements_of_labels(text, symbols):
-    from screening.sources.cif_sites import _element
+    from screening.sources.cif_elements import element_of
 
     wanted = {("CA1", True): "C", ("OW1", False): "O", ("Ca1", False): "Ca", ("Cs+", False): "Cs"}
     key = (text, "C" in (symbols or ()))
-    assert _element(text, frozenset(symbols or ()), False) == wanted.get(key, "Ca")
+    assert element_of(text, frozenset(symbols or ()), False) == wanted.get(key, "Ca")
 
 
 def test_a_label_that_may_be_two_elements():
-    from screening.sources.cif_sites import _element
+    from screening.sources.cif_elements import element_of
 
     with pytest.raises(EntryError, match="may be C or Ca"):
-        _element("CA1", frozenset(), False)
+        element_of("CA1", frozenset(), False)
 
 
 # ------------------------------------------------------------------------------------ consistency

@@ -109,7 +109,7 @@ def test_whole_database_in_pages(reference, directory):
     source = open_source(f"optimade:{reference}?page_limit=5")
     found = list(source.records())
     assert len({r.material_id for r in found}) == 17
-    assert all(r.structure is not None and r.error is None for r in found)
+    assert all(r.content is not None and r.error is None for r in found)
     [folder] = (directory / "optimade").iterdir()
     assert sorted(path.name for path in folder.iterdir()) == [
         f"page-000{number}.json.gz" for number in (1, 2, 3, 4)
@@ -122,8 +122,8 @@ def test_filter_and_properties(reference):
     everything = list(open_source(f"optimade:{reference}").records())
     assert 0 < len(found) < len(everything)
     assert {r.material_id for r in found} < {r.material_id for r in everything}
-    assert all("Na" in r.structure.symbol_set for r in found if r.structure)
-    assert any(r.structure for r in found)
+    assert all("Na" in r.content.symbol_set for r in found if r.content)
+    assert any(r.content for r in found)
     [encoded] = {
         tuple(r.material_id for r in open_source(f"optimade:{reference}{query}").records())
         for query in (
@@ -504,8 +504,8 @@ def test_good_entry(script):
     script.pages([entry("a/1", _x_gap=1.5, _x_tags=["t"], _x_none=None, other=3)])
     [record] = open_source(f"optimade:{script.url}").records()
     assert record.error is None
-    assert record.structure.reduced_formula == "NaCl"
-    assert record.structure.volume == pytest.approx(2 * 2.82**3)
+    assert record.content.reduced_formula == "NaCl"
+    assert record.content.volume == pytest.approx(2 * 2.82**3)
     assert record.location == f"{script.url}/v1/structures/a%2F1"
     assert record.properties == {
         "id": "a/1",
@@ -517,23 +517,25 @@ def test_good_entry(script):
 
 
 def test_a_space_group_that_the_atoms_do_not_have_is_not_believed():
-    from screening.intake.parsed_entries import _read
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal_kind import CRYSTAL
+    from screening.candidates.refusal import RefusedError
     from screening.sources.optimade import _record
 
     sites = {
         "lattice_vectors": [[0, 2.82, 3.1], [2.82, 0, 3.1], [2.82, 2.82, 0]],
         "cartesian_site_positions": [[0, 0, 0], [2.82, 2.82, 3.1]],
     }
-    cubic, long, wrong = (
-        _read(_record(each, "there", 1), "optimade:there", lambda candidate: None)
-        for each in (
-            entry("cubic", space_group_it_number=225),
-            entry("long", space_group_it_number=139, **sites),
-            entry("wrong", space_group_it_number=225, **sites),
-        )
-    )
-    assert cubic.error is long.error is None
-    assert "states space group 225" in wrong.error
+
+    def read(found):
+        record = _record(found, "there", 1)
+        origin = Origin(source="optimade:there", material_id="x", properties=record.properties)
+        return CRYSTAL.read(record.content, origin)
+
+    read(entry("cubic", space_group_it_number=225))
+    read(entry("long", space_group_it_number=139, **sites))
+    with pytest.raises(RefusedError, match="states space group 225"):
+        read(entry("wrong", space_group_it_number=225, **sites))
 
 
 def test_disorder_is_for_the_pipeline_to_refuse(script):
@@ -544,7 +546,7 @@ def test_disorder_is_for_the_pipeline_to_refuse(script):
     script.pages([entry("a", species=species, structure_features=["disorder"])])
     [record] = open_source(f"optimade:{script.url}").records()
     assert record.error is None
-    assert not record.structure.is_ordered
+    assert not record.content.is_ordered
 
 
 @pytest.mark.parametrize(
@@ -675,8 +677,8 @@ def test_what_a_server_need_not_state(script, changes, error):
     script.pages([entry("a", **changes)])
     (record,) = open_source(f"optimade:{script.url}").records()
     if error is None:
-        assert record.structure is not None
-        assert len(record.structure) == 2
+        assert record.content is not None
+        assert len(record.content) == 2
     else:
         assert error in str(record.error)
 
@@ -684,4 +686,4 @@ def test_what_a_server_need_not_state(script, changes, error):
 def test_the_space_group_of_an_entry_is_compared(script):
     script.pages([entry("a", space_group_it_number=186)])
     (record,) = open_source(f"optimade:{script.url}").records()
-    assert "space group 186" in str(contradiction(record.structure, record.properties, 225))
+    assert "space group 186" in str(contradiction(record.content, record.properties, 225))
