@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -54,7 +55,7 @@ class Origin(BaseModel):
         return self
 
 
-class Candidate(BaseModel):
+class Candidate(BaseModel, ABC):
     """One member of a pool; each kind of candidates has a class of its own.
 
     Attributes
@@ -86,9 +87,9 @@ class Candidate(BaseModel):
         """Name that people know the candidate by; the kind's stored ``label_field``."""
         return self.candidate_id
 
+    @abstractmethod
     def content(self) -> Any:
         """Return what the Maker of a target takes."""
-        raise NotImplementedError
 
     @classmethod
     def group_of(cls, stored: Mapping[str, Any]) -> tuple[Any, ...]:

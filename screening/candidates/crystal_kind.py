@@ -56,5 +56,5 @@ CRYSTAL = CandidateKind(
     filters=CrystalFilters,
     repeated=("space_group_number", "elements", "n_sites"),
     indexes=(("formula", "space_group_number"), ("elements",)),
-    picture="screening.views.candidate:crystal_view",
+    drawing="screening.views.crystal:draw",
 )

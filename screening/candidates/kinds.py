@@ -46,9 +46,9 @@ class CandidateKind:
         Stored fields that every result of a candidate has too.
     indexes : tuple of tuple of str
         Keys of each index that the database needs for their stored fields.
-    picture : str
-        Import path, ``module:function``, of what makes a page's picture of a candidate from its
-        content and its document; empty for none.
+    drawing : str or None
+        Import path, ``module:function``, of what pages show of a candidate, made from its stored
+        document and that of its result, empty where there is none.
     """
 
     name: str
@@ -63,7 +63,7 @@ class CandidateKind:
     filters: type[CandidateFilters]
     repeated: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
-    picture: str = ""
+    drawing: str | None = None
 
     def with_features(self, candidate: Candidate) -> Candidate:
         """Return a candidate with features of the present version."""

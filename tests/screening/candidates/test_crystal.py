@@ -10,14 +10,14 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.operations import SymmOp
 from pymatgen.core.structure import Structure
 
-from screening.candidates.candidate import Candidate, Origin, merge
-from screening.candidates.crystal import crystal_from_structure
+from screening.candidates.candidate import Origin, merge
+from screening.candidates.crystal import Crystal, crystal_from_structure
 from screening.candidates.refusal import RefusedError
 
 HERE = Origin(source="test", material_id="1")
 
 
-def candidate(structure: Structure, **origin: object) -> Candidate:
+def candidate(structure: Structure, **origin: object) -> Crystal:
     return crystal_from_structure(structure, HERE.model_copy(update=origin))
 
 
@@ -26,7 +26,7 @@ def test_names_and_standardises(rocksalt):
     assert re.fullmatch(r"NaCl-225-[0-9a-f]{8}", made.candidate_id)
     assert (made.formula, made.space_group_number, made.n_sites) == ("NaCl", 225, 2)
     assert made.elements == ["Cl", "Na"]
-    again = Candidate.model_validate_json(made.model_dump_json())
+    again = Crystal.model_validate_json(made.model_dump_json())
     assert again.content().volume == pytest.approx(5.64**3 / 4)
 
 
@@ -95,7 +95,7 @@ def test_polymorphs_and_stackings_are_different_crystals(rocksalt):
     caesium_chloride_type = Structure(lattice, ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     assert not candidate(rocksalt).is_same(candidate(caesium_chloride_type))
 
-    def stacking(letters: str) -> Candidate:
+    def stacking(letters: str) -> Crystal:
         """Close-packed Zn layers with S above each: a ZnS polytype."""
         place = {"A": (0, 0), "B": (1 / 3, 2 / 3), "C": (2 / 3, 1 / 3)}
         n = len(letters)
