@@ -14,6 +14,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from screening.messages.errors import ScreenError
+from screening.sources import SOURCES
 
 app = typer.Typer(
     name="screen",
@@ -96,8 +97,8 @@ def submit(
     source: Annotated[
         Optional[list[str]],
         typer.Option(
-            help="phonondb-103, electrode-pairs, substitutions:YAML, icsd:FOLDER, "
-            "optimade:PROVIDER?filter=FILTER, mp:QUERY, file or folder; repeatable."
+            help=f"{', '.join(SOURCES.names())} (as NAME or NAME:QUERY), file or folder; "
+            "repeatable."
         ),
     ] = None,
     engine: Annotated[Optional[str], typer.Option(help="Engine name, or an engine YAML.")] = None,

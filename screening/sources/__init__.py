@@ -10,7 +10,6 @@ import re
 
 from screening.machine.plugins import PlugIns
 from screening.machine.text_files import user_path
-from screening.sources.files import FILE_KINDS, FileSource
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import Source, SourceError, SourceRecord
 
@@ -47,6 +46,9 @@ def open_source(spec: str) -> Source:
     SourceError
         Nothing by this name, or no structure file in the folder.
     """
+    # Here, because lists of sources must not wait for what reads files.
+    from screening.sources.files import FILE_KINDS, FileSource
+
     name, _, rest = spec.partition(":")
     if name in SOURCES.names():
         return SOURCES.load(name).open(rest)

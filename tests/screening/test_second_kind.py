@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from toy_kind import TARGET, VOWELS, WORDS, Word
 
@@ -75,7 +78,7 @@ def test_a_campaign_of_words_is_created_and_read_back(pool, config, database, to
     stored = database.candidates.find_one({"_id": toy_crystal.candidate_id})
     # As documents of earlier versions, which do not say what they are.
     del stored["kind"]
-    assert from_document(stored) == toy_crystal
+    assert to_document(from_document(stored)) == to_document(toy_crystal)
 
 
 @pytest.fixture
@@ -85,11 +88,20 @@ def toy_crystal():
     return toy_candidates()[0]
 
 
-def test_picks_are_computed_and_ranked_by_their_value(screen, target):
-    assert screen("submit", "--target", target, "--name", "words").status == 0
-    assert screen("work", "words", "--workers", 1).status == 0
-    status = screen("status", "words", "--format", "json")
-    assert '"computed": 3' in status.out
+def test_picks_are_computed_by_the_flow_of_the_target(screen, target, database, work):
+    submitted = screen("submit", "--target", target, "--name", "words")
+    assert submitted.status == 0
+    assert "7 entries read, 4 candidates, 1 duplicate, 2 refused" in submitted.err
+    work(Campaign.open(database, "words"))
+    status = json.loads(screen("status", "words", "--format", "json").out)
+    assert (status["computed"], status["failed"]) == (3, 0)
+    vowels = {
+        result["candidate_id"]: result["kappa_300k_w_per_m_k"] for result in database.results.find()
+    }
+    assert len(vowels) == 3
+    expected = {"word-apple": 1.4, "word-sky": 1.0, "word-queue": 1.8, "word-strength": 1.125}
+    assert vowels == {key: pytest.approx(expected[key]) for key in vowels}
+    assert {result["n_letters"] for result in database.results.find()} <= {3, 5, 8}
 
 
 @pytest.mark.parametrize(
@@ -104,8 +116,6 @@ def test_picks_are_computed_and_ranked_by_their_value(screen, target):
     ],
 )
 def test_a_source_of_another_kind_is_refused(screen, target, name, source, said):
-    import re
-
     answer = screen("submit", "--target", target if name == "vowels" else name, "--source", source)
     assert answer.status == 2
     assert re.search(said, " ".join(answer.err.split()))
