@@ -187,7 +187,9 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
         named.append(("also", config.also.field, True))
     for part, field, numeric in named:
         allowed = {int, float} if numeric else {bool, str}
-        fitting = [name for name, each in known.items() if _kinds(each.annotation) & allowed]
+        fitting = [
+            name for name, field_info in known.items() if _kinds(field_info.annotation) & allowed
+        ]
         if field not in known:
             raise ScreenError(
                 f"{what}: {part}: results of '{config.objective}' have no field '{field}'; "

@@ -135,7 +135,7 @@ def stated_symmetry(tags: Tags) -> Symmetry:
                 f"its symbol {named[0].operations.name} is of number {min(named_numbers)}, "
                 f"and its number is {number}"
             )
-        named = named + [Meaning(each, f"number {number}") for each in _of_number(number)]
+        named = named + [Meaning(group, f"number {number}") for group in _of_number(number)]
     else:
         contradiction = None
         named = [m for m in named if number is None or m.operations.number == number]
@@ -168,7 +168,7 @@ def _of_listed(listed: Operations, named: list[Meaning], number: int | None) -> 
             f"{named[0].operations.name}"
         )
     if number is not None and number != listed.number:
-        others = others + [Meaning(each, f"number {number}") for each in _of_number(number)]
+        others = others + [Meaning(group, f"number {number}") for group in _of_number(number)]
         contradiction = contradiction or (
             f"its operations are of number {listed.number}, and its number is {number}"
         )

@@ -188,9 +188,9 @@ class MaterialsProject:
             if value is None:
                 continue
             try:
-                values = [kind(each) for each in ([value] if isinstance(value, str) else value)]
+                values = [kind(word) for word in ([value] if isinstance(value, str) else value)]
             except ValueError:
-                known = ", ".join(str(each.value) for each in kind)
+                known = ", ".join(str(member.value) for member in kind)
                 raise SourceError(
                     f"source '{self.spec}': field '{name}' must be one of: {known}"
                 ) from None

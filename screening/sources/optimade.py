@@ -140,7 +140,7 @@ class Optimade:
         from optimade.utils import get_child_database_links, get_providers
 
         try:
-            providers = {each["id"]: each for each in get_providers()}
+            providers = {provider["id"]: provider for provider in get_providers()}
         except (requests.RequestException, AttributeError, KeyError, TypeError) as error:
             raise self._error(
                 f"the list of OPTIMADE's providers cannot be read ({first_line(error)}); try again "

@@ -506,7 +506,7 @@ def test_a_formula_of_two_crystals_is_answered_with_their_ids(screen, new_campai
     new_campaign("mine")
     copper = database.candidates.find_one({"formula": "Cu"})
     database.candidates.insert_one(copper | {"_id": "Cu-194-00000000"})
-    one_sentence(screen("show", "Cu"), "2 crystals fit", "Cu-194-00000000", copper["_id"])
+    one_sentence(screen("show", "Cu"), "2 candidates fit", "Cu-194-00000000", copper["_id"])
 
 
 def test_a_candidate_without_results_is_shown(screen, new_campaign):

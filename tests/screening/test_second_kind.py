@@ -11,6 +11,7 @@ from toy_kind import TARGET, VOWELS, WORDS, Word
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import load_campaign_config
 from screening.campaigns.flows import NotComputable, candidate_workflow, estimate_force_calls
+from screening.candidates.find import find_candidate
 from screening.candidates.kinds import from_document, to_document
 from screening.intake.ingest import ingest
 from screening.messages.errors import ScreenError
@@ -75,6 +76,7 @@ def test_a_campaign_of_words_is_created_and_read_back(pool, config, database, to
     campaign = Campaign.create(database, "words", config, engine_config("emt"), pool)
     assert set(campaign.pool_features()) == KEPT
     assert campaign.candidate("word-sky") == pool.candidates["word-sky"]
+    assert find_candidate(database, "sky")["_id"] == "word-sky"
     stored = database.candidates.find_one({"_id": toy_crystal.candidate_id})
     # As documents of earlier versions, which do not say what they are.
     del stored["kind"]
