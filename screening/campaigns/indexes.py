@@ -10,8 +10,7 @@ Indexes = dict[str, list[tuple[list[tuple[str, int]], bool]]]
 
 
 def indexes() -> Indexes:
-    """Return the indexes beyond ``_id``, those of the objectives and kinds of candidates known by now among
-    them."""
+    """Return the indexes beyond ``_id``, those of known objectives and kinds among them."""
     return {
         "candidates": [
             ([("campaigns", 1)], False),
