@@ -115,7 +115,7 @@ def write_pool(path: Path, records: dict[str, Any], rows: list[dict[str, Any]]) 
         for row in rows:
             entry = {
                 "material_id": row["material_id"],
-                "structure": records[row["material_id"]].structure.as_dict(),
+                "structure": records[row["material_id"]].content.as_dict(),
                 REFERENCE: row[REFERENCE],
                 ESTIMATE: row.get(ESTIMATE),
             }

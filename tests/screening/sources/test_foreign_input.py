@@ -18,7 +18,7 @@ from screening.machine import text_files
 from screening.messages.errors import ScreenError
 from screening.sources import open_source
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -257,7 +257,7 @@ def test_two_valences_on_a_site_are_no_disorder(tmp_path):
 )
 def test_theoretical_structures_are_kept_and_flagged(tmp_path, remark):
     computed, computed = read(tmp_path, a=block(1, remark=remark), b=block(2))
-    assert computed.structure is not None
+    assert computed.content is not None
     assert (computed.properties["theoretical"], computed.properties["experimental"]) == (
         True,
         False,

@@ -191,10 +191,10 @@ def test_disorder_is_for_the_pipeline_to_refuse(script):
 def test_bad_entry_is_a_readable_record(script, bad, reason, recwarn, capfd):
     script.pages([bad, entry("good")])
     found = list(open_source(f"optimade:{script.url}").records())
-    assert found[0].structure is None
+    assert found[0].content is None
     assert re.search(reason, found[0].error)
     assert "\n" not in found[0].error
-    assert found[1].structure is not None
+    assert found[1].content is not None
     assert not recwarn.list
     assert capfd.readouterr() == ("", "")
 

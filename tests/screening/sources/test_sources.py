@@ -61,7 +61,7 @@ def test_bundled_data():
     assert len(found) == 103
     assert all(r.content is not None and r.error is None for r in found)
     lowest = min(found, key=lambda r: r.properties["kappa_300k_without_nac_w_per_m_k"])
-    assert lowest.structure.reduced_formula == "AgBr"
+    assert lowest.content.reduced_formula == "AgBr"
     assert lowest.material_id == "mp-23231"
     assert "q_mesh" not in lowest.properties
 
@@ -190,7 +190,7 @@ def test_xyz_frames(tmp_path):
     molecule = "1\n\nHe 0 0 0\n"
     found = read_text(tmp_path, "a.extxyz", frame + named + molecule + "2\n")
     assert [r.material_id for r in found] == ["a.extxyz#1", "m-7", "a.extxyz#3", "a.extxyz#4"]
-    assert found[0].structure.reduced_formula == "NaCl"
+    assert found[0].content.reduced_formula == "NaCl"
     assert found[0].properties["energy_above_hull"] == 0.1
     assert "not periodic" in found[2].error
     assert "truncated" in found[3].error
