@@ -40,7 +40,7 @@ def target(tmp_path, crystals):
 def documents(database) -> int:
     """Return how many documents the whole database holds, what was read of sources left out."""
     base = database._client[database.name]
-    names = set(base.list_collection_names()) - {"readings"}
+    names = set(base.list_collection_names()) - {"parsed_entries"}
     return sum(base[name].count_documents({}) for name in names)
 
 
