@@ -30,13 +30,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from cif_writing import DIALECTS, Crystal, in_setting, other_setting
 
-from screening.candidates.candidate import (
-    Candidate,
-    Origin,
-    Refusal,
-    candidate_from_structure,
-    same_crystal,
-)
+from screening.candidates.candidate import Candidate, Origin
+from screening.candidates.crystal import crystal_from_structure
+from screening.candidates.refusal import RefusedError
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.record import EntryError
 
@@ -109,7 +105,7 @@ def original(text: str):
 
 def candidate(structure) -> Candidate:
     """Return a structure's candidate."""
-    return candidate_from_structure(structure, Origin(source="benchmark", material_id="x"))
+    return crystal_from_structure(structure, Origin(source="benchmark", material_id="x"))
 
 
 def tried(named: tuple[str, str]) -> tuple[str, list[tuple[str, str, str]], float]:
@@ -122,7 +118,7 @@ def tried(named: tuple[str, str]) -> tuple[str, list[tuple[str, str, str]], floa
     try:
         crystal = in_setting(structure)
         wanted = candidate(crystal.structure)
-    except (Refusal, ValueError, TypeError, AttributeError):
+    except (RefusedError, ValueError, TypeError, AttributeError):
         return name, [], 0.0
     try:
         other = other_setting(crystal, random.Random(name))
@@ -150,9 +146,9 @@ def read(content: str, written: Crystal, wanted: Candidate) -> tuple[str, str]:
         if _in_place(structure, written):
             return "right", ""
         became = candidate(structure)
-    except (EntryError, Refusal) as refused:
+    except (EntryError, RefusedError) as refused:
         return "refused", str(refused)
-    same = became.candidate_id == wanted.candidate_id or same_crystal(became, wanted)
+    same = became.candidate_id == wanted.candidate_id or became.is_same(wanted)
     if same and became.n_sites == wanted.n_sites:
         return "right", ""
     return "wrong", f"{became.candidate_id} of {became.n_sites} atoms, not {wanted.candidate_id}"

@@ -36,7 +36,7 @@ def tasks(pairs: str, start: str) -> dict[str, dict[str, Any]]:
 
     found = {}
     for record in open_source(pairs).records():
-        if record.structure is None:
+        if record.content is None:
             print(f"{record.location}: {record.error}")
             continue
         facts = record.properties
@@ -47,7 +47,7 @@ def tasks(pairs: str, start: str) -> dict[str, dict[str, Any]]:
         volume = facts.get("reference_delta_volume_fraction", facts.get("max_delta_volume"))
         voltage = facts.get("reference_average_voltage_v", facts.get("average_voltage"))
         found[f"{record.material_id} {record.location}"] = {
-            "structure": record.structure,
+            "structure": record.content,
             "charged": charged if start == "both" else None,
             "working_ion": ion,
             "dft_delta_volume_fraction": float(volume),

@@ -27,7 +27,8 @@ def compounds(engine: str) -> tuple[Any, Any, Any]:
     """Return features, log10 κ of the potential, and log10 κ of DFT, one row a compound."""
     import numpy as np
 
-    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
     from screening.candidates.crystal_features import features
     from screening.sources import open_source
 
@@ -41,7 +42,7 @@ def compounds(engine: str) -> tuple[Any, Any, Any]:
         if record.material_id not in rows:
             continue
         origin = Origin(source="phonondb-103", material_id=record.material_id)
-        structure = candidate_from_structure(record.structure, origin).pymatgen_structure()
+        structure = crystal_from_structure(record.content, origin).content()
         vectors.append(features(structure))
         row = rows[record.material_id]
         cheap.append(np.log10(row["kappa_300k_w_per_m_k"]))

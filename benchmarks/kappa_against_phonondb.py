@@ -66,7 +66,7 @@ def compute(row: dict[str, Any], engine_name: str, target: str) -> dict[str, Any
     from workflows.recipes import ThermalConductivityRecipe
 
     structure = next(
-        record.structure
+        record.content
         for record in open_source("phonondb-103").records()
         if record.material_id == row["material_id"]
     )

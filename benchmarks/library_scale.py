@@ -28,6 +28,7 @@ import psutil
 from screening.campaigns.indexes import indexes
 
 if TYPE_CHECKING:
+    from screening.candidates.candidate import Candidate
     from screening.intake.ingest import Pool
     from screening.sources import Source, SourceRecord
     from screening.sources.record import UnparsedEntry
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 SEKO_ROWS = 54_779
 """Crystals that A. Seko et al., Phys. Rev. Lett. 115, 205901 (2015), ranked."""
 VALUE = "kappa_300k_with_nac_w_per_m_k"
+
+
+def refuse_nothing(candidate: Candidate) -> None:
+    """Let every candidate in."""
 
 
 class FirstOf:
@@ -120,9 +125,11 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import CampaignConfig
     from screening.campaigns.predictions import predictions
+    from screening.candidates.crystal_filters import CrystalFilters
+    from screening.candidates.crystal_kind import CRYSTAL
     from screening.choosing.config import SurrogateConfig
-    from screening.intake.filters import FilterConfig
     from screening.intake.ingest import ingest
+    from screening.intake.refusals import summed_up
     from screening.machine.settings import Settings
     from screening.sources import open_source
     from screening.store.database import open_database
@@ -133,7 +140,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
 
     meter = Meter()
     engine = engine_config("sevennet-l3i5")
-    filters = FilterConfig(max_sites=1000)
+    filters = CrystalFilters(max_sites=1000)
     source = FirstOf(path, limit)
     marks: list[float] = []
     print("| step | wall time | peak memory |")
@@ -145,9 +152,10 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
             marks.clear()
             return ingest(
                 [source],
+                CRYSTAL,
                 filters,
-                engine,
                 database,
+                refuse_nothing,
                 lambda: marks.append(time.perf_counter()),
                 workers=workers,
             )
@@ -163,7 +171,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
         table = read_table(
             training.records(), VALUE, scale=Scale(logarithmic=True), workers=workers
         )
-        known = ingest([training], filters, engine, database, workers=workers)
+        known = ingest([training], CRYSTAL, filters, database, refuse_nothing, workers=workers)
         config = CampaignConfig(
             target="library",
             objective="lattice-thermal-conductivity",
@@ -214,7 +222,8 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
         f"\n{found} candidates, {pool.duplicates} duplicates, {len(pool.refused)} refused; "
         f"{size / 1e6:.0f} MB on disk; {workers} processes"
     )
-    print(json.dumps(dict(pool.refusal_counts().most_common(5)), indent=1))
+    reasons = summed_up((entry.location, entry.refusal) for entry in pool.refused)
+    print(json.dumps({left_out.reason: left_out.count for left_out in reasons[:5]}, indent=1))
 
 
 def matched(known: Pool, training: Source) -> dict[str, float]:

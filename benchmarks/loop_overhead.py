@@ -132,7 +132,7 @@ def plain_jobs(database: Database, count: int, folder: Path) -> float:
     from jobflow.managers.fireworks import flow_to_workflow
     from toy_flow import ToyMaker
 
-    crystals = [each.pymatgen_structure() for each in many(count, "plain").candidates.values()]
+    crystals = [each.content() for each in many(count, "plain").candidates.values()]
     launchpad = database.launchpad
     SETTINGS.JOB_STORE = database.job_store
 

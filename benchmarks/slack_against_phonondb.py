@@ -54,7 +54,7 @@ def compute(record: Any, engine_name: str) -> dict[str, Any]:
         "engine": engine_name,
     }
     maker = ElasticityMaker(build_engine(engine_config(engine_name)))
-    flow = maker.make(record.structure.get_primitive_structure())
+    flow = maker.make(record.content.get_primitive_structure())
     store = JobStore(MemoryStore())
     try:
         run_locally(flow, store=store, log=False, raise_immediately=True)
@@ -116,7 +116,7 @@ def write_pool(path: Path, records: dict[str, Any], rows: list[dict[str, Any]]) 
         for row in rows:
             entry = {
                 "material_id": row["material_id"],
-                "structure": records[row["material_id"]].structure.as_dict(),
+                "structure": records[row["material_id"]].content.as_dict(),
                 REFERENCE: row[REFERENCE],
                 ESTIMATE: row.get(ESTIMATE),
             }

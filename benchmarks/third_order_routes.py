@@ -103,8 +103,8 @@ def phonondb_structure(formula: str, space_group: int) -> Any:
     for record in open_source("phonondb-103").records():
         facts = record.properties
         if facts["formula"] == formula and facts["space_group_number"] == space_group:
-            assert record.structure is not None
-            return record.structure.get_primitive_structure()
+            assert record.content is not None
+            return record.content.get_primitive_structure()
     raise ValueError(f"{formula} with space group {space_group} is not in phonondb-103")
 
 

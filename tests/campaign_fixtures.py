@@ -130,15 +130,16 @@ def toy_structures() -> tuple[Any, ...]:
 
 @functools.cache
 def toy_candidates() -> tuple[Any, ...]:
-    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
     from screening.candidates.crystal_features import FEATURES_VERSION, features
 
     candidates = []
     for structure in toy_structures():
         origin = Origin(source="toy", material_id=f"toy-{structure.reduced_formula}")
-        candidate = candidate_from_structure(structure, origin)
+        candidate = crystal_from_structure(structure, origin)
         numbers = {
-            "features": features(candidate.pymatgen_structure()),
+            "features": features(candidate.content()),
             "features_version": FEATURES_VERSION,
         }
         candidates.append(candidate.model_copy(update=numbers))
@@ -150,6 +151,25 @@ def toy_pool(count: int):
     from screening.intake.ingest import Pool
 
     return Pool(candidates={each.candidate_id: each for each in toy_candidates()[:count]})
+
+
+class ListSource:
+    """A source of the records or unparsed entries that it is given."""
+
+    def __init__(self, *records: Any, spec: str = "list") -> None:
+        self.spec = spec
+        self._records = records
+
+    def records(self) -> Iterator[Any]:
+        yield from self._records
+
+
+def every_crystal(*sources: Any, database: Any):
+    """Return the pool of all crystals of sources that one can start from."""
+    from screening.candidates.crystal_kind import CRYSTAL
+    from screening.intake.ingest import ingest
+
+    return ingest(sources, CRYSTAL, CRYSTAL.filters(), database, lambda candidate: None)
 
 
 def write_cifs(folder: Path, count: int) -> Path:

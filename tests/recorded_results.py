@@ -149,8 +149,9 @@ def recorded_campaign(
 
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import CampaignConfig
-    from screening.candidates.candidate import Origin, candidate_from_structure
-    from screening.candidates.crystal_features import with_features
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
+    from screening.candidates.crystal_kind import CRYSTAL
     from screening.intake.ingest import Pool
     from screening.targets.engines import engine_config
 
@@ -159,8 +160,8 @@ def recorded_campaign(
     )
     structures = [*(document.structure for document in documents), not_computed]
     candidates = [
-        with_features(
-            candidate_from_structure(
+        CRYSTAL.with_features(
+            crystal_from_structure(
                 each, Origin(source="mp:recorded", material_id=f"mp-{each.reduced_formula}")
             )
         )

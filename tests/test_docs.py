@@ -16,6 +16,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from screening.sources import SOURCES
+
 ROOT = Path(__file__).parents[1]
 AT_THE_ROOT = ("README.md", "CHANGELOG.md", "SECURITY.md")
 PAGES = sorted([*(ROOT / name for name in AT_THE_ROOT), *(ROOT / "docs").rglob("*.md")])
@@ -313,16 +315,23 @@ def test_constants_have_the_values_stated():
 
 def test_objectives_engines_and_sources_named_are_the_known_ones():
     from screening.machine import shipped_configs as shipped
-    from screening.sources import SOURCES
     from screening.targets.objectives import OBJECTIVES
 
     page = (ROOT / "docs/how-to/campaign-yaml.md").read_text("utf-8")
     engines = (ROOT / "docs/engines.md").read_text("utf-8")
-    for name in (*OBJECTIVES, *SOURCES):
+    for name in (*OBJECTIVES, *SOURCES.names()):
         assert name in page
     for name in shipped.names("engines"):
         assert f"`{name}`" in page
         assert f"`{name}`" in engines
+
+
+def test_sources_are_listed_as_they_say_themselves():
+    rows = rows_after("docs/how-to/add-a-source.md", "<!-- sources -->")
+    known = [SOURCES.load(name) for name in SOURCES.names()]
+    assert [(names_in(usage)[0], text) for usage, text in rows] == [
+        (plug_in.usage, plug_in.help) for plug_in in known
+    ]
 
 
 # ----------------------------------------------------------------------------------- snippets
@@ -404,17 +413,17 @@ def test_the_target_of_the_guide_computes(volume_target):
 
 
 def test_the_source_of_the_guide_streams(monkeypatch):
-    from screening.candidates.candidate import Origin, candidate_from_structure
-    from screening.sources import SOURCES, SourceError, open_source
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
+    from screening.sources import SourceError, open_source
 
-    module_fence, row = fences("python", page="docs/how-to/add-a-source.md")
+    (module_fence,) = fences("python", page="docs/how-to/add-a-source.md")
     module = _module(module_fence, monkeypatch)
-    monkeypatch.setitem(SOURCES, "oxides", None)
-    exec(row.text, {"SOURCES": SOURCES, "open_oxides": module.open_oxides})
+    monkeypatch.setitem(SOURCES._built_in, "oxides", f"{module.__name__}:OXIDES")
     records = list(open_source("oxides").records())
     origins = [Origin(source="oxides", material_id=record.material_id) for record in records]
     formulas = [
-        candidate_from_structure(record.structure, origin).formula
+        crystal_from_structure(record.content, origin).formula
         for record, origin in zip(records, origins, strict=True)
     ]
     assert formulas == ["MgO", "CaO"]

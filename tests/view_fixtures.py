@@ -61,15 +61,16 @@ def create(database, name, objective, structure, **changes):
     """Create a campaign of one crystal, chosen but not computed."""
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import CampaignConfig
-    from screening.candidates.candidate import Origin, candidate_from_structure
-    from screening.candidates.crystal_features import with_features
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
+    from screening.candidates.crystal_kind import CRYSTAL
     from screening.intake.ingest import Pool
     from screening.running.picks import new_pick
     from screening.targets.engines import engine_config
 
     stated = {"band_gap_ev": 1.25, "theoretical": False, "density_g_per_cm3": 2.329123}
     origin = Origin(source="here", material_id="mp-0", properties=stated)
-    candidate = with_features(candidate_from_structure(structure, origin))
+    candidate = CRYSTAL.with_features(crystal_from_structure(structure, origin))
     content = toy_content(objective=objective, budget=1, batch_size=1, **changes)
     config = CampaignConfig.model_validate(content)
     pool = Pool(candidates={candidate.candidate_id: candidate})

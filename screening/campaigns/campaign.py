@@ -18,7 +18,8 @@ import numpy as np
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.pick_states import IN_FLIGHT
 from screening.candidates.candidate import Candidate
-from screening.intake.ingest import Pool, from_document, to_document
+from screening.candidates.kinds import from_document, to_document
+from screening.intake.ingest import Pool
 from screening.machine.clock import now
 from screening.machine.process_names import is_dead_here, this_process
 from screening.messages.errors import ScreenError
@@ -153,6 +154,7 @@ class Campaign:
                         "location": entry.location,
                         "material_id": entry.material_id,
                         "reason": entry.reason,
+                        "refusal": entry.refusal.model_dump(mode="json"),
                     }
                     for entry in pool.refused[:1000]
                 ],
@@ -293,15 +295,14 @@ class Campaign:
         return self._features
 
     def _load_features(self) -> dict[str, list[float]]:
-        from screening.candidates.crystal_features import FEATURES_VERSION, with_features
-
+        kind = self.config.kind()
         fields = {"features": 1, "features_version": 1}
         documents = list(self.database.candidates.find({"campaigns": self.name}, fields))
         found = {}
         for document in sorted(documents, key=lambda each: str(each["_id"])):
             key = document["_id"]
-            if document["features_version"] != FEATURES_VERSION:
-                changed = with_features(self.candidate(key)).model_dump(include=set(fields))
+            if document["features_version"] != kind.features_version:
+                changed = kind.with_features(self.candidate(key)).model_dump(include=set(fields))
                 document |= changed
                 with if_allowed():
                     self.database.candidates.update_one({"_id": key}, {"$set": changed})

@@ -6,10 +6,19 @@ import hashlib
 import json
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from screening.candidates.filters import CandidateFilters
+from screening.candidates.kinds import CandidateKind, candidate_kind
 from screening.choosing.config import SamplerConfig
-from screening.intake.filters import FilterConfig
 from screening.machine import shipped_configs as shipped
 from screening.messages.errors import ScreenError
 from screening.messages.validation import _kinds, nearest, validated
@@ -62,9 +71,9 @@ class CampaignConfig(BaseModel):
     recipe
         Scientific settings of the flow; checked against the objective's recipe model.
     sources
-        Where crystals come from.
+        Where candidates come from.
     filters
-        Which of them are looked at.
+        Which of them are looked at; fields are those of the filters of their kind.
     sampler
         How the next batch is chosen.
     budget
@@ -94,7 +103,9 @@ class CampaignConfig(BaseModel):
     prior: str | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     sources: list[str] = Field(min_length=1)
-    filters: FilterConfig = Field(default_factory=FilterConfig)
+    filters: SerializeAsAny[CandidateFilters] = Field(
+        default_factory=CandidateFilters, validate_default=True
+    )
     sampler: SerializeAsAny[SamplerConfig] = Field(
         default_factory=lambda: SamplerConfig.model_validate({})
     )
@@ -103,6 +114,12 @@ class CampaignConfig(BaseModel):
     refill_below: int = Field(1, gt=0)
     max_attempts: int = Field(2, gt=0)
     seed: int = Field(0, ge=0)
+
+    @field_validator("filters", mode="before")
+    @classmethod
+    def _filters_of_the_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        given = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+        return _kind_computed(info.data.get("objective")).filters.model_validate(given)
 
     @model_validator(mode="after")
     def _one_value_has_one_prior(self) -> Self:
@@ -113,6 +130,10 @@ class CampaignConfig(BaseModel):
     def resolved_objective(self) -> Objective:
         """Return the objective with this campaign's direction."""
         return objective(self.objective, self.direction)
+
+    def kind(self) -> CandidateKind:
+        """Return the kind of candidates that the objective's flow takes."""
+        return candidate_kind(self.resolved_objective().candidates)
 
     def recipe_hash(self, engine: dict[str, Any]) -> str:
         """Return a fingerprint of everything that shapes a number: recipe and engine settings.
@@ -126,6 +147,15 @@ class CampaignConfig(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
+def _kind_computed(name: object) -> CandidateKind:
+    """Return the kind of candidates of an objective; of one that is unknown, crystals."""
+    try:
+        return candidate_kind(objective(str(name), "minimize").candidates)
+    except ScreenError:
+        # What is wrong with the objective is said when it is used.
+        return candidate_kind("crystal")
+
+
 def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConfig:
     """Read a target (shipped name or YAML path) with the command line's values on top.
 
@@ -137,7 +167,11 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
     content = shipped.read("targets", target)
     content.setdefault("target", target)
     given = {key: value for key, value in overrides.items() if value is not None}
-    config = validated(CampaignConfig, {**content, **given}, f"target '{target}'", options=given)
+    content |= given
+    # Before all else, so that a field that is unknown is compared with those of the kind.
+    filters = _kind_computed(content.get("objective")).filters
+    validated(filters, content.get("filters", {}), f"target '{target}', filters")
+    config = validated(CampaignConfig, content, f"target '{target}'", options=given)
     recipe_model = load(config.resolved_objective().recipe)
     recipe = validated(recipe_model, config.recipe, f"target '{target}', recipe")
     _check_fields(config, f"target '{target}'")
@@ -156,7 +190,9 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
         named.append(("also", config.also.field, True))
     for part, field, numeric in named:
         allowed = {int, float} if numeric else {bool, str}
-        fitting = [name for name, each in known.items() if _kinds(each.annotation) & allowed]
+        fitting = [
+            name for name, field_info in known.items() if _kinds(field_info.annotation) & allowed
+        ]
         if field not in known:
             raise ScreenError(
                 f"{what}: {part}: results of '{config.objective}' have no field '{field}'; "

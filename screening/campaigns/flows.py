@@ -5,9 +5,12 @@ The only place where `screening` builds Makers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from screening.candidates.candidate import bare_structure
+from screening.candidates.crystal import bare_structure
+from screening.candidates.refusal import Refusal
 from screening.targets.constraints import violations
 from screening.targets.engines import build_engine
 from screening.targets.objectives import Objective, load
@@ -44,7 +47,7 @@ def candidate_workflow(
     from jobflow.managers.fireworks import flow_to_workflow
 
     maker = _maker(config.resolved_objective(), config, engine)
-    flow = maker.make(candidate.pymatgen_structure(), _inputs(candidate, inputs_hash, maker))
+    flow = maker.make(candidate.content(), _inputs(candidate, inputs_hash, maker))
     flow.update_metadata(tags, dynamic=True)
     flow.update_config({"manager_config": {"_priority": priority}}, dynamic=True)
     # store=None: the worker's own settings name the store, so that no address or password is
@@ -57,7 +60,7 @@ def candidate_workflow(
 def estimate_cost(candidate: Candidate, config: CampaignConfig, engine: EngineConfig) -> float:
     """Return about what one candidate will cost, in the `cost_unit` of the objective's Maker."""
     maker = _maker(config.resolved_objective(), config, engine)
-    return maker.estimate_cost(candidate.pymatgen_structure())
+    return maker.estimate_cost(candidate.content())
 
 
 def refusal(
@@ -65,7 +68,7 @@ def refusal(
     config: CampaignConfig,
     engine: EngineConfig,
     inputs_hash: str | None = None,
-) -> str | None:
+) -> Refusal | None:
     """Return why a candidate need not be computed, or None.
 
     Either the objective's flow cannot take it, or what is known of its result beforehand breaks a
@@ -80,13 +83,49 @@ def refusal(
     maker = _maker(config.resolved_objective(), config, engine)
     if inputs_hash is None:
         inputs_hash = candidate.origins[0].inputs_hash
-    structure, inputs = candidate.pymatgen_structure(), _inputs(candidate, inputs_hash, maker)
-    reason = maker.refusal(structure, inputs)
+    content, inputs = candidate.content(), _inputs(candidate, inputs_hash, maker)
+    reason = maker.refusal(content, inputs)
     if reason is None and config.constraints:
-        known = maker.known_beforehand(structure, inputs)
+        known = maker.known_beforehand(content, inputs)
         bounds = {field: bound for field, bound in config.constraints.items() if field in known}
         reason = next(iter(violations(known, bounds)), None)
-    return reason
+    return None if reason is None else Refusal.of_words(reason)
+
+
+UNSUPPORTED = "unsupported elements"
+"""Code of the refusals whose reason is that the engine cannot compute these ``elements``."""
+
+
+@dataclass(frozen=True)
+class NotComputable:
+    """Why nothing of a campaign can compute a candidate; a class, so that processes can be sent it.
+
+    Parameters
+    ----------
+    config
+        Of the campaign.
+    engine
+        That explores.
+    """
+
+    config: CampaignConfig
+    engine: EngineConfig
+
+    @cached_property
+    def _supported(self) -> frozenset[str] | None:
+        supported = self.engine.supported_elements()
+        return None if supported is None else frozenset(supported)
+
+    def __call__(self, candidate: Candidate) -> Refusal | None:
+        """Return the reason, None where a candidate can be computed."""
+        if self._supported is not None and (other := set(candidate.elements) - self._supported):
+            return Refusal.of(
+                "it contains {elements}, which engine '{engine}' does not support",
+                UNSUPPORTED,
+                elements=sorted(other),
+                engine=self.engine.name,
+            )
+        return refusal(candidate, self.config, self.engine)
 
 
 def _inputs(candidate: Candidate, inputs_hash: str, maker: TargetMaker) -> TargetInputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from screening.candidates.kinds import KINDS, candidate_kind
 from screening.targets.objectives import OBJECTIVES
 
 Indexes = dict[str, list[tuple[list[tuple[str, int]], bool]]]
@@ -9,12 +10,15 @@ Indexes = dict[str, list[tuple[list[tuple[str, int]], bool]]]
 
 
 def indexes() -> Indexes:
-    """Return the indexes beyond ``_id``, those of the objectives known by now among them."""
+    """Return the indexes beyond ``_id``, those of known objectives and kinds among them."""
     return {
         "candidates": [
-            ([("formula", 1), ("space_group_number", 1)], False),
             ([("campaigns", 1)], False),
-            ([("elements", 1)], False),
+            *(
+                ([(field, 1) for field in fields], False)
+                for name in KINDS.names()
+                for fields in candidate_kind(name).indexes
+            ),
         ],
         # The budget is kept by this uniqueness: a campaign has one pick of each number, 1 to
         # budget, for each of its engines.

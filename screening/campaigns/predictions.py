@@ -92,10 +92,8 @@ def _calibration(
 def _fingerprint(
     campaign: Campaign, observations: Observations, wanted: list[str], seen: Difference | None
 ) -> str:
-    from screening.candidates.crystal_features import FEATURES_VERSION
-
     content = [
-        FEATURES_VERSION,
+        campaign.config.kind().features_version,
         MODEL_VERSION,
         campaign.config.sampler.surrogate.model_dump(),
         campaign.config.seed,

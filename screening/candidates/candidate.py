@@ -1,28 +1,14 @@
-"""A candidate: one crystal, standardised, with every place it was found in."""
+"""A candidate: what a campaign needs to know of anything that can be computed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Container, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from abc import ABC, abstractmethod
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, model_validator
-
-from screening.candidates.crystal_fingerprint import (
-    LatticeShape,
-    distances,
-    finer_digits,
-    fingerprint,
-    lattice_shape,
-)
-from screening.candidates.crystal_sanity import Refusal as Refusal
-from screening.candidates.crystal_sanity import refuse_unusable
-from screening.candidates.crystal_sanity import unusable as unusable
-from screening.candidates.crystal_standard import conventional_vectors, handless, standardise
-
-if TYPE_CHECKING:
-    from pymatgen.core.structure import Structure
 
 
 class Origin(BaseModel):
@@ -69,177 +55,94 @@ class Origin(BaseModel):
         return self
 
 
-class Candidate(BaseModel):
-    """One crystal of the pool.
+class Candidate(BaseModel, ABC):
+    """One member of a pool; each kind of candidates has a class of its own.
 
     Attributes
     ----------
+    kind : str
+        Name in `screening.candidates.kinds.KINDS`; documents without it are crystals.
     candidate_id : str
-        ``formula-space group-fingerprint``, the formula without parentheses; the same for every
-        cell, origin and scale of the crystal (see `candidate_from_structure`).
-    formula : str
-        Reduced formula.
-    space_group_number : int
-        1 to 230.
-    n_sites : int
-        Atoms in the primitive cell.
+        The same wherever the candidate was found.
     elements : list of str
-        Symbols, sorted.
-    structure : dict
-        pymatgen ``Structure.as_dict`` of the standardised primitive cell.
+        Symbols, sorted, which engines are asked about; empty where the kind has none.
     origins : list of Origin
-        Every place the crystal was found in, first one first.
+        Every place the candidate was found in, first one first.
     features : list of float, optional
-        Numbers the surrogate sees, as computed by version `features_version` of
-        `screening.candidates.crystal_features`.
+        Numbers the surrogate sees, as computed by version `features_version` of the kind.
     """
 
+    GROUPED_BY: ClassVar[tuple[str, ...]] = ("candidate_id",)
+    """Stored fields that decide which candidates have to be compared; see `group_of`."""
+
+    kind: str
     candidate_id: str
-    formula: str
-    space_group_number: int
-    n_sites: int
-    elements: list[str]
-    structure: dict[str, Any]
+    elements: list[str] = []
     origins: list[Origin]
     features: list[float] | None = None
     features_version: int | None = None
 
+    @property
+    def label(self) -> str:
+        """Name that people know the candidate by; the kind's stored ``label_field``."""
+        return self.candidate_id
+
+    @abstractmethod
+    def content(self) -> Any:
+        """Return what the Maker of a target takes."""
+
+    @classmethod
+    def group_of(cls, stored: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the group of a candidate with these fields, those of `GROUPED_BY`."""
+        return tuple(stored[name] for name in cls.GROUPED_BY)
+
+    def group(self) -> tuple[Any, ...]:
+        """Return the group: only candidates of one group can be the same."""
+        return self.group_of({name: getattr(self, name) for name in self.GROUPED_BY})
+
+    def is_same(self, other: Self) -> bool:
+        """Whether two candidates of one kind are the same."""
+        return self.candidate_id == other.candidate_id
+
+    def finer_digits(self) -> str:
+        """Return hexadecimal digits that even candidates of one id differ in, unless the same."""
+        own = self.model_dump_json(exclude={"origins", "features", "features_version"})
+        return hashlib.sha256(own.encode()).hexdigest()
+
     def inputs(self, inputs_hash: str) -> dict[str, Any]:
         """Return the inputs of flows that have this fingerprint."""
-        return next((each.inputs for each in self.origins if each.inputs_hash == inputs_hash), {})
-
-    def pymatgen_structure(self) -> Structure:
-        """Build the standardised primitive cell."""
-        return bare_structure(self.structure)
+        return next(
+            (origin.inputs for origin in self.origins if origin.inputs_hash == inputs_hash), {}
+        )
 
 
-def bare_structure(description: dict[str, Any]) -> Structure:
-    """Build a structure from pymatgen's dictionary of it, properties left out.
-
-    Those of sites pymatgen decodes, and would import and call what they name.
-    """
-    from pymatgen.core.structure import Structure
-
-    kept: dict[str, Any]
-    kept = {key: description[key] for key in ("lattice", "charge") if key in description}
-    sites = [
-        {key: value for key, value in site.items() if key != "properties"}
-        for site in description["sites"]
-    ]
-    return Structure.from_dict({**kept, "sites": sites})
+AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)
 
 
-def candidate_from_structure(structure: Structure, origin: Origin) -> Candidate:
-    """Standardise a structure to its primitive cell and name it.
-
-    Parameters
-    ----------
-    structure : Structure
-        Any cell of an ordered crystal. Oxidation states, magnetic moments and isotope labels are
-        dropped: the candidate is the crystal of its elements.
-    origin : Origin
-        Where it was found, with what reading it noted.
-
-    Returns
-    -------
-    Candidate
-        With one origin, which notes what was done to the structure, and no features. The cell is
-        spglib's standard primitive one, as phonopy expects it. The fingerprint in its id is free
-        of scale and hand, and in wide bins where symmetry leaves more than the scale free, so that
-        the same structure type relaxed with two functionals mostly has one id; `same_crystal`
-        joins the rest.
-
-    Raises
-    ------
-    Refusal
-        Disorder, overlapping atoms, vacuum, no three-dimensional lattice, and the like.
-    """
-    refuse_unusable(structure)
-    standard = standardise(structure)
-    note = "; ".join(filter(None, [origin.note, standard.note]))
-    composition = standard.primitive.composition
-    # Without the parentheses of polyanions, which a shell would not let through unquoted.
-    plain = "".join(
-        f"{symbol}{amount:g}" if amount != 1 else symbol
-        for symbol, amount in composition.as_reduced_dict().items()
-    )
-    return Candidate(
-        candidate_id=f"{plain}-{standard.space_group_number}-{fingerprint(standard)}",
-        formula=composition.reduced_formula,
-        space_group_number=standard.space_group_number,
-        n_sites=len(standard.primitive),
-        elements=sorted(str(element) for element in composition.elements),
-        structure=standard.primitive.as_dict(verbosity=0),
-        origins=[origin.model_copy(update={"note": note})],
-    )
+def twin(candidate: AnyCandidate, others: Iterable[AnyCandidate]) -> AnyCandidate | None:
+    """Return the first of other candidates that is the same."""
+    return next((other for other in others if other.is_same(candidate)), None)
 
 
-SAME_DISTANCES = 0.01
-"""Two crystals are one without further question if no distance differs by more than this part of
-the cube root of the volume per atom."""
-MATCHER: dict[str, Any] = {"ltol": 0.1, "stol": 0.15, "angle_tol": 3.0}
-"""Differences that one crystal may show in two sources, of a lattice vector's length (fraction) and
-angle (degrees), and, in units of the cube root of the volume per atom, of the positions' root mean
-square.  The matcher's defaults are wider and join polymorphs of one space group."""
+def with_free_id(candidate: AnyCandidate, taken: Container[str]) -> AnyCandidate:
+    """Return a candidate whose id no other one has.
 
-
-def same_crystal(a: Candidate, b: Candidate) -> bool:
-    """Whether two candidates are one crystal up to scale, hand and small relaxations.
-
-    Equal ids are no proof. Candidates with different formulas or space groups never are the same,
-    which also keeps the comparison cheap: look only among those that share both.
-    """
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    if (a.formula, handless(a.space_group_number), a.n_sites) != (
-        b.formula,
-        handless(b.space_group_number),
-        b.n_sites,
-    ):
-        return False
-    first, second = a.pymatgen_structure(), b.pymatgen_structure()
-    if a.candidate_id == b.candidate_id:
-        difference = distances(first) - distances(second)
-        if float(abs(difference).max()) < SAME_DISTANCES:
-            return True
-    # Both cells are primitive; the matcher's own reduction would undo small distortions that
-    # double a cell.
-    matcher = StructureMatcher(**MATCHER, primitive_cell=False, scale=True)
-    if not matcher.fit(first, second):
-        return False
-    # The matcher looks at three vectors, which c/a may change by little where it is large.
-    shapes = [_lattice_shape(candidate, cell) for candidate, cell in ((a, first), (b, second))]
-    return shapes[0].is_near(shapes[1])
-
-
-def _lattice_shape(candidate: Candidate, primitive: Structure) -> LatticeShape:
-    return lattice_shape(conventional_vectors(primitive), candidate.space_group_number)
-
-
-def twin(candidate: Candidate, others: Iterable[Candidate]) -> Candidate | None:
-    """Return the first of other candidates that is the same crystal."""
-    return next((other for other in others if same_crystal(other, candidate)), None)
-
-
-def with_free_id(candidate: Candidate, taken: Container[str]) -> Candidate:
-    """Return a candidate whose id no other crystal has.
-
-    Where the fingerprint does not tell two crystals apart, the one that comes later has four more
-    digits in its id, made from all its distances.
+    Where ids do not tell two candidates apart, the one that comes later has four more digits in
+    its id, or as many times four as it takes.
     """
     name = candidate.candidate_id
     if name not in taken:
         return candidate
-    digits = finer_digits(candidate.pymatgen_structure())
+    digits = candidate.finer_digits()
     lengths = range(4, len(digits) + 1, 4)
     longer = (f"{name}-{digits[:length]}" for length in lengths)
     return candidate.model_copy(
-        update={"candidate_id": next(each for each in longer if each not in taken)}
+        update={"candidate_id": next(free for free in longer if free not in taken)}
     )
 
 
-def merge(existing: Candidate, incoming: Candidate) -> Candidate:
-    """Join the origins of two candidates that are the same crystal.
+def merge(existing: AnyCandidate, incoming: AnyCandidate) -> AnyCandidate:
+    """Join the origins of two candidates that are the same.
 
     Everything else stays as in `existing`. An origin known already is updated with the incoming
     properties, so importing a source twice changes nothing; one that states other inputs than

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from screening.candidates.refusal import Refusal
 from screening.candidates.symmetry_search import found_number
 
 if TYPE_CHECKING:
@@ -73,20 +74,20 @@ class Verdict:
 
     Attributes
     ----------
-    refusals : list of str
+    refusals : list of Refusal
         Why the crystal that was read cannot be the one that is stated.
     notes : list of str
         What is stated and does not fit, where other statements confirm the crystal.
-    confirmed : list of str
+    confirmed : list of Refusal
         Statements about the number of atoms in the cell that fit.
     """
 
-    refusals: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    confirmed: list[str] = field(default_factory=list)
+    confirmed: list[Refusal] = field(default_factory=list)
 
 
-def compared(structure: Structure, stated: Stated, doubts: tuple[str, ...] = ()) -> Verdict:
+def compared(structure: Structure, stated: Stated, doubts: tuple[Refusal, ...] = ()) -> Verdict:
     """Compare an ordered crystal with what is stated about it.
 
     The number of atoms in the cell is stated by the formula units, the density and, in CIFs, the
@@ -98,7 +99,7 @@ def compared(structure: Structure, stated: Stated, doubts: tuple[str, ...] = ())
     structure : Structure
         In the cell that the statements are about.
     stated : Stated
-    doubts : tuple of str
+    doubts : tuple of Refusal
         Further statements about the number of atoms that do not fit.
     """
     verdict = Verdict()
@@ -111,33 +112,45 @@ def compared(structure: Structure, stated: Stated, doubts: tuple[str, ...] = ())
     wrong = list(doubts)
     if stated.n_sites is not None:
         (wrong if stated.n_sites != n_atoms else verdict.confirmed).append(
-            f"it states {stated.n_sites} atoms in the cell, and has {n_atoms}"
+            Refusal.of(
+                "it states {stated} atoms in the cell, and has {found}",
+                stated=stated.n_sites,
+                found=n_atoms,
+            )
         )
     if stated.formula_units and (counts := _atoms_of_units(stated)):
-        said = (
-            f"it states {stated.formula_units:g} formula units of {stated.formula} in the cell, "
-            f"and {n_atoms} atoms were found"
+        said = Refusal.of(
+            "it states {units:g} formula units of {formula} in the cell, and {n_atoms} atoms were "
+            "found",
+            units=stated.formula_units,
+            formula=stated.formula,
+            n_atoms=n_atoms,
         )
         ratios = {round(n_atoms / count, 6) for count in counts}
         if 1.0 in ratios:
             verdict.confirmed.append(said)
         elif ratios & set(_CENTRINGS) and not wrong:
             # Those of the primitive cell of a centred one.
-            verdict.notes.append(said)
+            verdict.notes.append(str(said))
         else:
             wrong.append(said)
     if stated.formula_weight and stated.formula_units and not formula:
         mass = sum(float(site.specie.atomic_mass) for site in structure)
         weight = mass / stated.formula_units
-        said = (
-            f"a formula unit of its atoms weighs {weight:.5g} Da, and "
-            f"{stated.formula_weight:g} is stated"
+        said = Refusal.of(
+            "a formula unit of its atoms weighs {found_da:.5g} Da, and {stated_da:g} is stated",
+            found_da=weight,
+            stated_da=stated.formula_weight,
         )
         fits = abs(weight / stated.formula_weight - 1) < DENSITY_TOLERANCE
         (verdict.confirmed if fits else wrong).append(said)
     density = _density(structure)
     if stated.density_g_per_cm3:
-        said = f"its density is {density:.3g} g/cm³, and {stated.density_g_per_cm3:g} is stated"
+        said = Refusal.of(
+            "its density is {found:.3g} g/cm³, and {stated:g} is stated",
+            found=density,
+            stated=stated.density_g_per_cm3,
+        )
         slack = DENSITY_TOLERANCE * density + stated.density_unit_in_last_place
         fits = any(
             abs(stated.density_g_per_cm3 / unit - density) <= slack for unit in (1, _KG_PER_M3)
@@ -146,14 +159,21 @@ def compared(structure: Structure, stated: Stated, doubts: tuple[str, ...] = ())
     if wrong and not verdict.confirmed:
         verdict.refusals.append(wrong[0])
     else:
-        verdict.notes += wrong
+        verdict.notes += map(str, wrong)
     if stated.volume_a3:
         ratio = structure.volume / stated.volume_a3
-        said = f"its cell has {structure.volume:.5g} Å³, and {stated.volume_a3:g} is stated"
+        said = Refusal.of(
+            "its cell has {found:.5g} Å³, and {stated:g} is stated",
+            found=structure.volume,
+            stated=stated.volume_a3,
+        )
         if abs(ratio - 1) > VOLUME_TOLERANCE:
             # Of the primitive cell, or of a formula unit: known by the count of atoms.
             whole = abs(ratio - round(ratio)) < VOLUME_TOLERANCE and verdict.confirmed
-            (verdict.notes if whole else verdict.refusals).append(said)
+            if whole:
+                verdict.notes.append(str(said))
+            else:
+                verdict.refusals.append(said)
     return verdict
 
 
@@ -170,7 +190,7 @@ LOOSE_SYMPREC_A = 0.1
 
 def contradiction(
     structure: Structure, facts: Mapping[str, object], space_group_number: int
-) -> str | None:
+) -> Refusal | None:
     """Return why an entry's crystal cannot be the one that its facts are about, or None.
 
     Numbers of atoms and volumes may be those of another cell of the crystal.
@@ -200,11 +220,19 @@ def contradiction(
             ratios[name] = found / value
             cells = max(ratios[name], 1 / ratios[name])
             if abs(cells / round(cells) - 1) > VOLUME_TOLERANCE:
-                return f"it states {name} {value:g}, and {found:.5g} is found in its cell"
+                return Refusal.of(
+                    f"it states {name} {{stated:g}}, and {{found:.5g}} is found in its cell",
+                    stated=value,
+                    found=found,
+                )
     if len(ratios) == 2 and abs(ratios["n_sites"] / ratios["volume_a3"] - 1) > VOLUME_TOLERANCE:
-        return (
-            f"it states {stated['volume_a3']:g} Å³ for {stated['n_sites']:g} atoms, and "
-            f"{structure.volume:.5g} Å³ for {len(structure)} atoms are found"
+        return Refusal.of(
+            "it states {stated_a3:g} Å³ for {stated_atoms:g} atoms, and {found_a3:.5g} Å³ for "
+            "{found_atoms} atoms are found",
+            stated_a3=stated["volume_a3"],
+            stated_atoms=stated["n_sites"],
+            found_a3=structure.volume,
+            found_atoms=len(structure),
         )
     if isinstance(number, int) and 1 <= number <= 230:
         reason = lost_symmetry(number, space_group_number)
@@ -213,7 +241,7 @@ def contradiction(
     return None
 
 
-def lost_symmetry(stated: int | None, found: int) -> str | None:
+def lost_symmetry(stated: int | None, found: int) -> Refusal | None:
     """Return why a crystal of one space group cannot be that of the stated one, or None.
 
     A crystal may have more symmetry than is stated, as pseudo-symmetric ones within a tolerance.
@@ -226,8 +254,10 @@ def lost_symmetry(stated: int | None, found: int) -> str | None:
     """
     if stated is None or not rotation_kinds(stated) - rotation_kinds(found):
         return None
-    return (
-        f"it states space group {stated}, and its atoms have not its symmetry but that of {found}"
+    return Refusal.of(
+        "it states space group {stated}, and its atoms have not its symmetry but that of {found}",
+        stated=stated,
+        found=found,
     )
 
 
@@ -267,7 +297,7 @@ def _amounts(formula: Composition) -> dict[str, float]:
     return dict(amounts)
 
 
-def _other_formula(found: Counter[str], formula: Composition, stated: Stated) -> str | None:
+def _other_formula(found: Counter[str], formula: Composition, stated: Stated) -> Refusal | None:
     """Return why atoms do not make a formula, or None where they do."""
     wanted = _amounts(formula)
     slack = {_plain(m[1]): _rounding(m[3] or m[4]) for m in _TOKEN.finditer(stated.formula)}
@@ -280,7 +310,12 @@ def _other_formula(found: Counter[str], formula: Composition, stated: Stated) ->
     from pymatgen.core.composition import Composition
 
     atoms = Composition(found).reduced_formula
-    said = f"its atoms make {atoms} where {stated.formula_key} says {_reduced(wanted)}"
+    said = Refusal.of(
+        "its atoms make {atoms} where {formula_key} says {formula}",
+        atoms=atoms,
+        formula_key=stated.formula_key,
+        formula=_reduced(wanted),
+    )
     n_found, n_wanted = found["H"], wanted.get("H", 0.0)
     heavy_found = Counter({key: n for key, n in found.items() if key != "H"})
     heavy_wanted = {key: n for key, n in wanted.items() if key != "H"}
@@ -290,8 +325,8 @@ def _other_formula(found: Counter[str], formula: Composition, stated: Stated) ->
         and n_found / sum(heavy_found.values()) < n_wanted / sum(heavy_wanted.values())
         and Composition(heavy_found).reduced_formula == _reduced(heavy_wanted)
     ):
-        return f"hydrogen positions are missing: {said}"
-    return f"{said}; are atoms missing, or is it truncated?"
+        return said.preceded("hydrogen positions are missing: ")
+    return said.followed("; are atoms missing, or is it truncated?")
 
 
 def _reduced(amounts: dict[str, float]) -> str:

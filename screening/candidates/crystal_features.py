@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pymatgen.core.periodic_table import Element
     from pymatgen.core.structure import Structure
 
-    from screening.candidates.candidate import Candidate
-
 #: Raise it whenever a name, an order or a formula below changes: stored features are then redone.
 FEATURES_VERSION = 2
 
@@ -110,15 +108,6 @@ def features(structure: Structure) -> list[float]:
     return [
         float(x) for x in (*statistics.ravel(), *valence, *geometry.values(), *bonding, *estimates)
     ]
-
-
-def with_features(candidate: Candidate) -> Candidate:
-    """Return a candidate with features of the present version."""
-    if candidate.features_version == FEATURES_VERSION:
-        return candidate
-    found = features(candidate.pymatgen_structure())
-    update = {"features": found, "features_version": FEATURES_VERSION}
-    return candidate.model_copy(update=update)
 
 
 @cache

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.candidates.refusal import Refusal, RefusedError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core.structure import Structure
@@ -26,37 +28,35 @@ _Vector = tuple[int, int, int]
 _ALONE = ("isolated atoms or molecules", "chains", "layers or a slab")
 
 
-class Refusal(Exception):  # noqa: N818 - an answer about a structure, not a failure
-    """A structure cannot become a candidate; the message is the reason."""
-
-
-def unusable(structure: Structure) -> str | None:
+def unusable(structure: Structure) -> Refusal | None:
     """Return why no calculation can start from a structure, or None."""
     try:
         refuse_unusable(structure)
-    except Refusal as refusal:
-        return str(refusal)
+    except RefusedError as error:
+        return error.refusal
     return None
 
 
 def refuse_unusable(structure: Structure) -> None:
-    """Raise `Refusal` for what no calculation of a bulk crystal can start from."""
+    """Raise `RefusedError` for what no calculation of a bulk crystal can start from."""
     from pymatgen.core.periodic_table import Element
 
     if len(structure) == 0:
-        raise Refusal("it has no atoms")
+        raise RefusedError("it has no atoms")
     if not all(structure.lattice.pbc):
-        raise Refusal("it is not periodic in three dimensions")
+        raise RefusedError("it is not periodic in three dimensions")
     if not np.isfinite(structure.lattice.matrix).all() or structure.volume < 1e-3:
-        raise Refusal("its lattice vectors do not span a cell")
+        raise RefusedError("its lattice vectors do not span a cell")
     if not np.isfinite(structure.frac_coords).all():
-        raise Refusal("it has coordinates that are not finite numbers")
+        raise RefusedError("it has coordinates that are not finite numbers")
     if not structure.is_ordered:
         partial = next(site for site in structure if not site.is_ordered)
-        raise Refusal(f"it is disordered: a site holds {partial.species_string}")
+        raise RefusedError(
+            "it is disordered: a site holds {species}", species=partial.species_string
+        )
     symbols = {specie.symbol for specie in structure.composition.elements}
     if unknown := sorted(symbol for symbol in symbols if not Element.is_valid_symbol(symbol)):
-        raise Refusal(f"{', '.join(unknown)} is not a chemical element")
+        raise RefusedError("{symbols} is not a chemical element", symbols=unknown)
     _refuse_overlap(structure)
     _refuse_vacuum(structure)
 
@@ -88,7 +88,11 @@ def _refuse_overlap(structure: Structure) -> None:
     if len(overlapping):
         k = overlapping[np.argmin(distances[overlapping])]
         pair = "-".join(structure[int(i)].specie.symbol for i in (first[k], second[k]))
-        raise Refusal(f"its atoms overlap: {pair} at {distances[k]:.2f} Å")
+        raise RefusedError(
+            "its atoms overlap: {pair} at {distance_a:.2f} Å",
+            pair=pair,
+            distance_a=float(distances[k]),
+        )
 
 
 def _refuse_vacuum(structure: Structure) -> None:
@@ -108,10 +112,10 @@ def _refuse_vacuum(structure: Structure) -> None:
     dimension = _dimension(len(structure), first[touching], second[touching], images[touching])
     if dimension == 3:
         return
-    density = float(structure.density)
-    raise Refusal(
+    raise RefusedError(
         f"it is no bulk crystal but {_ALONE[dimension]} in vacuum, with a density of "
-        f"{density:.2g} g/cm³"
+        "{density_g_per_cm3:.2g} g/cm³",
+        density_g_per_cm3=float(structure.density),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.candidates.crystal_sanity import Refusal
+from screening.candidates.refusal import RefusedError
 from screening.candidates.symmetry_search import asked, symmetry_dataset
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def standardise(structure: Structure) -> StandardCell:
 
     Raises
     ------
-    Refusal
+    RefusedError
         When spglib finds no symmetry at all.
     """
     cell: _Cell = (
@@ -158,7 +158,7 @@ def _idealised(cell: _Cell) -> tuple[_Cell, Any]:
         dataset = symmetry_dataset(primitive, symprec_a) if primitive else None
         if dataset is not None:
             return primitive, dataset
-    raise Refusal(f"spglib finds no symmetry within {SYMPREC_A:g} Å")
+    raise RefusedError(f"spglib finds no symmetry within {SYMPREC_A:g} Å")
 
 
 def _primitive(cell: _Cell) -> _Cell | None:
@@ -176,10 +176,10 @@ def _refined(cell: _Cell) -> tuple[_Cell, str]:
     if exact is not None and widest is not None and len(exact.rotations) == len(widest.rotations):
         return cell, ""
     plain = symmetry_dataset(cell, SYMPREC_A)
-    n_exact, n_plain = (0 if each is None else len(each.rotations) for each in (exact, plain))
+    n_exact, n_plain = (0 if found is None else len(found.rotations) for found in (exact, plain))
     limits = NOISE if n_exact <= 2 else DISTORTION
     wider = [widest, *(symmetry_dataset(cell, symprec_a) for symprec_a in LADDER_A[1:])]
-    by_order = {len(each.rotations): each for each in wider if each is not None}
+    by_order = {len(found.rotations): found for found in wider if found is not None}
     for order in sorted(by_order, reverse=True):
         if order <= n_plain:
             break
@@ -228,7 +228,7 @@ def _averaged_wholly(cell: _Cell, dataset: Any, limits: Limits) -> _Averaged | N
     if primitive is None or len(primitive[2]) == len(cell[2]):
         return averaged
     wider = [symmetry_dataset(primitive, symprec_a) for symprec_a in (*LADDER_A, SYMPREC_A)]
-    rest = {len(each.rotations): each for each in wider if each is not None}
+    rest = {len(found.rotations): found for found in wider if found is not None}
     for order in sorted(rest, reverse=True):
         again = _averaged(primitive, rest[order])
         # The steps add up at worst.

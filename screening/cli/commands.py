@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ def submit(
     dry_run: bool,
 ) -> None:
     """Check everything, read the sources, then store the campaign and queue its first batch."""
-    from screening.campaigns.flows import refusal
+    from screening.campaigns.flows import NotComputable
     from screening.intake.ingest import ingest
     from screening.running.local_workers import usable_cores
     from screening.sources import open_source
@@ -77,11 +76,11 @@ def submit(
         with console.counting("reading crystals") as count:
             pool = ingest(
                 sources,
+                config.kind(),
                 config.filters,
-                engine,
                 database,
+                NotComputable(config, engine),
                 on_entry=count,
-                unfit=lambda candidate: refusal(candidate, config, engine),
                 workers=usable_cores(),
             )
         console.pool(pool, engine.name, kept=not dry_run)
@@ -288,15 +287,12 @@ def predict(
     """Rank a library by a model fitted to a table, and print the best."""
     import yaml
 
-    from screening.choosing.config import SurrogateConfig
-    from screening.choosing.surrogates import SURROGATES
-    from screening.intake.filters import FilterConfig
-    from screening.intake.filters import refusal as filtered
-    from screening.intake.parsed_entries import readings
+    from screening.candidates.crystal_kind import CRYSTAL
+    from screening.choosing.surrogates import SURROGATES, SurrogateConfig
+    from screening.intake.parsed_entries import parsed_entries
     from screening.running.local_workers import usable_cores
     from screening.sources import open_source
-    from screening.sources.record import entries_of, remarks_of
-    from screening.studies.known_values import read_table
+    from screening.sources.record import remarks_of
     from screening.studies.library import rank_library, read_library
 
     _check_plug_in("--surrogate", surrogate, SURROGATES)
@@ -307,24 +303,20 @@ def predict(
         wanted = None
     if not isinstance(wanted, dict):
         raise ScreenError("--filters: expected YAML as 'experimental: true'")
-    chosen = validated(FilterConfig, {"max_sites": MAX_LIBRARY_SITES, **wanted}, "--filters")
-    if bound is not None and not scale.usable(bound):
-        positive = " above 0" if scale.logarithmic else ""
-        raise ScreenError(f"--bound: give a number{positive}, not {bound:g}")
-    scaled_bound = None if bound is None else scale.to_model(bound)
+    chosen = validated(CRYSTAL.filters, {"max_sites": MAX_LIBRARY_SITES, **wanted}, "--filters")
+    scaled_bound = None if bound is None else on_model_scale(bound, maximize=maximize, log=log)
+    if bound is not None and scaled_bound is None:
+        raise ScreenError(f"--bound: give a number{' above 0' if log else ''}, not {bound:g}")
     workers = workers or usable_cores()
     source = open_source(pool)
     known = open_source(training)
-    table = read_table(known.records(), value_key, scale=scale, workers=workers)
-    worthless = partial(filtered, config=chosen)
+    table = read_table(known.records(), value_key, maximize=maximize, log=log, workers=workers)
     with (
         open_database(Settings()) as database,
         console.counting("crystals read") as on_entry,
     ):
         library = read_library(
-            readings(entries_of(source), source.spec, database, worthless, workers),
-            worthless,
-            on_entry,
+            parsed_entries(source, CRYSTAL, database, chosen.refusal, workers), on_entry
         )
     library.remarks.extend([*remarks_of(known), *remarks_of(source)])
     if not library.facts:

@@ -103,6 +103,8 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
     kept
         Whether the campaign will keep the reasons.
     """
+    from screening.campaigns.flows import UNSUPPORTED
+
     taken, refused = len(found.candidates), len(found.refused)
     read = taken + found.duplicates + refused
     say(
@@ -115,9 +117,9 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
             f"  {counted(len(found.noted), 'entry', 'entries')} read or changed beyond the choice "
             f"of the cell, as 'screen show' tells; first: {name}: {note}"
         )
-    others = [entry for entry in found.refused if entry.unsupported]
+    others = [entry for entry in found.refused if entry.refusal.code == UNSUPPORTED]
     if len(others) > 1:
-        names = sorted({name for entry in others for name in entry.unsupported})
+        names = sorted({name for entry in others for name in entry.refusal.names("elements")})
         more = ", …" if len(names) > SHOWN_ELEMENTS else ""
         example = others[0].location or others[0].material_id
         say(
@@ -126,8 +128,8 @@ def pool(found: Pool, engine_name: str, *, kept: bool) -> None:
         )
     else:
         others = []
-    rest = [each for each in found.refused if not (others and each.unsupported)]
-    reasons = summed_up((each.location or each.material_id, each.reason) for each in rest)
+    rest = [each for each in found.refused if not (others and each.refusal.code == UNSUPPORTED)]
+    reasons = summed_up((each.location or each.material_id, each.refusal) for each in rest)
     _left_out(reasons, "refused", ", kept with the campaign" if kept else "")
     remarks(found.remarks)
 

@@ -16,6 +16,7 @@ import typer
 from screening.choosing.samplers import SAMPLERS
 from screening.choosing.surrogates import SURROGATES
 from screening.messages.errors import ScreenError
+from screening.sources import SOURCES
 from screening.targets.scale import Scale
 
 app = typer.Typer(
@@ -104,8 +105,8 @@ def submit(
     source: Annotated[
         Optional[list[str]],
         typer.Option(
-            help="phonondb-103, electrode-pairs, substitutions:YAML, icsd:FOLDER, "
-            "optimade:PROVIDER?filter=FILTER, mp:QUERY, file or folder; repeatable."
+            help=f"{', '.join(SOURCES.names())} (as NAME or NAME:QUERY), file or folder; "
+            "repeatable."
         ),
     ] = None,
     engine: Annotated[Optional[str], typer.Option(help="Engine name, or an engine YAML.")] = None,

@@ -48,7 +48,8 @@ class Item:
     def structure(self) -> Structure:
         """The relaxed crystal, or the one of the source where nothing was computed."""
         if self.result is None:
-            return self.candidate.pymatgen_structure()
+            crystal: Structure = self.candidate.content()
+            return crystal
         return self.result.structure
 
     @property

@@ -52,7 +52,7 @@ class PlugIns(Generic[PlugIn]):
         ScreenError
             When there is none of that name, or it cannot be imported.
         """
-        path = self.paths().get(name, name)
+        path = self._built_in.get(name) or self.paths().get(name, name)
         module, _, attribute = path.partition(":")
         if not attribute:
             # pydantic, which takes longer to import than a light command may.

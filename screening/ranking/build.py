@@ -139,11 +139,10 @@ def check_fields(campaign: Campaign, where: dict[str, Any]) -> None:
     Known are the fields of candidates and of the objective's results, those that are in the
     database in whatever version's documents, and every path below them.
     """
-    from screening.candidates.candidate import Candidate
     from screening.targets.objectives import load
 
     known = {
-        *Candidate.model_fields,
+        *campaign.config.kind().model.model_fields,
         *STORED_FIELDS,
         *load(campaign.objective.document).model_fields,
     }

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.predictions import MODEL_VERSION
 from screening.campaigns.prior_campaign import earlier_campaign
-from screening.candidates.crystal_features import FEATURES_VERSION
 from screening.ranking.build import ranking
 from screening.ranking.entries import RankedRow
 from screening.store.cache import Cache, SingleFlight
@@ -98,7 +97,7 @@ def revision_of(campaign: Campaign) -> str:
         hashes += [f"{each.objective.name}/{level.recipe_hash}" for level in each.levels]
     own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
     shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
-    versions = [STANDINGS_VERSION, MODEL_VERSION, FEATURES_VERSION]
+    versions = [STANDINGS_VERSION, MODEL_VERSION, campaign.config.kind().features_version]
     return json.dumps(
         [versions, own.get("revision"), [(each or {}).get("token") for each in shared]]
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from screening.campaigns.campaign import Campaign as StoredCampaign
 from screening.campaigns.campaign import Progress
-from screening.candidates.candidate import bare_structure
+from screening.candidates.crystal import bare_structure
 from screening.candidates.find import find_candidate
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError

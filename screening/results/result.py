@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.candidates.candidate import bare_structure
+from screening.candidates.crystal import bare_structure
 from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:

@@ -67,9 +67,7 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
         "campaign": campaign.name,
         "engine": stage.engine.name,
         "fidelity": stage.engine.fidelity,
-        "space_group_number": candidate.space_group_number,
-        "elements": candidate.elements,
-        "n_sites": candidate.n_sites,
+        **{name: getattr(candidate, name) for name in campaign.config.kind().repeated},
         "output_uuid": output_uuid,
         "stored_at": now(),
     }

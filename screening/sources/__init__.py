@@ -1,32 +1,34 @@
-"""Where crystals come from: a table of databases, and files.
+"""Where candidates come from: a table of databases, and files.
 
-A new source is one file with a function ``open(rest) -> Source`` and one row of `SOURCES`.
+A new source is one file with a `SourcePlugIn`, and one row of `SOURCES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+import re
 
+from screening.machine.plugins import PlugIns
 from screening.machine.text_files import user_path
-from screening.sources.bundled import bundled
-from screening.sources.files import FILE_KINDS, FileSource
-from screening.sources.icsd import open_icsd
-from screening.sources.materials_project import open_materials_project
-from screening.sources.optimade import open_optimade
+from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import Source, SourceError, SourceRecord
-from screening.sources.substitutions import open_substitutions
 
-__all__ = ["SOURCES", "Source", "SourceError", "SourceRecord", "open_source"]
+__all__ = ["SOURCES", "Source", "SourceError", "SourcePlugIn", "SourceRecord", "open_source"]
 
-#: Name before the colon of a spec, and what opens it; the function gets what follows the colon.
-SOURCES: dict[str, Callable[[str], Source]] = {
-    "phonondb-103": bundled("phonondb-103"),
-    "electrode-pairs": bundled("electrode-pairs"),
-    "icsd": open_icsd,
-    "mp": open_materials_project,
-    "optimade": open_optimade,
-    "substitutions": open_substitutions,
-}
+SOURCES: PlugIns[SourcePlugIn] = PlugIns(
+    "source",
+    "matscreen.sources",
+    {
+        "phonondb-103": "screening.sources.bundled:PHONONDB_103",
+        "electrode-pairs": "screening.sources.bundled:ELECTRODE_PAIRS",
+        "icsd": "screening.sources.icsd:ICSD",
+        "mp": "screening.sources.materials_project:MATERIALS_PROJECT",
+        "optimade": "screening.sources.optimade:OPTIMADE",
+        "substitutions": "screening.sources.substitutions:SUBSTITUTIONS",
+    },
+)
+_IMPORT_PATH = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*):([A-Za-z_]\w*)(?::(.*))?", re.DOTALL)
+"""Module, attribute, and what the source is asked for."""
 
 
 def open_source(spec: str) -> Source:
@@ -36,20 +38,33 @@ def open_source(spec: str) -> Source:
     ----------
     spec : str
         ``name`` or ``name:rest`` with a name of `SOURCES`, or a structure file, or a folder of
-        them. ``./name`` reaches a file that has the name of a source.
+        them, or the import path of a `SourcePlugIn`, ``module:attribute`` or
+        ``module:attribute:rest``. ``./name`` reaches a file that has the name of a source.
 
     Raises
     ------
     SourceError
         Nothing by this name, or no structure file in the folder.
     """
+    # Here, because lists of sources must not wait for what reads files.
+    from screening.sources.files import FILE_KINDS, FileSource
+
     name, _, rest = spec.partition(":")
-    if name in SOURCES:
-        return SOURCES[name](rest)
+    if name in SOURCES.names():
+        return SOURCES.load(name).open(rest)
     path = user_path(spec, f"source '{spec}'")
     if path.exists():
         return FileSource(spec, path)
+    if (match := _IMPORT_PATH.fullmatch(spec)) and _is_module(match[1]):
+        return SOURCES.load(f"{match[1]}:{match[2]}").open(match[3] or "")
     raise SourceError(
         f"source '{spec}': neither a file or folder that exists nor a known source; "
-        f"known: {', '.join(sorted(SOURCES))}; files: {FILE_KINDS}"
+        f"known: {', '.join(sorted(SOURCES.names()))}; files: {FILE_KINDS}"
     )
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # not even the package that it is in
+        return False

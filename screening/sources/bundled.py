@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 
 from screening.machine.text_files import lines_of
 from screening.sources.files import jsonl_entries
-from screening.sources.record import Source, SourceError, SourceRecord, UnparsedEntry
+from screening.sources.plugin import SourcePlugIn
+from screening.sources.record import SourceError, SourceRecord, UnparsedEntry
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,21 @@ class Bundled:
             yield from jsonl_entries(lines_of(raw), self.spec)
 
 
-def bundled(name: str) -> Callable[[str], Source]:
-    """Return what opens the bundled data set of that name, which takes no argument."""
+def _open(name: str, rest: str) -> Bundled:
+    if rest:
+        raise SourceError(f"source '{name}:{rest}': takes nothing after the name; drop it")
+    return Bundled(name)
 
-    def opened(rest: str) -> Source:
-        if rest:
-            raise SourceError(f"source '{name}:{rest}': takes nothing after the name; drop it")
-        return Bundled(name)
 
-    return opened
+PHONONDB_103 = SourcePlugIn(
+    name="phonondb-103",
+    usage="phonondb-103",
+    help="103 binary crystals of phonondb with their lattice thermal conductivities; shipped.",
+    open=partial(_open, "phonondb-103"),
+)
+ELECTRODE_PAIRS = SourcePlugIn(
+    name="electrode-pairs",
+    usage="electrode-pairs",
+    help="Pairs of discharged and charged electrodes from the Materials Project; shipped.",
+    open=partial(_open, "electrode-pairs"),
+)

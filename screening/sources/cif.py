@@ -125,7 +125,7 @@ class CifBlock:
         if missing:
             if set(missing) <= set(_POSITION) and _has(tags, "_atom_site_cartn_x"):
                 raise EntryError("its CIF gives Cartesian positions only, which have no one cell")
-            raise EntryError(f"its CIF lacks {', '.join(missing)}; is it truncated?")
+            raise EntryError("its CIF lacks {missing}; is it truncated?", missing=missing)
         return crystal_of(tags)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from screening.candidates.consistency import Stated, compared, parsed_formula
+from screening.candidates.crystal import SPACE_GROUP
 from screening.candidates.symmetry_search import found_number
 from screening.sources.cif_grammar import Tags
 from screening.sources.cif_sites import (
@@ -24,7 +25,7 @@ from screening.sources.cif_sites import (
     sites_of,
 )
 from screening.sources.cif_symmetry import Meaning, Symmetry, stated_symmetry
-from screening.sources.record import NOTE, SPACE_GROUP, EntryError
+from screening.sources.record import NOTE, EntryError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -110,7 +111,8 @@ def _refuse_missing_kinds(tags: Tags, elements: set[str]) -> None:
         kind = re.match(r"[A-Z][a-z]?(?![a-z])", text)
         if kind and kind[0] not in elements and Element.is_valid_symbol(kind[0]):
             raise EntryError(
-                f"its CIF lists the kind of atom {kind[0]}, and no site of it; are atoms missing?"
+                "its CIF lists the kind of atom {kind}, and no site of it; are atoms missing?",
+                kind=kind[0],
             )
 
 
@@ -155,7 +157,7 @@ def _checked(
     from pymatgen.core.lattice import Lattice
     from pymatgen.core.structure import Structure
 
-    from screening.candidates.candidate import unusable
+    from screening.candidates.crystal_sanity import unusable
 
     structure = Structure(Lattice(atoms.matrix), atoms.elements, atoms.positions)
     types = {m.operations.number for m in symmetry.meanings if not m.whole_cell}
@@ -164,7 +166,7 @@ def _checked(
     verdict = compared(structure, stated, doubts)
     if verdict.refusals and stated.formula_units and meaning.operations.name.endswith(":R"):
         # Those of the hexagonal cell are often left beside the rhombohedral one.
-        said = verdict.refusals[0]
+        said = str(verdict.refusals[0])
         verdict = compared(
             structure, replace(stated, formula_units=stated.formula_units / 3), doubts
         )
@@ -178,7 +180,7 @@ def _checked(
         )
     if not alone:
         if reason := unusable(structure):
-            raise EntryError(f"with {meaning.said_by}, {reason}")
+            raise EntryError(reason.preceded("with {said_by}, ", said_by=meaning.said_by))
         if meaning.whole_cell:
             _refuse_less_symmetry(structure, symmetry)
     notes = atoms.notes + verdict.notes
@@ -199,7 +201,8 @@ def _first_reason(failures: list[EntryError], symmetry: Symmetry) -> EntryError:
     # Of axes that are not the cell's, what is said next to nothing tells.
     reason = min(failures, key=lambda failure: isinstance(failure, OtherCellError))
     if symmetry.contradiction:
-        return EntryError(f"{symmetry.contradiction}, and neither fits: {reason}")
+        words = "{contradiction}, and neither fits: "
+        return EntryError(reason.refusal.preceded(words, contradiction=symmetry.contradiction))
     return reason
 
 
@@ -220,13 +223,18 @@ def _chosen(readings: list[_Reading], symmetry: Symmetry) -> _Reading:
     for other in others:
         if not _same(first.structure, other.structure):
             said = " and ".join(_saying(reading) for reading in (first, other))
-            why = symmetry.contradiction or "its CIF leaves the setting of its space group open"
-            remedy = (
-                "correct the one that is wrong"
-                if symmetry.contradiction
-                else "list its operations, or state the setting"
+            if symmetry.contradiction:
+                raise EntryError(
+                    "{contradiction}: {said} make different crystals; correct the one that is "
+                    "wrong",
+                    contradiction=symmetry.contradiction,
+                    said=said,
+                )
+            raise EntryError(
+                "its CIF leaves the setting of its space group open: {said} make different "
+                "crystals; list its operations, or state the setting",
+                said=said,
             )
-            raise EntryError(f"{why}: {said} make different crystals; {remedy}")
     return first
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from screening.candidates.refusal import Refusal
 from screening.sources.record import EntryError
 
 Tags = dict[str, list[str]]
@@ -109,7 +110,7 @@ def tags_of(block: str) -> Tags:
                 for each in values
             ]
         if key in tags and not _same(tags[key], values) and _CRYSTAL.match(key):
-            raise EntryError(f"its CIF states {tag} twice, and not the same")
+            raise EntryError("its CIF states {tag} twice, and not the same", tag=tag)
         tags.setdefault(key, values)
     return tags
 
@@ -189,7 +190,7 @@ def _leave_out(lines: list[str], error: str) -> None:
     """
     match = re.match(r"\w+:(\d+)(?::\d+\(\d+\))?:? ?(.*)", error)
     if match is None:
-        raise EntryError(f"its CIF cannot be parsed ({error})")
+        raise EntryError(Refusal.of_words(f"its CIF cannot be parsed ({error})"))
     number = min(int(match[1]), len(lines))
     what = re.sub(r"^in data_\S*:? *", "", match[2])
     first = number - 1
@@ -211,7 +212,10 @@ def _leave_out(lines: list[str], error: str) -> None:
     if first == 0 or any(_CRYSTAL.match(line.lstrip()) for line in statement):
         said = " ".join(lines[number - 1].split())[:60]
         raise EntryError(
-            f"its CIF breaks the grammar in line {number} of its block, '{said}' ({what}); "
-            "is it truncated?"
+            "its CIF breaks the grammar in line {number} of its block, '{said}' ({what}); is "
+            "it truncated?",
+            number=number,
+            said=said,
+            what=what,
         )
     lines[first : last + 1] = [""] * len(statement)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from screening.candidates.consistency import HYDROGENS
+from screening.candidates.refusal import Refusal
+from screening.sources.cif_elements import element_of, site_name
 from screening.sources.cif_grammar import Tags
 from screening.sources.cif_symmetry import Operations
 from screening.sources.record import EntryError
@@ -26,11 +27,7 @@ _LABEL, _KIND = "_atom_site_label", "_atom_site_type_symbol"
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\((\d*)\)?)?")
 _FRACTION = re.compile(r"([+-]?\d+)/(\d+)")
-#: Types that stand for more than one atom; their hydrogens have no positions.
-_MOLECULE = re.compile(r"(?:H2O|H3O|OH[23]?|NH[2-4])(?![A-Za-z])", re.IGNORECASE)
-#: What programs call an empty site; a label ``Va`` may also be a vanadium.
-_VACANCIES = ("va", "vac", "vacancy")
-#: Labels of the same, where neither a formula nor a hydrogen among the sites says otherwise.
+#: Labels of water and the like, where neither a formula nor a hydrogen among the sites says no.
 _MOLECULE_LABEL = re.compile(r"(?:H2O|H3O|O[HhWw][23]?|NH[34])(?![A-Za-z])")
 #: A total occupancy farther from 1 is disorder.
 _OCCUPANCY_TOLERANCE = 1e-8
@@ -86,7 +83,7 @@ class Atoms:
         Fractional.
     notes : list of str
         What was done.
-    doubts : list of str
+    doubts : list of Refusal
         Statements about the numbers of atoms that do not fit.
     """
 
@@ -94,7 +91,7 @@ class Atoms:
     elements: list[str]
     positions: Floats
     notes: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    doubts: list[Refusal] = field(default_factory=list)
 
 
 def number_of(text: str) -> float | None:
@@ -109,11 +106,6 @@ def is_unknown(text: str) -> bool:
     return text.strip() in {"", "?", "."}
 
 
-def site_name(label: str) -> str:
-    """Write ``Fe12`` as ``Fe 12``: reasons that differ in numbers alone are counted as one."""
-    return re.sub(r"^([A-Za-z]+)(\d+)$", r"\1 \2", label)
-
-
 def cell_of(tags: Tags) -> Floats:
     """Return the metric tensor, shape (3, 3), in Å².
 
@@ -126,7 +118,7 @@ def cell_of(tags: Tags) -> Floats:
     for tag in CELL:
         number = number_of(tags[tag][0])
         if number is None:
-            raise EntryError(f"its {tag} cannot be parsed: '{tags[tag][0]}'")
+            raise EntryError(f"its {tag} cannot be parsed: '{{text}}'", text=tags[tag][0])
         numbers.append(number)
     lengths, cosines = np.array(numbers[:3]), np.cos(np.radians(numbers[3:]))
     # Right angles are exact.
@@ -173,9 +165,9 @@ def sites_of(tags: Tags, formula_symbols: frozenset[str]) -> Sites:
     rows = [k for k in range(n_rows) if flags[k].lower() != "dum"]
     typed = _KIND in tags
     elements = [
-        _element(labels[k], formula_symbols, False)
+        element_of(labels[k], formula_symbols, False)
         if is_unknown(kinds[k])
-        else _element(kinds[k], formula_symbols, typed)
+        else element_of(kinds[k], formula_symbols, typed)
         for k in range(n_rows)
     ]
     _refuse_molecules(labels, elements, formula_symbols)
@@ -183,13 +175,18 @@ def sites_of(tags: Tags, formula_symbols: frozenset[str]) -> Sites:
     for k in rows:
         if any(is_unknown(text) for text in positions[k]):
             if elements[k] in HYDROGENS:
-                said = f"site {site_name(labels[k])} has none"
-                raise EntryError(f"hydrogen positions are missing: {said}")
-            raise EntryError(f"its site {site_name(labels[k])} has no position")
+                raise EntryError(
+                    "hydrogen positions are missing: site {site} has none",
+                    site=site_name(labels[k]),
+                )
+            raise EntryError("its site {site} has no position", site=site_name(labels[k]))
     for k in rows:
         if number := number_of(attached[k]):
-            said = f"site {site_name(labels[k])} carries {number:g} without one"
-            raise EntryError(f"hydrogen positions are missing: {said}")
+            raise EntryError(
+                "hydrogen positions are missing: site {site} carries {number:g} without one",
+                site=site_name(labels[k]),
+                number=number,
+            )
     read = {k: [_coordinate(text, labels[k]) for text in positions[k]] for k in rows}
     shares = {k: _occupancy(occupancies[k]) for k in rows}
     _refuse_alternatives(tags, rows, labels)
@@ -218,8 +215,9 @@ def _refuse_molecules(
     known = [label for label in labels if "W" not in elements or label[:2].upper() != "OW"]
     if molecule := next((label for label in known if _MOLECULE_LABEL.match(label)), None):
         raise EntryError(
-            f"hydrogen positions are missing: site {site_name(molecule)} is a molecule by its "
-            "label; state _chemical_formula_sum if it is none"
+            "hydrogen positions are missing: site {site} is a molecule by its label; state "
+            "_chemical_formula_sum if it is none",
+            site=site_name(molecule),
         )
 
 
@@ -236,55 +234,11 @@ def _refuse_alternatives(tags: Tags, rows: list[int], labels: list[str]) -> None
         other = first.setdefault(assemblies[k], k)
         if groups[other] != groups[k]:
             raise EntryError(
-                f"its sites {site_name(labels[other])} and {site_name(labels[k])} exclude each "
-                "other: they are of two disorder groups"
+                "its sites {site} and {other_site} exclude each other: they are of two "
+                "disorder groups",
+                site=site_name(labels[other]),
+                other_site=site_name(labels[k]),
             )
-
-
-@lru_cache(maxsize=1)
-def _symbols() -> frozenset[str]:
-    from pymatgen.core.periodic_table import Element
-
-    # Of the elements beyond lawrencium there are no crystals: NH4 is no nihonium.
-    return frozenset(element.symbol for element in Element if element.Z <= 103) | {"D"}
-
-
-@lru_cache(maxsize=1)
-def _names() -> dict[str, str]:
-    from pymatgen.core.periodic_table import Element
-
-    names = {element.long_name.lower(): element.symbol for element in Element}
-    return names | {"aluminium": "Al", "caesium": "Cs", "sulphur": "S", "deuterium": "D"}
-
-
-@lru_cache(maxsize=4096)
-def _element(text: str, formula_symbols: frozenset[str], is_type: bool) -> str:
-    """Return the element that a label or a type such as ``Fe2`` or ``O2-`` begins with."""
-    match = re.match(r"[A-Za-z]+", text)
-    letters = match[0] if match else ""
-    word = letters[:2]
-    single, double = word[:1].upper(), word.capitalize()
-    if letters.lower() in _names():
-        return _names()[letters.lower()]
-    if re.match("wat", text, re.IGNORECASE) or (is_type and _MOLECULE.match(text)):
-        raise EntryError(f"hydrogen positions are missing: site {site_name(text)} is a molecule")
-    if letters.lower() in _VACANCIES[not is_type :] and "V" not in formula_symbols:
-        raise EntryError(f"its site {site_name(text)} is a vacancy")
-    known = {symbol for symbol in (single, double) if symbol in _symbols() and symbol}
-    if single == "T" and "T" not in formula_symbols and not is_type:
-        known.discard("T")  # a tetrahedral site, not tritium
-    if double not in known and not formula_symbols and re.match(r"[A-Z][a-z]{4}", text):
-        known.clear()  # a word, whatever it begins with
-    if not known:
-        raise EntryError(f"its site {site_name(text)} cannot be parsed: it names no element")
-    likely = known & formula_symbols or known
-    written_as_pair = len(word) == 2 and word[1].islower()
-    whole_type = is_type and re.fullmatch(r"[A-Za-z]{2}[\d+\-.]*", text) is not None
-    if len(likely) == 1 or written_as_pair or whole_type:
-        return double if double in likely else likely.pop() if len(likely) == 1 else double
-    raise EntryError(
-        f"its site {site_name(text)} may be {single} or {double}; state _atom_site_type_symbol"
-    )
 
 
 def _coordinate(text: str, label: str) -> tuple[float, float]:
@@ -304,7 +258,11 @@ def _coordinate(text: str, label: str) -> tuple[float, float]:
         unit = 10.0 ** -len(decimals.rstrip("0"))
         esd = int(match[2]) if match[2] else 0
         return value, unit + esd * 10.0 ** -len(decimals)
-    raise EntryError(f"its site {site_name(label)} cannot be parsed: '{text}' is no coordinate")
+    raise EntryError(
+        "its site {site} cannot be parsed: '{text}' is no coordinate",
+        site=site_name(label),
+        text=text,
+    )
 
 
 def _occupancy(text: str) -> float:
@@ -330,7 +288,9 @@ def _refuse_disorder(
     for indices in places.values():
         if len({elements[i] for i in indices}) > 1:
             said = " and ".join(f"{elements[i]} ({shares[i]:g})" for i in indices)
-            raise EntryError(f"its site {site_name(labels[indices[0]])} is mixed: {said}")
+            raise EntryError(
+                "its site {site} is mixed: {said}", site=site_name(labels[indices[0]]), said=said
+            )
     kept = []
     for indices in places.values():
         total = sum(shares[i] for i in indices)
@@ -339,8 +299,11 @@ def _refuse_disorder(
             total = 1.0
         if abs(total - 1) > _OCCUPANCY_TOLERANCE:
             what = "occupied partly" if total < 1 else "occupied more than once"
-            name = site_name(labels[indices[0]])
-            raise EntryError(f"its site {name} is {what}, by {total:g}")
+            raise EntryError(
+                f"its site {{site}} is {what}, by {{total:g}}",
+                site=site_name(labels[indices[0]]),
+                total=total,
+            )
         kept.append(indices[0])
     return kept
 
@@ -382,8 +345,13 @@ def all_atoms(sites: Sites, metric: Floats, operations: Operations) -> Atoms:
         contradicts = stated is not None and stated not in (len(orbit), order)
         if contradicts and len(operations.rotations) > 1 and not atoms.doubts:
             atoms.doubts.append(
-                f"its site {site_name(label)} is to be {stated} atoms of the cell, "
-                f"and its operations make {len(orbit)}"
+                Refusal.of(
+                    "its site {site} is to be {stated} atoms of the cell, and its operations make "
+                    "{made}",
+                    site=site_name(label),
+                    stated=stated,
+                    made=len(orbit),
+                )
             )
         orbits.append(orbit)
     kept = _distinct(sites, orbits, reaches, matrix)
@@ -412,7 +380,7 @@ def _symmetric_metric(metric: Floats, operations: Operations) -> Floats:
         return metric
     if (np.abs(mean - metric) / scale).max() > METRIC_TOLERANCE:
         raise OtherCellError(
-            f"its cell lengths and angles contradict its space group {operations.name}"
+            "its cell lengths and angles contradict its space group {name}", name=operations.name
         )
     return mean
 
@@ -437,15 +405,16 @@ def _orbit(
     close = distances[(distances > 1e-6) & (distances < TOO_CLOSE_A)]
     if len(close):
         raise EntryError(
-            f"its site {site_name(label)} lies {close.min():.2f} Å from its own image under its "
-            "symmetry operations, which is neither one atom nor two; more digits, or another "
-            "setting?"
+            "its site {site} lies {distance_a:.2f} Å from its own image under its symmetry "
+            "operations, which is neither one atom nor two; more digits, or another setting?",
+            site=site_name(label),
+            distance_a=close.min(),
         )
     images %= 1.0
     n_distinct = n_operations // int(near.sum())
     distinct = _unique(images)
     if len(distinct) != n_distinct:
-        raise EntryError(f"its site {site_name(label)} has images that make no orbit")
+        raise EntryError("its site {site} has images that make no orbit", site=site_name(label))
     return distinct, float(np.linalg.norm((position - start) @ matrix))
 
 
@@ -485,8 +454,10 @@ def _distinct(sites: Sites, orbits: list[Floats], reaches: Floats, matrix: Float
             ):
                 names = f"{site_name(sites.labels[other])} and {site_name(sites.labels[k])}"
                 raise EntryError(
-                    f"its sites {names} lie {distances[index]:.2f} Å apart by its symmetry "
-                    "operations; are these of another setting, or does it list all atoms?"
+                    "its sites {names} lie {distance_a:.2f} Å apart by its symmetry "
+                    "operations; are these of another setting, or does it list all atoms?",
+                    names=names,
+                    distance_a=distances[index],
                 )
             dropped.add(k)
             break

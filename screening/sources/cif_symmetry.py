@@ -135,15 +135,16 @@ def stated_symmetry(tags: Tags) -> Symmetry:
                 f"its symbol {named[0].operations.name} is of number {min(named_numbers)}, "
                 f"and its number is {number}"
             )
-        named = named + [Meaning(each, f"number {number}") for each in _of_number(number)]
+        named = named + [Meaning(group, f"number {number}") for group in _of_number(number)]
     else:
         contradiction = None
         named = [m for m in named if number is None or m.operations.number == number]
     if not named and listed is None:
         if unknown:
             raise EntryError(
-                f"its CIF lists no operations, and '{unknown}' is no space group that is known; "
-                "add _space_group_symop_operation_xyz"
+                "its CIF lists no operations, and '{unknown}' is no space group that is "
+                "known; add _space_group_symop_operation_xyz",
+                unknown=unknown,
             )
         return Symmetry([Meaning(identity(), "no symmetry")], None, None, is_stated=False)
     if not contradiction and len({m.said_by for m in named}) > 1:
@@ -167,7 +168,7 @@ def _of_listed(listed: Operations, named: list[Meaning], number: int | None) -> 
             f"{named[0].operations.name}"
         )
     if number is not None and number != listed.number:
-        others = others + [Meaning(each, f"number {number}") for each in _of_number(number)]
+        others = others + [Meaning(group, f"number {number}") for group in _of_number(number)]
         contradiction = contradiction or (
             f"its operations are of number {listed.number}, and its number is {number}"
         )
@@ -207,7 +208,7 @@ def _closed(texts: tuple[str, ...], centrings: tuple[str, ...]) -> Operations:
             listed.append(gemmi.Op(text.replace(" ", "").replace("\t", "")))
         except (ValueError, RuntimeError) as error:
             raise EntryError(
-                f"its symmetry operation '{text}' cannot be understood; is it truncated?"
+                "its symmetry operation '{text}' cannot be understood; is it truncated?", text=text
             ) from error
     operations = listed[: len(texts)]
     if set(centrings) != {"x,y,z"}:
@@ -219,8 +220,10 @@ def _closed(texts: tuple[str, ...], centrings: tuple[str, ...]) -> Operations:
     whole = {_triplet(op) for op in group}
     if whole != set(distinct):
         raise EntryError(
-            f"its list of {len(distinct)} symmetry operations is no group: "
-            f"{len(whole - set(distinct))} are missing; is it truncated?"
+            "its list of {n_distinct} symmetry operations is no group: {n_whole} are missing; "
+            "is it truncated?",
+            n_distinct=len(distinct),
+            n_whole=len(whole - set(distinct)),
         )
     return _operations(distinct)
 

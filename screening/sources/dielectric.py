@@ -57,6 +57,7 @@ def known_dielectric(
         charges = charges[_rows_of_cif(structure, cif)]
     bare = structure.copy()
     bare.remove_oxidation_states()
+    bare.properties.clear()
     for name in list(bare.site_properties):
         bare.remove_site_property(name)
     return {

@@ -63,7 +63,9 @@ def frame_atoms(text: str) -> Atoms:
         plural = "" if there == 1 else "s"
         cut_off = "; is it truncated?" if there < int(count) else ""
         raise EntryError(
-            f"it lists {there} atom{plural} where its first line says {int(count)}{cut_off}"
+            f"it lists {{there}} atom{plural} where its first line says {{n_atoms}}{cut_off}",
+            there=there,
+            n_atoms=int(count),
         )
     comment = _PARTS.sub(_canonical, lines[0])
     if "Lattice=" not in comment:
@@ -77,13 +79,14 @@ def frame_atoms(text: str) -> Atoms:
     try:
         atoms = read(io.StringIO(whole), index=0, format="extxyz")
     except KeyError as error:
-        raise EntryError(f"{error} is no symbol of an element") from None
+        raise EntryError("{symbol} is no symbol of an element", symbol=str(error)) from None
     assert not isinstance(atoms, list)
     _refuse_shares(atoms)
     if not atoms.pbc.all():
         said = " ".join("T" if axis else "F" for axis in atoms.pbc)
         raise EntryError(
-            f"it is not periodic in three dimensions: its pbc is {said}, as of a slab or molecule"
+            "it is not periodic in three dimensions: its pbc is {said}, as of a slab or molecule",
+            said=said,
         )
     if not atoms.cell.volume > 0:
         raise EntryError("the three vectors of its Lattice span no volume")
@@ -98,7 +101,11 @@ def _refuse_shares(atoms: Atoms) -> None:
         partial = next((k for k, share in enumerate(column.ravel()) if share != 1), None)
         if partial is not None:
             share = column.ravel()[partial]
-            raise EntryError(f"it is disordered: its atom {partial + 1} is occupied by {share:g}")
+            raise EntryError(
+                "it is disordered: its atom {number} is occupied by {share:g}",
+                number=partial + 1,
+                share=share,
+            )
 
 
 def _canonical(part: re.Match[str]) -> str:

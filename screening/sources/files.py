@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from screening.candidates.candidate import bare_structure
+from screening.candidates.crystal import bare_structure
+from screening.candidates.refusal import Refusal
 from screening.machine.text_files import (
     PACKED_SUFFIXES,
     NoTextError,
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
 
-
+CIF_FORMAT, JSON_FORMAT, POSCAR_FORMAT, XYZ_FORMAT = "cif-1", "json-1", "poscar-1", "extxyz-1"
+"""What is read, of `UnparsedEntry`; raise the number whenever it is read differently."""
 SHOWN_NAMES = 5
 """Names that a remark gives of what was not looked at."""
 
@@ -126,7 +128,10 @@ class FileSource:
                     yield from _file_entries(opened, inside)
         except DAMAGED as error:
             yield SourceRecord(
-                name, None, f"the archive cannot be read ({first_line(error)})", name
+                name,
+                None,
+                Refusal.of_words(f"the archive cannot be read ({first_line(error)})"),
+                name,
             )
             return
         if not n_known:
@@ -190,7 +195,7 @@ def _file_entries(
     except NoTextError as error:
         yield SourceRecord(name, None, str(error), name)
     except DAMAGED as error:
-        yield SourceRecord(name, None, f"it cannot be read ({_why(error)})", name)
+        yield SourceRecord(name, None, Refusal.of_words(f"it cannot be read ({_why(error)})"), name)
 
 
 def jsonl_entries(
@@ -206,7 +211,7 @@ def jsonl_entries(
         if isinstance(line, NoTextError):
             yield SourceRecord(place, None, str(line), place)
         elif line.strip():
-            yield UnparsedEntry(_json_line, line, place)
+            yield UnparsedEntry(_json_line, JSON_FORMAT, line, place)
 
 
 def _json_line(line: str, place: str) -> SourceRecord:
@@ -240,27 +245,31 @@ def _json_record(entry: Any, what: str, place: str) -> SourceRecord:
     record = parsed_record(
         name, place, partial(_parse_entry, key, entry[key]), scalar_properties(facts)
     )
-    if record.structure is None:
+    if record.content is None:
         return record
     notes = [str(record.properties.get(NOTE, ""))]
 
     def charged_of(key: str, value: Any) -> Structure:
         charged = parsed_record(name, place, partial(_parse_entry, key, value))
-        if charged.structure is None:
-            raise EntryError(f"of its charged crystal: {charged.error}")
+        if charged.content is None:
+            assert isinstance(charged.refusal, Refusal)
+            raise EntryError(charged.refusal.preceded("of its charged crystal: "))
         if note := charged.properties.get(NOTE):
             notes.append(f"of its charged crystal: {note}")
-        return charged.structure
+        charged_crystal: Structure = charged.content
+        return charged_crystal
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of crystals are kept, as `parsed_record` does
         try:
-            inputs = known_inputs(entry, record.structure, place, charged_of)
-        except (TypeError, ValueError, EntryError) as error:
-            return replace(record, structure=None, error=str(error))
+            inputs = known_inputs(entry, record.content, place, charged_of)
+        except EntryError as error:
+            return replace(record, content=None, refusal=error.refusal)
+        except (TypeError, ValueError) as error:
+            return replace(record, content=None, refusal=str(error))
         except Exception as error:  # parsers raise anything; the text becomes the reason
             reason = f"what it states beside its crystal cannot be read ({first_line(error)})"
-            return replace(record, structure=None, error=reason)
+            return replace(record, content=None, refusal=reason)
     properties = dict(record.properties)
     if note := "; ".join(filter(None, notes)):
         properties[NOTE] = note
@@ -283,13 +292,15 @@ def _holds_a_crystal(value: Any) -> bool:
 def _parse_entry(key: str, value: Any) -> Structure:
     if "cif" not in key:
         if reason := described_badly(value):
-            raise EntryError(f"its '{key}' {reason}")
+            raise EntryError(Refusal.of_words(f"its '{key}' {reason}"))
         return bare_structure(value)
     if not isinstance(value, str):
         many = f" of {len(value)}" if isinstance(value, list | dict) else ""
         raise EntryError(
-            f"its '{key}' is no text but a {type(value).__name__}{many}; give each crystal an "
-            "object of its own"
+            "its '{key}' is no text but a {type}{many}; give each crystal an object of its own",
+            key=key,
+            type=type(value).__name__,
+            many=many,
         )
     return _parse_cif(plain_lines(value))
 
@@ -365,11 +376,13 @@ def _read_cif(raw: IO[bytes], name: str) -> Iterator[UnparsedEntry]:
     # CIF is ASCII by definition; names and comments in the wild are not.
     texts = crystal_blocks(_text(raw))
     if len(texts) < 2:
-        yield UnparsedEntry(cif_record, texts[0] if texts else "", name)
+        yield UnparsedEntry(cif_record, CIF_FORMAT, texts[0] if texts else "", name)
         return
     for number, text in enumerate(texts, start=1):
         # Numbered, because block names repeat within a file.
-        yield UnparsedEntry(cif_record, text, f"{name}#{number}-{text.split(maxsplit=1)[0]}")
+        yield UnparsedEntry(
+            cif_record, CIF_FORMAT, text, f"{name}#{number}-{text.split(maxsplit=1)[0]}"
+        )
 
 
 def cif_record(text: str, place: str) -> SourceRecord:
@@ -382,12 +395,15 @@ def cif_record(text: str, place: str) -> SourceRecord:
 def _parse_cif(text: str) -> Structure:
     blocks = crystal_blocks(text)
     if len(blocks) > 1:
-        raise EntryError(f"its CIF describes {len(blocks)} crystals; give each a line of its own")
+        raise EntryError(
+            "its CIF describes {n_blocks} crystals; give each a line of its own",
+            n_blocks=len(blocks),
+        )
     return CifBlock(blocks[0] if blocks else "").structure()
 
 
 def _read_poscar(raw: IO[bytes], name: str) -> Iterator[UnparsedEntry]:
-    yield UnparsedEntry(_poscar_record, _text(raw), name)
+    yield UnparsedEntry(_poscar_record, POSCAR_FORMAT, _text(raw), name)
 
 
 def _poscar_record(text: str, place: str) -> SourceRecord:
@@ -396,14 +412,14 @@ def _poscar_record(text: str, place: str) -> SourceRecord:
 
 def _read_xyz(raw: IO[bytes], name: str) -> Iterator[SourceRecord | UnparsedEntry]:
     for number, text in enumerate(frames(_text(raw)), start=1):
-        yield UnparsedEntry(_xyz_record, text, f"{name}#{number}")
+        yield UnparsedEntry(_xyz_record, XYZ_FORMAT, text, f"{name}#{number}")
 
 
 def _xyz_record(text: str, place: str) -> SourceRecord:
     try:
         atoms = frame_atoms(text)
     except EntryError as error:
-        return SourceRecord(place, None, str(error), place)
+        return SourceRecord(place, None, error.refusal, place)
     except Exception as error:  # the reader can raise anything
         reason = f"the frame cannot be read ({first_line(error)}); is it truncated or damaged?"
         return SourceRecord(place, None, reason, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from screening.candidates.candidate import unusable
+from screening.candidates.crystal_sanity import unusable
 from screening.sources.dielectric import known_dielectric
 
 if TYPE_CHECKING:

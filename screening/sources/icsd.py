@@ -8,8 +8,11 @@ from pathlib import Path
 
 from screening.machine.text_files import user_path
 from screening.sources.cif import CifBlock
-from screening.sources.files import FileSource, cif_record
-from screening.sources.record import Source, SourceError, SourceRecord, UnparsedEntry, same_entry
+from screening.sources.files import CIF_FORMAT, FileSource, cif_record
+from screening.sources.plugin import SourcePlugIn
+from screening.sources.record import SourceError, SourceRecord, UnparsedEntry, same_entry
+
+ICSD_FORMAT = f"icsd-{CIF_FORMAT}"
 
 
 class IcsdExport:
@@ -40,8 +43,8 @@ class IcsdExport:
             identity = entry.identity if isinstance(entry, UnparsedEntry) else ""
             if identity in seen:
                 reason = same_entry(seen[identity])
-                record = replace(record, structure=None, error=reason)
-            elif record.structure is not None and identity:
+                record = replace(record, content=None, refusal=reason)
+            elif record.content is not None and identity:
                 seen[identity] = record.location
             yield record
 
@@ -49,13 +52,15 @@ class IcsdExport:
         """Stream the entries, unread; what is no CIF is an entry with that reason."""
         for entry in self._files.entries():
             if not isinstance(entry, UnparsedEntry):
-                yield entry if entry.error else _no_cif(entry.location)
-            elif entry.read is not cif_record:
+                yield entry if entry.refusal else _no_cif(entry.location)
+            elif entry.format != CIF_FORMAT:
                 yield _no_cif(entry.location)
             else:
                 code = CifBlock(entry.content).codes().get("icsd_code")
                 identity = "" if code is None else f"icsd-{code}"
-                yield UnparsedEntry(_icsd_record, entry.content, entry.location, identity)
+                yield UnparsedEntry(
+                    _icsd_record, ICSD_FORMAT, entry.content, entry.location, identity
+                )
 
     def remarks(self) -> list[str]:
         """Say what was not looked at, once the entries were streamed."""
@@ -72,12 +77,14 @@ def _icsd_record(text: str, place: str) -> SourceRecord:
     code = record.properties.get("icsd_code")
     if code is None:
         # Of a damaged file its own reason says more.
-        reason = record.error or "it states no _database_code_ICSD; name its folder without 'icsd:'"
-        return replace(record, structure=None, error=reason)
+        reason = (
+            record.refusal or "it states no _database_code_ICSD; name its folder without 'icsd:'"
+        )
+        return replace(record, content=None, refusal=reason)
     return replace(record, material_id=f"icsd-{code}")
 
 
-def open_icsd(rest: str) -> Source:
+def open_icsd(rest: str) -> IcsdExport:
     """Open the export in a folder, or one file of it."""
     path = user_path(rest, f"source 'icsd:{rest}'")
     if not rest or not path.exists():
@@ -85,3 +92,11 @@ def open_icsd(rest: str) -> Source:
             f"source 'icsd:{rest}': no such folder; give that of the CIF files, as icsd:export/"
         )
     return IcsdExport(f"icsd:{rest}", path)
+
+
+ICSD = SourcePlugIn(
+    name="icsd",
+    usage="icsd:FOLDER",
+    help="CIF files exported from the Inorganic Crystal Structure Database, or one such file.",
+    open=open_icsd,
+)

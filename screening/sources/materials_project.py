@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from screening.candidates.candidate import bare_structure
+from screening.candidates.crystal import bare_structure
+from screening.candidates.refusal import Refusal
 from screening.messages.validation import validated
+from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import (
     EntryError,
     SourceError,
@@ -186,9 +188,9 @@ class MaterialsProject:
             if value is None:
                 continue
             try:
-                values = [kind(each) for each in ([value] if isinstance(value, str) else value)]
+                values = [kind(word) for word in ([value] if isinstance(value, str) else value)]
             except ValueError:
-                known = ", ".join(str(each.value) for each in kind)
+                known = ", ".join(str(member.value) for member in kind)
                 raise SourceError(
                     f"source '{self.spec}': field '{name}' must be one of: {known}"
                 ) from None
@@ -248,7 +250,9 @@ def _structure(value: Any) -> Structure:
     except (MemoryError, ImportError):
         raise
     except Exception as failure:  # pymatgen raises anything
-        raise EntryError(f"its structure cannot be read ({first_line(failure)})") from failure
+        raise EntryError(
+            Refusal.of_words(f"its structure cannot be read ({first_line(failure)})")
+        ) from failure
 
 
 def open_materials_project(rest: str) -> MaterialsProject:
@@ -281,3 +285,12 @@ def open_materials_project(rest: str) -> MaterialsProject:
             "pip install 'matscreen[mp]'"
         ) from None
     return MaterialsProject(spec, query)
+
+
+MATERIALS_PROJECT = SourcePlugIn(
+    name="mp",
+    usage="mp:FIELD=VALUE&…",
+    help="A search of the Materials Project; needs a key, and pip install 'matscreen[mp]'.",
+    open=open_materials_project,
+    options=SummaryQuery,
+)

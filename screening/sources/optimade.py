@@ -17,9 +17,11 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from screening.candidates.refusal import Refusal
 from screening.machine.settings import Settings
 from screening.messages.validation import nearest, validated
 from screening.sources.optimade_client import Pages, plain
+from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import (
     EntryError,
     SourceError,
@@ -138,7 +140,7 @@ class Optimade:
         from optimade.utils import get_child_database_links, get_providers
 
         try:
-            providers = {each["id"]: each for each in get_providers()}
+            providers = {provider["id"]: provider for provider in get_providers()}
         except (requests.RequestException, AttributeError, KeyError, TypeError) as error:
             raise self._error(
                 f"the list of OPTIMADE's providers cannot be read ({first_line(error)}); try again "
@@ -198,7 +200,7 @@ def _converted(entry: dict[str, Any], attributes: dict[str, Any]) -> Structure:
     except (EntryError, MemoryError, ImportError):
         raise
     except Exception as failure:  # pydantic and pymatgen raise anything
-        raise EntryError(f"it cannot be converted ({_why(failure)})") from failure
+        raise EntryError(Refusal.of_words(f"it cannot be converted ({_why(failure)})")) from failure
 
 
 def _structure(entry: dict[str, Any], attributes: dict[str, Any]) -> Structure:
@@ -231,7 +233,11 @@ def _structure(entry: dict[str, Any], attributes: dict[str, Any]) -> Structure:
     if formula and structure.is_ordered:
         made = structure.composition.reduced_formula
         if Composition(formula).reduced_formula != made:
-            raise EntryError(f"its atoms make {made} where chemical_formula_reduced says {formula}")
+            raise EntryError(
+                "its atoms make {made} where chemical_formula_reduced says {formula}",
+                made=made,
+                formula=formula,
+            )
     return structure
 
 
@@ -298,3 +304,12 @@ def open_optimade(rest: str) -> Optimade:
     host = urlsplit(provider).hostname if "://" in provider else provider
     label = re.sub(r"[^A-Za-z0-9.-]", "_", str(host))[:60]
     return Optimade(spec, provider, query, Settings().directory / "optimade" / f"{label}-{key}")
+
+
+OPTIMADE = SourcePlugIn(
+    name="optimade",
+    usage="optimade:PROVIDER?filter=…",
+    help="A database that speaks OPTIMADE; needs pip install 'matscreen[optimade]'.",
+    open=open_optimade,
+    options=OptimadeQuery,
+)

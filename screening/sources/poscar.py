@@ -56,8 +56,10 @@ def poscar_structure(text: str) -> Structure:
             species.append(name or "")
             if name and labels[-1] not in (name, None):
                 raise EntryError(
-                    f"line {lines.number} says {labels[-1]}, but by the numbers of atoms above "
-                    f"it is {name}"
+                    "line {number} says {label}, but by the numbers of atoms above it is {name}",
+                    number=lines.number,
+                    label=labels[-1],
+                    name=name,
                 )
     if not names:
         if None in labels or not labels:
@@ -85,7 +87,9 @@ class _Lines:
 
     def next(self, what: str) -> str:
         if self.number >= len(self.lines):
-            raise EntryError(f"it ends at line {self.number}, before {what}; is it truncated?")
+            raise EntryError(
+                f"it ends at line {{number}}, before {what}; is it truncated?", number=self.number
+            )
         self.number += 1
         return self.lines[self.number - 1]
 
@@ -95,9 +99,11 @@ class _Lines:
         words = line.split()
         if len(words) < 3 or not all(map(_NUMBER.fullmatch, words[:3])):
             blank = self.number == len(self.lines) or not any(self.lines[self.number - 1 :])
+            remedy = "is it truncated?" if blank else "it is '{found}'"
             raise EntryError(
-                f"line {self.number} should be {what}, three numbers; "
-                + ("is it truncated?" if blank else f"it is '{shown(line)}'")
+                f"line {{number}} should be {what}, three numbers; {remedy}",
+                number=self.number,
+                found=shown(line),
             )
         self.rest = words[3:]
         return [_float(word) for word in words[:3]]
@@ -112,7 +118,7 @@ def _scale_factors(lines: _Lines) -> NDArray[np.float64]:
     if len(factors) == 3 and min(factors) > 0:
         return np.array(factors)
     raise EntryError(
-        f"line 2 should hold one scale factor, or three above 0; it is '{shown(line)}'"
+        "line 2 should hold one scale factor, or three above 0; it is '{found}'", found=shown(line)
     )
 
 
@@ -132,15 +138,21 @@ def _species(lines: _Lines) -> tuple[list[str], list[int]]:
                 meant = word.capitalize()
                 hint = f"; write '{meant}'" if Element.is_valid_symbol(meant) else ""
                 raise EntryError(
-                    f"line {lines.number} should name elements, and '{shown(word)}' is none{hint}"
+                    "line {number} should name elements, and '{found}' is none{hint}",
+                    number=lines.number,
+                    found=shown(word),
+                    hint=hint,
                 )
             names.append(match[1])
         line = lines.next("the numbers of atoms")
         counts = _counts(line)
         if len(names) != len(counts):
             raise EntryError(
-                f"line {lines.number} should hold a number of atoms for each element of the line "
-                f"above, which names {len(names)}; it is '{shown(line)}'"
+                "line {number} should hold a number of atoms for each element of the line "
+                "above, which names {n_names}; it is '{found}'",
+                number=lines.number,
+                n_names=len(names),
+                found=shown(line),
             )
     return names, counts
 
@@ -158,7 +170,9 @@ def _mode(lines: _Lines) -> tuple[bool, bool]:
     mode = line.strip()[:1].lower()
     if mode not in MODES:
         raise EntryError(
-            f"line {lines.number} should say Direct or Cartesian; it is '{shown(line)}'"
+            "line {number} should say Direct or Cartesian; it is '{found}'",
+            number=lines.number,
+            found=shown(line),
         )
     return selective, MODES[mode]
 
@@ -182,7 +196,9 @@ def _refuse_more(lines: _Lines, count: int) -> None:
     words = rest[0].split() if rest else []
     if len(words) >= 3 and all(map(_NUMBER.fullmatch, words[:3])):
         raise EntryError(
-            f"line {lines.number + 1} is one more position, but the numbers of atoms make {count}"
+            "line {number} is one more position, but the numbers of atoms make {count}",
+            number=lines.number + 1,
+            count=count,
         )
     following = next((line for line in rest if line.strip()), "")
     if re.match(r"\s*direct configuration", following, re.IGNORECASE):

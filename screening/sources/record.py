@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from screening.candidates.refusal import Refusal, RefusedError
 from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:
@@ -18,32 +19,30 @@ Scalar = str | int | float | bool | None
 
 NOTE = "read_note"
 """Property of a structure, and then of its record: what was done, or does not quite fit."""
-SPACE_GROUP = "space_group_number_of_file"
-"""Property of a structure: the space group it was read with, whose symmetry it has."""
 
 
 class SourceError(ScreenError):
     """A source as a whole cannot be read: unknown, missing, or without any structure file."""
 
 
-class EntryError(Exception):
-    """An entry that parses, or nearly so, but must not be used; the message says why."""
+class EntryError(RefusedError):
+    """An entry that parses, or nearly so, but must not be used."""
 
 
 @dataclass(frozen=True)
 class SourceRecord:
     """One entry of a source.
 
-    Exactly one of `structure` and `error` is set.
+    Exactly one of `content` and `refusal` is set.
 
     Attributes
     ----------
     material_id : str
         The entry's name within its source.
-    structure : Structure or None
-        As found there, in any cell.
-    error : str or None
-        Why the entry could not be read, in one sentence.
+    content : object or None
+        As found there, of the kind that the source gives: of a crystal the structure, in any cell.
+    refusal : Refusal or None
+        Why the entry could not be read; a finished sentence becomes one.
     location : str
         File and place in it, for messages.
     properties : dict
@@ -51,23 +50,27 @@ class SourceRecord:
     inputs : dict
         What the source knows that a flow can use, in JSON's types, by the field of the Makers'
         `inputs_model`.
-    space_group_number : int or None
-        Of the operations that the structure was read with, all of which it has.
     """
 
     material_id: str
-    structure: Structure | None
-    error: str | None
+    content: Any
+    refusal: Refusal | str | None
     location: str
     properties: dict[str, Scalar] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
-    space_group_number: int | None = None
 
     def __post_init__(self) -> None:
-        """Take out what no database can hold."""
+        """Take out what no database can hold, and make one form of the reason."""
+        if isinstance(self.refusal, str):
+            object.__setattr__(self, "refusal", Refusal.of_words(self.refusal))
         object.__setattr__(self, "material_id", plain_text(self.material_id))
         object.__setattr__(self, "location", plain_text(self.location))
         object.__setattr__(self, "properties", scalar_properties(self.properties))
+
+    @property
+    def error(self) -> str | None:
+        """Why the entry could not be read, in one sentence."""
+        return None if self.refusal is None else str(self.refusal)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ class UnparsedEntry:
     ----------
     read : callable
         A function of a module; `content` and `location` make the record.
+    format : str
+        Name and version of the format that `read` reads, as ``cif-1``: another one whenever the
+        same text gives another record.
     content : str
         The entry as its source has it.
     location : str
@@ -87,6 +93,7 @@ class UnparsedEntry:
     """
 
     read: Callable[[str, str], SourceRecord]
+    format: str
     content: str
     location: str
     identity: str = ""
@@ -98,14 +105,15 @@ class UnparsedEntry:
     @property
     def fingerprint(self) -> str:
         """What tells this entry from all others, and from itself once its text is another."""
-        said = (self.read.__module__, self.read.__qualname__, self.location, self.content)
-        return hashlib.sha256("\0".join(said).encode("utf-8", "replace")).hexdigest()
+        stated = (self.format, self.location, self.content)
+        return hashlib.sha256("\0".join(stated).encode("utf-8", "replace")).hexdigest()
 
 
 class Source(Protocol):
-    """A place that crystals come from.
+    """A place that candidates come from.
 
-    A source whose entries take long to parse may have ``entries()`` too, which streams the same
+    A source of other candidates than crystals has an attribute ``candidates``, the name of their
+    kind.  One whose entries take long to parse may have ``entries()`` too, which streams the same
     entries as `UnparsedEntry`: they are then parsed in parallel, and once.
     """
 
@@ -119,9 +127,14 @@ class Source(Protocol):
         ...
 
 
-def same_entry(location: str) -> str:
+def kind_of(source: Source) -> str:
+    """Return the kind of candidates that a source gives."""
+    return str(getattr(source, "candidates", "crystal"))
+
+
+def same_entry(location: str) -> Refusal:
     """Return why a second entry of one name in its database is refused."""
-    return f"it is the same entry as {location}"
+    return Refusal.of("it is the same entry as {location}", location=location)
 
 
 def entries_of(source: Source) -> Iterator[SourceRecord | UnparsedEntry]:
@@ -134,7 +147,7 @@ def entries_of(source: Source) -> Iterator[SourceRecord | UnparsedEntry]:
 def remarks_of(source: Source) -> list[str]:
     """Return what a source that was read to its end left out, each with the source's name."""
     remarks: Callable[[], list[str]] | None = getattr(source, "remarks", None)
-    return [] if remarks is None else [f"source '{source.spec}': {each}" for each in remarks()]
+    return [] if remarks is None else [f"source '{source.spec}': {remark}" for remark in remarks()]
 
 
 def scalar_properties(entry: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -169,32 +182,25 @@ def parsed_record(
 
     What a parser warns of is kept with the record, under `NOTE`.
     """
-    structure, reason = None, None
+    structure: Structure | None = None
+    refusal: Refusal | None = None
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
             structure = parse()
         except EntryError as error:
-            reason = str(error)
+            refusal = error.refusal
         except (MemoryError, ImportError):  # of this machine, not of the entry
             raise
         except Exception as error:  # parsers raise anything; the text becomes the reason
-            reason = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
+            words = f"it cannot be parsed ({first_line(error)}); is it truncated or damaged?"
+            refusal = Refusal.of_words(words)
     facts = dict(properties or {})
-    space_group_number = None
     if structure is not None:
         notes = [structure.properties.pop(NOTE, ""), *_said(warned)]
         if note := "; ".join(dict.fromkeys(filter(None, notes))):
             facts[NOTE] = note
-        space_group_number = structure.properties.pop(SPACE_GROUP, None)
-    return SourceRecord(
-        material_id,
-        structure,
-        reason,
-        location,
-        facts,
-        space_group_number=space_group_number,
-    )
+    return SourceRecord(material_id, structure, refusal, location, facts)
 
 
 def _said(warned: list[warnings.WarningMessage]) -> list[str]:

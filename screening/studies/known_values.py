@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from screening.candidates.refusal import Refusal
 from screening.intake.refusals import LeftOut, summed_up
 from screening.machine.process_pool import processes
 from screening.messages.errors import ScreenError
@@ -91,14 +92,14 @@ def read_table(
     def scaled(value: Any) -> float | None:
         return scale.to_model(value) if scale.usable(value) else None
 
-    refused: list[tuple[str, str]] = []
+    refused: list[tuple[str, Refusal | str]] = []
     taken: list[_Entry] = []
     keys: set[str] = set()
     for record in records:
         on_entry()
         keys.update(record.properties)
-        if record.structure is None:
-            refused.append((record.location, record.error or "it holds no structure"))
+        if record.content is None:
+            refused.append((record.location, record.refusal or "it holds no structure"))
             continue
         value = scaled(record.properties.get(value_key))
         if value is None:
@@ -106,8 +107,8 @@ def read_table(
             refused.append((record.location, f"it has no number{positive} as '{value_key}'"))
             continue
         estimate = None if prior_key is None else scaled(record.properties.get(prior_key))
-        label = f"{record.structure.reduced_formula} ({record.material_id})"
-        taken.append(_Entry(record.location, label, record.structure, value, estimate))
+        label = f"{record.content.reduced_formula} ({record.material_id})"
+        taken.append(_Entry(record.location, label, record.content, value, estimate))
     if keys:
         for key in filter(None, (value_key, prior_key)):
             if key not in keys:
@@ -116,7 +117,7 @@ def read_table(
     kept: list[tuple[_Entry, list[float]]] = []
     described = _features([entry.structure for entry in taken], workers)
     for entry, features in zip(taken, described, strict=True):
-        if isinstance(features, str):
+        if isinstance(features, Refusal):
             refused.append((entry.location, features))
         else:
             kept.append((entry, features))
@@ -149,7 +150,7 @@ class _Entry(NamedTuple):
     prior: float | None
 
 
-def _features(structures: list[Any], workers: int) -> list[list[float] | str]:
+def _features(structures: list[Any], workers: int) -> list[list[float] | Refusal]:
     if workers == 1 or len(structures) < 50:
         return [_features_of(structure) for structure in structures]
     try:
@@ -161,13 +162,15 @@ def _features(structures: list[Any], workers: int) -> list[list[float] | str]:
         ) from None
 
 
-def _features_of(structure: Any) -> list[float] | str:
+def _features_of(structure: Any) -> list[float] | Refusal:
     """Return the features of a crystal's standard cell, or why it has none."""
-    from screening.candidates.candidate import Origin, Refusal, candidate_from_structure
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
     from screening.candidates.crystal_features import features
+    from screening.candidates.refusal import RefusedError
 
     try:
-        candidate = candidate_from_structure(structure, Origin(source="", material_id=""))
-    except Refusal as refusal:
-        return str(refusal)
-    return features(candidate.pymatgen_structure())
+        candidate = crystal_from_structure(structure, Origin(source="", material_id=""))
+    except RefusedError as error:
+        return error.refusal
+    return features(candidate.content())

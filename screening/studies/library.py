@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.candidates.candidate import SHOWN_FACTS, twin, with_free_id
+from screening.candidates.crystal import Crystal
+from screening.candidates.refusal import Refusal
 from screening.choosing.acquisitions import chance_below
 from screening.choosing.calibration import Calibration, leave_one_out
 from screening.choosing.config import SurrogateConfig
@@ -26,7 +28,7 @@ from screening.intake.refusals import LeftOut, summed_up
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from screening.intake.parsed_entries import Reading
+    from screening.intake.parsed_entries import ParsedEntry
     from screening.studies.known_values import KnownValues
 
 
@@ -55,30 +57,30 @@ class Library:
 
 
 def read_library(
-    readings: Iterable[Reading],
-    refusal: Callable[[Any], str | None],
+    entries: Iterable[ParsedEntry],
     on_entry: Callable[[], None] = lambda: None,
 ) -> Library:
     """Collect crystals and features; the same crystal is taken once, as its source has it first.
 
     Parameters
     ----------
-    refusal
-        Says why a candidate stays out; None lets it in.
+    entries
+        Of crystals, as `screening.intake.parsed_entries.parsed_entries` gives them.
     """
     facts: dict[str, dict[str, Any]] = {}
     rows: list[list[float]] = []
-    refused: list[tuple[str, str]] = []
+    refused: list[tuple[str, Refusal]] = []
     duplicates = 0
-    taken = PackedCandidates()
+    taken = PackedCandidates(Crystal)
     groups: dict[tuple[str, int], list[str]] = {}
-    for reading in readings:
+    for entry in entries:
         on_entry()
-        candidate = reading.candidate
-        reason = reading.error if candidate is None else refusal(candidate)
-        if candidate is None or reason is not None or candidate.features is None:
-            refused.append((reading.location or reading.material_id, str(reason)))
+        candidate = entry.candidate
+        if entry.refusal is not None:
+            refused.append((entry.location or entry.material_id, entry.refusal))
             continue
+        assert isinstance(candidate, Crystal)
+        assert candidate.features is not None
         described_by = candidate.features
         group = groups.setdefault((candidate.formula, candidate.space_group_number), [])
         if twin(candidate, (taken[key] for key in group)) is not None:
@@ -90,7 +92,7 @@ def read_library(
         stated = candidate.origins[0].properties
         facts[candidate.candidate_id] = {
             "candidate_id": candidate.candidate_id,
-            "material_id": reading.material_id,
+            "material_id": entry.material_id,
             "formula": candidate.formula,
             "space_group_number": candidate.space_group_number,
             "n_sites": candidate.n_sites,

@@ -38,6 +38,8 @@ class Objective(Scale):
         For tables.
     beside
         Further fields that a ranking shows.
+    candidates
+        Kind of the candidates that the Maker takes, in `screening.candidates.kinds.KINDS`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Objective(Scale):
     label: str
     unit: str
     beside: tuple[Quantity, ...] = ()
+    candidates: str = "crystal"
 
     @property
     def heading(self) -> str:

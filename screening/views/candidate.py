@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from screening.candidates.candidate import bare_structure
+from screening.candidates.crystal import bare_structure
 from screening.messages.errors import ScreenError
 from screening.messages.quantities import Quantity
 from screening.results.result import Result, with_large_values

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.campaign import STATUS_COUNTS, SUBMITTED
 from screening.campaigns.throughput import pace_of
+from screening.candidates.refusal import Refusal
 from screening.intake.refusals import alike
 from screening.ranking.build import best_results
 from screening.ranking.cache import PIECE, standings
@@ -145,7 +146,7 @@ def _refusals(campaign: Campaign) -> list[RefusalGroup]:
             count=len(places),
             example=str(refused[places[0]]["location"] or refused[places[0]]["material_id"]),
         )
-        for reason, places in alike([str(each["reason"]) for each in refused])
+        for reason, places in alike([Refusal.model_validate(each["refusal"]) for each in refused])
     ]
     return sorted(groups, key=lambda each: (-each.count, each.reason))
 

@@ -10,7 +10,8 @@ from pymatgen.core import Element, Lattice, Structure
 
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.flows import candidate_workflow, refusal
-from screening.candidates.candidate import Candidate, Origin, candidate_from_structure
+from screening.candidates.candidate import Candidate, Origin
+from screening.candidates.crystal import crystal_from_structure
 from screening.candidates.crystal_features import feature_names, features
 from screening.messages.errors import ScreenError
 from screening.running.harvest import would_fail_again
@@ -37,7 +38,7 @@ def crystal(symbol: str) -> Structure:
 
 
 def candidate(structure: Structure, **inputs) -> Candidate:
-    return candidate_from_structure(structure, Origin(source="s", material_id="m", inputs=inputs))
+    return crystal_from_structure(structure, Origin(source="s", material_id="m", inputs=inputs))
 
 
 def config(objective: str, recipe: dict, engine: str = "sevennet-0") -> CampaignConfig:
@@ -59,7 +60,7 @@ def candidates() -> dict[str, Candidate]:
 
 def test_every_element_has_features(candidates):
     for symbol, found in candidates.items():
-        described = features(found.pymatgen_structure())
+        described = features(found.content())
         assert len(described) == len(feature_names())
         assert np.isfinite(described).all(), symbol
 

@@ -40,7 +40,7 @@ def target(tmp_path, crystals):
 def documents(database) -> int:
     """Return how many documents the whole database holds, what was read of sources left out."""
     base = database._client[database.name]
-    names = set(base.list_collection_names()) - {"readings"}
+    names = set(base.list_collection_names()) - {"parsed_entries"}
     return sum(base[name].count_documents({}) for name in names)
 
 
@@ -506,7 +506,7 @@ def test_a_formula_of_two_crystals_is_answered_with_their_ids(screen, new_campai
     new_campaign("mine")
     copper = database.candidates.find_one({"formula": "Cu"})
     database.candidates.insert_one(copper | {"_id": "Cu-194-00000000"})
-    one_sentence(screen("show", "Cu"), "2 crystals fit", "Cu-194-00000000", copper["_id"])
+    one_sentence(screen("show", "Cu"), "2 candidates fit", "Cu-194-00000000", copper["_id"])
 
 
 def test_a_candidate_without_results_is_shown(screen, new_campaign):

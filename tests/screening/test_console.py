@@ -6,10 +6,13 @@ import pytest
 from campaign_fixtures import toy_pool
 from rich.console import Console
 
+from screening.campaigns.flows import UNSUPPORTED
+from screening.candidates.refusal import Refusal
 from screening.cli import console
 from screening.cli.fitted_table import Column
 from screening.intake.ingest import Refused
 from screening.messages.stderr import counted
+from screening.sources.record import same_entry
 
 
 @pytest.mark.parametrize(
@@ -22,10 +25,14 @@ def test_numbers_have_their_plural(count, said):
 def test_many_refusals_are_summed_up(capsys):
     pool = toy_pool(1)
     symbols = ["Br", "Cd", "Cl", "F", "I", "K", "Li", "Na", "O", "Rb", "S"]
-    pool.refused = [Refused("salt.cif", "", f"it has {each}", (each,)) for each in symbols * 3]
+    pool.refused = [
+        Refused("salt.cif", "", Refusal.of("it has {elements}", UNSUPPORTED, elements=[symbol]))
+        for symbol in symbols * 3
+    ]
     same = ("a.cif#2", "a.cif#3")
-    pool.refused += [Refused(each, "", f"it is the same entry as x{each}") for each in same]
-    pool.refused += [Refused("b.cif", "", f"reason {each}") for each in "abcdefghijklmnopqrstu"]
+    pool.refused += [Refused(place, "", same_entry(f"x{place}")) for place in same]
+    reasons = [Refusal.of(f"reason {letter}") for letter in "abcdefghijklmnopqrstu"]
+    pool.refused += [Refused("b.cif", "", reason) for reason in reasons]
     pool.duplicates = 1
     console.pool(pool, "emt", kept=True)
     lines = capsys.readouterr().err.splitlines()

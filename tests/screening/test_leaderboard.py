@@ -213,12 +213,12 @@ def test_fields_that_no_document_can_have_are_refused(campaign, where, parts):
 
 
 def test_what_is_added_to_stored_documents_is_known(new_campaign, work):
-    from screening.candidates.candidate import Candidate
+    from screening.candidates.crystal import Crystal
     from workflows.documents import ThermalConductivityDocument
 
     campaign = new_campaign(pool=1, budget=1)
     work(campaign)
-    known = STORED_FIELDS | Candidate.model_fields.keys()
+    known = STORED_FIELDS | Crystal.model_fields.keys()
     assert set(campaign.database.candidates.find_one()) <= known
     assert set(campaign.database.results.find_one()) <= (
         known | ThermalConductivityDocument.model_fields.keys()

@@ -69,10 +69,11 @@ def run(tmp_path: Path) -> Run:
 
 
 def standard(structure: Structure) -> Structure:
-    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
 
     origin = Origin(source="test", material_id="1")
-    return candidate_from_structure(structure, origin).pymatgen_structure()
+    return crystal_from_structure(structure, origin).content()
 
 
 def assert_same_elasticity(found: dict[str, Any], expected: dict[str, Any], rel: float) -> None:

@@ -1,4 +1,4 @@
-"""A library ranked by a model of known values, and readings that are kept."""
+"""A library ranked by a model of known values, and parsed entries that are kept."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import json
 
 import numpy as np
 import pytest
+from campaign_fixtures import ListSource
 from pymatgen.core import Lattice, Structure
 
+from screening.candidates.crystal_filters import CrystalFilters
+from screening.candidates.crystal_kind import CRYSTAL
 from screening.choosing.calibration import leave_one_out
 from screening.choosing.config import SurrogateConfig
 from screening.choosing.observations import Observations
 from screening.intake import parsed_entries as module
-from screening.intake.filters import FilterConfig, refusal
-from screening.intake.parsed_entries import readings
+from screening.intake.parsed_entries import parsed_entries
 from screening.sources import SourceRecord, open_source
-from screening.sources.record import UnparsedEntry, entries_of
+from screening.sources.record import UnparsedEntry
 from screening.studies.known_values import KnownValues
 from screening.studies.library import Library, rank_library, read_library
 
@@ -84,12 +86,12 @@ def test_entries_are_read_once(salts, database, monkeypatch):
     source = open_source(salts)
 
     def read():
-        return list(readings(entries_of(source), source.spec, database, nothing, 1))
+        return list(parsed_entries(source, CRYSTAL, database, nothing, 1))
 
     first = read()
-    assert [each.error is None for each in first] == [True] * 5 + [False]
+    assert [each.refusal is None for each in first] == [True] * 5 + [False]
     assert database.parsed_entries.count_documents({}) == 6
-    monkeypatch.setattr(module, "_read", None)
+    monkeypatch.setattr(module._Parser, "parse", None)
     # As JSON: what was kept has lists for tuples.
     assert [each.model_dump_json() for each in read()] == [e.model_dump_json() for e in first]
 
@@ -97,7 +99,7 @@ def test_entries_are_read_once(salts, database, monkeypatch):
 def test_a_changed_entry_is_read_again(salts, database, tmp_path):
     def read():
         source = open_source(salts)
-        return list(readings(entries_of(source), source.spec, database, nothing, 1))
+        return list(parsed_entries(source, CRYSTAL, database, nothing, 1))
 
     read()
     path = tmp_path / "salts.jsonl"
@@ -106,32 +108,29 @@ def test_a_changed_entry_is_read_again(salts, database, tmp_path):
 
 
 def test_what_a_filter_refused_gets_features_when_it_is_wanted(salts, database):
-    small = FilterConfig(max_elements=1)
+    small = CrystalFilters(max_elements=1)
     source = open_source(salts)
 
     def read(filters):
-        def worthless(candidate):
-            return refusal(candidate, filters)
-
-        return list(readings(entries_of(source), source.spec, database, worthless, 1))
+        return list(parsed_entries(source, CRYSTAL, database, filters.refusal, 1))
 
     assert all(each.candidate.features is None for each in read(small)[:4])
-    assert all(each.candidate.features is not None for each in read(FilterConfig())[:4])
+    assert all(each.candidate.features is not None for each in read(CrystalFilters())[:4])
 
 
 def test_processes_read_what_one_does(salts, database, monkeypatch):
     source = open_source(salts)
-    alone = list(readings(entries_of(source), source.spec, database, nothing, 1))
+    alone = list(parsed_entries(source, CRYSTAL, database, nothing, 1))
     database.parsed_entries.delete_many({})
     monkeypatch.setattr(module, "ALONE", 0)
     monkeypatch.setattr(module, "CHUNK", 2)
-    together = list(readings(entries_of(source), source.spec, database, nothing, 2))
+    together = list(parsed_entries(source, CRYSTAL, database, nothing, 2))
     assert [e.model_dump_json() for e in together] == [e.model_dump_json() for e in alone]
 
 
 def test_the_same_crystal_is_ranked_once(salts, database):
     source = open_source(salts)
-    library = read_library(readings(entries_of(source), source.spec, database, nothing, 1), nothing)
+    library = read_library(parsed_entries(source, CRYSTAL, database, nothing, 1))
     assert len(library.facts) == 4
     assert library.duplicates == 1
     [refused] = library.refused
@@ -141,7 +140,7 @@ def test_the_same_crystal_is_ranked_once(salts, database):
 
 def test_records_without_a_text_are_read_too(database):
     record = SourceRecord("a", salt("Na", "Cl", 5.6), None, "a.x")
-    [found] = readings([record], "list", database, nothing, 1)
+    [found] = parsed_entries(ListSource(record), CRYSTAL, database, nothing, 1)
     assert found.candidate.origins[0].source == "list"
     assert database.parsed_entries.count_documents({}) == 0
 
@@ -173,22 +172,22 @@ def test_a_second_entry_of_one_name_is_refused_once_the_first_is_good(database):
         return SourceRecord(place, crystal, None if good else "it is broken", place)
 
     texts = [("broken", "x-1"), ("first", "x-1"), ("second", "x-1"), ("other", "")]
-    entries = [UnparsedEntry(read, text, text, identity) for text, identity in texts]
-    found = list(readings(entries, "list", database, nothing, 1))
-    assert [each.error for each in found] == [
+    entries = [UnparsedEntry(read, "test-1", text, text, identity) for text, identity in texts]
+    found = list(parsed_entries(ListSource(*entries), CRYSTAL, database, nothing, 1))
+    assert [each.refusal and str(each.refusal) for each in found] == [
         "it is broken",
         None,
         "it is the same entry as first",
         None,
     ]
-    again = list(readings(entries, "list", database, nothing, 1))
-    assert [each.error for each in again] == [each.error for each in found]
+    again = list(parsed_entries(ListSource(*entries), CRYSTAL, database, nothing, 1))
+    assert [each.refusal for each in again] == [each.refusal for each in found]
 
 
 def test_what_no_database_can_hold_is_taken_out(database):
     facts = {"id": 12345678901234567890, "a\0b": "x\ud800y", "nan": float("nan"), "fine": 3}
     record = SourceRecord("n\ud800", salt("Na", "Cl", 5.6), None, "p\0", facts)
     assert record.properties == {"ab": "x?y", "fine": 3}
-    [found] = readings([record], "list", database, nothing, 1)
+    [found] = parsed_entries(ListSource(record), CRYSTAL, database, nothing, 1)
     database.candidates.insert_one(found.model_dump())
     assert found.material_id == "n?"

@@ -76,13 +76,14 @@ def test_an_engine_that_confirms(new_campaign):
 def test_refused_entries_that_are_alike_are_one(database):
     from campaign_fixtures import toy_content, toy_pool
 
+    from screening.candidates.refusal import Refusal
     from screening.intake.ingest import Refused
 
     pool = toy_pool(2)
     pool.refused = [
-        Refused("a.cif", "a", "it has 41 atoms, more than max_sites 20"),
-        Refused("b.cif", "b", "it is disordered"),
-        Refused("", "c", "it has 96 atoms, more than max_sites 20"),
+        Refused("a.cif", "a", Refusal.of_words("it has 41 atoms, more than max_sites 20")),
+        Refused("b.cif", "b", Refusal.of_words("it is disordered")),
+        Refused("", "c", Refusal.of_words("it has 96 atoms, more than max_sites 20")),
     ]
     config = CampaignConfig.model_validate(toy_content(objective="lattice-thermal-conductivity"))
     pool.remarks = ["source 'a': 2 files not looked at"]

@@ -14,14 +14,15 @@ from pydantic import ValidationError
 
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.flows import refusal
-from screening.candidates.candidate import Origin, bare_structure, candidate_from_structure
-from screening.intake.filters import FilterConfig
+from screening.candidates.candidate import Origin
+from screening.candidates.crystal import bare_structure, crystal_from_structure
+from screening.candidates.crystal_filters import CrystalFilters
 from screening.machine import text_files
 from screening.messages.errors import ScreenError
 from screening.sources import open_source
 from screening.targets.engines import parse_engine
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LENNARD_JONES = {"name": "mine", "calculator": "ase.calculators.lj.LennardJones"}
 
 
@@ -126,16 +127,16 @@ def test_objects_in_pymatgens_dictionaries_are_not_built(trap, tmp_path, rocksal
     (tmp_path / "all.json").write_text(f"[{','.join(lines)}]")
     for name in ("all.jsonl", "all.json"):
         first, second = open_source(str(tmp_path / name)).records()
-        assert first.structure == rocksalt.copy(properties=None)
+        assert first.content == rocksalt.copy(properties=None)
         assert second.inputs["charged"]["sites"]
     from screening.sources.materials_project import _record
 
-    assert _record({"material_id": "mp-1", "structure": content}).structure is not None
+    assert _record({"material_id": "mp-1", "structure": content}).content is not None
     # A document of the database, which others may have written.
-    candidate = candidate_from_structure(rocksalt, Origin(source="x", material_id="x"))
+    candidate = crystal_from_structure(rocksalt, Origin(source="x", material_id="x"))
     sites = [{**site, "properties": {"x": trap}} for site in candidate.structure["sites"]]
     stored = candidate.model_copy(update={"structure": {**candidate.structure, "sites": sites}})
-    assert stored.pymatgen_structure() == bare_structure(candidate.structure)
+    assert stored.content() == bare_structure(candidate.structure)
 
 
 def test_objects_among_the_inputs_of_a_flow_are_not_built(trap, rocksalt):
@@ -150,7 +151,7 @@ def test_objects_among_the_inputs_of_a_flow_are_not_built(trap, rocksalt):
 
     def reason(**inputs):
         origin = Origin(source="x", material_id="x", inputs=inputs)
-        candidate = candidate_from_structure(rocksalt, origin)
+        candidate = crystal_from_structure(rocksalt, origin)
         return refusal(candidate, config, parse_engine(LENNARD_JONES, "mine"))
 
     assert "holds no less" in reason(charged=charged, working_ion="Na", unknown=trap)
@@ -201,7 +202,7 @@ def test_filters_of_entries_know_no_operators():
 
     for content in ({"$where": "1"}, {"max_sites": {"$where": "1"}}, {"band_gap_ev": {"$expr": 1}}):
         with pytest.raises(ScreenError, match="--filters: field"):
-            validated(FilterConfig, content, "--filters")
+            validated(CrystalFilters, content, "--filters")
 
 
 def test_reading_a_campaign_of_somebody_else_imports_nothing_it_names(screen, new_campaign, trap):

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymatgen.io.vasp.inputs import Poscar
 
-from screening.sources import SOURCES, SourceError, open_source
+from screening.messages.errors import ScreenError
+from screening.sources import SOURCES, SourceError, SourcePlugIn, open_source
 
 CIF = """\
 #(C) as databases write them
@@ -58,9 +59,9 @@ def read_text(folder, name, text):
 def test_bundled_data():
     found = list(open_source("phonondb-103").records())
     assert len(found) == 103
-    assert all(r.structure is not None and r.error is None for r in found)
+    assert all(r.content is not None and r.error is None for r in found)
     lowest = min(found, key=lambda r: r.properties["kappa_300k_without_nac_w_per_m_k"])
-    assert lowest.structure.reduced_formula == "AgBr"
+    assert lowest.content.reduced_formula == "AgBr"
     assert lowest.material_id == "mp-23231"
     assert "q_mesh" not in lowest.properties
 
@@ -69,7 +70,7 @@ def test_cif(tmp_path):
     [record] = read_text(tmp_path, "salt.cif", CIF)
     assert (record.material_id, record.location) == ("icsd-18189", "salt.cif")
     assert record.error is None
-    assert len(record.structure) == 2
+    assert len(record.content) == 2
     assert record.properties == {
         "icsd_code": 18189,
         "experimental": True,
@@ -86,7 +87,7 @@ def test_cif_with_the_name_of_its_space_group_only(tmp_path):
     text = (CIF[:start] + CIF[end:]).replace("P -1", "F m -3 m").replace("number 2", "number 225")
     text = text.replace("Na1+ 1 a", "Na1+ 4 a").replace("Cl1- 1 h", "Cl1- 4 b")
     [record] = read_text(tmp_path, "salt.cif", text)
-    assert len(record.structure) == 8
+    assert len(record.content) == 8
 
 
 def test_cif_with_many_blocks(tmp_path):
@@ -94,7 +95,7 @@ def test_cif_with_many_blocks(tmp_path):
     found = read_text(tmp_path, "many.cif", text)
     assert [r.location for r in found] == [f"many.cif#{i}-18189-ICSD" for i in (1, 2, 3)]
     assert {r.material_id for r in found} == {"icsd-18189"}
-    assert [len(r.structure) for r in found[:2]] == [2, 2]
+    assert [len(r.content) for r in found[:2]] == [2, 2]
     assert "lacks _cell_length_a" in found[2].error
 
 
@@ -138,7 +139,7 @@ def test_a_nested_folder_of_cod(tmp_path):
 )
 def test_damaged_cif_is_a_readable_record(tmp_path, text, reason, recwarn, capfd):
     [record] = read_text(tmp_path, "bad.cif", text)
-    assert record.structure is None
+    assert record.content is None
     assert reason in record.error
     assert "\n" not in record.error
     assert not recwarn.list
@@ -167,14 +168,14 @@ def test_no_damage_gets_out_of_records(tmp_path, data):
         )
     (tmp_path / name).write_text(text, errors="replace")
     for record in records(tmp_path / name):
-        assert (record.structure is None) != (record.error is None)
+        assert (record.content is None) != (record.error is None)
 
 
 def test_poscar(tmp_path, rocksalt):
     text = Poscar(rocksalt).get_str()
     for name in ("POSCAR", "CONTCAR.relaxed", "salt.vasp"):
         [record] = read_text(tmp_path, name, text)
-        assert record.structure.matches(rocksalt)
+        assert record.content.matches(rocksalt)
     lines = text.splitlines(keepends=True)
     sites = [" ".join(line.split()[:3]) + "\n" for line in lines[8:]]
     anonymous = ["a comment\n", *lines[1:5], *lines[6:8], *sites]
@@ -189,7 +190,7 @@ def test_xyz_frames(tmp_path):
     molecule = "1\n\nHe 0 0 0\n"
     found = read_text(tmp_path, "a.extxyz", frame + named + molecule + "2\n")
     assert [r.material_id for r in found] == ["a.extxyz#1", "m-7", "a.extxyz#3", "a.extxyz#4"]
-    assert found[0].structure.reduced_formula == "NaCl"
+    assert found[0].content.reduced_formula == "NaCl"
     assert found[0].properties["energy_above_hull"] == 0.1
     assert "not periodic" in found[2].error
     assert "truncated" in found[3].error
@@ -252,15 +253,31 @@ def test_unusable_specs(tmp_path, monkeypatch):
             open_source(spec)
 
 
-def test_table_rows_open_by_prefix(monkeypatch):
-    monkeypatch.setitem(SOURCES, "demo", lambda rest: rest.split(":"))
+DEMO = SourcePlugIn(
+    name="demo", usage="demo:A:B", help="What it is asked for.", open=lambda rest: rest.split(":")
+)
+
+
+def test_plug_ins_open_by_their_name_and_by_their_import_path(monkeypatch):
+    monkeypatch.setitem(SOURCES._built_in, "demo", f"{__name__}:DEMO")
     assert open_source("demo:a:b") == ["a", "b"]
+    assert open_source(f"{__name__}:DEMO:a:b") == ["a", "b"]
+    with pytest.raises(ScreenError, match="cannot be imported"):
+        open_source(f"{__name__}:NOTHING")
+
+
+def test_plug_ins_say_what_they_are():
+    for name in SOURCES.names():
+        plug_in = SOURCES.load(name)
+        assert plug_in.name == name
+        assert plug_in.usage.startswith(name)
+        assert plug_in.help.endswith(".")
 
 
 def test_importing_the_light_modules_loads_nothing_heavy():
     code = """
 import sys
-import screening.candidates.candidate, screening.ranking.entries, screening.intake.filters
+import screening.candidates.crystal_kind, screening.ranking.entries
 import screening.choosing.samplers
 import screening.sources, screening.candidates.crystal_features, screening.choosing.surrogates
 heavy = {"pymatgen", "ase", "spglib", "scipy", "sklearn", "skopt", "pandas"} & set(sys.modules)

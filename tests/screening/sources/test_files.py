@@ -62,13 +62,13 @@ def read(folder: Path, name: str, content: str | bytes) -> list[str]:
 def outcomes(path: Path) -> list[str]:
     found = []
     for record in open_source(str(path)).records():
-        assert (record.structure is None) != (record.error is None)
-        if record.structure is None:
+        assert (record.content is None) != (record.error is None)
+        if record.content is None:
             assert "\n" not in record.error
             found.append(f"{record.location}: {record.error}")
         else:
-            assert record.structure.volume == pytest.approx(VOLUME_A3)
-            found.append(record.structure.reduced_formula)
+            assert record.content.volume == pytest.approx(VOLUME_A3)
+            found.append(record.content.reduced_formula)
     return found
 
 
@@ -140,7 +140,7 @@ def test_links_are_followed_and_what_is_passed_over_is_said(tmp_path):
     for name in ("OUTCAR", "a.rar", "._a.cif", "b\x1b[31m.txt"):
         (inside / name).write_text("x")
     source = open_source(str(inside))
-    found = {r.location: r.error or r.structure.reduced_formula for r in source.records()}
+    found = {r.location: r.error or r.content.reduced_formula for r in source.records()}
     assert {place for place, said in found.items() if said == "NaCl"} == {
         *("alias/POSCAR", "sub/POSCAR", "x.vasp")
     }
@@ -214,7 +214,7 @@ def test_archives_are_looked_into(tmp_path):
         zipped.writestr("__MACOSX/._up.cif", "x")
         zipped.writestr("lines.jsonl", LINE + LINE[:50])
     source = open_source(str(tmp_path))
-    said = {r.location: r.error or r.structure.reduced_formula for r in source.records()}
+    said = {r.location: r.error or r.content.reduced_formula for r in source.records()}
     assert said.pop("a.zip/lines.jsonl:2").endswith("is the file truncated?")
     assert said == dict.fromkeys(
         ["a.zip/deep/POSCAR", "a.zip/../up.cif", "a.zip/packed.cif.gz", "a.zip/lines.jsonl:1"],
@@ -422,7 +422,7 @@ def test_poscars(tmp_path, text, reason):
     assert said == "NaCl" if reason is None else said.startswith(f"POSCAR: {reason}"), said
     if reason is None:
         [record] = open_source(str(tmp_path / "POSCAR")).records()
-        assert record.structure.get_distance(0, 1) == pytest.approx(5.64 * 3**0.5 / 2)
+        assert record.content.get_distance(0, 1) == pytest.approx(5.64 * 3**0.5 / 2)
 
 
 @pytest.mark.parametrize("mode", ["Direct", "Cartesian"])
@@ -433,13 +433,13 @@ def test_three_factors_scale_the_axes_of_space(tmp_path, mode):
     (tmp_path / "POSCAR").write_text(text)
     [record] = open_source(str(tmp_path / "POSCAR")).records()
     lattice = [[2, 3, 0], [-2, 3, 2.5], [0.4, 0, 5]]
-    assert np.allclose(record.structure.lattice.matrix, lattice)
+    assert np.allclose(record.content.lattice.matrix, lattice)
     theirs = read_with_ase(tmp_path / "POSCAR", format="vasp")
-    assert np.allclose(record.structure.lattice.matrix, theirs.cell.array)
+    assert np.allclose(record.content.lattice.matrix, theirs.cell.array)
     if mode == "Cartesian":
-        assert np.allclose(record.structure.cart_coords, [[0.2, 0, 0], [0.6, 1.5, 3.5]])
+        assert np.allclose(record.content.cart_coords, [[0.2, 0, 0], [0.6, 1.5, 3.5]])
     else:
-        assert np.allclose(record.structure.frac_coords, [[0.1, 0, 0], [0.3, 0.5, 0.7]])
+        assert np.allclose(record.content.frac_coords, [[0.1, 0, 0], [0.3, 0.5, 0.7]])
 
 
 # ------------------------------------------------------------------------------------------- paths

@@ -22,8 +22,8 @@ from cif_writing import (
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
-from screening.candidates.candidate import Origin, candidate_from_structure, same_crystal
-from screening.candidates.consistency import Stated, compared, contradiction, lost_symmetry
+from screening.candidates.candidate import Origin
+from screening.candidates.crystal import crystal_from_structure
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.cif_symmetry import settings_of_symbol
 from screening.sources.record import NOTE, EntryError
@@ -126,12 +126,12 @@ def reference(name: str):
 
 
 def candidate(structure):
-    return candidate_from_structure(structure, Origin(source="x", material_id="y"))
+    return crystal_from_structure(structure, Origin(source="x", material_id="y"))
 
 
 def distances(candidate) -> np.ndarray:
     """Return all distances up to 6 Å, sorted."""
-    return np.sort(candidate.pymatgen_structure().get_neighbor_list(6.0)[3])
+    return np.sort(candidate.content().get_neighbor_list(6.0)[3])
 
 
 def read(text: str) -> Structure:
@@ -152,7 +152,7 @@ def assert_is(name: str, text: str, *, digits: int = 6) -> None:
         assert len(mine) == len(theirs)
         np.testing.assert_allclose(mine, theirs, atol=1e-3)
     else:
-        assert same_crystal(found, wanted)
+        assert found.is_same(wanted)
 
 
 LEFT_OPEN = "leaves the setting of its space group open"
@@ -448,74 +448,18 @@ def test_blocks():
     [("CA1", {"C", "O"}), ("CA1", {"Ca", "O"}), ("Ca1", None), ("OW1", {"H", "O"}), ("Cs+", None)],
 )
 def test_elements_of_labels(text, symbols):
-    from screening.sources.cif_sites import _element
+    from screening.sources.cif_elements import element_of
 
     wanted = {("CA1", True): "C", ("OW1", False): "O", ("Ca1", False): "Ca", ("Cs+", False): "Cs"}
     key = (text, "C" in (symbols or ()))
-    assert _element(text, frozenset(symbols or ()), False) == wanted.get(key, "Ca")
+    assert element_of(text, frozenset(symbols or ()), False) == wanted.get(key, "Ca")
 
 
 def test_a_label_that_may_be_two_elements():
-    from screening.sources.cif_sites import _element
+    from screening.sources.cif_elements import element_of
 
     with pytest.raises(EntryError, match="may be C or Ca"):
-        _element("CA1", frozenset(), False)
-
-
-# ------------------------------------------------------------------------------------ consistency
-
-
-def salt() -> Structure:
-    return crystal("NaCl").structure
-
-
-@pytest.mark.parametrize(
-    ("stated", "fits"),
-    [
-        (Stated(), True),
-        (Stated("Cl1 Na1", 4), True),
-        (Stated("Na Cl", 1), True),  # of the primitive cell
-        (Stated("Na Cl", 5), False),
-        (Stated("Na Cl", 16), False),
-        (Stated("Na4 Cl4", 4), True),  # the content of the cell, as pymatgen writes
-        (Stated("Na+ Cl-", 4), True),
-        (Stated("D2 Na Cl"), False),
-        (Stated("what is that"), True),
-        (Stated(density_g_per_cm3=2.16), True),
-        (Stated(density_g_per_cm3=2160.0), True),
-        (Stated(density_g_per_cm3=0.54), False),
-        (Stated("Na Cl", 5, density_g_per_cm3=2.16), True),  # one slip of the pen
-        (Stated(volume_a3=179.4), True),
-        (Stated(volume_a3=170.0), False),
-        (Stated(n_sites=8), True),
-        (Stated(n_sites=9), False),
-    ],
-)
-def test_what_is_stated_and_what_is_found(stated, fits):
-    assert (not compared(salt(), stated).refusals) is fits
-
-
-@pytest.mark.parametrize(
-    ("facts", "reason"),
-    [
-        ({}, None),
-        ({"nsites": 2, "volume": 44.85, "formula": "NaCl", "space_group_number": 225}, None),
-        ({"nsites": 2, "volume": 60.0}, "states volume_a3 60|Å³ for 2 atoms"),
-        ({"nsites": 3}, "states n_sites 3"),
-        ({"chemical_formula_reduced": "ClNa2"}, "atoms make NaCl"),
-        ({"spacegroup_number": 194}, "space group 194"),
-        ({"spacegroup_number": 62}, None),  # a subgroup
-    ],
-)
-def test_facts_of_entries(facts, reason):
-    said = contradiction(salt(), facts, 225)
-    assert said is None if reason is None else re.search(reason, str(said))
-
-
-def test_more_symmetry_than_is_stated_is_none_lost():
-    assert lost_symmetry(186, 194) is None
-    assert lost_symmetry(None, 1) is None
-    assert "states space group 225, and its atoms have not" in str(lost_symmetry(225, 139))
+        element_of("CA1", frozenset(), False)
 
 
 def test_hall_symbols_are_those_of_the_tables():

@@ -1,4 +1,4 @@
-"""Which candidates are worth computing at all."""
+"""Which crystals are worth computing at all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from screening.candidates.candidate import Candidate
+from screening.candidates.crystal import Crystal
 from screening.candidates.crystal_standard import handless
 from screening.candidates.elements import (
     ElementListName,
@@ -16,7 +17,9 @@ from screening.candidates.elements import (
     crustal_abundances_ppm,
     element_lists,
 )
-from screening.targets.constraints import Bound, is_known
+from screening.candidates.filters import CandidateFilters
+from screening.candidates.refusal import Refusal
+from screening.targets.constraints import Bound
 
 SpaceGroupNumber = Annotated[int, Field(ge=1, le=230)]
 CrystalSystem = Literal[
@@ -55,12 +58,9 @@ def _canonical_prototype(label: str) -> str:
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Prototype = Annotated[str, AfterValidator(_canonical_prototype)]
 
-#: Fields that bound a property of the same name, as the entry's source states it.
-FACTS = ("band_gap_ev", "energy_above_hull_ev_per_atom", "temperature_k", "pressure_kpa")
 
-
-class FilterConfig(BaseModel, extra="forbid"):
-    """What the campaign looks at.
+class CrystalFilters(CandidateFilters):
+    """Which crystals a campaign looks at.
 
     Attributes
     ----------
@@ -88,14 +88,14 @@ class FilterConfig(BaseModel, extra="forbid"):
     prototypes : list of str, optional
         The only labels of formula and space group allowed, as ``AB-225``: letters instead of
         elements, the least abundant first.
-    experimental : True, optional
-        Only entries of which the source says that they were made and measured.
     band_gap_ev, energy_above_hull_ev_per_atom, temperature_k, pressure_kpa : Bound, optional
         Limits of what the source states: the band gap, the energy above the convex hull, the
         temperature and the pressure that the crystal was measured at.
     where_unknown : {'refuse', 'keep'}
         What happens to an entry that does not state a fact asked for by one of the last five.
     """
+
+    STATED = ("band_gap_ev", "energy_above_hull_ev_per_atom", "temperature_k", "pressure_kpa")
 
     min_sites: int = Field(default=1, ge=1)
     max_sites: int = Field(default=40, ge=1)
@@ -110,19 +110,10 @@ class FilterConfig(BaseModel, extra="forbid"):
     space_groups: list[SpaceGroupNumber] | None = None
     crystal_systems: list[CrystalSystem] | None = None
     prototypes: list[Prototype] | None = None
-    experimental: Literal[True] | None = None
     band_gap_ev: Bound | None = None
     energy_above_hull_ev_per_atom: Bound | None = None
     temperature_k: Bound | None = None
     pressure_kpa: Bound | None = None
-    where_unknown: Literal["refuse", "keep"] = "refuse"
-
-    @field_validator(*FACTS)
-    @classmethod
-    def _bounds_a_number(cls, bound: Bound | None) -> Bound | None:
-        if bound is not None and bound.equals is not None:
-            raise ValueError("takes min, max or both, not equals")
-        return bound
 
     @model_validator(mode="after")
     def _can_be_fulfilled(self) -> Self:
@@ -161,118 +152,90 @@ class FilterConfig(BaseModel, extra="forbid"):
     def _said_barred(self) -> str:
         return "which include_elements, exclude_elements or exclude_lists leave out"
 
+    def refusal(self, candidate: Candidate) -> Refusal | None:
+        """Return why a crystal stays out of the campaign; None lets it in."""
+        assert isinstance(candidate, Crystal)
+        checks = (self._of_size, self._of_elements, self._of_abundance, self._of_symmetry)
+        reasons = (check(candidate) for check in checks)
+        return next(filter(None, reasons), None) or super().refusal(candidate)
 
-def refusal(candidate: Candidate, config: FilterConfig) -> str | None:
-    """Say why a candidate stays out of the campaign.
-
-    Returns
-    -------
-    str or None
-        The first reason found, as half a sentence about the candidate; None lets it in.
-    """
-    checks = (_of_size, _of_elements, _of_abundance, _of_symmetry, _of_facts)
-    return next((said for check in checks if (said := check(candidate, config)) is not None), None)
-
-
-def _of_size(candidate: Candidate, config: FilterConfig) -> str | None:
-    sites, elements = candidate.n_sites, len(candidate.elements)
-    found = f"{sites} {'atom' if sites == 1 else 'atoms'} in the primitive cell"
-    if sites > config.max_sites:
-        return f"it has {found}, more than max_sites = {config.max_sites}"
-    if sites < config.min_sites:
-        return f"it has {found}, fewer than min_sites = {config.min_sites}"
-    if config.max_elements is not None and elements > config.max_elements:
-        return f"it has {elements} elements, more than max_elements = {config.max_elements}"
-    if config.min_elements is not None and elements < config.min_elements:
-        kinds = "element" if elements == 1 else "elements"
-        return f"it has {elements} {kinds}, fewer than min_elements = {config.min_elements}"
-    return None
-
-
-def _of_elements(candidate: Candidate, config: FilterConfig) -> str | None:
-    elements = set(candidate.elements)
-    if config.include_elements is not None and (other := elements - set(config.include_elements)):
-        return f"it contains {_listed(other)}, not among include_elements"
-    for place, symbols in config.excluded().items():
-        if bad := elements & symbols:
-            return f"it contains {_listed(bad)}, among {place}"
-    if lacking := set(config.require_elements or []) - elements:
-        return f"it lacks {_listed(lacking)} of require_elements"
-    if config.any_elements is not None and not elements & set(config.any_elements):
-        return "it contains none of any_elements"
-    return None
-
-
-def _of_abundance(candidate: Candidate, config: FilterConfig) -> str | None:
-    least = config.min_crustal_abundance_ppm
-    if least is None:
+    def _of_size(self, crystal: Crystal) -> Refusal | None:
+        sites, elements = crystal.n_sites, len(crystal.elements)
+        atoms = f"it has {{sites}} {'atom' if sites == 1 else 'atoms'} in the primitive cell"
+        if sites > self.max_sites:
+            text = f"{atoms}, more than max_sites = {self.max_sites}"
+            return Refusal.of(text, sites=sites)
+        if sites < self.min_sites:
+            text = f"{atoms}, fewer than min_sites = {self.min_sites}"
+            return Refusal.of(text, sites=sites)
+        if self.max_elements is not None and elements > self.max_elements:
+            text = f"it has {{n}} elements, more than max_elements = {self.max_elements}"
+            return Refusal.of(text, n=elements)
+        if self.min_elements is not None and elements < self.min_elements:
+            kinds = "element" if elements == 1 else "elements"
+            text = f"it has {{n}} {kinds}, fewer than min_elements = {self.min_elements}"
+            return Refusal.of(text, n=elements)
         return None
-    abundances = {symbol: crustal_abundances_ppm().get(symbol, 0) for symbol in candidate.elements}
-    rarest = min(abundances, key=abundances.__getitem__)
-    if abundances[rarest] >= least:
+
+    def _of_elements(self, crystal: Crystal) -> Refusal | None:
+        elements = set(crystal.elements)
+        if self.include_elements is not None and (other := elements - set(self.include_elements)):
+            return Refusal.of(
+                "it contains {elements}, not among include_elements", elements=sorted(other)
+            )
+        for place, symbols in self.excluded().items():
+            if bad := elements & symbols:
+                return Refusal.of(f"it contains {{elements}}, among {place}", elements=sorted(bad))
+        if lacking := set(self.require_elements or []) - elements:
+            return Refusal.of("it lacks {elements} of require_elements", elements=sorted(lacking))
+        if self.any_elements is not None and not elements & set(self.any_elements):
+            return Refusal.of("it contains none of any_elements")
         return None
-    amount = f"at {abundances[rarest]:g} ppm" if abundances[rarest] else "in traces at most"
-    return (
-        f"it contains {rarest}, which the Earth's crust holds {amount}, "
-        f"below min_crustal_abundance_ppm = {least:g}"
-    )
+
+    def _of_abundance(self, crystal: Crystal) -> Refusal | None:
+        least = self.min_crustal_abundance_ppm
+        if least is None:
+            return None
+        known = crustal_abundances_ppm()
+        abundances = {symbol: known.get(symbol, 0) for symbol in crystal.elements}
+        rarest = min(abundances, key=abundances.__getitem__)
+        if abundances[rarest] >= least:
+            return None
+        amount = "at {amount_ppm:g} ppm" if abundances[rarest] else "in traces at most"
+        return Refusal.of(
+            f"it contains {{element}}, which the Earth's crust holds {amount}, "
+            f"below min_crustal_abundance_ppm = {least:g}",
+            element=rarest,
+            amount_ppm=abundances[rarest],
+        )
+
+    def _of_symmetry(self, crystal: Crystal) -> Refusal | None:
+        number = crystal.space_group_number
+        if self.space_groups is not None and number not in map(handless, self.space_groups):
+            return Refusal.of("its space group {number} is not among space_groups", number=number)
+        if self.crystal_systems is not None:
+            system = next(name for name, last in _LAST_OF_SYSTEM.items() if number <= last)
+            if system not in self.crystal_systems:
+                return Refusal.of(f"it is {system}, not among crystal_systems")
+        if self.prototypes is not None:
+            prototype = prototype_of(crystal)
+            if prototype not in self.prototypes:
+                return Refusal.of(
+                    "its prototype {prototype} is not among prototypes", prototype=prototype
+                )
+        return None
 
 
-def _of_symmetry(candidate: Candidate, config: FilterConfig) -> str | None:
-    number = candidate.space_group_number
-    if config.space_groups is not None and number not in map(handless, config.space_groups):
-        return f"its space group {number} is not among space_groups"
-    if config.crystal_systems is not None:
-        system = next(name for name, last in _LAST_OF_SYSTEM.items() if number <= last)
-        if system not in config.crystal_systems:
-            return f"it is {system}, not among crystal_systems"
-    if config.prototypes is not None:
-        prototype = prototype_of(candidate)
-        if prototype not in config.prototypes:
-            return f"its prototype {prototype} is not among prototypes"
-    return None
-
-
-def prototype_of(candidate: Candidate) -> str:
+def prototype_of(crystal: Crystal) -> str:
     """Return formula and space group with letters for elements, as ``AB-225`` of rock salt.
 
     Structures of one label may still differ in their Wyckoff positions.
     """
-    # Where there is a candidate, pymatgen is loaded already.
+    # Where there is a crystal, pymatgen is loaded already.
     from pymatgen.core.composition import Composition
 
-    formula = Composition(candidate.formula).anonymized_formula
-    return f"{formula}-{candidate.space_group_number}"
-
-
-def _of_facts(candidate: Candidate, config: FilterConfig) -> str | None:
-    stated = candidate.origins[0].properties
-    refuses_unknown = config.where_unknown == "refuse"
-    if config.experimental:
-        known = _known_experimentally(stated)
-        if known is False:
-            return "it is stated to be theoretical, not experimental"
-        if known is None and refuses_unknown:
-            return "whether it is experimental is not stated"
-    for field in FACTS:
-        bound: Bound | None = getattr(config, field)
-        if bound is None:
-            continue
-        value = stated.get(field)
-        if isinstance(value, bool | str) or not is_known(value):
-            if refuses_unknown:
-                return f"its {field} is not stated"
-        elif (violation := bound.violation(field, value)) is not None:
-            return f"its {violation}"
-    return None
-
-
-def _known_experimentally(stated: dict[str, str | int | float | bool | None]) -> bool | None:
-    """Return what a source says of an entry by ``experimental`` or ``theoretical``, else None."""
-    experimental, theoretical = stated.get("experimental"), stated.get("theoretical")
-    if isinstance(experimental, bool):
-        return experimental
-    return not theoretical if isinstance(theoretical, bool) else None
+    formula = Composition(crystal.formula).anonymized_formula
+    return f"{formula}-{crystal.space_group_number}"
 
 
 def _listed(symbols: set[str] | frozenset[str]) -> str:

@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from campaign_fixtures import every_crystal
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.flows import candidate_workflow
-from screening.intake.filters import FilterConfig
-from screening.intake.ingest import ingest
 from screening.sources import open_source
 from screening.targets.engines import engine_config
 
@@ -87,7 +86,7 @@ def test_a_cif_that_lists_some_of_the_sites_gives_charges_no_order(tmp_path, sod
 )
 def test_tensors_of_another_shape_are_refused(tmp_path, sodium_chloride, field, value, reason):
     [record] = open_source(write(tmp_path / "a.jsonl", sodium_chloride, **{field: value})).records()
-    assert record.structure is None
+    assert record.content is None
     assert reason in record.error
 
 
@@ -96,7 +95,7 @@ def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
         "Pm-3m", Lattice.cubic(3.0), ["Cu", "Au"], [[0, 0, 0], [0.5, 0.5, 0.5]]
     )
     spec = write(tmp_path / "a.jsonl", alloy)
-    pool = ingest([open_source(spec)], FilterConfig(), engine_config("emt"), database)
+    pool = every_crystal(open_source(spec), database=database)
     [candidate] = pool.candidates.values()
     inputs_hash = pool.inputs[candidate.candidate_id]
     assert candidate.inputs(inputs_hash)["dielectric"]["source"] == "a.jsonl:1"

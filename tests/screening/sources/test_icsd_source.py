@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screening.candidates.candidate import Origin, candidate_from_structure
-from screening.intake.filters import FilterConfig, refusal
+from screening.candidates.candidate import Origin
+from screening.candidates.crystal import crystal_from_structure
+from screening.candidates.crystal_filters import CrystalFilters
 from screening.intake.ingest import Pool, Refused
+from screening.intake.refusals import summed_up
 from screening.sources import SourceError, open_source
 from screening.sources.cif import CifBlock
 
@@ -95,7 +97,7 @@ _chemical_name_systematic          'Caesium chloride'
 """
     [record] = read(tmp_path, a=block(facts=facts))
     assert (record.material_id, record.error) == ("icsd-900001", None)
-    assert record.structure.reduced_formula == "CsCl"
+    assert record.content.reduced_formula == "CsCl"
     assert record.properties == {
         "icsd_code": 900001,
         "experimental": True,
@@ -111,7 +113,7 @@ _chemical_name_systematic          'Caesium chloride'
         "oxidation_states": "Cl -1, Cs +1",
     }
     origin = Origin(source="icsd:x", material_id="icsd-900001", properties=record.properties)
-    assert candidate_from_structure(record.structure, origin).space_group_number == 221
+    assert crystal_from_structure(record.content, origin).space_group_number == 221
 
 
 def test_many_blocks_many_files_and_an_entry_twice(tmp_path):
@@ -193,15 +195,19 @@ def test_one_file_of_the_export(tmp_path):
 )
 def test_entries_that_must_not_be_used(tmp_path, atoms, formula, reason):
     [record] = read(tmp_path, a=block(atoms=atoms, formula=formula))
-    assert (record.material_id, record.structure) == ("icsd-900001", None)
+    assert (record.material_id, record.content) == ("icsd-900001", None)
     assert record.error == reason
 
 
 def test_disorder_at_many_sites_is_counted_as_one_reason(tmp_path):
     atoms = "Cs{0} Cs1+ 1 a 0. 0. 0. . {1}\nCl1 Cl1- 1 b 0.5 0.5 0.5 . 1."
     found = read(tmp_path, a=block(1, atoms.format(1, 0.5)), b=block(2, atoms.format(4, 0.25)))
-    pool = Pool(refused=[Refused(r.location, r.material_id, r.error) for r in found])
-    assert pool.refusal_counts() == {"its site Cs 1 to 4 is occupied partly, by 0.25 to 0.5": 2}
+    pool = Pool(refused=[Refused(r.location, r.material_id, r.refusal) for r in found])
+    [left_out] = summed_up((entry.location, entry.refusal) for entry in pool.refused)
+    assert (left_out.reason, left_out.count) == (
+        "its site … is occupied partly, by 0.25 to 0.5",
+        2,
+    )
 
 
 def test_what_the_export_states_is_what_filters_bound(tmp_path):
@@ -209,13 +215,14 @@ def test_what_the_export_states_is_what_filters_bound(tmp_path):
     found = read(
         tmp_path, a=hot, b=block(2), c=block(3, remark="# structure calculated theoretically")
     )
-    filters = FilterConfig.model_validate(
+    filters = CrystalFilters.model_validate(
         {"experimental": True, "temperature_k": {"max": 400}, "where_unknown": "keep"}
     )
     said = []
     for record in found:
         origin = Origin(source="x", material_id=record.material_id, properties=record.properties)
-        said.append(refusal(candidate_from_structure(record.structure, origin), filters))
+        reason = filters.refusal(crystal_from_structure(record.content, origin))
+        said.append(reason and str(reason))
     assert said == [
         "its temperature_k is 1200, above 400",
         None,
@@ -237,7 +244,7 @@ def test_two_valences_on_a_site_are_no_disorder(tmp_path):
     types = "Cs1+ 1\nCl1- -1", "Fe2+ 2\nFe3+ 3\nN3- -3"
     [record] = read(tmp_path, a=block(atoms=atoms, formula="Fe1 N1").replace(*types))
     assert record.error is None
-    assert record.structure.is_ordered
+    assert record.content.is_ordered
     assert record.properties["oxidation_states"] == "Fe +2, Fe +3, N -3"
 
 
@@ -250,7 +257,7 @@ def test_two_valences_on_a_site_are_no_disorder(tmp_path):
 )
 def test_theoretical_structures_are_kept_and_flagged(tmp_path, remark):
     computed, computed = read(tmp_path, a=block(1, remark=remark), b=block(2))
-    assert computed.structure is not None
+    assert computed.content is not None
     assert (computed.properties["theoretical"], computed.properties["experimental"]) == (
         True,
         False,

@@ -205,7 +205,7 @@ def test_dictionaries_that_contradict_themselves(tmp_path, content, reason):
     path = tmp_path / "crystal.json"
     path.write_text(json.dumps({"structure": content}))
     (record,) = FileSource(str(path), path).records()
-    assert record.structure is None
+    assert record.content is None
     assert reason in record.error
 
 
@@ -233,5 +233,5 @@ def test_a_space_group_within_a_document_is_a_fact(tmp_path):
     path = tmp_path / "crystal.json"
     path.write_text(json.dumps({"structure": NACL.as_dict(), "symmetry": {"number": 186}}))
     (record,) = FileSource(str(path), path).records()
-    reason = contradiction(record.structure, record.properties, 225)
+    reason = contradiction(record.content, record.properties, 225)
     assert "space group 186" in str(reason)

@@ -176,7 +176,7 @@ def test_records(service, rocksalt, capfd, recwarn):
     assert (asked["theoretical"], asked["is_stable"]) == (["False"], ["True"])
     assert asked["_fields"] == ["material_id,structure,energy_above_hull,band_gap,theoretical"]
     assert found[0].material_id == "mp-22862"
-    assert found[0].structure.matches(rocksalt)
+    assert found[0].content.matches(rocksalt)
     assert found[0].location == "mp:mp-22862"
     assert found[0].properties == {
         "energy_above_hull_ev_per_atom": 0.0,

@@ -7,12 +7,14 @@ import json
 import sys
 
 import pytest
+from campaign_fixtures import every_crystal
 from pymatgen.core import Lattice, Structure
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import load_campaign_config
-from screening.campaigns.flows import candidate_workflow, refusal
-from screening.intake.filters import FilterConfig
+from screening.campaigns.flows import NotComputable, candidate_workflow, refusal
+from screening.candidates.crystal_filters import CrystalFilters
+from screening.candidates.crystal_kind import CRYSTAL
 from screening.intake.ingest import ingest
 from screening.ranking.build import ranking
 from screening.sources import open_source
@@ -69,7 +71,7 @@ def test_the_shipped_pairs_are_thirty():
     for record in records:
         ion = record.inputs["working_ion"]
         charged = Structure.from_dict(record.inputs["charged"])
-        assert record.structure.composition.get_atomic_fraction(ion) > (
+        assert record.content.composition.get_atomic_fraction(ion) > (
             charged.composition.get_atomic_fraction(ion)
         )
         assert record.properties["reference_delta_volume_fraction"] > 0
@@ -85,7 +87,7 @@ def test_a_list_as_the_web_gives_it(tmp_path, discharged, charged, packed):
         path.write_text(text)
     [record] = open_source(str(path)).records()
     assert record.material_id == "b-1"
-    assert record.structure.composition.reduced_formula == "AlCu3"
+    assert record.content.composition.reduced_formula == "AlCu3"
     assert Structure.from_dict(record.inputs["charged"]).composition.reduced_formula == "Cu"
     assert record.properties == {"battery_id": "b-1", "working_ion": "Al", "average_voltage": "1.5"}
 
@@ -102,7 +104,7 @@ def test_what_cannot_be_used_is_refused(tmp_path, discharged, charged, changes, 
     path = tmp_path / "pairs.json"
     path.write_text(json.dumps([entry(discharged, charged, **changes)]))
     [record] = open_source(str(path)).records()
-    assert record.structure is None
+    assert record.content is None
     assert reason in record.error
 
 
@@ -129,10 +131,10 @@ def pool_of(tmp_path, database):
         engine = engine_config("emt")
         pool = ingest(
             [open_source(str(path))],
-            FilterConfig(),
-            engine,
+            CRYSTAL,
+            CrystalFilters(),
             database,
-            unfit=lambda candidate: refusal(candidate, config, engine),
+            NotComputable(config, engine),
         )
         return config, engine, pool
 
@@ -212,7 +214,7 @@ def test_two_charged_crystals_of_one_discharged_in_a_source_are_told(
     path.write_text(
         json.dumps([entry(discharged, charged), entry(discharged, other, battery_id="b-2")])
     )
-    pool = ingest([open_source(str(path))], FilterConfig(), engine_config("emt"), database)
+    pool = every_crystal(open_source(str(path)), database=database)
     assert len(pool.candidates) == 1
     [refused] = pool.refused
     assert refused.material_id == "b-2"
@@ -237,7 +239,7 @@ def test_where_in_a_file_charges_stand_changes_no_result(tmp_path, database):
     for text in (line, "\n\n" + line):
         (tmp_path / "a.jsonl").write_text(text)
         source = open_source(str(tmp_path / "a.jsonl"))
-        pool = ingest([source], FilterConfig(), engine_config("sevennet-0"), database)
+        pool = every_crystal(source, database=database)
         hashes.update(pool.inputs.values())
     assert len(hashes) == 1
 
@@ -294,4 +296,4 @@ def test_the_hull_of_the_source_is_passed_on_and_may_be_bounded(
         update={"constraints": {"energy_above_hull_ev_per_atom": Bound(max=0.02)}}
     )
     said = refusal(candidate, bounded, engine)
-    assert said == "energy_above_hull_ev_per_atom is 0.03, above 0.02"
+    assert str(said) == "energy_above_hull_ev_per_atom is 0.03, above 0.02"

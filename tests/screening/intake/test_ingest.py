@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from campaign_fixtures import toy_structures
+from campaign_fixtures import ListSource, toy_content, toy_structures
 from crystal_representations import mirrored, noisy
 from pymatgen.core import Lattice, Structure
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import CampaignConfig
+from screening.campaigns.flows import UNSUPPORTED, NotComputable
 from screening.candidates.crystal_features import FEATURES_VERSION, feature_names
-from screening.intake.filters import FilterConfig
-from screening.intake.ingest import from_document, ingest, to_document
+from screening.candidates.crystal_filters import CrystalFilters
+from screening.candidates.crystal_kind import CRYSTAL
+from screening.candidates.kinds import from_document, to_document
+from screening.intake.ingest import ingest
+from screening.intake.refusals import summed_up
 from screening.sources import SourceRecord
 from screening.targets.engines import engine_config
-
-
-class ListSource:
-    def __init__(self, *records: SourceRecord, spec: str = "list") -> None:
-        self.spec = spec
-        self._records = records
-
-    def records(self):
-        yield from self._records
 
 
 def entry(name, structure, **properties):
@@ -31,12 +26,21 @@ def entry(name, structure, **properties):
 
 
 @pytest.fixture
-def read(database):
+def read(database, toy):
     def read(*sources, filters=None, engine="emt", **options):
-        filters = filters or FilterConfig()
-        return ingest(sources, filters, engine_config(engine), database, **options)
+        filters = filters or CrystalFilters()
+        refuse = NotComputable(config, engine_config(engine))
+        return ingest(sources, CRYSTAL, filters, database, refuse, **options)
 
+    config = CampaignConfig.model_validate(toy_content())
     return read
+
+
+def counts(pool):
+    return {
+        left_out.reason: left_out.count
+        for left_out in summed_up((entry.location, entry.refusal) for entry in pool.refused)
+    }
 
 
 AL, CU, AG = toy_structures()[:3]
@@ -77,26 +81,27 @@ def test_what_is_refused_keeps_its_place_and_reason(read, rocksalt, quartz):
     reasons = {each.material_id: each.reason for each in pool.refused}
     assert reasons["broken"] == "it is truncated"
     assert reasons["salt"] == "it contains Cl, Na, which engine 'emt' does not support"
-    assert [each.unsupported for each in pool.refused] == [(), ("Cl", "Na")]
+    unsupported = pool.refused[1].refusal
+    assert (unsupported.code, unsupported.names("elements")) == (UNSUPPORTED, ["Cl", "Na"])
     assert {each.location for each in pool.refused} == {"folder/broken.cif", "salt.cif"}
-    assert pool.refusal_counts() == {"it is truncated": 1}
+    assert counts(pool)["it is truncated"] == 1
 
 
 def test_reasons_that_differ_in_numbers_are_counted_as_one(read, rocksalt):
     said = ["x_mah_per_g is 26.7, below 90", "x_mah_per_g is 88.9, below 90", "it has no Li2"]
     pool = read(ListSource(*(SourceRecord(each, None, each, each) for each in said)))
-    assert pool.refusal_counts() == {"x_mah_per_g is 26.7 to 88.9, below 90": 2, "it has no Li2": 1}
+    assert counts(pool) == {"x_mah_per_g is 26.7 to 88.9, below 90": 2, "it has no Li2": 1}
 
 
 def test_large_numbers_are_counted_as_one_too(read):
     said = ["its pressure_kpa is 5000, above 200", "its pressure_kpa is 2.5e+07, above 200"]
     pool = read(ListSource(*(SourceRecord(each, None, each, each) for each in said)))
-    assert pool.refusal_counts() == {"its pressure_kpa is 5000 to 2.5e+07, above 200": 2}
+    assert counts(pool) == {"its pressure_kpa is 5000 to 2.5e+07, above 200": 2}
 
 
 def test_filters_apply(read):
     source = ListSource(entry("a", AL), entry("b", CU), entry("c", AG))
-    pool = read(source, filters=FilterConfig(exclude_elements=["Cu"]))
+    pool = read(source, filters=CrystalFilters(exclude_elements=["Cu"]))
     assert sorted(each.formula for each in pool.candidates.values()) == ["Ag", "Al"]
 
 
@@ -115,8 +120,6 @@ def test_reading_writes_nothing(read, database):
 
 
 def test_a_crystal_in_the_database_gets_one_more_origin(toy, read, database):
-    from campaign_fixtures import toy_content
-
     config = CampaignConfig.model_validate(toy_content())
     engine = engine_config("emt")
     first = read(ListSource(entry("a", AL), entry("b", CU), spec="first"))
@@ -165,11 +168,12 @@ def _titanium_sulphide(z):
 
 
 def test_two_crystals_of_one_fingerprint_are_two_candidates(read, database):
-    from screening.candidates.candidate import Origin, candidate_from_structure
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
 
     thin, thick = _titanium_sulphide(0.285), _titanium_sulphide(0.362)
     named = {
-        candidate_from_structure(each, Origin(source="", material_id="")).candidate_id
+        crystal_from_structure(each, Origin(source="", material_id="")).candidate_id
         for each in (thin, thick)
     }
     assert len(named) == 1

@@ -10,20 +10,15 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.operations import SymmOp
 from pymatgen.core.structure import Structure
 
-from screening.candidates.candidate import (
-    Candidate,
-    Origin,
-    Refusal,
-    candidate_from_structure,
-    merge,
-    same_crystal,
-)
+from screening.candidates.candidate import Origin, merge
+from screening.candidates.crystal import Crystal, crystal_from_structure
+from screening.candidates.refusal import RefusedError
 
 HERE = Origin(source="test", material_id="1")
 
 
-def candidate(structure: Structure, **origin: object) -> Candidate:
-    return candidate_from_structure(structure, HERE.model_copy(update=origin))
+def candidate(structure: Structure, **origin: object) -> Crystal:
+    return crystal_from_structure(structure, HERE.model_copy(update=origin))
 
 
 def test_names_and_standardises(rocksalt):
@@ -31,8 +26,8 @@ def test_names_and_standardises(rocksalt):
     assert re.fullmatch(r"NaCl-225-[0-9a-f]{8}", made.candidate_id)
     assert (made.formula, made.space_group_number, made.n_sites) == ("NaCl", 225, 2)
     assert made.elements == ["Cl", "Na"]
-    again = Candidate.model_validate_json(made.model_dump_json())
-    assert again.pymatgen_structure().volume == pytest.approx(5.64**3 / 4)
+    again = Crystal.model_validate_json(made.model_dump_json())
+    assert again.content().volume == pytest.approx(5.64**3 / 4)
 
 
 @settings(
@@ -70,7 +65,7 @@ def test_id_survives_noise_scale_and_decoration(rocksalt):
     other.add_oxidation_state_by_element({"Na": 1, "Cl": -1})
     other.add_site_property("magmom", [1.0, -1.0] * 4)
     assert candidate(other).candidate_id == candidate(rocksalt).candidate_id
-    assert not candidate(other).pymatgen_structure().site_properties
+    assert not candidate(other).content().site_properties
 
 
 def test_one_crystal_from_two_databases(quartz):
@@ -82,7 +77,7 @@ def test_one_crystal_from_two_databases(quartz):
     )
     ours, theirs = candidate(quartz), candidate(relaxed, source="elsewhere")
     assert ours.candidate_id != theirs.candidate_id
-    assert same_crystal(ours, theirs)
+    assert ours.is_same(theirs)
 
 
 def test_half_heusler_permutations_are_three_crystals(half_heusler):
@@ -92,15 +87,15 @@ def test_half_heusler_permutations_are_three_crystals(half_heusler):
     made = [candidate(variant) for variant in variants]
     assert {c.space_group_number for c in made} == {216}
     assert len({c.candidate_id for c in made}) == 3
-    assert not any(same_crystal(made[i], made[j]) for i, j in [(0, 1), (0, 2), (1, 2)])
+    assert not any(made[i].is_same(made[j]) for i, j in [(0, 1), (0, 2), (1, 2)])
 
 
 def test_polymorphs_and_stackings_are_different_crystals(rocksalt):
     lattice = Lattice.cubic(4.12)
     caesium_chloride_type = Structure(lattice, ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    assert not same_crystal(candidate(rocksalt), candidate(caesium_chloride_type))
+    assert not candidate(rocksalt).is_same(candidate(caesium_chloride_type))
 
-    def stacking(letters: str) -> Candidate:
+    def stacking(letters: str) -> Crystal:
         """Close-packed Zn layers with S above each: a ZnS polytype."""
         place = {"A": (0, 0), "B": (1 / 3, 2 / 3), "C": (2 / 3, 1 / 3)}
         n = len(letters)
@@ -111,7 +106,7 @@ def test_polymorphs_and_stackings_are_different_crystals(rocksalt):
 
     three = [stacking("ABCABACB"), stacking("ABABACAC"), stacking("ABCBABAC")]
     assert len({c.candidate_id for c in three}) == 3
-    assert not same_crystal(three[0], three[1])
+    assert not three[0].is_same(three[1])
 
 
 def test_merge_joins_origins_once(rocksalt):
@@ -187,7 +182,7 @@ def _empty(crystal: Structure) -> Structure:
     ],
 )
 def test_refuses_with_a_reason(rocksalt, spoil, reason):
-    with pytest.raises(Refusal, match=reason):
+    with pytest.raises(RefusedError, match=reason):
         candidate(spoil(rocksalt.copy()))
 
 
@@ -207,7 +202,7 @@ def test_ids_need_no_quotes_in_a_shell():
         ["Ca", "O", "H"],
         [[0, 0, 0], [1 / 3, 2 / 3, 0.24], [1 / 3, 2 / 3, 0.4]],
     )
-    candidate = candidate_from_structure(layers, Origin(source="s", material_id="m"))
+    candidate = crystal_from_structure(layers, Origin(source="s", material_id="m"))
     assert candidate.formula == "Ca(HO)2"
     assert candidate.candidate_id.startswith("CaH2O2-164-")
     assert shlex.quote(candidate.candidate_id) == candidate.candidate_id

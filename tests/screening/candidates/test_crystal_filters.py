@@ -8,13 +8,21 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from screening.candidates.candidate import Candidate, Origin
+from screening.candidates.candidate import Origin
+from screening.candidates.crystal import Crystal
+from screening.candidates.crystal_filters import CrystalFilters, prototype_of
 from screening.candidates.elements import crustal_abundances_ppm, element_lists
-from screening.intake.filters import FACTS, FilterConfig, prototype_of, refusal
 from screening.messages.errors import ScreenError
 from screening.messages.validation import validated
 
-NACL = Candidate(
+
+def refusal(candidate: Crystal, filters: CrystalFilters) -> str | None:
+    """Return the reason as a person reads it."""
+    reason = filters.refusal(candidate)
+    return None if reason is None else str(reason)
+
+
+NACL = Crystal(
     candidate_id="NaCl-225-00000000",
     formula="NaCl",
     space_group_number=225,
@@ -63,7 +71,7 @@ NACL = Candidate(
     ],
 )
 def test_reasons(config, reason):
-    assert refusal(NACL, FilterConfig.model_validate(config)) == reason
+    assert refusal(NACL, CrystalFilters.model_validate(config)) == reason
 
 
 @pytest.mark.parametrize(
@@ -85,7 +93,7 @@ def test_reasons(config, reason):
 )
 def test_config_refuses_nonsense(config):
     with pytest.raises(ValidationError):
-        FilterConfig.model_validate(config)
+        CrystalFilters.model_validate(config)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +130,7 @@ def test_config_refuses_nonsense(config):
 )
 def test_config_says_what_is_wrong(config, message):
     with pytest.raises(ScreenError) as caught:
-        validated(FilterConfig, config, "campaign")
+        validated(CrystalFilters, config, "campaign")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -174,15 +182,15 @@ def with_facts(**properties):
     ],
 )
 def test_facts_are_what_the_source_states(facts, config, reason):
-    assert refusal(with_facts(**facts), FilterConfig.model_validate(config)) == reason
+    assert refusal(with_facts(**facts), CrystalFilters.model_validate(config)) == reason
 
 
 def test_elements_that_lists_leave_out():
     lead = NACL.model_copy(update={"elements": ["Pb", "Te"]})
-    config = FilterConfig(exclude_lists=["radioactive", "toxic"])
+    config = CrystalFilters(exclude_lists=["radioactive", "toxic"])
     assert refusal(lead, config) == "it contains Pb, among the toxic elements of exclude_lists"
     technetium = NACL.model_copy(update={"elements": ["O", "Tc"]})
-    assert refusal(technetium, FilterConfig(min_crustal_abundance_ppm=1e-9)) == (
+    assert refusal(technetium, CrystalFilters(min_crustal_abundance_ppm=1e-9)) == (
         "it contains Tc, which the Earth's crust holds in traces at most, "
         "below min_crustal_abundance_ppm = 1e-09"
     )
@@ -206,11 +214,11 @@ def test_shipped_lists_and_abundances_are_of_elements():
 def test_lists_are_read_only_where_they_are_asked_for():
     code = """
 import sys
-from screening.intake.filters import FilterConfig
+from screening.candidates.crystal_filters import CrystalFilters
 from screening.candidates.elements import element_lists
-FilterConfig(require_elements=["Na"])
+CrystalFilters(require_elements=["Na"])
 assert element_lists.cache_info().currsize == 0
-FilterConfig(exclude_lists=["toxic"], prototypes=["AB-225"], min_crustal_abundance_ppm=1)
+CrystalFilters(exclude_lists=["toxic"], prototypes=["AB-225"], min_crustal_abundance_ppm=1)
 sys.exit("pymatgen" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -222,7 +230,7 @@ sys.exit("pymatgen" in sys.modules)
     [("AB-225", "AB-225"), ("A3BC-221", "ABC3-221"), ("A2B2-186", "AB-186"), ("A4-227", "A-227")],
 )
 def test_prototypes_have_one_spelling(written, meant):
-    assert FilterConfig(prototypes=[written]).prototypes == [meant]
+    assert CrystalFilters(prototypes=[written]).prototypes == [meant]
 
 
 @pytest.mark.parametrize(
@@ -238,20 +246,20 @@ def test_prototypes_have_one_spelling(written, meant):
 def test_the_prototype_of_a_candidate_is_spelt_so_too(formula, label):
     candidate = NACL.model_copy(update={"formula": formula, "space_group_number": 1})
     assert prototype_of(candidate) == label
-    assert FilterConfig(prototypes=[label]).prototypes == [label]
+    assert CrystalFilters(prototypes=[label]).prototypes == [label]
 
 
 # ---------------------------------------------------------------------- what filters have in common
 
 SYMBOLS = ["Na", "K", "Cl", "Br", "O", "Pb", "Tc"]
 symbols = st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=4, unique=True)
-facts = st.dictionaries(st.sampled_from(FACTS), st.none() | st.floats(0, 10))
+facts = st.dictionaries(st.sampled_from(CrystalFilters.STATED), st.none() | st.floats(0, 10))
 
 
 @st.composite
 def candidates(draw):
     elements = sorted(draw(symbols))
-    return Candidate(
+    return Crystal(
         candidate_id="x",
         formula="".join(elements),
         space_group_number=draw(st.integers(1, 230)),
@@ -282,13 +290,13 @@ FIELDS = {
     "crystal_systems": lambda draw: draw(st.lists(st.sampled_from(["cubic", "trigonal"]))),
     "prototypes": lambda draw: draw(st.lists(st.sampled_from(["AB-225", "ABC3-221"]))),
     "experimental": lambda draw: True,
-    **dict.fromkeys(FACTS, bounds),
+    **dict.fromkeys(CrystalFilters.STATED, bounds),
 }
 
 
 def accepted(content):
     try:
-        return FilterConfig.model_validate(content)
+        return CrystalFilters.model_validate(content)
     except ValidationError:
         assume(False)
 
@@ -304,7 +312,7 @@ def test_a_filter_left_out_or_loosened_never_refuses_more(data, candidate):
         rest = {key: value for key, value in content.items() if key != name}
         assert refusal(candidate, accepted({"max_sites": 60, **rest})) is None
     loose = dict(content)
-    for name in set(names) & set(FACTS):
+    for name in set(names) & set(CrystalFilters.STATED):
         loose[name] = {"min": content[name]["min"] - 1, "max": content[name]["max"] + 1}
     for name in set(names) & {"include_elements", "any_elements"}:
         loose[name] = SYMBOLS
@@ -314,22 +322,22 @@ def test_a_filter_left_out_or_loosened_never_refuses_more(data, candidate):
 
 @given(candidate=candidates(), asked=symbols)
 def test_require_any_and_exclude_are_consistent(candidate, asked):
-    has_all = refusal(candidate, FilterConfig(max_sites=60, require_elements=asked)) is None
-    has_any = refusal(candidate, FilterConfig(max_sites=60, any_elements=asked)) is None
-    has_none = refusal(candidate, FilterConfig(max_sites=60, exclude_elements=asked)) is None
-    has_only = refusal(candidate, FilterConfig(max_sites=60, include_elements=asked)) is None
+    has_all = refusal(candidate, CrystalFilters(max_sites=60, require_elements=asked)) is None
+    has_any = refusal(candidate, CrystalFilters(max_sites=60, any_elements=asked)) is None
+    has_none = refusal(candidate, CrystalFilters(max_sites=60, exclude_elements=asked)) is None
+    has_only = refusal(candidate, CrystalFilters(max_sites=60, include_elements=asked)) is None
     assert has_none == (not has_any)
     assert has_any or not has_all
     assert has_only == (set(candidate.elements) <= set(asked))
     with pytest.raises(ValidationError):
-        FilterConfig(require_elements=asked, exclude_elements=asked)
+        CrystalFilters(require_elements=asked, exclude_elements=asked)
 
 
-@given(candidate=candidates(), name=st.sampled_from(FACTS), low=st.floats(0, 10))
+@given(candidate=candidates(), name=st.sampled_from(CrystalFilters.STATED), low=st.floats(0, 10))
 def test_unknown_facts_are_kept_or_refused_as_asked(candidate, name, low):
     content = {"max_sites": 60, name: {"min": low}}
-    kept = refusal(candidate, FilterConfig.model_validate({**content, "where_unknown": "keep"}))
-    refused = refusal(candidate, FilterConfig.model_validate(content))
+    kept = refusal(candidate, CrystalFilters.model_validate({**content, "where_unknown": "keep"}))
+    refused = refusal(candidate, CrystalFilters.model_validate(content))
     if candidate.origins[0].properties.get(name) is None:
         assert (kept, refused) == (None, f"its {name} is not stated")
     else:
