@@ -37,6 +37,13 @@ class Pace:
     candidates_per_hour: float | None
     expected_end: datetime.datetime | None
 
+    @property
+    def left_s(self) -> float | None:
+        """Time until the expected end, from now on."""
+        if self.expected_end is None:
+            return None
+        return max((self.expected_end - now()).total_seconds(), 0.0)
+
 
 def pace_of(campaign: Campaign, progress: Progress) -> Pace:
     """Return how fast a campaign gets on."""

@@ -1,10 +1,14 @@
-"""The command line: one file for each command, and what they print."""
+"""The command line: one file for each command, which reads options, calls the rest, and prints.
+
+Heavy libraries are imported inside the functions that need them: ``--help`` and commands that only
+read the database answer at once.  Results go to stdout, everything else to stderr.
+"""
 
 from __future__ import annotations
 
 
 def main() -> None:
-    """Run the program ``screen`` (also called ``matscreen``)."""
+    """Run the program ``matscreen`` (also called ``screen``)."""
     # Imported late: this package is also entered for one command alone.
     from screening.cli.program import main as run
 

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated, Optional
 
-from screening.cli import console
-from screening.machine import shipped_configs as shipped
-from screening.machine.settings import Settings
+import typer
+
+from screening.cli.options import Format, FormatOption
+from screening.cli.output import print_json
 from screening.messages.errors import ScreenError
 from screening.messages.stderr import counted, say
-from screening.store.database import open_database
-from screening.targets.engines import engine_config, require_engine
 
 PACKAGES = (
     "pymatgen",
@@ -48,27 +48,32 @@ class Check:
     essential: bool = True
 
 
-def report(*, as_json: bool, queue: str | None = None, wait_s: float = 300.0) -> bool:
-    """Print every check; return whether all essential ones passed.
+def doctor(
+    queue: Annotated[
+        Optional[str],
+        typer.Option(help="Also try a cluster with one short job: a queue as in `screen launch`."),
+    ] = None,
+    wait_s: Annotated[
+        float, typer.Option("--wait-s", min=1, help="With --queue: how long to wait for the job.")
+    ] = 300,
+    format: FormatOption = Format.table,
+) -> None:
+    """Check this machine: packages, engines, database; say what to do about what is missing."""
+    from screening.machine import shipped_configs
 
-    Parameters
-    ----------
-    queue
-        Shipped queue, or the path of its YAML, to try with a job; None for no job.
-    wait_s
-        Time within which that job must have run.
-    """
     checks = [_python(), _machine(), _command(), *map(_package, PACKAGES)]
-    checks += [_engine(name) for name in shipped.names("engines")]
+    checks += [_engine(name) for name in shipped_configs.names("engines")]
     checks.append(_attempt("database", _database))
     if queue is not None:
         checks += _queue(queue, wait_s)
-    ready = all(check.ok for check in checks if check.essential)
-    if as_json:
-        console.print_json([asdict(check) for check in checks])
+    if format is Format.json:
+        print_json([asdict(check) for check in checks])
     else:
-        _print(checks)
-    return ready
+        for check in checks:
+            mark = "ok" if check.ok else ("MISSING" if check.essential else "not here")
+            print(f"{mark:8s}  {check.name:22s}  {check.found}")
+    if not all(check.ok for check in checks if check.essential):
+        raise typer.Exit(1)
 
 
 def _python() -> Check:
@@ -103,6 +108,8 @@ def _package(name: str) -> Check:
 
 
 def _engine(name: str) -> Check:
+    from screening.targets.engines import engine_config, require_engine
+
     config = engine_config(name)
     try:
         require_engine(config)
@@ -112,6 +119,9 @@ def _engine(name: str) -> Check:
 
 
 def _database() -> str:
+    from screening.machine.settings import Settings
+    from screening.store.database import open_database
+
     settings = Settings()
     with open_database(settings) as database:
         count = database.campaigns.count_documents({})
@@ -138,9 +148,3 @@ def _attempt(name: str, check: Callable[[], str]) -> Check:
         return Check(name, True, check())
     except ScreenError as error:
         return Check(name, False, str(error))
-
-
-def _print(checks: list[Check]) -> None:
-    for check in checks:
-        mark = "ok" if check.ok else ("MISSING" if check.essential else "not here")
-        print(f"{mark:8s}  {check.name:22s}  {check.found}")

@@ -3,59 +3,66 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
 
-from screening.campaigns.campaign import Campaign
-from screening.exports import FORMS
-from screening.exports.citations import bibtex
-from screening.exports.column_dictionary import dictionary_json
-from screening.exports.selection import Selection, choose
-from screening.machine.atomic_files import unpublished_files, unpublished_folder, write_manifest
-from screening.machine.settings import Settings
-from screening.machine.text_files import user_path
+import typer
+
+from screening.cli.opening import opened_campaign
+from screening.cli.options import CampaignGiven, TopOption
+from screening.cli.plugins import names_of
 from screening.messages.stderr import counted, say
-from screening.messages.validation import check_choice
-from screening.store.database import open_database
-from screening.targets.objectives import load
+
+if TYPE_CHECKING:
+    from screening.exports.selection import Selection
 
 CITATIONS = "CITATIONS.bib"
 DICTIONARY = "dictionary.json"
 
 
 def export(
-    name: str,
-    form_name: str,
-    candidates: Sequence[str],
-    top: int | None,
-    output: Path,
-    *,
-    predicted: bool,
-    force: bool,
+    name: CampaignGiven,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
+    form_name: Annotated[str, typer.Option("--as", help="<screening.exports:FORMS>.")],
+    candidates: Annotated[
+        Optional[list[str]],
+        typer.Argument(help="candidate_id, material_id or formula. [default: all]"),
+    ] = None,
+    top: TopOption = None,
+    predicted: Annotated[
+        bool,
+        typer.Option("--predicted", help="Also what is not computed, as its source has it."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> None:
-    """Write candidates of a campaign in a form; nothing is there before all is.
+    """Write structures, force constants or the ranking for other programs."""
+    from screening.exports import FORMS
+    from screening.exports.citations import bibtex
+    from screening.exports.column_dictionary import dictionary_json
+    from screening.exports.selection import choose
+    from screening.machine.atomic_files import (
+        unpublished_files,
+        unpublished_folder,
+        write_manifest,
+    )
+    from screening.machine.text_files import user_path
+    from screening.messages.validation import check_choice
+    from screening.targets.objectives import load
 
-    Beside a file lie its citations, and for tables their dictionary; folders have them inside.
-
-    Raises
-    ------
-    ScreenError
-        When there is nothing to write or the place is taken.
-    """
-    check_choice("--as", form_name, FORMS)
+    check_choice("--as", form_name, names_of(FORMS))
     form = FORMS[form_name]
     write = load(form.writer)
     output = Path(os.path.abspath(user_path(output, "-o")))
-    with open_database(Settings(), must_exist=True) as database:
-        campaign = Campaign.open(database, name)
-        selection = choose(campaign, form, candidates, top, predicted=predicted, tell=say)
+    with opened_campaign(name) as campaign:
+        selection = choose(campaign, form, candidates or [], top, predicted=predicted, tell=say)
         if form.place == "folder":
             with unpublished_folder(output, force=force) as folder:
                 write(selection, folder, output.name)
                 (folder / CITATIONS).write_text(bibtex(selection), "utf-8")
                 write_manifest(folder, _manifest(selection, form_name))
         else:
+            # Beside a file lie its citations, and for tables their dictionary.
             companions = {CITATIONS: bibtex}
             if form.content == "row":
                 companions[DICTIONARY] = dictionary_json

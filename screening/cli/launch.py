@@ -1,32 +1,22 @@
-"""What `screen launch` and `screen init --cluster` do."""
+"""`screen launch`: workers in jobs of a cluster."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Collection
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Optional
 
-from screening.campaigns.campaign import Campaign
-from screening.cli import console
-from screening.machine import shipped_configs as shipped
-from screening.machine.settings import Settings
-from screening.machine.text_files import user_path
+import typer
+
+from screening.cli.options import CampaignOrNewest
+from screening.cli.work import say_finished
 from screening.messages.errors import ScreenError
 from screening.messages.stderr import counted, say
-from screening.messages.validation import validated
-from screening.queues.config import WALLTIME, QueueConfig, load_queue_config, seconds_of
-from screening.queues.planning import (
-    KeepFailingError,
-    jobs_needed,
-    top_up,
-)
-from screening.queues.records import queue_state, store_queue, stored_queue
-from screening.queues.script import UnreachableError, job_script, require_credentials
-from screening.store.database import open_database
-from screening.store.database_retry import with_retry
+
+if TYPE_CHECKING:
+    from screening.campaigns.campaign import Campaign
+    from screening.machine.settings import Settings
+    from screening.queues.config import QueueConfig
 
 EMBEDDED_WARNING = (
     "--embedded: the database is in this program and listens to this machine only; every node "
@@ -35,15 +25,34 @@ EMBEDDED_WARNING = (
 
 
 def launch(
-    name: str | None,
-    queue: str | None,
-    *,
-    daemon: bool,
-    poll_s: float,
-    embedded: bool,
-    dry_run: bool,
+    name: CampaignOrNewest = None,
+    queue: Annotated[
+        Optional[str],
+        typer.Option(help="slurm, pbs, sge or a queue's YAML. [default: as launched before]"),
+    ] = None,
+    daemon: Annotated[
+        bool, typer.Option("--daemon", help="Stay, and keep up the number of jobs from here.")
+    ] = False,
+    poll_s: Annotated[
+        float, typer.Option("--poll-s", min=1, help="With --daemon: seconds between two looks.")
+    ] = 60,
+    embedded: Annotated[
+        bool,
+        typer.Option("--embedded", help="The embedded database: every node is this machine."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the job script, submit nothing.")
+    ] = False,
 ) -> None:
-    """Queue jobs that run workers of a campaign; they queue their successors."""
+    """Queue jobs on a cluster; they run workers, and queue their successors."""
+    from screening.campaigns.campaign import Campaign
+    from screening.machine import shipped_configs
+    from screening.machine.settings import Settings
+    from screening.queues.config import load_queue_config
+    from screening.queues.planning import top_up
+    from screening.queues.records import store_queue, stored_queue
+    from screening.store.database import open_database
+
     settings = Settings()
     with open_database(settings, must_exist=True) as database:
         campaign = Campaign.open(database, name)
@@ -52,7 +61,7 @@ def launch(
         if config is None:
             raise ScreenError(
                 f"campaign '{campaign.name}' was not launched yet: name its queue with --queue, as "
-                f"{', '.join(shipped.names('queues'))}, or the path of a YAML"
+                f"{', '.join(shipped_configs.names('queues'))}, or the path of a YAML"
             )
         try:
             _require_credentials(config, settings, embedded=embedded)
@@ -86,6 +95,8 @@ def launch(
 
 
 def _require_credentials(config: QueueConfig, settings: Settings, *, embedded: bool) -> None:
+    from screening.queues.script import UnreachableError, require_credentials
+
     try:
         require_credentials(config, settings, embedded=embedded)
     except UnreachableError as error:
@@ -93,6 +104,8 @@ def _require_credentials(config: QueueConfig, settings: Settings, *, embedded: b
 
 
 def _say_submitted(campaign: Campaign, numbers: list[str]) -> None:
+    from screening.queues.records import queue_state
+
     state = queue_state(campaign)
     if numbers:
         say(f"{counted(len(numbers), 'job')} queued: {', '.join(numbers)}")
@@ -107,7 +120,9 @@ def _say_submitted(campaign: Campaign, numbers: list[str]) -> None:
 
 def _keep_up(campaign: Campaign, settings: Settings, poll_s: float) -> None:
     """Keep up the number of queue jobs from here, to the campaign's end."""
+    from screening.queues.planning import KeepFailingError, top_up
     from screening.running.advance import advance
+    from screening.store.database_retry import with_retry
 
     say(f"keeping up the number of jobs, every {poll_s:g} s; Ctrl-C ends only this")
     try:
@@ -127,11 +142,14 @@ def _keep_up(campaign: Campaign, settings: Settings, poll_s: float) -> None:
     except KeyboardInterrupt:
         say(f"\nstopped; queue jobs go on; again with: screen launch {campaign.name}")
         sys.exit(130)
-    console.finished(campaign, campaign.progress())
+    say_finished(campaign, campaign.progress())
 
 
 def _show(campaign: Campaign, config: QueueConfig, settings: Settings) -> None:
     """Print the scripts that would be submitted."""
+    from screening.queues.planning import jobs_needed
+    from screening.queues.script import job_script
+
     profiles = config.profiles(level.engine.name for level in campaign.levels)
     needed = jobs_needed(campaign, profiles)
     for engines, shape in profiles.items():
@@ -140,101 +158,4 @@ def _show(campaign: Campaign, config: QueueConfig, settings: Settings) -> None:
         module = ["screening.queues.driver", campaign.name, "TICKET"]
         name = f"screen-{campaign.name}"
         script = job_script(config, shape, name, f"{campaign.name}-TICKET", module, settings)
-        console.print_plain(script)
-
-
-QUESTIONS: dict[str, tuple[str, Any]] = {
-    "q_type": ("Scheduler (slurm, pbs or sge)", "slurm"),
-    "partition": ("Partition or queue (empty for the cluster's default)", ""),
-    "account": ("Account or project (empty for none)", ""),
-    "walltime": ("Walltime of a job, H:MM:SS", "24:00:00"),
-    "cores": ("Cores of a job", 4),
-    "gpus": ("GPUs of a job", 0),
-    "workers_per_job": ("Workers that share a job", 1),
-    "max_jobs": ("Jobs of yours that may be in the queue", 4),
-}
-"""What `screen init --cluster` asks for, by field of the YAML, with what it proposes."""
-
-
-def init_cluster(path: Path, given: dict[str, Any]) -> None:
-    """Write a queue's YAML, asking on a terminal for what is not given.
-
-    Raises
-    ------
-    ScreenError
-        When the file is there, or a value is wrong.
-    """
-    import yaml
-
-    path = user_path(path, "--output")
-    if path.exists():
-        raise ScreenError(f"file '{path}' exists; give another one with --output")
-    folder = path.absolute().parent
-    if not os.access(folder, os.W_OK):
-        raise ScreenError(f"cannot write into folder {folder}; give another file with --output")
-    stated = {field: answer for field, answer in given.items() if answer is not None}
-    # Before anything is asked: what an option says wrongly must not cost the answers.
-    checked = _queue_of(stated, options=stated)
-    asks = sys.stdin.isatty()
-    answers: dict[str, Any] = {}
-    for field, (question, proposed) in QUESTIONS.items():
-        if field in stated or not asks:
-            answers[field] = getattr(checked, field)
-        else:
-            answers[field] = _asked(field, question, proposed, answers)
-    content = _with_proposals(answers)
-    comment = (
-        f"# A cluster's queue, for: screen launch CAMPAIGN --queue {path.name}\n"
-        "# Every field is explained in docs/how-to/cluster.md.\n"
-    )
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-    except OSError as error:
-        if not isinstance(error, FileExistsError):
-            path.unlink(missing_ok=True)
-        raise ScreenError(f"cannot write {path} ({error.strerror})") from None
-    say(f"wrote {path}; next: screen doctor --queue {path}")
-
-
-def _asked(field: str, question: str, proposed: Any, answers: dict[str, Any]) -> Any:
-    """Return the answer to a question, asked until it is one that a queue can have.
-
-    Parameters
-    ----------
-    answers
-        What was answered before: fields are judged together, as cores and the scheduler.
-    """
-    import typer
-
-    def checked(answer: Any) -> Any:
-        try:
-            return getattr(_queue_of(answers | {field: answer}, options=[field]), field)
-        except ScreenError as error:
-            reason = str(error).removeprefix(f"--{field.replace('_', '-')}").removeprefix(":")
-            raise typer.BadParameter(reason.strip()) from None
-
-    return typer.prompt(
-        question, default=proposed, show_default=proposed != "", value_proc=checked, err=True
-    )
-
-
-def _queue_of(answers: dict[str, Any], options: Collection[str]) -> QueueConfig:
-    """Return the queue that answers describe; those not given yet are as proposed."""
-    proposals = {field: proposed for field, (_, proposed) in QUESTIONS.items()}
-    content = _with_proposals(proposals | answers)
-    return validated(QueueConfig, content, "the queue", options=options)
-
-
-def _with_proposals(content: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is empty, and add what nobody was asked for, as an example to change."""
-    stated = {field: answer for field, answer in content.items() if answer not in ("", None)}
-    stated["q_type"] = str(stated.get("q_type", "")).upper()
-    more: dict[str, Any] = {"setup": []}
-    if stated["q_type"] == "SGE":
-        more["parallel_environment"] = "smp"
-    walltime = str(stated.get("walltime"))
-    if WALLTIME.fullmatch(walltime):
-        # Half of a short walltime: the default hour would leave nothing of it.
-        more["reserve_s"] = min(3600, seconds_of(walltime) // 2)
-    return stated | more
+        print(script)

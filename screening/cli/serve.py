@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Optional
 
-from screening.machine.secret_files import read_secret
-from screening.machine.settings import Settings
-from screening.machine.text_files import user_path
+import typer
+
 from screening.messages.errors import ScreenError
 from screening.messages.stderr import say
-from screening.server.guard import is_loopback
-from screening.store.database import open_database
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from screening.machine.settings import Settings
 
 EVERYWHERE = ("0.0.0.0", "::")
 """They stand for all addresses of the machine, and are none that others can open."""
@@ -27,16 +24,27 @@ SHORTEST_TOKEN = 16
 """Characters of a token: fewer could be guessed."""
 
 
-def serve(host: str, port: int, token_file: Path | None, *, no_token: bool = False) -> None:
-    """Serve the dashboard of the database's campaigns until interrupted.
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
+    token_file: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="File of mode 600 with a token that readers must know. "
+            "[default: one made for this run and printed]"
+        ),
+    ] = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Let in every user of this machine.")
+    ] = False,
+) -> None:
+    """Serve a dashboard of the campaigns, which follows them while they run."""
+    import secrets
 
-    Who gives no token gets one that is made for this run, and printed with the address.
+    from screening.machine.settings import Settings
+    from screening.server.guard import is_loopback
+    from screening.store.database import open_database
 
-    Parameters
-    ----------
-    no_token
-        Let everybody in who can connect, which is every user of this machine.
-    """
     require_packages()
     settings = Settings()
     token = the_token(settings, token_file)
@@ -61,7 +69,10 @@ def serve(host: str, port: int, token_file: Path | None, *, no_token: bool = Fal
 
 def require_packages() -> None:
     """Raise `ScreenError` unless the packages of the extra `serve` are there."""
-    missing = [each for each in ("fastapi", "uvicorn") if importlib.util.find_spec(each) is None]
+    import importlib.util
+
+    needed = ("fastapi", "uvicorn")
+    missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         raise ScreenError(
             f"screen serve needs {' and '.join(missing)}; run, in a clone of this project: "
@@ -78,6 +89,9 @@ def the_token(settings: Settings, token_file: Path | None) -> str | None:
         When its file cannot be read or is open to others, the environment has two, or the token
         is short or cannot be sent.
     """
+    from screening.machine.secret_files import read_secret
+    from screening.machine.text_files import user_path
+
     if token_file is not None:
         token = read_secret(user_path(token_file, "--token-file"), "--token-file")
     elif settings.serve_token_file is not None:
@@ -90,7 +104,7 @@ def the_token(settings: Settings, token_file: Path | None) -> str | None:
         token = settings.serve_token.get_secret_value()
     else:
         return None
-    if not all("!" <= each <= "~" for each in token):
+    if not all("!" <= character <= "~" for character in token):
         raise ScreenError(
             "the token has characters other than letters, digits and signs of ASCII, which "
             "browsers do not send alike; make one with: openssl rand -hex 24"

@@ -107,3 +107,9 @@ def _fields_beside(model: type[BaseModel], path: list[str], content: Any) -> lis
 
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def check_plug_in(option: str, given: str | None, known: Collection[str]) -> None:
+    """Raise `ScreenError` where no plug-in has a name; import paths are tried later."""
+    if given is not None and ":" not in given:
+        check_choice(option, given, known)

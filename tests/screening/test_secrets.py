@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from types import SimpleNamespace
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psutil
@@ -21,7 +20,6 @@ from pymongo.errors import OperationFailure
 from secret_search import places
 
 from screening.campaigns.indexes import indexes
-from screening.cli import doctor
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.store.database import Database, open_database
@@ -107,7 +105,7 @@ def test_a_campaign_leaves_its_password_nowhere(
         said[f"{arguments} out"], said[f"{arguments} err"] = answer.out, answer.err
 
     # Looking for all engines takes longer than everything else here.
-    monkeypatch.setattr(doctor, "shipped", SimpleNamespace(names=lambda kind: ["emt"]))
+    monkeypatch.setattr("screening.machine.shipped_configs.names", lambda kind: ["emt"])
     run("submit", "--target", target, "--name", "mine", "--wait", "--workers", 1)
     watched.set()
     watcher.join()

@@ -89,11 +89,11 @@ def test_substitutes():
 
 
 def test_names_cannot_write_to_the_terminal(capsys):
-    from screening.cli import console
+    from screening.cli.intake import say_pool
 
     pool = toy_pool(1)
     pool.remarks = ["source 'x': 1 file not looked at: a\x1b]0;b\x07.txt"]
-    console.pool(pool, "emt", kept=False)
+    say_pool(pool, "emt", kept=False)
     assert "a?]0;b?.txt" in capsys.readouterr().err
 
 

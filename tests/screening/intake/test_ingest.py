@@ -232,7 +232,8 @@ def test_both_hands_are_one_candidate_also_one_stored_before(read, database, qua
 
 
 def test_noise_is_smoothed_and_said(read, capsys):
-    from screening.cli import console
+    from screening.cli.intake import say_pool
+    from screening.cli.show import print_candidate
 
     alloy = toy_structures()[7]
     blurred = noisy(0.008)(alloy * (2, 1, 1), np.random.default_rng(0))
@@ -242,12 +243,12 @@ def test_noise_is_smoothed_and_said(read, capsys):
     assert note.startswith("refined from ")
     assert " to Pm-3m within 0.0" in note
     assert pool.noted == [("noisy", note)]
-    console.pool(pool, "emt", kept=False)
+    say_pool(pool, "emt", kept=False)
     said = " ".join(capsys.readouterr().err.split())
     assert "1 entry read or changed beyond the choice of the cell" in said
     assert f"first: noisy: {note}" in said
     document = to_document(candidate)
-    console.candidate(document, [], [], {}, {}, [], as_json=False)
+    print_candidate(document, [], [], {}, {}, [])
     assert f"noisy: {note}" in capsys.readouterr().out
 
 

@@ -600,7 +600,7 @@ def test_the_daemon_outlives_a_scheduler_that_is_away(screen, new_campaign, slur
     slurm.refuse("sbatch: error: Unable to contact slurm controller\n")
     assert screen("launch", "mine", "--queue", queue_file(tmp_path)).status == 2
     # The first look is a command's like any other; this one is in the middle.
-    commands.store_queue(campaign, stored_queue(campaign))
+    store_queue(campaign, stored_queue(campaign))
     assert queue_state(campaign).trouble == ""
 
     def come_back():

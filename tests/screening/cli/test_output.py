@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from campaign_fixtures import toy_pool
 from rich.console import Console
 
 from screening.campaigns.flows import UNSUPPORTED
+from screening.campaigns.throughput import pace_of
 from screening.candidates.refusal import Refusal
-from screening.cli import console
+from screening.cli import output
 from screening.cli.fitted_table import Column
+from screening.cli.intake import say_pool
+from screening.cli.work import progress_line
 from screening.intake.ingest import Refused
+from screening.machine.clock import now
 from screening.messages.stderr import counted
 from screening.sources.record import same_entry
 
@@ -34,7 +40,7 @@ def test_many_refusals_are_summed_up(capsys):
     reasons = [Refusal.of(f"reason {letter}") for letter in "abcdefghijklmnopqrstu"]
     pool.refused += [Refused("b.cif", "", reason) for reason in reasons]
     pool.duplicates = 1
-    console.pool(pool, "emt", kept=True)
+    say_pool(pool, "emt", kept=True)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "58 entries read, 1 candidate, 1 duplicate, 56 refused"
     assert lines[1] == (
@@ -44,7 +50,7 @@ def test_many_refusals_are_summed_up(capsys):
     assert lines[2] == "  refused 2 ×: it is the same entry as …; first: a.cif#2"
     assert lines[3] == "  refused b.cif: reason a"
     assert lines[-1] == "  and 2 more reasons, kept with the campaign"
-    console.pool(pool, "emt", kept=False)
+    say_pool(pool, "emt", kept=False)
     assert capsys.readouterr().err.splitlines()[-1] == "  and 2 more reasons"
 
 
@@ -52,7 +58,7 @@ def test_many_refusals_are_summed_up(capsys):
 def test_a_narrow_ranking_keeps_the_ids(screen, new_campaign, work, monkeypatch, width, material):
     campaign = new_campaign("mine", pool=10, budget=3)
     work(campaign)
-    monkeypatch.setattr(console, "_stdout", lambda: Console(width=width))
+    monkeypatch.setattr(output, "stdout", lambda: Console(width=width))
     shown = screen("rank").out
     assert all(key in shown for key in campaign.pool_features())
     assert ("toy-Cu" in shown) is material
@@ -61,6 +67,23 @@ def test_a_narrow_ranking_keeps_the_ids(screen, new_campaign, work, monkeypatch,
 
 def test_brackets_in_foreign_names_are_brackets(capsys):
     columns = [Column("material", ["Fe[ii].cif", "x[/y]"])]
-    console._print_fitting(columns, title="[bold]", caption="mine[0]")
+    output.print_fitting(columns, title="[bold]", caption="mine[0]")
     out = capsys.readouterr().out
     assert all(each in out for each in ("Fe[ii].cif", "x[/y]", "[bold]", "mine[0]"))
+
+
+def test_the_terminal_has_the_time_left_that_status_has(new_campaign, work):
+    campaign = new_campaign("mine", pool=8, budget=6, batch_size=3)
+    work(campaign)
+    progress = replace(campaign.progress(), exhausted=False, running=1, computed=3)
+    pace = pace_of(campaign, progress)
+    assert pace.expected_end is not None
+    left = (pace.expected_end - now()).total_seconds()
+    assert pace.left_s == pytest.approx(left, abs=5)
+    assert progress_line(campaign, progress, pace.left_s).endswith(
+        f"about {output.duration(pace.left_s)} left"
+    )
+    assert replace(pace, expected_end=None).left_s is None
+    # What takes longer than expected is not in the past.
+    assert replace(pace, expected_end=campaign.created_at).left_s == 0
+    assert "left" not in progress_line(campaign, progress)

@@ -1,0 +1,142 @@
+"""`screen status`: how far a campaign is, how fast it gets on, and whether anybody computes it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from screening.cli.opening import opened_campaign
+from screening.cli.options import CampaignOrNewest, Format, FormatOption
+from screening.cli.output import duration, print_json, stdout, title_of
+from screening.messages.stderr import counted, say
+
+if TYPE_CHECKING:
+    from screening.campaigns.campaign import Campaign, Progress
+    from screening.campaigns.throughput import Pace
+    from screening.campaigns.worker_presence import WorkerPresence
+    from screening.queues.records import QueueState
+
+
+def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -> None:
+    """Show how far a campaign is."""
+    from screening.campaigns.throughput import pace_of
+    from screening.campaigns.worker_presence import worker_presence
+    from screening.queues.records import queue_state
+
+    with opened_campaign(name) as campaign:
+        progress = campaign.progress()
+        jobs = queue_state(campaign)
+        goes_on = progress.status == "active" and not progress.exhausted
+        # Of queue jobs the scheduler knows.
+        there = worker_presence(campaign) if goes_on and jobs is None else None
+        pace = pace_of(campaign, progress)
+        if format is Format.json:
+            print_json(_facts(campaign, progress, pace, jobs, there))
+            return
+        _print_table(campaign, progress, pace, jobs)
+        if jobs is not None and jobs.trouble:
+            say(f"the last attempt to queue a job failed: {jobs.trouble}")
+        if goes_on and jobs is not None and jobs.nothing_left():
+            say(f"no queue job is left; go on with: screen launch {campaign.name}")
+        if there is not None and not there.present:
+            died = f": {counted(there.dead, 'worker')} died at work" if there.dead else ""
+            say(f"nobody computes now{died}; go on with: screen work {campaign.name}")
+
+
+def _facts(
+    campaign: Campaign,
+    progress: Progress,
+    pace: Pace,
+    jobs: QueueState | None,
+    there: WorkerPresence | None,
+) -> dict[str, Any]:
+    """Return all that is known of a campaign, for programs.
+
+    Parameters
+    ----------
+    jobs
+        Its jobs on a cluster, where it was launched on one.
+    there
+        Whether anybody computes it; None where it is over, or a cluster's scheduler knows.
+    """
+    from screening.campaigns.campaign import STATUS_COUNTS
+
+    return {
+        "campaign": campaign.name,
+        "target": campaign.config.target,
+        "status": progress.status,
+        "finished": progress.exhausted,
+        "engine": campaign.engine.name,
+        "confirming_engines": [level.engine.name for level in campaign.levels[1:]],
+        "confirmed": progress.confirmed,
+        "to_confirm": progress.to_confirm,
+        "pool": progress.pool,
+        "entries": {
+            **{key: campaign.ingested[key] for key in ("taken", "duplicates", "refused")},
+            # Earlier versions stored none.
+            "remarks": campaign.ingested.get("remarks", []),
+        },
+        **{name: getattr(progress, name) for name in STATUS_COUNTS},
+        f"best_{campaign.objective.value_field}": progress.best_value,
+        "best_candidate_id": progress.best_candidate,
+        "mean_candidate_s": progress.mean_candidate_s,
+        **asdict(pace),
+        "queue_jobs": None if jobs is None else asdict(jobs),
+        "workers_present": None if there is None else there.present,
+    }
+
+
+def _print_table(
+    campaign: Campaign, progress: Progress, pace: Pace, jobs: QueueState | None
+) -> None:
+    from rich.table import Table
+
+    rows = _progress_rows(campaign, progress) | _pace_rows(pace, progress)
+    if jobs is not None:
+        rows["queue jobs"] = (
+            f"unknown: {jobs.scheduler} cannot be asked here"
+            if jobs.running is None
+            else f"{jobs.running} running, {jobs.pending} pending ({jobs.scheduler})"
+        )
+    table = Table(title=title_of(campaign), show_header=False)
+    for label, value in rows.items():
+        table.add_row(label, str(value))
+    stdout().print(table)
+
+
+def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
+    from screening.campaigns.campaign import STATUS_COUNTS
+
+    objective = campaign.objective
+    ended = progress.exhausted and progress.status == "active"
+    best, mean_s = progress.best_value, progress.mean_candidate_s
+    rows: dict[str, Any] = {
+        "target": campaign.config.target,
+        "status": "finished" if ended else progress.status,
+        "engine": ", then ".join(level.engine.name for level in campaign.levels),
+        "pool": counted(progress.pool, "candidate"),
+        **{name.replace("_", " "): getattr(progress, name) for name in STATUS_COUNTS},
+    }
+    if progress.to_confirm:
+        rows["confirmed"] = f"{progress.confirmed} of {progress.to_confirm}"
+    rows[f"best {objective.label}"] = (
+        "–" if best is None else f"{best:.3g} {objective.unit} ({progress.best_candidate})"
+    )
+    rows["mean time a candidate"] = (
+        "–" if mean_s is None else f"{mean_s:.1f} s" if mean_s < 60 else duration(mean_s)
+    )
+    return rows
+
+
+def _pace_rows(pace: Pace, progress: Progress) -> dict[str, Any]:
+    per_hour, end = pace.candidates_per_hour, pace.expected_end
+    unknown = "–" if progress.exhausted else "unknown"
+    if per_hour is not None:
+        rate = f"{per_hour:.0f}" if per_hour >= 100 else f"{per_hour:.2g}"
+    return {
+        "lost a worker": pace.lost,
+        "retried": pace.retried,
+        "force calls": pace.force_calls,
+        "candidates an hour": unknown if per_hour is None else rate,
+        "expected end": unknown if end is None else f"{end:%Y-%m-%d %H:%M} UTC",
+    }

@@ -1,0 +1,147 @@
+"""`screen submit`: check all, read the sources, store the campaign, queue its first batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from screening.cli.intake import read_pool
+from screening.cli.options import EngineOption, SourcesOption, WorkersOption
+from screening.cli.work import work_to_the_end
+from screening.messages.stderr import counted, say
+
+if TYPE_CHECKING:
+    from screening.campaigns.config import CampaignConfig
+    from screening.intake.ingest import Pool
+    from screening.store.database import Database
+    from screening.targets.engines import EngineConfig
+
+ESTIMATED_CANDIDATES = 5
+"""Candidates whose force calls a dry run counts, to estimate the budget's."""
+
+
+def submit(
+    target: Annotated[str, typer.Option(help="Shipped target, or a campaign YAML.")],
+    source: SourcesOption = None,
+    engine: EngineOption = None,
+    budget: Annotated[Optional[int], typer.Option(help="Candidates to compute.")] = None,
+    batch_size: Annotated[Optional[int], typer.Option(help="Candidates chosen at once.")] = None,
+    name: Annotated[Optional[str], typer.Option(help="Campaign name.")] = None,
+    prior: Annotated[
+        Optional[str],
+        typer.Option(help="Earlier campaign whose results are what is expected beforehand."),
+    ] = None,
+    seed: Annotated[Optional[int], typer.Option(help="Seed of everything random.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Work the queue here, to the end.")] = False,
+    workers: WorkersOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and count, submit nothing.")
+    ] = False,
+) -> None:
+    """Start a campaign: read crystals, queue the first batch."""
+    from screening.campaigns.campaign import (
+        Campaign,
+        check_confirming,
+        check_name_is_free,
+        new_name,
+    )
+    from screening.campaigns.config import load_campaign_config
+    from screening.campaigns.indexes import indexes
+    from screening.campaigns.prior_campaign import earlier_campaign
+    from screening.machine.settings import Settings
+    from screening.sources import open_source
+    from screening.store.database import open_database
+    from screening.targets.engines import engine_config, require_engine
+
+    overrides = {
+        "sources": source or None,
+        "engine": engine,
+        "budget": budget,
+        "batch_size": batch_size,
+        "prior": prior,
+        "seed": seed,
+    }
+    config = load_campaign_config(target, overrides)
+    exploring = engine_config(config.engine)
+    require_engine(exploring)
+    confirming = None
+    if config.confirm is not None:
+        confirming = engine_config(config.confirm.engine)
+        check_confirming(exploring, confirming)
+        require_engine(confirming)
+    sources = [open_source(spec) for spec in config.sources]
+    settings = Settings()
+    with open_database(settings) as database:
+        database.prepare(indexes())
+        name = name or new_name(database, config.target)
+        check_name_is_free(database, name)
+        if config.prior is not None:
+            earlier_campaign(database, config)
+        pool = read_pool(sources, config, exploring, database, kept=not dry_run)
+        unknown = _not_computed_yet(database, config, exploring, pool)
+        plan = _plan(config, exploring, len(pool.candidates), len(unknown))
+        if dry_run:
+            say(plan)
+            say(f"{_estimate(pool, unknown, config, exploring)}nothing was submitted")
+            return
+        from screening.running.advance import advance
+
+        campaign = Campaign.create(database, name, config, exploring, pool, confirming)
+        advance(campaign)
+        say(f"campaign '{name}': {plan}")
+        if campaign.is_exhausted():
+            say(f"next: screen rank {name}")
+        elif wait:
+            work_to_the_end(campaign, settings, workers)
+        else:
+            say(f"next: screen work {name}")
+
+
+def _not_computed_yet(
+    database: Database, config: CampaignConfig, engine: EngineConfig, pool: Pool
+) -> list[str]:
+    """Return the candidates that no earlier campaign has computed the same way, sorted."""
+    same = {"objective": config.objective, "recipe_hash": config.recipe_hash(engine.fingerprint())}
+    known = {
+        result["candidate_id"]
+        for result in database.results.find(same, {"candidate_id": 1, "inputs_hash": 1})
+        if result.get("inputs_hash", "") == pool.inputs.get(result["candidate_id"], "")
+    }
+    return sorted(pool.candidates.keys() - known)
+
+
+def _plan(config: CampaignConfig, engine: EngineConfig, total: int, unknown: int) -> str:
+    """Say what a campaign will compute."""
+    known, of_which = "", counted(total, "candidate")
+    if unknown < total:
+        known = f"{total - unknown} of {of_which} with a result from earlier campaigns; "
+        of_which = f"the other {unknown}"
+    if not unknown:
+        return f"{known}nothing is left to compute"
+    confirm = config.confirm
+    confirmed = f" and the best {confirm.top} with {confirm.engine}" if confirm else ""
+    return (
+        f"{known}{min(config.budget, unknown)} of {of_which} will be computed with "
+        f"{engine.name}{confirmed}, {config.batch_size} at a time (budget {config.budget})"
+    )
+
+
+def _estimate(pool: Pool, ids: list[str], config: CampaignConfig, engine: EngineConfig) -> str:
+    """Say what candidates will cost; empty where there are none."""
+    if not ids:
+        return ""
+    from screening.campaigns.flows import estimate_cost
+
+    # Spread over the pool, so that small and large crystals both count.
+    step = max(1, len(ids) // ESTIMATED_CANDIDATES)
+    sample = ids[::step][:ESTIMATED_CANDIDATES]
+    calls = [round(estimate_cost(pool.candidates[key], config, engine)) for key in sample]
+    computed = min(config.budget, len(ids))
+    mean = sum(calls) / len(calls)
+    varied = min(calls) < max(calls)
+    spread = f" ({min(calls)} to {max(calls)} in a sample of {len(calls)})" if varied else ""
+    return (
+        f"estimated force calls: {mean:.0f} a candidate{spread}, "
+        f"{mean * computed:.0f} for {counted(computed, 'candidate')}; "
+    )

@@ -1,0 +1,75 @@
+"""The program itself: its name, its help, what there is to choose from; without a database."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from screening.choosing.samplers import SAMPLERS
+from screening.cli.plugins import POINTS, names_of
+from screening.cli.program import app
+from screening.exports import FORMS
+from screening.figures.figure_kinds import CampaignKind, CandidateKind
+from screening.machine import plugins
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the program in this process, called by a path; return what it printed."""
+
+    def run(*arguments: str, program: str = "matscreen") -> str:
+        monkeypatch.setattr("sys.argv", [f"/somewhere/bin/{program}", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            app()
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize("program", ["screen", "matscreen"])
+def test_the_usage_has_the_name_that_was_called(run, program):
+    assert run("--help", program=program).startswith(f"Usage: {program} [OPTIONS] COMMAND")
+    assert run("rank", "--help", program=program).startswith(f"Usage: {program} rank [OPTIONS]")
+
+
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [("replay", SAMPLERS), ("export", FORMS), ("plot", CandidateKind), ("plot", CampaignKind)],
+)
+def test_the_help_of_an_option_names_what_there_is(run, command, table):
+    # Names may be broken at the end of a line.
+    text = "".join(run(command, "--help").split())
+    names = names_of(table)
+    assert len(names) > 1
+    assert ",".join(names) in text
+    assert "<screening." not in text
+
+
+def test_every_extension_point_is_listed(run):
+    rows = json.loads(run("plugins", "--format", "json"))
+    assert {row["point"] for row in rows} == set(POINTS)
+    assert all(row["name"] and row["help"] and row["from"] for row in rows)
+    [crystal] = [
+        row for row in rows if (row["point"], row["name"]) == ("candidate-kinds", "crystal")
+    ]
+    assert crystal["from"] == "matscreen"
+    assert crystal["path"] == "screening.candidates.kinds:CRYSTAL"
+
+
+def test_plug_ins_of_other_packages_say_where_they_come_from(run, monkeypatch):
+    group = "matscreen.candidate_kinds"
+    offered = [
+        EntryPoint("polymer", "chains.kinds:POLYMER", group),
+        EntryPoint("salt", "screening.candidates.kinds:CRYSTAL", group),
+    ]
+    monkeypatch.setattr(
+        plugins, "entry_points", lambda *, group: offered if "candidate" in group else []
+    )
+    rows = json.loads(run("plugins", "candidate-kinds", "--format", "json"))
+    assert [row["name"] for row in rows] == ["crystal", "polymer", "salt"]
+    assert rows[1]["from"] == "chains"
+    assert "cannot be imported" in rows[1]["help"]
+    assert "polymer" in run("plugins", "candidate-kinds")
