@@ -119,7 +119,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
     """Run every step on one database."""
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import CampaignConfig
-    from screening.campaigns.predictions import predictions
+    from screening.campaigns.prediction_cache import predictions
     from screening.choosing.surrogates import SurrogateConfig
     from screening.intake.filters import FilterConfig
     from screening.intake.ingest import ingest
@@ -176,7 +176,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
         database.results.insert_many(
             {
                 "_id": key,
-                **campaign.result_key,
+                **campaign.result_key(),
                 "candidate_id": key,
                 "engine": engine.name,
                 "outcome": "computed",

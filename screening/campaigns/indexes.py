@@ -23,7 +23,7 @@ def indexes() -> Indexes:
             ([("campaign", 1), ("state", 1)], False),
             ([("candidate_id", 1)], False),
         ],
-        "standings": [([("campaign", 1)], False)],
+        "rankings": [([("campaign", 1)], False)],
         # Large values are looked up by it, and a campaign of thousands has tens of thousands.
         "job_blobs.files": [([("metadata.blob_uuid", 1)], False)],
         "results": [

@@ -1,24 +1,21 @@
-"""What the surrogate expects of every candidate that the best engine has not computed.
-
-Refitted whenever the results have changed and kept in ``predictions``, one document a campaign,
-with a fingerprint of the data it was fitted on: a ranking that finds it fresh need not load
-scikit-learn, which takes longer than all the rest of the command.
-"""
+"""What the surrogate expects of every candidate that the best engine has not computed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from screening.campaigns.engine_differences import Difference, corrected, difference
-from screening.campaigns.training_data import feature_matrix, observed
-from screening.store.database import if_allowed
+from screening.campaigns.engine_differences import Difference, corrected, engine_differences
+from screening.campaigns.training_data import feature_matrix, training_data
 
 if TYPE_CHECKING:
-    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.snapshot import Snapshot
     from screening.choosing.observations import Observations
+
+Predictions = dict[str, tuple[float, float]]
+"""Mean and standard deviation on the objective's model scale, by candidate id."""
 
 MODEL_VERSION = 3
 """Raise it whenever a surrogate's predictions from the same data change."""
@@ -26,126 +23,120 @@ MIN_CALIBRATED = 5
 """Results from which on each is left out once, to see how good the error bars are."""
 
 
-def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
-    """Return mean and standard deviation on the objective's model scale, by candidate id.
+@dataclass(frozen=True)
+class ModelData:
+    """What the surrogate learns from, and the candidates it is asked about."""
 
-    For candidates without a result; once a better engine has confirmed enough of them, what that
-    engine would find, also for candidates that only the exploring engine has computed.  Empty
-    while fewer than two candidates have a value.
+    observations: Observations
+    wanted: list[str]
+    differences: Difference | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> ModelData:
+        """Return those of a campaign."""
+        observations = training_data(snapshot)
+        known = {*observations.ids, *observations.infeasible_ids}
+        wanted = [key for key in snapshot.pool_features if key not in known]
+        return cls(observations, wanted, engine_differences(snapshot))
+
+    @property
+    def suffices(self) -> bool:
+        """Whether two candidates have a value, and there is something to predict."""
+        return len(self.observations.ids) >= 2 and bool(self.wanted or self.differences)
+
+    def fingerprint(self, snapshot: Snapshot) -> str:
+        """Return a fingerprint of all that predictions depend on."""
+        from screening.candidates.crystal_features import FEATURES_VERSION
+
+        observations, seen = self.observations, self.differences
+        content = [
+            FEATURES_VERSION,
+            MODEL_VERSION,
+            snapshot.config.sampler.surrogate.model_dump(),
+            snapshot.config.seed,
+            observations.ids,
+            observations.values.tolist(),
+            [] if observations.value_std is None else observations.value_std.tolist(),
+            self.wanted,
+            [] if observations.prior is None else sorted(observations.prior.items()),
+            [] if seen is None else [seen.ids, seen.values.tolist(), sorted(seen.confirmed)],
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def predict(snapshot: Snapshot, data: ModelData | None = None) -> Predictions:
+    """Return what is expected of the candidates without a result.
+
+    Once a better engine has confirmed enough of them, what that engine would find, also for
+    candidates that only the exploring engine has computed.  Empty while fewer than two candidates
+    have a value.
+
+    Parameters
+    ----------
+    data
+        `ModelData` of the snapshot, where it is there already.
     """
-    features = campaign.pool_features()
-    observations = observed(campaign, features, campaign.picks())
-    seen = difference(campaign, features)
-    known = {*observations.ids, *observations.infeasible_ids}
-    wanted = [each for each in features if each not in known]
-    if len(observations.ids) < 2 or not (wanted or seen):
-        return {}
-    fingerprint = _fingerprint(campaign, observations, wanted, seen)
-    kept = campaign.database.predictions.find_one({"_id": campaign.name})
-    if kept is not None and kept["fingerprint"] == fingerprint:
-        return dict(
-            zip(kept["candidate_ids"], zip(kept["mean"], kept["std"], strict=True), strict=True)
-        )
-    expected: dict[str, tuple[float, float]] = {}
-    if wanted:
-        import numpy as np
+    import numpy as np
 
+    data = data or ModelData.of(snapshot)
+    if not data.suffices:
+        return {}
+    expected: Predictions = {}
+    if data.wanted:
         from screening.choosing.prior import PriorResiduals
         from screening.choosing.surrogates import fit_predict
 
-        beyond = PriorResiduals.of(observations, wanted, feature_matrix(features, wanted))
+        asked = feature_matrix(snapshot.pool_features, data.wanted)
+        beyond = PriorResiduals.of(data.observations, data.wanted, asked)
         mean, std = fit_predict(
-            campaign.config.sampler.surrogate,
+            snapshot.config.sampler.surrogate,
             beyond.known,
             beyond.values,
-            observations.value_std,
+            data.observations.value_std,
             beyond.asked,
-            campaign.config.seed,
+            snapshot.config.seed,
             beyond.known_expected,
         )
         mean, std = mean + beyond.asked_expected, np.hypot(std, beyond.asked_std)
         expected = {
-            key: (float(one), float(other))
-            for key, one, other in zip(wanted, mean, std, strict=True)
+            key: (float(center), float(spread))
+            for key, center, spread in zip(data.wanted, mean, std, strict=True)
         }
-    if seen is not None:
-        expected = corrected(campaign, features, seen, expected)
-    _keep(campaign, fingerprint, expected, _calibration(campaign, features, observations))
+    if data.differences is not None:
+        expected = corrected(snapshot, data.differences, expected)
     return expected
 
 
-def calibration(campaign: Campaign) -> dict[str, float] | None:
-    """Return how well the model behind the last predictions does on results left out.
+def calibrate(snapshot: Snapshot, data: ModelData) -> dict[str, float] | None:
+    """Return how well the model does on results that are left out, each once.
 
     Fields of `screening.choosing.surrogates.Calibration`; None while there are too few results.
     """
-    kept = campaign.database.predictions.find_one({"_id": campaign.name}, {"calibration": 1})
-    return (kept or {}).get("calibration")
-
-
-def count_values(campaign: Campaign) -> int:
-    """Return how many candidates of the pool have a value that the model learns from."""
-    usable = {key for key, each in campaign.results().items() if campaign.objective.is_usable(each)}
-    query = {"campaigns": campaign.name, "_id": {"$in": sorted(usable)}}
-    return campaign.database.candidates.count_documents(query)
-
-
-def _calibration(
-    campaign: Campaign, features: dict[str, list[float]], observations: Observations
-) -> dict[str, float] | None:
-    if len(observations.ids) < MIN_CALIBRATED:
+    if len(data.observations.ids) < MIN_CALIBRATED:
         return None
     from screening.choosing.prior import PriorResiduals
     from screening.choosing.surrogates import leave_one_out
 
+    pool = list(snapshot.pool_features)
     beyond = PriorResiduals.of(
-        observations, list(features), feature_matrix(features, list(features))
+        data.observations, pool, feature_matrix(snapshot.pool_features, pool)
     )
-    found = leave_one_out(
-        campaign.config.sampler.surrogate,
-        beyond.known,
-        beyond.values,
-        observations.value_std,
-        beyond.asked,
-        campaign.config.seed,
-        beyond.known_expected,
+    return asdict(
+        leave_one_out(
+            snapshot.config.sampler.surrogate,
+            beyond.known,
+            beyond.values,
+            data.observations.value_std,
+            beyond.asked,
+            snapshot.config.seed,
+            beyond.known_expected,
+        )
     )
-    return asdict(found)
 
 
-def _fingerprint(
-    campaign: Campaign, observations: Observations, wanted: list[str], seen: Difference | None
-) -> str:
-    from screening.candidates.crystal_features import FEATURES_VERSION
-
-    content = [
-        FEATURES_VERSION,
-        MODEL_VERSION,
-        campaign.config.sampler.surrogate.model_dump(),
-        campaign.config.seed,
-        observations.ids,
-        observations.values.tolist(),
-        [] if observations.value_std is None else observations.value_std.tolist(),
-        wanted,
-        [] if observations.prior is None else sorted(observations.prior.items()),
-        [] if seen is None else [seen.ids, seen.values.tolist(), sorted(seen.confirmed)],
-    ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def _keep(
-    campaign: Campaign,
-    fingerprint: str,
-    expected: dict[str, tuple[float, float]],
-    calibrated: dict[str, float] | None,
-) -> None:
-    document = {
-        "fingerprint": fingerprint,
-        "candidate_ids": list(expected),
-        "mean": [mean for mean, _ in expected.values()],
-        "std": [std for _, std in expected.values()],
-        "calibration": calibrated,
-    }
-    # People who may only read still get their ranking, just not faster the next time.
-    with if_allowed():
-        campaign.database.predictions.replace_one({"_id": campaign.name}, document, upsert=True)
+def count_values(snapshot: Snapshot) -> int:
+    """Return how many candidates of the pool have a value that the model learns from."""
+    return sum(
+        key in snapshot.pool and snapshot.objective.is_usable(result)
+        for key, result in snapshot.explored.items()
+    )

@@ -1,4 +1,4 @@
-"""Whether anybody computes a campaign now, as far as its database and this machine can tell."""
+"""Whether workers are present: who computes a campaign now, as far as its database can tell."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LOOK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
-class Attendance:
-    """Who is there.
+class WorkerPresence:
+    """Who computes a campaign.
 
     Parameters
     ----------
@@ -37,17 +37,17 @@ class Attendance:
     dead: int
 
 
-def attendance(campaign: Campaign) -> Attendance:
-    """Look who is there; takes a second where some are seen to have died."""
-    found = _look(campaign)
-    if found.dead and not found.present:
+def worker_presence(campaign: Campaign) -> WorkerPresence:
+    """Return who computes a campaign; takes a second where some workers are seen to have died."""
+    presence = _look(campaign)
+    if presence.dead and not presence.present:
         # One that lives may be between two jobs.
         time.sleep(LOOK_AGAIN_S)
-        found = _look(campaign)
-    return found
+        presence = _look(campaign)
+    return presence
 
 
-def _look(campaign: Campaign) -> Attendance:
+def _look(campaign: Campaign) -> WorkerPresence:
     moment = now()
     present, dead = False, 0
     for name, heard_at in campaign.database.runs(campaign.name):
@@ -64,4 +64,4 @@ def _look(campaign: Campaign) -> Attendance:
     # With dead runs about, the last to drive the campaign may be one of them.
     if not dead and last is not None:
         present = present or moment - as_utc(last) < datetime.timedelta(seconds=QUIET_S)
-    return Attendance(present, dead)
+    return WorkerPresence(present, dead)

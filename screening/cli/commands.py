@@ -9,16 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.campaigns.campaign import (
-    SUBMITTED,
-    Campaign,
-    Status,
-    check_confirming,
-    check_name_is_free,
-    new_name,
-)
+from screening.campaigns.campaign import SUBMITTED, Campaign
 from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.campaigns.indexes import indexes
+from screening.campaigns.names import check_name_is_free, new_name
+from screening.campaigns.progress import progress_of
+from screening.campaigns.snapshot import Status
+from screening.campaigns.stages import check_confirming
 from screening.candidates.find import find_candidate
 from screening.cli import console
 from screening.machine.settings import Settings
@@ -69,9 +66,7 @@ def submit(
         name = name or new_name(database, config.target)
         check_name_is_free(database, name)
         if config.prior is not None:
-            from screening.campaigns.prior_campaign import earlier_campaign
-
-            earlier_campaign(database, config)
+            Campaign.prior_of(database, config)
         with console.counting("reading crystals") as count:
             pool = ingest(
                 sources,
@@ -114,19 +109,20 @@ def work(name: str | None, workers: int | None) -> None:
 
 def status(name: str | None, *, as_json: bool) -> None:
     """Print how far a campaign is."""
-    from screening.campaigns.throughput import pace_of
-    from screening.campaigns.worker_presence import attendance
+    from screening.campaigns.throughput import throughput_of
+    from screening.campaigns.worker_presence import worker_presence
     from screening.queues.queue_jobs import queue_state
 
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
-        progress = campaign.progress()
+        snapshot = campaign.snapshot(rows=False, features=False)
+        progress = progress_of(snapshot)
         jobs = queue_state(campaign)
         goes_on = progress.status == "active" and not progress.exhausted
         # Of queue jobs the scheduler knows.
-        there = attendance(campaign) if goes_on and jobs is None else None
-        pace = pace_of(campaign, progress)
-        console.status(campaign, progress, pace, jobs, there, as_json=as_json)
+        there = worker_presence(campaign) if goes_on and jobs is None else None
+        throughput = throughput_of(snapshot, progress)
+        console.status(campaign, progress, throughput, jobs, there, as_json=as_json)
 
 
 def rank(
@@ -140,10 +136,12 @@ def rank(
     bound: float | None = None,
 ) -> None:
     """Print the ranking, or only the Pareto front of two objectives, or what is predicted."""
-    from screening.campaigns.predictions import calibration, count_values
-    from screening.ranking.build import check_fields, check_filter, ranking
-    from screening.ranking.cache import standings
+    from screening.campaigns.prediction_cache import calibration
+    from screening.campaigns.predictions import count_values
+    from screening.ranking.build import ranking
+    from screening.ranking.cache import cached_ranking
     from screening.ranking.entries import proposals
+    from screening.ranking.filter import check_fields, check_filter
 
     check_filter(where)
     with open_database(Settings(), must_exist=True) as database:
@@ -154,11 +152,11 @@ def rank(
             rows = ranking(campaign, where)
             total = len(rows)
         else:
-            rows, total = standings(campaign, None if selected else top)
-        if pareto and campaign.config.also is None:
+            rows, total = cached_ranking(campaign, None if selected else top)
+        if pareto and campaign.config.second_objective is None:
             raise ScreenError(
                 f"--pareto: campaign '{campaign.name}' has one objective; a second one is named "
-                "in its YAML under 'also'"
+                "in its YAML under 'second_objective'"
             )
         if pareto:
             rows = [row for row in rows if row.on_front]
@@ -171,13 +169,14 @@ def rank(
                 raise ScreenError(f"--bound: {objective.label} is above 0, not {bound:g}")
             everyone, rows = rows, proposals(rows, bound, objective.to_model)
             total = len(rows)
-            if campaign.config.also is not None:
+            if campaign.config.second_objective is not None:
                 raise ScreenError(
                     f"--predicted: campaign '{campaign.name}' has two objectives, whose "
                     "predictions are on no scale of their own"
                 )
             if rows:
-                console.calibration(campaign, calibration(campaign), count_values(campaign))
+                values = count_values(campaign.snapshot(rows=False, features=False))
+                console.calibration(campaign, calibration(campaign), values)
             elif any(row.outcome == "predicted" for row in everyone):
                 say("nothing is predicted yet: a model needs two results with a value")
             else:
@@ -353,8 +352,6 @@ def clean(*, older_than_h: float, dry_run: bool) -> None:
 
 def show(key: str, *, as_json: bool) -> None:
     """Print all that is known about one candidate."""
-    from screening.ranking.build import best_results
-
     with open_database(Settings(), must_exist=True) as database:
         document = find_candidate(database, key)
         key = document["_id"]
@@ -366,7 +363,7 @@ def show(key: str, *, as_json: bool) -> None:
         objectives = {each.name: each.objective for each in campaigns}
         broken = {}
         for campaign in campaigns:
-            judged = best_results(campaign, campaign.results()).get(key)
+            judged = campaign.result(key)
             if judged is not None and judged["outcome"] == "infeasible":
                 broken[campaign.name] = str(judged["reason"])
         for pick, campaign in ((p, c) for p in picks for c in campaigns if c.name == p["campaign"]):
@@ -388,14 +385,13 @@ def _campaigns_with(database: Database, document: Mapping[str, Any]) -> list[Cam
 
 def _place(campaign: Campaign, key: str) -> console.Place | None:
     """Return where a candidate stands in a campaign."""
-    from screening.campaigns.prior_campaign import expected_beforehand
-    from screening.ranking.cache import standings
+    from screening.ranking.cache import cached_ranking
 
-    rows, total = standings(campaign)
+    rows, total = cached_ranking(campaign)
     row = next((row for row in rows if row.candidate_id == key), None)
     if row is None:
         return None
-    expected = (expected_beforehand(campaign) or {}).get(key)
+    expected = (campaign.prior() or {}).get(key)
     value = None if expected is None else campaign.objective.from_model(expected)
     return console.Place(campaign, row, total, value)
 
@@ -449,8 +445,8 @@ def promote(name: str | None, engine_name: str, top: int) -> None:
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         _refuse_cancelled(campaign)
-        level = campaign.add_level(engine)
-        queued = queue(campaign, level, top)
+        stage = campaign.add_stage(engine)
+        queued = queue(campaign, stage, top)
         advance(campaign)
         if not queued:
             raise ScreenError(

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from screening.campaigns.campaign import STATUS_COUNTS
+from screening.campaigns.progress import STATUS_COUNTS
 from screening.candidates.candidate import SHOWN_FACTS
 from screening.cli.fitted_table import Column, fitting
 from screening.exports.csv_cells import write_csv
@@ -24,15 +24,17 @@ from screening.intake.refusals import LeftOut, summed_up
 from screening.messages.quantities import heading, unit_of
 from screening.messages.stderr import PlainConsole, counted, say, stderr_console
 from screening.messages.terminal import encodes
-from screening.ranking.entries import RankedRow, as_records
+from screening.ranking.entries import RankedRow
+from screening.ranking.records import as_records
 from screening.targets.objectives import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from screening.campaigns.campaign import Campaign, Progress
-    from screening.campaigns.throughput import Pace
-    from screening.campaigns.worker_presence import Attendance
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.progress import Progress
+    from screening.campaigns.throughput import Throughput
+    from screening.campaigns.worker_presence import WorkerPresence
     from screening.choosing.surrogates import Calibration
     from screening.intake.ingest import Pool
     from screening.queues.queue_jobs import QueueState
@@ -265,9 +267,9 @@ def finished(campaign: Campaign, progress: Progress) -> None:
 def status(
     campaign: Campaign,
     progress: Progress,
-    pace: Pace,
+    pace: Throughput,
     jobs: QueueState | None,
-    there: Attendance | None,
+    there: WorkerPresence | None,
     *,
     as_json: bool,
 ) -> None:
@@ -287,7 +289,7 @@ def status(
         "status": progress.status,
         "finished": progress.exhausted,
         "engine": campaign.engine.name,
-        "confirming_engines": [level.engine.name for level in campaign.levels[1:]],
+        "confirming_engines": [stage.engine.name for stage in campaign.stages[1:]],
         "confirmed": progress.confirmed,
         "to_confirm": progress.to_confirm,
         "pool": progress.pool,
@@ -334,7 +336,7 @@ def _status_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     rows: dict[str, Any] = {
         "target": campaign.config.target,
         "status": "finished" if ended else progress.status,
-        "engine": ", then ".join(level.engine.name for level in campaign.levels),
+        "engine": ", then ".join(stage.engine.name for stage in campaign.stages),
         "pool": counted(progress.pool, "candidate"),
         **{name.replace("_", " "): getattr(progress, name) for name in STATUS_COUNTS},
     }
@@ -349,7 +351,7 @@ def _status_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     return rows
 
 
-def _pace_rows(pace: Pace, progress: Progress) -> dict[str, Any]:
+def _pace_rows(pace: Throughput, progress: Progress) -> dict[str, Any]:
     per_hour, end = pace.candidates_per_hour, pace.expected_end
     unknown = "–" if progress.exhausted else "unknown"
     return {
@@ -389,7 +391,7 @@ def ranking(
         What the chances of the rows are about, in the unit of the objective.
     """
     objective = campaign.objective
-    records = as_records(rows, objective.value_field, objective.error_field, objective.logarithmic)
+    records = as_records(rows, objective)
     if format == "json":
         print_json(records)
     elif format == "csv":
@@ -433,12 +435,12 @@ def _how_good(found: Mapping[str, float], unit: str, *, log: bool) -> str:
 def _ranking_table(
     campaign: Campaign, rows: list[RankedRow], total: int, bound: float | None
 ) -> None:
-    objective, also = campaign.objective, campaign.config.also
+    objective, also = campaign.objective, campaign.config.second_objective
     nothing = [row.outcome == "predicted" and row.predicted_value is None for row in rows]
     only_predicted = all(row.outcome == "predicted" for row in rows)
     label = f"predicted {objective.label}" if only_predicted else "predicted"
     predicted = heading(label, objective.unit)
-    beside = {each.field: each.heading for each in objective.beside}
+    beside = {each.field: each.heading for each in objective.shown_fields}
     if also is not None:
         beside.setdefault(also.field, also.field.replace("_", " "))
     ranks = ["" if no else str(row.rank) for row, no in zip(rows, nothing, strict=True)]
@@ -461,7 +463,7 @@ def _ranking_table(
             True,
         ),
         *(
-            Column(heading, [_plainly(row.beside.get(field)) for row in rows], True, number)
+            Column(heading, [_plainly(row.shown_fields.get(field)) for row in rows], True, number)
             for number, (field, heading) in enumerate(beside.items(), start=1)
         ),
         Column("engine", [row.engine or "" for row in rows], expendable=8),
@@ -776,9 +778,7 @@ def _place(place: Place) -> str:
 
 def _place_record(place: Place) -> dict[str, Any]:
     campaign, objective = place.campaign, place.campaign.objective
-    [record] = as_records(
-        [place.row], objective.value_field, objective.error_field, objective.logarithmic
-    )
+    [record] = as_records([place.row], campaign.objective)
     return {
         "campaign": campaign.name,
         "prior": campaign.config.prior,

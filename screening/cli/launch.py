@@ -134,7 +134,7 @@ def _keep_up(campaign: Campaign, settings: Settings, poll_s: float) -> None:
 
 def _show(campaign: Campaign, config: QueueConfig, settings: Settings) -> None:
     """Print the scripts that would be submitted."""
-    profiles = config.profiles(level.engine.name for level in campaign.levels)
+    profiles = config.profiles(stage.engine.name for stage in campaign.stages)
     needed = jobs_needed(campaign, profiles)
     for engines, shape in profiles.items():
         count = counted(needed[engines], "job")

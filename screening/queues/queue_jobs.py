@@ -273,8 +273,8 @@ def _top_up(campaign: Campaign, settings: Settings) -> list[str]:
     for _ in range(TRIES):
         queue = _queue(campaign)
         config = _config(campaign, queue)
-        campaign.reload_levels()
-        profiles = config.profiles(level.engine.name for level in campaign.levels)
+        campaign.reload_stages()
+        profiles = config.profiles(stage.engine.name for stage in campaign.stages)
         needed = jobs_needed(campaign, profiles)
         if not any(needed.values()):
             return []

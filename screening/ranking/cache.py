@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.predictions import MODEL_VERSION
-from screening.campaigns.prior_campaign import earlier_campaign
 from screening.candidates.crystal_features import FEATURES_VERSION
 from screening.ranking.build import ranking
 from screening.ranking.entries import RankedRow
@@ -28,7 +27,7 @@ from screening.store.database import if_allowed
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
 
-STANDINGS_VERSION = 1
+RANKING_VERSION = 2
 """Raise it whenever the same data are ranked differently, or rows have other fields."""
 PIECE = 1000
 """Rows in a document."""
@@ -56,15 +55,15 @@ class Memory:
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """Have `standings` ask this memory first, in the thread that says so."""
+        """Have `cached_ranking` ask this memory first, in the thread that says so."""
         before = _memory.set(self)
         try:
             yield
         finally:
             _memory.reset(before)
 
-    def standings(self, campaign: Campaign, top: int | None) -> tuple[list[RankedRow], int]:
-        """Return what `screening.ranking.cache.standings` does."""
+    def ranking(self, campaign: Campaign, top: int | None) -> tuple[list[RankedRow], int]:
+        """Return what `cached_ranking` does."""
         with self._lock:
             ranked = self._ranked.setdefault(campaign.name, _RankedRows())
             self._ranked.move_to_end(campaign.name)
@@ -81,17 +80,17 @@ class Memory:
             return ranked.rows[:top], ranked.total
 
 
-_memory: ContextVar[Memory | None] = ContextVar("memory of standings", default=None)
+_memory: ContextVar[Memory | None] = ContextVar("memory of rankings", default=None)
 
 
-def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRow], int]:
+def cached_ranking(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRow], int]:
     """Return the best rows of a campaign's ranking, all by default, and how many rows there are.
 
     Somebody who changed results by hand gets the new ranking after `forget`.
     """
     memory = _memory.get()
     if memory is not None:
-        return memory.standings(campaign, top)
+        return memory.ranking(campaign, top)
     revision = revision_of(campaign)
     found = _kept(campaign, revision, top)
     if found is not None:
@@ -102,7 +101,7 @@ def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRo
 
 def forget(campaign: Campaign) -> None:
     """Have the ranking worked out again the next time."""
-    campaign.database.standings.delete_many({"campaign": campaign.name})
+    campaign.database.rankings.delete_many({"campaign": campaign.name})
     # Programs that hold its rows in memory ask for the revision only.
     campaign.touch()
 
@@ -111,14 +110,14 @@ def revision_of(campaign: Campaign) -> str:
     """Return what changes whenever the ranking may."""
     campaigns, hashes = [campaign], []
     # The prior's results shape predictions.
-    earlier = earlier_campaign(campaign.database, campaign.config)
+    earlier = campaign.prior_of(campaign.database, campaign.config)
     if earlier is not None:
         campaigns.append(earlier)
     for each in campaigns:
-        hashes += [f"{each.objective.name}/{level.recipe_hash}" for level in each.levels]
+        hashes += [f"{each.objective.name}/{stage.recipe_hash}" for stage in each.stages]
     own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
     shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
-    versions = [STANDINGS_VERSION, MODEL_VERSION, FEATURES_VERSION]
+    versions = [RANKING_VERSION, MODEL_VERSION, FEATURES_VERSION]
     return json.dumps(
         [versions, own.get("revision"), [(each or {}).get("token") for each in shared]]
     )
@@ -135,7 +134,7 @@ def _kept(campaign: Campaign, revision: str, top: int | None) -> tuple[list[Rank
     total = None
     piece = 0
     while total is None or len(rows) < min(total, total if top is None else top):
-        document = campaign.database.standings.find_one({"_id": f"{campaign.name}/{piece}"})
+        document = campaign.database.rankings.find_one({"_id": f"{campaign.name}/{piece}"})
         if document is None or document["revision"] != revision:
             return None
         rows += json.loads(zlib.decompress(document["rows"]))
@@ -161,6 +160,6 @@ def _keep(campaign: Campaign, revision: str, rows: list[RankedRow]) -> None:
 
     # People who may only read still get their ranking, just not faster the next time.
     with if_allowed():
-        kept = campaign.database.standings
+        kept = campaign.database.rankings
         # Two may do this at once, each piece says of which ranking it is.
         kept.bulk_write([ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents])

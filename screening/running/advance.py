@@ -19,17 +19,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.campaigns.campaign import IN_FLIGHT, Campaign, EngineStage
+from screening.campaigns.campaign import Campaign
 from screening.campaigns.flows import candidate_workflow, estimate_force_calls, refusal
-from screening.campaigns.predictions import predictions
-from screening.campaigns.training_data import feature_matrix, for_search, observed
+from screening.campaigns.prediction_cache import predictions
+from screening.campaigns.snapshot import IN_FLIGHT
+from screening.campaigns.stages import EngineStage
+from screening.campaigns.training_data import feature_matrix, for_search, training_data
 from screening.choosing.observations import Proposal
 from screening.choosing.samplers import build_sampler
 from screening.machine.clock import as_utc, now
 from screening.machine.process_names import is_alive_here, is_dead_here, this_process
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
-from screening.ranking.cache import standings
+from screening.ranking.cache import cached_ranking
 from screening.store.launchpad import delete_workflow
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def advance(campaign: Campaign) -> bool:
                 promote_configured(campaign)
             # Worked out here, where scikit-learn is loaded, so that `screen rank` need not.
             if campaign.is_exhausted():
-                standings(campaign, 1)
+                cached_ranking(campaign, 1)
             elif chosen:
                 predictions(campaign)
     finally:
@@ -276,10 +278,10 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
         # Deleted by somebody while it was computed: the loop goes on without it.
         _end(campaign, pick["_id"], "failed", error=str(error))
         return
-    level = campaign.level(pick["engine"])
+    level = campaign.stage(pick["engine"])
     result = {
         **document,
-        **campaign.result_key_of(level),
+        **campaign.result_key(level),
         "candidate_id": candidate.candidate_id,
         "campaign": campaign.name,
         "engine": level.engine.name,
@@ -296,7 +298,7 @@ def _store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) ->
     parts = (candidate.candidate_id, campaign.objective.name, level.recipe_hash, inputs_hash)
     result_id = "/".join(filter(None, parts))
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
-    shared = "/".join(campaign.result_key_of(level).values())
+    shared = "/".join(campaign.result_key(level).values())
     token = {"$set": {"token": uuid.uuid4().hex}}
     database.revisions.update_one({"_id": shared}, token, upsert=True)
     _end(
@@ -432,12 +434,14 @@ def propose(campaign: Campaign) -> list[Proposal]:
     in_flight = campaign.in_flight(campaign.config.refill_below)
     if in_flight >= campaign.config.refill_below:
         return []
-    picks = campaign.picks()
+    if campaign.count_picks() >= campaign.config.budget:
+        return []
+    snapshot = campaign.snapshot(rows=False)
+    picks, features = snapshot.picks, snapshot.pool_features
     wanted = min(campaign.config.batch_size - in_flight, campaign.config.budget - len(picks))
     if wanted <= 0:
         return []
-    features = campaign.pool_features()
-    observations = observed(campaign, features, picks)
+    observations = training_data(snapshot)
     known = {*observations.ids, *observations.infeasible_ids, *observations.pending_ids}
     known.update(pick["candidate_id"] for pick in picks)
     available = [each for each in features if each not in known]
@@ -447,14 +451,14 @@ def propose(campaign: Campaign) -> list[Proposal]:
     seed = campaign.config.seed + len(picks)
     sampler = build_sampler(campaign.config.sampler)
     choices = sampler.propose(
-        for_search(campaign, observations, seed),
+        for_search(snapshot, observations, seed),
         available,
         feature_matrix(features, available),
         wanted,
         seed,
         partial(_costs, campaign) if campaign.config.sampler.cost_exponent else None,
     )
-    if campaign.config.also is not None:
+    if campaign.config.second_objective is not None:
         # Predictions of the two objectives made one are on no scale that a table could show.
         choices = [replace(each, predicted_mean=None, predicted_std=None) for each in choices]
     this_round = 1 + max((pick["round"] for pick in picks), default=0)
@@ -530,11 +534,12 @@ def _new_pick(
 def promote_configured(campaign: Campaign) -> None:
     """Send the best candidates on to the engine that the campaign's configuration names."""
     confirm = campaign.config.confirm
-    if confirm is None or len(campaign.levels) < 2:
+    if confirm is None or len(campaign.stages) < 2:
         return
-    promote(campaign, campaign.levels[1], confirm.top)
+    extensions = campaign.extensions()
+    promote(campaign, campaign.stages[1], confirm.top)
     _fill_queue(campaign)
-    campaign.database.campaigns.update_one({"_id": campaign.name}, {"$set": {"promoted": True}})
+    campaign.set_promoted(extensions)
 
 
 def promote(campaign: Campaign, level: EngineStage, top: int) -> list[str]:
@@ -602,7 +607,7 @@ def _submit(campaign: Campaign, pick: dict[str, Any]) -> None:
         # Jobs that a killed program stored without their workflow cannot run.
         launchpad.fireworks.delete_many({"spec.pick": pick["_id"]})
         tags = {"campaign": campaign.name, "pick": pick["_id"], "engine": pick["engine"]}
-        engine = campaign.level(pick["engine"]).engine
+        engine = campaign.stage(pick["engine"]).engine
         try:
             workflow = candidate_workflow(
                 candidate,

@@ -71,9 +71,9 @@ def work(
     idle_s = IDLE_S[0]
     while patiently(lambda: campaign.status) == "active":
         patiently(advance, campaign)
-        patiently(campaign.reload_levels)
-        if known != len(campaign.levels):
-            known = len(campaign.levels)
+        patiently(campaign.reload_stages)
+        if known != len(campaign.stages):
+            known = len(campaign.stages)
             query = {"spec.campaign": name, "spec.engine": {"$in": engines_here(campaign, engines)}}
             fworker = FWorker(this_process(), query=query)
         if stop_at is not None and time.time() >= stop_at:
@@ -145,7 +145,7 @@ def engines_here(campaign: Campaign, among: Collection[str] = ()) -> list[str]:
         When none of them can run.
     """
     reasons: dict[str, str] = {}
-    levels = [each for each in campaign.levels if not among or each.engine.name in among]
+    levels = [each for each in campaign.stages if not among or each.engine.name in among]
     for level in levels:
         try:
             require_engine(level.engine)

@@ -88,9 +88,9 @@ class Database:
         return self._client[self.name]["readings"]
 
     @property
-    def standings(self) -> Collection[dict[str, Any]]:
+    def rankings(self) -> Collection[dict[str, Any]]:
         """Rankings as last worked out, in pieces; a cache."""
-        return self._client[self.name]["standings"]
+        return self._client[self.name]["rankings"]
 
     @property
     def revisions(self) -> Collection[dict[str, Any]]:

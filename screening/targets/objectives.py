@@ -38,8 +38,18 @@ class Objective:
         none.
     label, unit
         For tables.
-    beside
+    shown_fields
         Further fields that a ranking shows.
+    candidates
+        Kind of the candidates, a name of `screening.candidates.kinds.KINDS`.
+    derive
+        Import path of a function that derives fields of a result, `value_field` among them, from
+        all results that are known, as a distance to a hull; None where a result has its value by
+        itself.  ``derive(results, pool)`` gets the documents of results and the rows of the pool
+        (`screening.campaigns.snapshot.PoolRow`), both by candidate id, and returns the derived
+        fields by candidate id.
+    derive_from
+        Fields of results that it needs.
     logarithmic
         Whether the surrogate sees log10 of the value: right for positive values that span
         decades.
@@ -56,7 +66,10 @@ class Objective:
     label: str
     unit: str
     logarithmic: bool
-    beside: tuple[Quantity, ...] = ()
+    shown_fields: tuple[Quantity, ...] = ()
+    candidates: str = "crystal"
+    derive: str | None = None
+    derive_from: tuple[str, ...] = ()
     direction: Direction = "minimize"
 
     @property
@@ -83,6 +96,15 @@ class Objective:
         if error is None:
             return 0.0
         return abs(error) / (value * math.log(10)) if self.logarithmic else abs(error)
+
+    def derived(
+        self, results: Mapping[str, Mapping[str, Any]], pool: Mapping[str, Any]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return the fields that `derive` derives from all results, by candidate id."""
+        if self.derive is None:
+            return {}
+        fields: Mapping[str, Mapping[str, Any]] = load(self.derive)(results, pool)
+        return fields
 
     def is_usable(self, result: Mapping[str, Any]) -> bool:
         """Return whether a result has a value that fits on the surrogate's scale."""
@@ -116,7 +138,7 @@ OBJECTIVES: dict[str, Objective] = {
             label="ΔV/V",
             unit="",
             logarithmic=False,
-            beside=(
+            shown_fields=(
                 Quantity("average_voltage_v", "voltage", "V"),
                 Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
                 Quantity("host_dimensionality", "host dimensions", ""),
@@ -132,7 +154,7 @@ OBJECTIVES: dict[str, Objective] = {
             label="Slack's κ(300 K)",
             unit="W/m/K",
             logarithmic=True,
-            beside=(
+            shown_fields=(
                 Quantity("debye_temperature_k", "Debye temperature", "K"),
                 Quantity("bulk_modulus_gpa", "bulk modulus", "GPa"),
                 Quantity("shear_modulus_gpa", "shear modulus", "GPa"),

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from screening.campaigns import worker_presence as module
-from screening.campaigns.worker_presence import attendance
+from screening.campaigns.worker_presence import worker_presence
 from screening.machine.clock import now
 from screening.machine.process_names import this_process
 from screening.running.advance import advance
@@ -62,27 +62,27 @@ def test_a_run_is_judged_by_its_process_or_its_silence(
 ):
     name = {"dead": dead_process, "me": this_process()}.get(worker, worker)
     start(campaign, name, silent_s)
-    found = attendance(campaign)
+    found = worker_presence(campaign)
     assert (found.present, found.dead) == (present, 0 if present else 1)
 
 
 def test_one_that_lives_is_enough(campaign, dead_process):
     start(campaign, dead_process)
     start(campaign, this_process())
-    assert attendance(campaign).present
+    assert worker_presence(campaign).present
 
 
 def test_whoever_drives_the_campaign_is_there(campaign):
-    assert not attendance(campaign).present
+    assert not worker_presence(campaign).present
     until = now() + datetime.timedelta(seconds=60)
     lease = {"owner": this_process(), "until": until}
     campaign.database.campaigns.update_one({"_id": "mine"}, {"$set": {"lease": lease}})
-    assert attendance(campaign).present
+    assert worker_presence(campaign).present
 
 
 def test_a_worker_between_two_jobs_has_just_driven_it(campaign):
     driven(campaign, 1)
-    assert attendance(campaign).present
+    assert worker_presence(campaign).present
 
 
 def test_status_says_so_in_one_line(campaign, screen, dead_process):

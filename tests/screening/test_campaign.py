@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from campaign_fixtures import toy_pool
 
-from screening.campaigns.campaign import Campaign, check_name_is_free, new_name
+from screening.campaigns.campaign import Campaign
+from screening.campaigns.names import check_name_is_free, new_name
 from screening.candidates.crystal_features import FEATURES_VERSION
 from screening.machine.clock import now
 from screening.machine.process_names import this_process
@@ -30,7 +31,7 @@ def add_pick(campaign, number, candidate_id, state, **fields):
 def add_result(campaign, candidate_id, value, **fields):
     campaign.database.results.insert_one(
         {
-            **campaign.result_key,
+            **campaign.result_key(),
             "candidate_id": candidate_id,
             "outcome": "computed",
             "kappa_300k_w_per_m_k": value,

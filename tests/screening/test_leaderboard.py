@@ -45,7 +45,7 @@ def add(campaign, candidate_id, outcome, value=None, pick_state=None, **pick):
         candidate = campaign.candidate(candidate_id)
         database.results.insert_one(
             {
-                **campaign.result_key,
+                **campaign.result_key(),
                 "candidate_id": candidate_id,
                 "outcome": outcome,
                 "kappa_300k_w_per_m_k": value,
@@ -74,12 +74,7 @@ def campaign(new_campaign):
 
 def records(campaign, where=None):
     objective = campaign.objective
-    return as_records(
-        ranking(campaign, where),
-        objective.value_field,
-        objective.error_field,
-        objective.logarithmic,
-    )
+    return as_records(ranking(campaign, where), objective)
 
 
 def test_everything_is_ranked_once_with_all_keys(campaign):

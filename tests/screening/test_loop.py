@@ -776,7 +776,7 @@ def store_results(campaign, ids, outcome="computed", value=None):
         campaign.database.results.insert_one(
             {
                 "_id": f"{each}/{campaign.objective.name}/{campaign.recipe_hash}/{campaign.name}",
-                **campaign.result_key,
+                **campaign.result_key(),
                 "candidate_id": each,
                 "outcome": outcome,
                 "kappa_300k_w_per_m_k": number if outcome == "computed" else None,
