@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from screening.campaigns.campaign import Campaign
-from screening.ranking import cache as standings_module
+from screening.ranking import cache
 from screening.ranking.build import ranking
 from screening.ranking.cache import cached_ranking, forget
 from screening.running.advance import advance, requeue
@@ -20,12 +20,12 @@ def counted(monkeypatch):
         calls.append(campaign.name)
         return ranking(campaign)
 
-    monkeypatch.setattr(standings_module, "ranking", counting)
+    monkeypatch.setattr(cache, "ranking", counting)
     return calls
 
 
 def test_what_is_kept_is_the_ranking(new_campaign, work, counted, monkeypatch):
-    monkeypatch.setattr(standings_module, "PIECE", 3)
+    monkeypatch.setattr(cache, "PIECE", 3)
     campaign = new_campaign(pool=8, budget=4, batch_size=4, recipe={"unstable": ["Al"]})
     work(campaign)
     counted.clear()
@@ -66,19 +66,19 @@ def test_an_engine_that_confirms_counts(new_campaign, tmp_path):
 
     campaign = new_campaign(pool=4, budget=1, batch_size=1)
     advance(campaign)
-    revision = standings_module.revision_of(campaign)
+    revision = cache.revision_of(campaign)
     path = tmp_path / "better.yaml"
     path.write_text(
         "name: better\nkind: ase\nfidelity: 20\ncalculator: ase.calculators.emt.EMT\n"
         "elements: [Al, Cu, Ag, Au, Ni, Pd, Pt]\n"
     )
     campaign.add_stage(engine_config(str(path)))
-    assert standings_module.revision_of(campaign) != revision
+    assert cache.revision_of(campaign) != revision
     reopened = Campaign.open(campaign.database, campaign.name)
-    assert standings_module.revision_of(reopened) == standings_module.revision_of(campaign)
+    assert cache.revision_of(reopened) == cache.revision_of(campaign)
 
 
-def test_a_campaign_made_again_under_an_old_name_has_no_standings(new_campaign):
+def test_a_campaign_made_again_under_an_old_name_has_no_old_ranking(new_campaign):
     old = new_campaign(pool=4)
     assert cached_ranking(old)[1] == 4
     # By hand, as in a shell: the campaign and its pool, but not what is kept of them.
@@ -90,7 +90,7 @@ def test_a_campaign_made_again_under_an_old_name_has_no_standings(new_campaign):
 
 
 def test_pieces_of_two_rankings_are_not_mixed(new_campaign, monkeypatch, counted):
-    monkeypatch.setattr(standings_module, "PIECE", 2)
+    monkeypatch.setattr(cache, "PIECE", 2)
     campaign = new_campaign(pool=4)
     rows, _ = cached_ranking(campaign)
     kept = campaign.database.rankings
