@@ -25,7 +25,7 @@ def _no_predictions(request, monkeypatch):
     """Spare the loop its fit for the ranking, which takes longer than the toy."""
     if "used_up" not in request.node.name:
         monkeypatch.setattr(loop, "predictions", lambda campaign: {})
-        monkeypatch.setattr(loop, "standings", lambda campaign, top: ([], 0))
+        monkeypatch.setattr(loop, "cached_ranking", lambda campaign, top: ([], 0))
 
 
 def states(campaign):
@@ -245,7 +245,7 @@ def test_unstable_and_failed_candidates_are_infeasible_to_the_surrogate(new_camp
     propose(campaign)
     failed, *others = picked(campaign)
     campaign.database.picks.update_one({"candidate_id": failed}, {"$set": {"state": "failed"}})
-    seen = loop.observed(campaign, campaign.pool_features(), campaign.picks())
+    seen = loop.training_data(campaign.snapshot())
     assert seen.ids == ids[:2]
     assert seen.infeasible_ids == sorted([ids[2], failed])
     assert sorted(seen.pending_ids) == sorted(others)
@@ -256,7 +256,7 @@ def test_a_measured_value_that_has_no_logarithm_is_infeasible(new_campaign):
     campaign = new_campaign(pool=8)
     ids = campaign_ids(campaign)
     store_results(campaign, ids[:3], value=-1.0)
-    seen = loop.observed(campaign, campaign.pool_features(), [])
+    seen = loop.training_data(campaign.snapshot())
     assert (seen.ids, seen.infeasible_ids) == ([], ids[:3])
 
 

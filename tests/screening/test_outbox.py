@@ -31,7 +31,7 @@ KEPT = Kept(
 def _no_predictions(monkeypatch):
     """Spare the loop its fit for the ranking, which takes longer than the toy."""
     monkeypatch.setattr(loop, "predictions", lambda campaign: {})
-    monkeypatch.setattr(loop, "standings", lambda campaign, top: ([], 0))
+    monkeypatch.setattr(loop, "cached_ranking", lambda campaign, top: ([], 0))
 
 
 def ends(folder):

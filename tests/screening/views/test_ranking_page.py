@@ -8,7 +8,7 @@ import pytest
 
 from screening.campaigns.config import SecondObjective
 from screening.messages.errors import ScreenError
-from screening.ranking import cache as standings_module
+from screening.ranking import cache
 from screening.ranking.cache import cached_ranking
 from screening.targets.objectives import OBJECTIVES
 from screening.views import ranking as ranking_module
@@ -43,7 +43,7 @@ def test_the_first_page_reads_no_more_than_it_shows(campaign, monkeypatch):
         asked.append(top)
         return cached_ranking(campaign, top)
 
-    monkeypatch.setattr(ranking_module, "standings", watching)
+    monkeypatch.setattr(ranking_module, "cached_ranking", watching)
     ranking_page(campaign, offset=5, limit=5)
     assert asked == [10]
 
@@ -85,7 +85,7 @@ def test_sorting_by_a_field_beside(campaign, monkeypatch):
         for row in cached_ranking(campaign)[0]
     ]
     monkeypatch.setattr(campaign, "config", config)
-    monkeypatch.setattr(ranking_module, "standings", lambda *_: (rows, len(rows)))
+    monkeypatch.setattr(ranking_module, "cached_ranking", lambda *_: (rows, len(rows)))
     page = ranking_page(campaign, sort="max_frequency_thz", descending=True)
     values = [row.beside["max_frequency_thz"] for row in page.rows]
     assert values[-1] is None
@@ -139,9 +139,9 @@ def test_what_is_unknown_is_said(campaign, wrong, said):
 
 
 def test_one_row_is_found_wherever_it_stands(campaign, monkeypatch):
-    monkeypatch.setattr(standings_module, "PIECE", 3)
+    monkeypatch.setattr(cache, "PIECE", 3)
     monkeypatch.setattr(ranking_module, "PIECE", 3)
-    standings_module.forget(campaign)
+    cache.forget(campaign)
     for row in cached_ranking(campaign)[0]:
         assert find_row(campaign, row.candidate_id) == row
     with pytest.raises(ScreenError, match="'Xx-1-0' is not in the pool of 'toy-1'"):
