@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BRIDGE = "screening/campaigns/flows.py"
-STORED_FORCES = ("screening/results/result.py", "screening/exports/phono3py.py")
+STORED_FORCES = ("screening/results/phonons.py", "screening/exports/phono3py.py")
 """What makes stored forces into phonopy's and phono3py's objects and files again."""
 MAKER_MODULES = {
     "workflows.conductivity",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from phono3py import Phono3py
     from phonopy import Phonopy
+    from phonopy.phonon.band_structure import BandStructure
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,13 @@ def phonopy_of(params: str, cutoff_a: float | None, candidate_id: str) -> Phonop
 
     phonon: Phonopy = _fitted(recorded_phonon, params, cutoff_a, candidate_id)
     return phonon
+
+
+def bands_of(phonon: Phonopy, points: int) -> BandStructure:
+    """Return phonopy's bands along seekpath's path, with so many q-points on each segment."""
+    from workflows.lattice_dynamics.harmonic import band_structure
+
+    return band_structure(phonon, points)
 
 
 def phono3py_of(params: str, cutoff_a: float | None, candidate_id: str) -> Phono3py:

@@ -15,6 +15,7 @@ from screening.messages.errors import ScreenError
 from screening.results.phonons import (
     Spectrum,
     Transport,
+    bands_of,
     phono3py_of,
     phonopy_of,
     spectrum_of,
@@ -235,9 +236,7 @@ class Result:
         points
             q-points on each segment.
         """
-        from workflows.lattice_dynamics.harmonic import band_structure
-
-        return band_structure(self.phonopy(), points)
+        return bands_of(self.phonopy(), points)
 
     def phono3py(self) -> Phono3py:
         """Return phono3py's object with second- and third-order force constants, ready for κ.

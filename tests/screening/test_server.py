@@ -149,7 +149,7 @@ def test_the_pace_of_a_campaign_that_halts_goes_on_changing(new_campaign, work, 
     campaign = new_campaign(pool=4, budget=4, recipe={"failing": ["Al", "Cu"]})
     work(campaign)
     later = now().replace(second=30)
-    for module in ("screening.server.app", "screening.campaigns.throughput"):
+    for module in ("screening.server.app", "screening.campaigns.campaign"):
         monkeypatch.setattr(f"{module}.now", lambda: later)
     with served(app.dashboard(campaign.database, loopback=True, token=None)) as client:
         at = f"/api/v1/campaigns/{campaign.name}"

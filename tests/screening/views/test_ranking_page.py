@@ -81,7 +81,9 @@ def test_sorting_by_a_field_beside(campaign, monkeypatch):
     also = SecondObjective(field="max_frequency_thz", direction="maximize")
     config = campaign.config.model_copy(update={"also": also})
     rows = [
-        replace(row, beside={"max_frequency_thz": None if row.rank == 3 else row.rank % 5 / 2})
+        replace(
+            row, shown_fields={"max_frequency_thz": None if row.rank == 3 else row.rank % 5 / 2}
+        )
         for row in cached_ranking(campaign)[0]
     ]
     monkeypatch.setattr(campaign, "config", config)
