@@ -79,7 +79,8 @@ def test_sorting_leaves_nothing_for_the_end(campaign, sort, descending):
 
 def test_sorting_by_a_field_beside(campaign, monkeypatch):
     also = SecondObjective(field="max_frequency_thz", direction="maximize")
-    config = campaign.config.model_copy(update={"also": also})
+    field = "max_frequency_thz"
+    config = campaign.config.model_copy(update={"second_objective": also})
     rows = [
         replace(
             row, shown_fields={"max_frequency_thz": None if row.rank == 3 else row.rank % 5 / 2}
