@@ -124,7 +124,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
     """Run every step on one database."""
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import CampaignConfig
-    from screening.campaigns.predictions import predictions
+    from screening.campaigns.prediction_cache import predictions
     from screening.candidates.crystal_filters import CrystalFilters
     from screening.candidates.crystal_kind import CRYSTAL
     from screening.choosing.config import SurrogateConfig
@@ -187,7 +187,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
         database.results.insert_many(
             {
                 "_id": key,
-                **campaign.result_key,
+                **campaign.result_key(),
                 "candidate_id": key,
                 "engine": engine.name,
                 "outcome": "computed",

@@ -176,7 +176,7 @@ def campaign_jobs(database: Database, count: int, sampler: str, folder: Path, pl
 def ranking_latency(database: Database, count: int) -> None:
     """Time the ranking of a campaign with many results: at first, and as kept."""
     from screening.campaigns.campaign import Campaign
-    from screening.ranking.cache import standings
+    from screening.ranking.cache import cached_ranking
 
     campaign = new_campaign(
         database,
@@ -194,7 +194,7 @@ def ranking_latency(database: Database, count: int) -> None:
         database.results.insert_many(
             {
                 "_id": f"{key}/{campaign.name}",
-                **campaign.result_key,
+                **campaign.result_key(),
                 "candidate_id": key,
                 "engine": "emt",
                 "outcome": "computed",
@@ -203,11 +203,11 @@ def ranking_latency(database: Database, count: int) -> None:
             }
             for key, value in list(zip(ids, values, strict=True))[first : first + 2000]
         )
-    timed("rank results after a change", count, lambda: standings(campaign, 20))
+    timed("rank results after a change", count, lambda: cached_ranking(campaign, 20))
     timed(
         "rank results, nothing changed",
         count,
-        lambda: standings(Campaign.open(database, campaign.name), 20),
+        lambda: cached_ranking(Campaign.open(database, campaign.name), 20),
     )
 
 

@@ -140,7 +140,7 @@ def main() -> None:
     from screening.campaigns.campaign import Campaign
     from screening.machine.settings import Settings
     from screening.ranking.build import ranking
-    from screening.ranking.entries import as_records
+    from screening.ranking.records import as_records
     from screening.store.database import open_database
 
     by_id: dict[str, dict[str, Any]] = {}
@@ -151,7 +151,7 @@ def main() -> None:
             campaign = Campaign.open(database, where.name)
             features = campaign.pool_features()
             objective = campaign.objective
-            for row in as_records(ranking(campaign), objective.value_field, None, log=False):
+            for row in as_records(ranking(campaign), objective):
                 if row["outcome"] in ("computed", "infeasible"):
                     by_id[row["candidate_id"]] = row
             order[str(where)] = [pick["candidate_id"] for pick in campaign.picks()]

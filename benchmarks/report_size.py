@@ -44,7 +44,7 @@ def multiply(source: Database, target: Database, name: str | None, count: int) -
     target.campaigns.insert_one(stored)
     pool = list(source.candidates.find({"campaigns": campaign.name}))
     picks = list(source.picks.find({"campaign": campaign.name, "state": "computed"}))
-    results = {each["candidate_id"]: each for each in source.results.find(campaign.result_key)}
+    results = {each["candidate_id"]: each for each in source.results.find(campaign.result_key())}
     blobs = {key: _blobs(source, result) for key, result in results.items()}
     candidates, made_picks, made_results = [], [], []
     for i in range(count):

@@ -15,7 +15,7 @@ from import_graph import circles, imports
 
 ROOT = Path(__file__).parents[1]
 BRIDGE = "screening/campaigns/flows.py"
-STORED_FORCES = ("screening/results/result.py", "screening/exports/phono3py.py")
+STORED_FORCES = ("screening/results/phonons.py", "screening/exports/phono3py.py")
 """What makes stored forces into phonopy's and phono3py's objects and files again."""
 MAKER_MODULES = {
     "workflows.conductivity",

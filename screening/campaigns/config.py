@@ -7,6 +7,7 @@ import json
 from typing import Any, Self
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -57,8 +58,8 @@ class CampaignConfig(BaseModel):
     objective, direction
         Which number is optimised, a key of `screening.targets.objectives.OBJECTIVES`, and which
         way.
-    also
-        A second number to make good at the same time; None leaves it at one.
+    second_objective
+        A second number to make good at the same time, also written ``also``; None leaves it at one.
     constraints
         What a result must fulfil, by field of its document; one that does not is infeasible.
     engine
@@ -96,7 +97,9 @@ class CampaignConfig(BaseModel):
     description: str = ""
     objective: str
     direction: Direction = "minimize"
-    also: SecondObjective | None = None
+    second_objective: SecondObjective | None = Field(
+        None, validation_alias=AliasChoices("second_objective", "also")
+    )
     constraints: dict[str, Bound] = Field(default_factory=dict)
     engine: str
     confirm: ConfirmConfig | None = None
@@ -123,8 +126,10 @@ class CampaignConfig(BaseModel):
 
     @model_validator(mode="after")
     def _one_value_has_one_prior(self) -> Self:
-        if self.prior is not None and self.also is not None:
-            raise ValueError("prior and also exclude each other: a prior is for one objective")
+        if self.prior is not None and self.second_objective is not None:
+            raise ValueError(
+                "prior and second_objective exclude each other: a prior is for one objective"
+            )
         return self
 
     def resolved_objective(self) -> Objective:
@@ -186,8 +191,8 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
         (f"constraints.{field}", field, bound.equals is None)
         for field, bound in config.constraints.items()
     ]
-    if config.also is not None:
-        named.append(("also", config.also.field, True))
+    if config.second_objective is not None:
+        named.append(("second_objective", config.second_objective.field, True))
     for part, field, numeric in named:
         allowed = {int, float} if numeric else {bool, str}
         fitting = [

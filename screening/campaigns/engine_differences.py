@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from screening.campaigns.campaign import Campaign
-    from screening.targets.objectives import Objective
+    from screening.campaigns.snapshot import Snapshot
 
 MIN_PAIRS = 3
 """Candidates that both engines must have computed before a difference is learned."""
@@ -53,43 +52,31 @@ class Difference:
     confirmed: frozenset[str]
 
 
-def difference(campaign: Campaign, pool: Mapping[str, Any]) -> Difference | None:
+def engine_differences(snapshot: Snapshot) -> Difference | None:
     """Return the differences seen so far, or None while there are fewer than `MIN_PAIRS`."""
-    if len(campaign.levels) < 2:
+    if len(snapshot.stages) < 2:
         return None
-    objective = campaign.objective
-    cheap = {
-        key: _on_model_scale(objective, result)
-        for key, result in campaign.results().items()
-        if key in pool and objective.is_usable(result)
-    }
-    levels = sorted(campaign.levels[1:], key=lambda each: -each.engine.fidelity)
-    found = [campaign.results(level) for level in levels]
-    confirmed = set().union(*found)
+    cheap = _on_model_scale(snapshot, snapshot.explored)
+    stages = sorted(snapshot.stages[1:], key=lambda stage: -stage.engine.fidelity)
+    confirming = [snapshot.results[stage.engine.name] for stage in stages]
+    confirmed = frozenset[str]().union(*confirming)
     # One engine at a time: two better ones differ from each other too.
-    for results in found:
-        better = {
-            key: _on_model_scale(objective, result)
-            for key, result in results.items()
-            if key in pool and objective.is_usable(result)
-        }
+    for results in confirming:
+        better = _on_model_scale(snapshot, results)
         ids = sorted(cheap.keys() & better.keys())
         if len(ids) >= MIN_PAIRS:
             return Difference(
                 ids=ids,
-                values=np.array([better[each][0] - cheap[each][0] for each in ids]),
-                std=np.array([np.hypot(better[each][1], cheap[each][1]) for each in ids]),
+                values=np.array([better[key][0] - cheap[key][0] for key in ids]),
+                std=np.array([np.hypot(better[key][1], cheap[key][1]) for key in ids]),
                 cheap=cheap,
-                confirmed=frozenset(confirmed),
+                confirmed=confirmed,
             )
     return None
 
 
 def corrected(
-    campaign: Campaign,
-    features: dict[str, list[float]],
-    seen: Difference,
-    predicted: Mapping[str, tuple[float, float]],
+    snapshot: Snapshot, seen: Difference, predicted: Mapping[str, tuple[float, float]]
 ) -> dict[str, tuple[float, float]]:
     """Return what the better engine is expected to find, as mean and standard deviation.
 
@@ -111,11 +98,13 @@ def corrected(
     if not wanted:
         return {}
     mean, std = fit_predict(
-        campaign.config.sampler.surrogate,
-        Observations(seen.ids, feature_matrix(features, seen.ids), seen.values, seen.std),
+        snapshot.config.sampler.surrogate,
+        Observations(
+            seen.ids, feature_matrix(snapshot.pool_features, seen.ids), seen.values, seen.std
+        ),
         wanted,
-        feature_matrix(features, wanted),
-        campaign.config.seed,
+        feature_matrix(snapshot.pool_features, wanted),
+        snapshot.config.seed,
     )
     return {
         key: (base[key][0] + float(shift), float(np.hypot(base[key][1], spread)))
@@ -123,6 +112,14 @@ def corrected(
     }
 
 
-def _on_model_scale(objective: Objective, result: Mapping[str, Any]) -> tuple[float, float]:
-    value = float(result[objective.value_field])
-    return objective.to_model(value), objective.std_to_model(value, objective.error_of(result))
+def _on_model_scale(
+    snapshot: Snapshot, results: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[float, float]]:
+    """Return value and error bar of the usable results of the pool, on the model's scale."""
+    objective, scaled = snapshot.objective, {}
+    for key, result in results.items():
+        if key in snapshot.pool and objective.is_usable(result):
+            value = float(result[objective.value_field])
+            error = objective.std_to_model(value, objective.error_of(result))
+            scaled[key] = objective.to_model(value), error
+    return scaled

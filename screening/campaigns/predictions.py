@@ -1,24 +1,21 @@
-"""What the surrogate expects of every candidate that the best engine has not computed.
-
-Refitted whenever the results have changed and kept in ``predictions``, one document a campaign,
-with a fingerprint of the data it was fitted on: a ranking that finds it fresh need not load
-scikit-learn, which takes longer than all the rest of the command.
-"""
+"""What the surrogate expects of every candidate that the best engine has not computed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from screening.campaigns.engine_differences import Difference, corrected, difference
-from screening.campaigns.training_data import feature_matrix, observed
-from screening.store.cache import Cache
+from screening.campaigns.engine_differences import Difference, corrected, engine_differences
+from screening.campaigns.training_data import feature_matrix, training_data
 
 if TYPE_CHECKING:
-    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.snapshot import Snapshot
     from screening.choosing.observations import Observations
+
+Predictions = dict[str, tuple[float, float]]
+"""Mean and standard deviation on the objective's model scale, by candidate id."""
 
 MODEL_VERSION = 3
 """Raise it whenever a surrogate's predictions from the same data change."""
@@ -26,82 +23,96 @@ MIN_CALIBRATED = 5
 """Results from which on each is left out once, to see how good the error bars are."""
 
 
-def predictions(campaign: Campaign) -> dict[str, tuple[float, float]]:
-    """Return mean and standard deviation on the objective's model scale, by candidate id.
+@dataclass(frozen=True)
+class ModelData:
+    """What the surrogate learns from, and the candidates it is asked about."""
 
-    For candidates without a result; once a better engine has confirmed enough of them, what that
-    engine would find, also for candidates that only the exploring engine has computed.  Empty
-    while fewer than two candidates have a value.
+    observations: Observations
+    wanted: list[str]
+    differences: Difference | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> ModelData:
+        """Return those of a campaign."""
+        observations = training_data(snapshot)
+        known = {*observations.ids, *observations.infeasible_ids}
+        wanted = [key for key in snapshot.pool_features if key not in known]
+        return cls(observations, wanted, engine_differences(snapshot))
+
+    @property
+    def suffices(self) -> bool:
+        """Whether two candidates have a value, and there is something to predict."""
+        return len(self.observations.ids) >= 2 and bool(self.wanted or self.differences)
+
+    def fingerprint(self, snapshot: Snapshot) -> str:
+        """Return a fingerprint of all that predictions depend on."""
+        observations, seen = self.observations, self.differences
+        content = [
+            snapshot.config.kind().features_version,
+            MODEL_VERSION,
+            snapshot.config.sampler.surrogate.model_dump(),
+            snapshot.config.seed,
+            observations.ids,
+            observations.values.tolist(),
+            [] if observations.value_std is None else observations.value_std.tolist(),
+            self.wanted,
+            [] if observations.prior is None else sorted(observations.prior.items()),
+            [] if seen is None else [seen.ids, seen.values.tolist(), sorted(seen.confirmed)],
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def predict(snapshot: Snapshot, data: ModelData | None = None) -> Predictions:
+    """Return what is expected of the candidates without a result.
+
+    Once a better engine has confirmed enough of them, what that engine would find, also for
+    candidates that only the exploring engine has computed.  Empty while fewer than two candidates
+    have a value.
+
+    Parameters
+    ----------
+    data
+        `ModelData` of the snapshot, where it is there already.
     """
-    features = campaign.pool_features()
-    observations = observed(campaign, features, campaign.picks())
-    seen = difference(campaign, features)
-    known = {*observations.ids, *observations.infeasible_ids}
-    wanted = [each for each in features if each not in known]
-    if len(observations.ids) < 2 or not (wanted or seen):
+    data = data or ModelData.of(snapshot)
+    if not data.suffices:
         return {}
-    fingerprint = _fingerprint(campaign, observations, wanted, seen)
-    cache = Cache(campaign.database.predictions)
-    kept = cache.read(campaign.name, fingerprint)
-    if kept is not None:
-        return {key: (mean, std) for key, (mean, std) in json.loads(kept).items()}
-    expected: dict[str, tuple[float, float]] = {}
-    if wanted:
+    expected: Predictions = {}
+    if data.wanted:
         from screening.choosing.prediction import fit_predict
 
-        matrix = feature_matrix(features, wanted)
-        config = campaign.config
-        mean, std = fit_predict(config.sampler.surrogate, observations, wanted, matrix, config.seed)
-        pairs = zip(mean.tolist(), std.tolist(), strict=True)
-        expected = dict(zip(wanted, pairs, strict=True))
-    if seen is not None:
-        expected = corrected(campaign, features, seen, expected)
-    calibrated = _calibration(campaign, features, observations)
-    cache.write({campaign.name: json.dumps(expected)}, fingerprint, calibration=calibrated)
+        asked = feature_matrix(snapshot.pool_features, data.wanted)
+        config = snapshot.config
+        mean, std = fit_predict(
+            config.sampler.surrogate, data.observations, data.wanted, asked, config.seed
+        )
+        expected = dict(
+            zip(data.wanted, zip(mean.tolist(), std.tolist(), strict=True), strict=True)
+        )
+    if data.differences is not None:
+        expected = corrected(snapshot, data.differences, expected)
     return expected
 
 
-def calibration(campaign: Campaign) -> dict[str, float] | None:
-    """Return how well the model behind the last predictions does on results left out.
+def calibrate(snapshot: Snapshot, data: ModelData) -> dict[str, float] | None:
+    """Return how well the model does on results that are left out, each once.
 
     Fields of `screening.choosing.calibration.Calibration`; None while there are too few results.
     """
-    kept = campaign.database.predictions.find_one({"_id": campaign.name}, {"calibration": 1})
-    return (kept or {}).get("calibration")
-
-
-def count_values(campaign: Campaign) -> int:
-    """Return how many candidates of the pool have a value that the model learns from."""
-    usable = {key for key, each in campaign.results().items() if campaign.objective.is_usable(each)}
-    query = {"campaigns": campaign.name, "_id": {"$in": sorted(usable)}}
-    return campaign.database.candidates.count_documents(query)
-
-
-def _calibration(
-    campaign: Campaign, features: dict[str, list[float]], observations: Observations
-) -> dict[str, float] | None:
-    if len(observations.ids) < MIN_CALIBRATED:
+    if len(data.observations.ids) < MIN_CALIBRATED:
         return None
     from screening.choosing.calibration import leave_one_out
 
-    ids, config = list(features), campaign.config
-    matrix = feature_matrix(features, ids)
-    return asdict(leave_one_out(config.sampler.surrogate, observations, ids, matrix, config.seed))
+    ids, config = list(snapshot.pool_features), snapshot.config
+    matrix = feature_matrix(snapshot.pool_features, ids)
+    return asdict(
+        leave_one_out(config.sampler.surrogate, data.observations, ids, matrix, config.seed)
+    )
 
 
-def _fingerprint(
-    campaign: Campaign, observations: Observations, wanted: list[str], seen: Difference | None
-) -> str:
-    content = [
-        campaign.config.kind().features_version,
-        MODEL_VERSION,
-        campaign.config.sampler.surrogate.model_dump(),
-        campaign.config.seed,
-        observations.ids,
-        observations.values.tolist(),
-        [] if observations.value_std is None else observations.value_std.tolist(),
-        wanted,
-        [] if observations.prior is None else sorted(observations.prior.items()),
-        [] if seen is None else [seen.ids, seen.values.tolist(), sorted(seen.confirmed)],
-    ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+def count_values(snapshot: Snapshot) -> int:
+    """Return how many candidates of the pool have a value that the model learns from."""
+    return sum(
+        key in snapshot.pool and snapshot.objective.is_usable(result)
+        for key, result in snapshot.explored.items()
+    )

@@ -4,55 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from screening.campaigns.campaign import Campaign
-    from screening.campaigns.config import CampaignConfig
-    from screening.store.database import Database
-
-    Floats = NDArray[np.float64]
+    from screening.campaigns.snapshot import Snapshot
+    from screening.targets.objectives import Objective
 
 
-def earlier_campaign(database: Database, config: CampaignConfig) -> Campaign | None:
-    """Return the campaign whose results are the prior, None where none is named.
+def check_same_scale(name: str, earlier: Objective, objective: Objective) -> None:
+    """Raise `ScreenError` unless results of an earlier campaign are on the scale of a new one.
 
-    Raises
-    ------
-    ScreenError
-        When it is not there, or its results are on another scale.
+    Parameters
+    ----------
+    name
+        Of the earlier campaign.
     """
-    from screening.campaigns.campaign import Campaign
-
-    if config.prior is None:
-        return None
-    earlier = Campaign.open(database, config.prior)
-    theirs, ours = earlier.objective, config.resolved_objective()
-    if (theirs.unit, theirs.logarithmic) != (ours.unit, ours.logarithmic):
+    if (earlier.unit, earlier.logarithmic) != (objective.unit, objective.logarithmic):
         raise ScreenError(
-            f"prior '{config.prior}': its objective '{theirs.name}' cannot stand for "
-            f"'{ours.name}'; both need the same unit and scale"
+            f"prior '{name}': its objective '{earlier.name}' cannot stand for "
+            f"'{objective.name}'; both need the same unit and scale"
         )
-    return earlier
 
 
-def expected_beforehand(campaign: Campaign) -> dict[str, float] | None:
-    """Return what the earlier campaign's best engine computed, on this one's model scale, by id.
+def prior_values(earlier: Snapshot, objective: Objective) -> dict[str, float]:
+    """Return what the best engine of an earlier campaign computed, by candidate id.
 
-    None where no campaign is named.
+    On the model's scale of the objective of the new campaign.
     """
-    earlier = earlier_campaign(campaign.database, campaign.config)
-    if earlier is None:
-        return None
-    found: dict[str, float] = {}
-    for level in sorted(earlier.levels, key=lambda each: each.engine.fidelity):
-        found |= {
-            candidate_id: campaign.objective.to_model(float(result[earlier.objective.value_field]))
-            for candidate_id, result in earlier.results(level).items()
+    values: dict[str, float] = {}
+    for stage in sorted(earlier.stages, key=lambda stage: stage.engine.fidelity):
+        values |= {
+            candidate_id: objective.to_model(float(result[earlier.objective.value_field]))
+            for candidate_id, result in earlier.results[stage.engine.name].items()
             if earlier.objective.is_usable(result)
         }
-    return found
+    return values

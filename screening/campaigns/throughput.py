@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from screening.machine.clock import now
 
 if TYPE_CHECKING:
-    from screening.campaigns.campaign import Campaign, Progress
+    from screening.campaigns.progress import Progress
+    from screening.campaigns.snapshot import Snapshot
 
 RECENT = 20
-"""Candidates finished last that the pace is taken from."""
+"""Candidates finished last that the speed is taken from."""
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """Cost and speed of a campaign.
 
     Parameters
@@ -28,7 +30,7 @@ class Pace:
     candidates_per_hour
         Over those finished last; None until two have.
     expected_end
-        At that pace; None where nobody can know.
+        At that speed; None where nobody can know.
     """
 
     lost: int
@@ -45,22 +47,27 @@ class Pace:
         return max((self.expected_end - now()).total_seconds(), 0.0)
 
 
-def pace_of(campaign: Campaign, progress: Progress) -> Pace:
-    """Return how fast a campaign gets on."""
-    explored, confirmed = campaign.picks(), campaign.confirmation_picks()
-    picks = [*explored, *confirmed]
-    per_hour = candidates_per_hour(explored, None if progress.exhausted else now())
-    return Pace(
+def throughput_of(snapshot: Snapshot, progress: Progress) -> Throughput:
+    """Return how fast a campaign gets on.
+
+    Parameters
+    ----------
+    progress
+        Of the same snapshot.
+    """
+    picks = [*snapshot.picks, *snapshot.confirmation_picks]
+    per_hour = candidates_per_hour(snapshot.picks, None if progress.exhausted else snapshot.read_at)
+    return Throughput(
         lost=sum(pick["lost"] > 0 for pick in picks),
         retried=sum(pick["attempts"] > 1 for pick in picks),
         force_calls=sum(int(pick.get("force_calls") or 0) for pick in picks),
         candidates_per_hour=per_hour,
-        expected_end=_expected_end(campaign, progress, per_hour),
+        expected_end=_expected_end(snapshot, progress, per_hour),
     )
 
 
 def candidates_per_hour(
-    picks: list[dict[str, Any]], until: datetime.datetime | None
+    picks: Sequence[dict[str, Any]], until: datetime.datetime | None
 ) -> float | None:
     """Return how many of the candidates finished last did so in an hour.
 
@@ -77,12 +84,12 @@ def candidates_per_hour(
 
 
 def _expected_end(
-    campaign: Campaign, progress: Progress, per_hour: float | None
+    snapshot: Snapshot, progress: Progress, per_hour: float | None
 ) -> datetime.datetime | None:
-    # Confirming goes at the pace of another engine, of which nothing may be known.
-    confirms = campaign.config.confirm is not None or progress.to_confirm > 0
+    # Confirming goes at the speed of another engine, of which nothing may be known.
+    confirms = snapshot.config.confirm is not None or progress.to_confirm > 0
     goes_on = progress.status == "active" and not progress.exhausted and progress.running > 0
     if per_hour is None or confirms or not goes_on:
         return None
     to_do = min(progress.budget, progress.pool - progress.already_computed) - progress.done
-    return now() + datetime.timedelta(hours=max(to_do, 0) / per_hour)
+    return snapshot.read_at + datetime.timedelta(hours=max(to_do, 0) / per_hour)

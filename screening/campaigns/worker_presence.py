@@ -1,4 +1,4 @@
-"""Whether workers of a campaign run now, as far as its database and this machine can tell."""
+"""Whether workers are present: who computes a campaign now, as far as its database can tell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOOK_AGAIN_S = 1.0
 
 @dataclass(frozen=True)
 class WorkerPresence:
-    """Workers of a campaign.
+    """Who computes a campaign.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class WorkerPresence:
 
 
 def worker_presence(campaign: Campaign) -> WorkerPresence:
-    """Return which workers there are; takes a second where some are seen to have died."""
-    workers = _look(campaign)
-    if workers.dead and not workers.present:
-        # A live worker may be between two jobs.
+    """Return who computes a campaign; takes a second where some workers are seen to have died."""
+    presence = _look(campaign)
+    if presence.dead and not presence.present:
+        # One that lives may be between two jobs.
         time.sleep(LOOK_AGAIN_S)
-        workers = _look(campaign)
-    return workers
+        presence = _look(campaign)
+    return presence
 
 
 def _look(campaign: Campaign) -> WorkerPresence:

@@ -93,7 +93,7 @@ def promote(
     require_engine(better)
     with opened_campaign(name) as campaign:
         refuse_cancelled(campaign)
-        queued = queue(campaign, campaign.add_level(better), top)
+        queued = queue(campaign, campaign.add_stage(better), top)
         advance(campaign)
         if not queued:
             raise ScreenError(

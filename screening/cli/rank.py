@@ -55,9 +55,10 @@ def rank(
     format: TableFormatOption = TableFormat.table,
 ) -> None:
     """Rank candidates: computed and predicted side by side."""
-    from screening.ranking.build import check_fields, check_filter, ranking
-    from screening.ranking.cache import standings
-    from screening.ranking.entries import as_records
+    from screening.ranking.build import ranking
+    from screening.ranking.cache import cached_ranking
+    from screening.ranking.filter import check_fields, check_filter
+    from screening.ranking.records import as_records
 
     if bound is not None and not predicted:
         raise ScreenError("--bound: asks about predictions; give --predicted too")
@@ -69,8 +70,8 @@ def rank(
             rows = ranking(campaign, filtered)
             total = len(rows)
         else:
-            rows, total = standings(campaign, None if pareto or predicted else top)
-        if pareto and campaign.config.also is None:
+            rows, total = cached_ranking(campaign, None if pareto or predicted else top)
+        if pareto and campaign.config.second_objective is None:
             raise ScreenError(
                 f"--pareto: campaign '{campaign.name}' has one objective; a second one is named "
                 "in its YAML under 'also'"
@@ -82,9 +83,7 @@ def rank(
         if pareto or predicted:
             total = len(rows)
         shown, objective = rows[:top], campaign.objective
-        records = as_records(
-            shown, objective.value_field, objective.error_field, objective.logarithmic
-        )
+        records = as_records(shown, objective)
         if not print_records(records, format):
             _print_table(campaign, shown, total, bound)
 
@@ -113,7 +112,7 @@ def _predicted(campaign: Campaign, rows: list[RankedRow], bound: float | None) -
     if bound is not None and objective.logarithmic and bound <= 0:
         raise ScreenError(f"--bound: {objective.label} is above 0, not {bound:g}")
     proposed = proposals(rows, bound, objective.to_model)
-    if campaign.config.also is not None:
+    if campaign.config.second_objective is not None:
         raise ScreenError(
             f"--predicted: campaign '{campaign.name}' has two objectives, whose "
             "predictions are on no scale of their own"
@@ -129,13 +128,15 @@ def _predicted(campaign: Campaign, rows: list[RankedRow], bound: float | None) -
 
 def _say_calibration(campaign: Campaign) -> None:
     """Say how good the model's predictions are, or why that is not known."""
-    from screening.campaigns.predictions import MIN_CALIBRATED, calibration, count_values
+    from screening.campaigns.prediction_cache import calibration
+    from screening.campaigns.predictions import MIN_CALIBRATED, count_values
 
     calibrated, objective = calibration(campaign), campaign.objective
     if calibrated is None:
+        values = count_values(campaign.snapshot(rows=False, features=False))
         say(
             f"how good the model is, is not known yet: each result is left out once from "
-            f"{MIN_CALIBRATED} results with a value on, and there are {count_values(campaign)}"
+            f"{MIN_CALIBRATED} results with a value on, and there are {values}"
         )
         return
     words = how_good(calibrated, objective.unit, log=objective.logarithmic)
@@ -149,11 +150,11 @@ def _print_table(
     from screening.cli.fitted_table import Column
     from screening.messages.quantities import heading
 
-    objective, also = campaign.objective, campaign.config.also
+    objective, also = campaign.objective, campaign.config.second_objective
     unknown = [row.outcome == "predicted" and row.predicted_value is None for row in rows]
     only_predicted = all(row.outcome == "predicted" for row in rows)
     label = f"predicted {objective.label}" if only_predicted else "predicted"
-    further = {quantity.field: quantity.heading for quantity in objective.beside}
+    further = {quantity.field: quantity.heading for quantity in objective.shown_fields}
     if also is not None:
         further.setdefault(also.field, also.field.replace("_", " "))
     numbered = list(zip(rows, unknown, strict=True))
@@ -175,7 +176,7 @@ def _print_table(
             True,
         ),
         *(
-            Column(name, [cell(row.beside.get(field)) for row in rows], True, number)
+            Column(name, [cell(row.shown_fields.get(field)) for row in rows], True, number)
             for number, (field, name) in enumerate(further.items(), start=1)
         ),
         Column("engine", [row.engine or "" for row in rows], expendable=8),

@@ -52,7 +52,6 @@ def show(
     """Show all that is known about one candidate, and why it was picked."""
     from screening.campaigns.campaign import Campaign
     from screening.candidates.find import find_candidate
-    from screening.ranking.build import best_results
 
     with existing_database() as database:
         document = find_candidate(database, candidate)
@@ -62,9 +61,9 @@ def show(
         results.sort(key=lambda result: -int(result.get("fidelity") or 0))
         names = sorted({pick["campaign"] for pick in picks})
         campaigns = {name: Campaign.open(database, name) for name in names}
-        broken = {}
+        broken: dict[str, str] = {}
         for name, campaign in campaigns.items():
-            judged = best_results(campaign, campaign.results()).get(key)
+            judged = campaign.result(key)
             if judged is not None and judged["outcome"] == "infeasible":
                 broken[name] = str(judged["reason"])
         for pick in picks:
@@ -109,25 +108,22 @@ def _ranks(database: Database, document: Mapping[str, Any]) -> list[CandidateRan
 
 def _rank_in(campaign: Campaign, key: str) -> CandidateRank | None:
     """Return where a candidate stands in a campaign."""
-    from screening.campaigns.prior_campaign import expected_beforehand
-    from screening.ranking.cache import standings
+    from screening.ranking.cache import cached_ranking
 
-    rows, total = standings(campaign)
+    rows, total = cached_ranking(campaign)
     row = next((row for row in rows if row.candidate_id == key), None)
     if row is None:
         return None
-    expected = (expected_beforehand(campaign) or {}).get(key)
+    expected = (campaign.prior() or {}).get(key)
     value = None if expected is None else campaign.objective.from_model(expected)
     return CandidateRank(campaign, row, total, value)
 
 
 def _rank_record(rank: CandidateRank) -> dict[str, Any]:
-    from screening.ranking.entries import as_records
+    from screening.ranking.records import as_records
 
     campaign, objective = rank.campaign, rank.campaign.objective
-    [record] = as_records(
-        [rank.row], objective.value_field, objective.error_field, objective.logarithmic
-    )
+    [record] = as_records([rank.row], objective)
     return {
         "campaign": campaign.name,
         "prior": campaign.config.prior,

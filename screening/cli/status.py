@@ -11,29 +11,32 @@ from screening.cli.output import duration, print_json, stdout, title_of
 from screening.messages.stderr import counted, say
 
 if TYPE_CHECKING:
-    from screening.campaigns.campaign import Campaign, Progress
-    from screening.campaigns.throughput import Pace
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.progress import Progress
+    from screening.campaigns.throughput import Throughput
     from screening.campaigns.worker_presence import WorkerPresence
     from screening.queues.records import QueueState
 
 
 def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -> None:
     """Show how far a campaign is."""
-    from screening.campaigns.throughput import pace_of
+    from screening.campaigns.progress import progress_of
+    from screening.campaigns.throughput import throughput_of
     from screening.campaigns.worker_presence import worker_presence
     from screening.queues.records import queue_state
 
     with opened_campaign(name) as campaign:
-        progress = campaign.progress()
+        snapshot = campaign.snapshot(rows=False, features=False)
+        progress = progress_of(snapshot)
         jobs = queue_state(campaign)
         goes_on = progress.status == "active" and not progress.exhausted
         # Of queue jobs the scheduler knows.
         there = worker_presence(campaign) if goes_on and jobs is None else None
-        pace = pace_of(campaign, progress)
+        throughput = throughput_of(snapshot, progress)
         if format is Format.json:
-            print_json(_facts(campaign, progress, pace, jobs, there))
+            print_json(_facts(campaign, progress, throughput, jobs, there))
             return
-        _print_table(campaign, progress, pace, jobs)
+        _print_table(campaign, progress, throughput, jobs)
         if jobs is not None and jobs.trouble:
             say(f"the last attempt to queue a job failed: {jobs.trouble}")
         if goes_on and jobs is not None and jobs.nothing_left():
@@ -46,7 +49,7 @@ def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -
 def _facts(
     campaign: Campaign,
     progress: Progress,
-    pace: Pace,
+    throughput: Throughput,
     jobs: QueueState | None,
     there: WorkerPresence | None,
 ) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def _facts(
     there
         Whether anybody computes it; None where it is over, or a cluster's scheduler knows.
     """
-    from screening.campaigns.campaign import STATUS_COUNTS
+    from screening.campaigns.progress import STATUS_COUNTS
 
     return {
         "campaign": campaign.name,
@@ -67,7 +70,7 @@ def _facts(
         "status": progress.status,
         "finished": progress.exhausted,
         "engine": campaign.engine.name,
-        "confirming_engines": [level.engine.name for level in campaign.levels[1:]],
+        "confirming_engines": [level.engine.name for level in campaign.stages[1:]],
         "confirmed": progress.confirmed,
         "to_confirm": progress.to_confirm,
         "pool": progress.pool,
@@ -80,18 +83,18 @@ def _facts(
         f"best_{campaign.objective.value_field}": progress.best_value,
         "best_candidate_id": progress.best_candidate,
         "mean_candidate_s": progress.mean_candidate_s,
-        **asdict(pace),
+        **asdict(throughput),
         "queue_jobs": None if jobs is None else asdict(jobs),
         "workers_present": None if there is None else there.present,
     }
 
 
 def _print_table(
-    campaign: Campaign, progress: Progress, pace: Pace, jobs: QueueState | None
+    campaign: Campaign, progress: Progress, throughput: Throughput, jobs: QueueState | None
 ) -> None:
     from rich.table import Table
 
-    rows = _progress_rows(campaign, progress) | _pace_rows(pace, progress)
+    rows = _progress_rows(campaign, progress) | _pace_rows(throughput, progress)
     if jobs is not None:
         rows["queue jobs"] = (
             f"unknown: {jobs.scheduler} cannot be asked here"
@@ -105,7 +108,7 @@ def _print_table(
 
 
 def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
-    from screening.campaigns.campaign import STATUS_COUNTS
+    from screening.campaigns.progress import STATUS_COUNTS
 
     objective = campaign.objective
     ended = progress.exhausted and progress.status == "active"
@@ -113,7 +116,7 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     rows: dict[str, Any] = {
         "target": campaign.config.target,
         "status": "finished" if ended else progress.status,
-        "engine": ", then ".join(level.engine.name for level in campaign.levels),
+        "engine": ", then ".join(level.engine.name for level in campaign.stages),
         "pool": counted(progress.pool, "candidate"),
         **{name.replace("_", " "): getattr(progress, name) for name in STATUS_COUNTS},
     }
@@ -128,15 +131,15 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     return rows
 
 
-def _pace_rows(pace: Pace, progress: Progress) -> dict[str, Any]:
-    per_hour, end = pace.candidates_per_hour, pace.expected_end
+def _pace_rows(throughput: Throughput, progress: Progress) -> dict[str, Any]:
+    per_hour, end = throughput.candidates_per_hour, throughput.expected_end
     unknown = "–" if progress.exhausted else "unknown"
     if per_hour is not None:
         rate = f"{per_hour:.0f}" if per_hour >= 100 else f"{per_hour:.2g}"
     return {
-        "lost a worker": pace.lost,
-        "retried": pace.retried,
-        "force calls": pace.force_calls,
+        "lost a worker": throughput.lost,
+        "retried": throughput.retried,
+        "force calls": throughput.force_calls,
         "candidates an hour": unknown if per_hour is None else rate,
         "expected end": unknown if end is None else f"{end:%Y-%m-%d %H:%M} UTC",
     }

@@ -40,15 +40,11 @@ def submit(
     ] = False,
 ) -> None:
     """Start a campaign: read crystals, queue the first batch."""
-    from screening.campaigns.campaign import (
-        Campaign,
-        check_confirming,
-        check_name_is_free,
-        new_name,
-    )
+    from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import load_campaign_config
     from screening.campaigns.indexes import indexes
-    from screening.campaigns.prior_campaign import earlier_campaign
+    from screening.campaigns.names import check_name_is_free, new_name
+    from screening.campaigns.stages import check_confirming
     from screening.machine.settings import Settings
     from screening.sources import open_source
     from screening.store.database import open_database
@@ -77,7 +73,7 @@ def submit(
         name = name or new_name(database, config.target)
         check_name_is_free(database, name)
         if config.prior is not None:
-            earlier_campaign(database, config)
+            Campaign.prior_of(database, config)
         pool = read_pool(sources, config, exploring, database, kept=not dry_run)
         unknown = _not_computed_yet(database, config, exploring, pool)
         plan = _plan(config, exploring, len(pool.candidates), len(unknown))

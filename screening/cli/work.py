@@ -15,7 +15,8 @@ from screening.messages.stderr import say
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from screening.campaigns.campaign import Campaign, Progress
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.progress import Progress
     from screening.machine.settings import Settings
 
 
@@ -124,14 +125,16 @@ def _refresh(live: Live, campaign: Campaign, started: float) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from screening.campaigns.throughput import pace_of
+    from screening.campaigns.progress import progress_of
+    from screening.campaigns.throughput import throughput_of
 
-    progress = campaign.progress()
+    snapshot = campaign.snapshot(rows=False, features=False)
+    progress = progress_of(snapshot)
     grid = Table.grid(padding=(0, 1))
     grid.add_row(
         Text(campaign.name, "bold"),
         ProgressBar(total=progress.budget, completed=progress.done, width=40),
         f"{progress.done}/{progress.budget}",
     )
-    line = progress_line(campaign, progress, pace_of(campaign, progress).left_s)
+    line = progress_line(campaign, progress, throughput_of(snapshot, progress).left_s)
     live.update(Group(grid, Text(f"[{duration(time.monotonic() - started)}] {line}")))

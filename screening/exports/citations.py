@@ -41,7 +41,7 @@ def _needed(selection: Selection, known: dict[str, Any]) -> Iterator[tuple[str, 
         for name in {origin["source"].partition(":")[0] for origin in document["origins"]}:
             for key in known["sources"].get(name, []):
                 yield key, f"source {name}"
-    hashes = [level.recipe_hash for level in campaign.levels]
+    hashes = [stage.recipe_hash for stage in campaign.stages]
     query = {
         "candidate_id": {"$in": ids},
         "objective": selection.objective.name,

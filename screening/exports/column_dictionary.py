@@ -11,7 +11,9 @@ import json
 import re
 from typing import TYPE_CHECKING, TypedDict
 
-from screening.ranking.entries import SOMETIMES, Entry, RankedRow, columns
+from screening.candidates.kinds import KINDS
+from screening.ranking.entries import Entry, RankedRow
+from screening.ranking.records import SOMETIMES, columns
 from screening.targets.objectives import Objective, load
 from screening.targets.result_labels import quantity
 
@@ -36,8 +38,8 @@ IN_UNIT_OF_VALUE = (
     "expected_value",
 )
 SOURCES = {
-    **dict.fromkeys(("candidate_id", "formula", "space_group_number"), "the crystal"),
-    "material_id": "the source of the crystal",
+    "candidate_id": "the candidate",
+    "material_id": "the source of the candidate",
     **dict.fromkeys(("value", "value_error", "exploration_value"), "the engine"),
     **dict.fromkeys(("outcome", "reason"), "the engine and the constraints of the campaign"),
     **dict.fromkeys(("engine", "fidelity"), "the campaign"),
@@ -50,12 +52,13 @@ SOURCES = {
 def dictionary(selection: Selection) -> list[Column]:
     """Return the columns of a selection's ranking, in their order."""
     objective = selection.objective
-    also = selection.campaign.config.also
-    further = [each.field for each in objective.beside]
+    also = selection.campaign.config.second_objective
+    further = [each.field for each in objective.shown_fields]
     if also is not None and also.field not in further:
         further.append(also.field)
-    said = entry_meanings()
-    names = columns(objective.value_field, objective.error_field, objective.logarithmic)
+    facts = {fact.field: fact for fact in KINDS.load(objective.candidates).facts}
+    said = entry_meanings() | {field: fact.label for field, fact in facts.items()}
+    names = columns(objective)
     if selection.rows:
         first = selection.rows[0]
         names |= {key: name for key, name in SOMETIMES.items() if getattr(first, key) is not None}
@@ -70,7 +73,7 @@ def dictionary(selection: Selection) -> list[Column]:
                 "name": name,
                 "meaning": meaning or said[attribute],
                 "unit": _unit(objective, attribute),
-                "source": SOURCES[attribute],
+                "source": SOURCES.get(attribute, "the candidate"),
             }
         )
         if attribute == last_of_result:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def write(selection: Selection, folder: Path, name: str) -> None:
     """Write one row a candidate; what is not known is empty."""
-    from screening.results.notebook import ranking_table
+    from screening.results.tables import ranking_table
 
     table = ranking_table(selection.objective, selection.rows)
     table.map(harmless).to_csv(folder / name, index=False)

@@ -28,7 +28,7 @@ def write(selection: Selection, folder: Path, name: str) -> None:
             "--as parquet: needs pyarrow; run, in a clone of this project: pip install "
             "'.[export]', or take --as csv"
         ) from None
-    from screening.results.notebook import ranking_table
+    from screening.results.tables import ranking_table
 
     table = pyarrow.Table.from_pandas(
         ranking_table(selection.objective, selection.rows), preserve_index=False

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from screening.candidates.candidate import Candidate
 from screening.candidates.find import find_candidate
 from screening.messages.errors import ScreenError
-from screening.ranking.cache import standings
-from screening.ranking.entries import RankedRow, as_records
+from screening.ranking.cache import cached_ranking
+from screening.ranking.entries import RankedRow
+from screening.ranking.records import as_records
 from screening.results.result import Result
 
 if TYPE_CHECKING:
@@ -94,10 +95,7 @@ class Selection:
 
         What is not known is left out.
         """
-        objective = self.objective
-        [record] = as_records(
-            [item.row], objective.value_field, objective.error_field, objective.logarithmic
-        )
+        [record] = as_records([item.row], self.objective)
         facts = {"campaign": self.campaign.name, **record, "relaxed": item.result is not None}
         return {key: value for key, value in facts.items() if value is not None and value != ""}
 
@@ -127,7 +125,7 @@ def choose(
     ScreenError
         When a candidate is unknown or has not what the form needs, or nothing is left.
     """
-    rows, _ = standings(campaign, top if form.content == "row" and not wanted else None)
+    rows, _ = cached_ranking(campaign, top if form.content == "row" and not wanted else None)
     if form.content == "forces":
         predicted = False
     outcomes = {"computed", "predicted"} if predicted else {"computed"}

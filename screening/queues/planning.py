@@ -147,8 +147,8 @@ def _top_up(campaign: Campaign, settings: Settings) -> list[str]:
         if queue is None:
             return []
         config = queue.config
-        campaign.reload_levels()
-        profiles = config.profiles(stage.engine.name for stage in campaign.levels)
+        campaign.reload_stages()
+        profiles = config.profiles(stage.engine.name for stage in campaign.stages)
         needed = jobs_needed(campaign, profiles)
         if not any(needed.values()):
             return []

@@ -15,7 +15,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.predictions import MODEL_VERSION
-from screening.campaigns.prior_campaign import earlier_campaign
 from screening.ranking.build import ranking
 from screening.ranking.entries import RankedRow
 from screening.store.cache import Cache, SingleFlight
@@ -23,7 +22,7 @@ from screening.store.cache import Cache, SingleFlight
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
 
-STANDINGS_VERSION = 1
+RANKING_VERSION = 2
 """Raise it whenever the same data are ranked differently, or rows have other fields."""
 PIECE = 1000
 """Rows in a document."""
@@ -42,15 +41,15 @@ class RankingMemory:
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """Have `standings` ask this memory first, in the thread that calls it."""
+        """Have `cached_ranking` ask this memory first, in the thread that calls it."""
         before = _memory.set(self)
         try:
             yield
         finally:
             _memory.reset(before)
 
-    def standings(self, campaign: Campaign, top: int | None) -> tuple[list[RankedRow], int]:
-        """Return what `screening.ranking.cache.standings` does."""
+    def ranking(self, campaign: Campaign, top: int | None) -> tuple[list[RankedRow], int]:
+        """Return what `cached_ranking` does."""
         rows, total = self._rankings.get(
             (campaign.name,),
             lambda: revision_of(campaign),
@@ -63,14 +62,14 @@ class RankingMemory:
 _memory: ContextVar[RankingMemory | None] = ContextVar("memory of rankings", default=None)
 
 
-def standings(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRow], int]:
+def cached_ranking(campaign: Campaign, top: int | None = None) -> tuple[list[RankedRow], int]:
     """Return the best rows of a campaign's ranking, all by default, and how many rows there are.
 
     Somebody who changed results by hand gets the new ranking after `forget`.
     """
     memory = _memory.get()
     if memory is not None:
-        return memory.standings(campaign, top)
+        return memory.ranking(campaign, top)
     revision = revision_of(campaign)
     found = _kept(campaign, revision, top)
     if found is not None:
@@ -90,14 +89,14 @@ def revision_of(campaign: Campaign) -> str:
     """Return what changes whenever the ranking may."""
     campaigns, hashes = [campaign], []
     # The prior's results shape predictions.
-    earlier = earlier_campaign(campaign.database, campaign.config)
+    earlier = campaign.prior_of(campaign.database, campaign.config)
     if earlier is not None:
         campaigns.append(earlier)
     for each in campaigns:
-        hashes += [f"{each.objective.name}/{level.recipe_hash}" for level in each.levels]
+        hashes += [f"{each.objective.name}/{stage.recipe_hash}" for stage in each.stages]
     own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
     shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
-    versions = [STANDINGS_VERSION, MODEL_VERSION, campaign.config.kind().features_version]
+    versions = [RANKING_VERSION, MODEL_VERSION, campaign.config.kind().features_version]
     return json.dumps(
         [versions, own.get("revision"), [(each or {}).get("token") for each in shared]]
     )

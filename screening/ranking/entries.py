@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
+from screening.campaigns.snapshot import Scalar
 from screening.choosing.acquisitions import chance_below
 from screening.targets.scale import Direction
 
@@ -30,13 +31,13 @@ class Entry:
     Attributes
     ----------
     candidate_id : str
-        The same for every cell and origin of the crystal.
+        The same for every origin of the candidate.
     material_id : str
         Of its first origin.
-    formula : str
-        Reduced formula.
-    space_group_number : int
-        1 to 230.
+    label : str
+        Name that people know it by, as the formula of a crystal.
+    facts : dict
+        What is known of it beforehand: the facts of its kind, by field.
     outcome : str
         "computed", "predicted" (not evaluated yet), "infeasible" (breaks a constraint of the
         campaign), "unstable" or "failed".
@@ -58,7 +59,7 @@ class Entry:
         Of the engine.
     reason : str
         Why it is infeasible or unstable.
-    beside : dict
+    shown_fields : dict
         Further fields of the result.
     on_front : bool or None
         With two objectives, whether no other computed candidate beats it in both.
@@ -68,8 +69,8 @@ class Entry:
 
     candidate_id: str
     material_id: str
-    formula: str
-    space_group_number: int
+    label: str
+    facts: Mapping[str, Scalar]
     outcome: Outcome
     value: float | None = None
     value_error: float | None = None
@@ -80,7 +81,7 @@ class Entry:
     expected_value: float | None = None
     fidelity: int | None = None
     reason: str = ""
-    beside: dict[str, float | str | bool | None] = field(default_factory=dict)
+    shown_fields: dict[str, Scalar] = field(default_factory=dict)
     on_front: bool | None = None
     chance: float | None = None
 
@@ -141,72 +142,14 @@ def proposals(
         Brings a value to the scale on which predictions have their standard deviation, where
         lower is better.
     """
-    found = [row for row in rows if row.outcome == "predicted" and row.predicted_value is not None]
+    predicted = [
+        row for row in rows if row.outcome == "predicted" and row.predicted_value is not None
+    ]
     if bound is None:
-        return found
+        return predicted
     judged = []
-    for row in found:
+    for row in predicted:
         mean = to_model(float(row.predicted_value or 0.0))
         chance = chance_below(to_model(bound), mean, row.predicted_std or 0.0)
         judged.append(replace(row, chance=chance))
     return sorted(judged, key=lambda row: (-(row.chance or 0.0), row.rank))
-
-
-def columns(value_field: str, error_field: str | None, log: bool) -> dict[str, str]:
-    """Return the columns of a ranking: attribute of a row, and the name of its column.
-
-    Parameters are those of `as_records`.  The further fields of a result come after the value and
-    its error, under their own names; what only some rankings have comes last.
-    """
-    return {
-        "rank": "rank",
-        "candidate_id": "candidate_id",
-        "material_id": "material_id",
-        "formula": "formula",
-        "space_group_number": "space_group_number",
-        "outcome": "outcome",
-        "value": value_field,
-        **({} if error_field is None else {"value_error": error_field}),
-        "predicted_value": f"predicted_{value_field}",
-        "predicted_std": "predicted_log10_std" if log else f"predicted_{value_field}_std",
-        "engine": "engine",
-        "fidelity": "fidelity",
-        "exploration_value": f"exploration_{value_field}",
-        "expected_value": f"expected_{value_field}",
-        "reason": "reason",
-    }
-
-
-SOMETIMES = {"on_front": "on_front", "chance": "probability_better_than_bound"}
-"""Columns that are there where rows have a value for them."""
-
-
-def as_records(
-    rows: Iterable[RankedRow], value_field: str, error_field: str | None, log: bool
-) -> list[dict[str, Any]]:
-    """Turn rows into flat records whose names carry the unit.
-
-    Parameters
-    ----------
-    rows : iterable of RankedRow
-    value_field, error_field : str
-        Names of the value and of its standard error, for instance ``kappa_300k_w_per_m_k`` and
-        ``kappa_300k_error_w_per_m_k``; None leaves the error out.
-    log : bool
-        Whether the objective's model space is the decimal logarithm of the value; it names the
-        standard deviation of the prediction.
-    """
-    names = columns(value_field, error_field, log)
-    last_of_result = "value" if error_field is None else "value_error"
-    records = []
-    for row in rows:
-        record = {}
-        for attribute, name in names.items():
-            record[name] = getattr(row, attribute)
-            if attribute == last_of_result:
-                record |= row.beside
-        for attribute, name in SOMETIMES.items():
-            if getattr(row, attribute) is not None:
-                record[name] = getattr(row, attribute)
-        records.append(record)
-    return records

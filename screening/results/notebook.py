@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from screening.campaigns.campaign import Campaign as StoredCampaign
-from screening.campaigns.campaign import Progress
+from screening.campaigns.progress import Progress
 from screening.candidates.crystal import bare_structure
 from screening.candidates.find import find_candidate
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
-from screening.ranking.entries import Outcome, RankedRow, as_records, columns
+from screening.ranking.entries import Outcome, RankedRow
+from screening.ranking.records import columns
 from screening.results.result import Result
+from screening.results.tables import picks_table, ranking_table
 from screening.store.database import open_database
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from pymatgen.core.structure import Structure
-
-    from screening.targets.objectives import Objective
 
 
 class Campaign:
@@ -106,7 +105,7 @@ class Campaign:
 
     @property
     def progress(self) -> Progress:
-        """How far the campaign is now: counts of candidates, best value, pace."""
+        """How far the campaign is now: counts of candidates, best value, mean time."""
         return self._campaign.progress()
 
     # -------------------------------------------------------------------------------- tables
@@ -134,8 +133,9 @@ class Campaign:
         ScreenError
             When the outcome or the filter makes no sense.
         """
-        from screening.ranking.build import check_filter, ranking
-        from screening.ranking.cache import standings
+        from screening.ranking.build import ranking
+        from screening.ranking.cache import cached_ranking
+        from screening.ranking.filter import check_filter
 
         if outcome is not None and outcome not in get_args(Outcome):
             known = ", ".join(get_args(Outcome))
@@ -146,7 +146,7 @@ class Campaign:
             check_filter(where)
             rows = ranking(self._campaign, where)
         else:
-            rows, _ = standings(self._campaign, top if outcome is None else None)
+            rows, _ = cached_ranking(self._campaign, top if outcome is None else None)
         return ranking_table(self._campaign.objective, _of(rows, outcome)[:top])
 
     def picks(self) -> DataFrame:
@@ -154,41 +154,7 @@ class Campaign:
 
         Predictions made when a candidate was picked are in the unit of the value.
         """
-        from pandas import DataFrame
-
-        objective = self._campaign.objective
-        value, error = objective.value_field, objective.error_field
-        names = columns(value, error, objective.logarithmic)
-        results = {
-            level.engine.name: self._campaign.results(level) for level in self._campaign.levels
-        }
-        rows = []
-        for pick in [*self._campaign.picks(), *self._campaign.confirmation_picks()]:
-            result = results.get(pick["engine"], {}).get(pick["candidate_id"], {})
-            mean = pick.get("predicted_mean")
-            rows.append(
-                {
-                    "number": pick["number"],
-                    "round": pick["round"],
-                    "candidate_id": pick["candidate_id"],
-                    "engine": pick["engine"],
-                    "state": pick["state"],
-                    "reason": pick["reason"],
-                    names["predicted_value"]: None if mean is None else objective.from_model(mean),
-                    names["predicted_std"]: pick.get("predicted_std"),
-                    value: result.get(value),
-                    **({} if error is None else {error: result.get(error)}),
-                    "acquisition": pick.get("acquisition"),
-                    "rank_when_picked": pick.get("rank"),
-                    "attempts": pick.get("attempts"),
-                    "force_calls": pick.get("force_calls"),
-                    "wall_s": pick.get("wall_s"),
-                    "claimed_at": pick.get("claimed_at"),
-                    "finished_at": pick.get("finished_at"),
-                    "error": pick.get("error"),
-                }
-            )
-        return DataFrame(rows)
+        return picks_table(self._campaign.snapshot(rows=False, features=False))
 
     def predictions(self) -> DataFrame:
         """Return what the model expects of candidates without a result, best first.
@@ -199,8 +165,9 @@ class Campaign:
         """
         table = self.ranking(outcome="predicted")
         objective = self._campaign.objective
-        names = columns(objective.value_field, objective.error_field, objective.logarithmic)
-        kept = ["rank", "candidate_id", "material_id", "formula", "space_group_number"]
+        names = columns(objective)
+        facts = [fact.field for fact in self._campaign.kind.facts]
+        kept = ["rank", "candidate_id", "material_id", *facts]
         kept += [names["predicted_value"], names["predicted_std"]]
         return table[kept].dropna(subset=[names["predicted_value"]]).reset_index(drop=True)
 
@@ -230,16 +197,6 @@ class Campaign:
     def _candidate(self, candidate: str) -> dict[str, Any]:
         database = self._campaign.database
         return find_candidate(database, candidate, {"campaigns": self.name})
-
-
-def ranking_table(objective: Objective, rows: Sequence[RankedRow]) -> DataFrame:
-    """Return rows of a ranking as a table whose column names carry the units."""
-    from pandas import DataFrame
-
-    fields = objective.value_field, objective.error_field, objective.logarithmic
-    records = as_records(rows, *fields)
-    # A table without rows has its columns all the same.
-    return DataFrame(records, columns=None if records else list(columns(*fields).values()))
 
 
 def _of(rows: list[RankedRow], outcome: str | None) -> list[RankedRow]:

@@ -7,18 +7,22 @@ and force constants are fitted again from the forces that are stored, as the pro
 from __future__ import annotations
 
 import functools
-import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from screening.candidates.crystal import bare_structure
 from screening.messages.errors import ScreenError
+from screening.results.phonons import (
+    Spectrum,
+    Transport,
+    bands_of,
+    phono3py_of,
+    phonopy_of,
+    spectrum_of,
+    transport_of,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pandas import DataFrame
     from phono3py import Phono3py
     from phonopy import Phonopy
@@ -28,49 +32,6 @@ if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
     from screening.store.database import Database
     from screening.targets.objectives import Objective
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """Density of states and bands of the harmonic phonons.
-
-    Attributes
-    ----------
-    dos_frequency_thz : ndarray
-        Shape (points,).
-    dos_per_thz : ndarray
-        Same shape; of a primitive cell, its integral is 3 × the number of atoms.
-    band_distance_per_a : list of ndarray
-        One a segment of seekpath's path, shape (q-points,): distance along the path, without 2π.
-    band_frequency_thz : list of ndarray
-        Same segments, shape (q-points, branches); imaginary modes are negative.
-    band_labels : list of tuple of str
-        Names of the two ends of each segment.
-    """
-
-    dos_frequency_thz: NDArray[np.float64]
-    dos_per_thz: NDArray[np.float64]
-    band_distance_per_a: list[NDArray[np.float64]]
-    band_frequency_thz: list[NDArray[np.float64]]
-    band_labels: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Transport:
-    """κ at 300 K on the densest q-mesh, accumulated over the modes that carry it.
-
-    Attributes
-    ----------
-    frequency_thz, cumulative_kappa_of_frequency_w_per_m_k : ndarray
-        Shape (points,): isotropic κ of all modes up to a frequency.
-    mean_free_path_angstrom, cumulative_kappa_of_mean_free_path_w_per_m_k : ndarray
-        Shape (points,): of all modes up to a mean free path.
-    """
-
-    frequency_thz: NDArray[np.float64]
-    cumulative_kappa_of_frequency_w_per_m_k: NDArray[np.float64]
-    mean_free_path_angstrom: NDArray[np.float64]
-    cumulative_kappa_of_mean_free_path_w_per_m_k: NDArray[np.float64]
 
 
 class Result:
@@ -205,12 +166,17 @@ class Result:
         from pandas import DataFrame
 
         states = self._needed("path")
-        return DataFrame([{k: v for k, v in each.items() if k != "structure"} for each in states])
+        return DataFrame(
+            [
+                {field: value for field, value in state.items() if field != "structure"}
+                for state in states
+            ]
+        )
 
     @property
     def path_structures(self) -> list[Structure]:
         """Of an electrode, the relaxed crystals in the order of `path`."""
-        return [bare_structure(each["structure"]) for each in self._needed("path")]
+        return [bare_structure(state["structure"]) for state in self._needed("path")]
 
     def _structure(self, field: str) -> Structure:
         return bare_structure(self._needed(field))
@@ -226,14 +192,7 @@ class Result:
         ScreenError
             When the result has none.
         """
-        content = self._large("spectrum")
-        return Spectrum(
-            dos_frequency_thz=np.asarray(content["dos_frequency_thz"], dtype=float),
-            dos_per_thz=np.asarray(content["dos_per_thz"], dtype=float),
-            band_distance_per_a=_arrays(content["band_distance_per_a"]),
-            band_frequency_thz=_arrays(content["band_frequency_thz"]),
-            band_labels=[(start, end) for start, end in content["band_labels"]],
-        )
+        return spectrum_of(self._large("spectrum"))
 
     @functools.cached_property
     def transport(self) -> Transport:
@@ -244,9 +203,7 @@ class Result:
         ScreenError
             When the result has none.
         """
-        content = self._large("transport")
-        fields = Transport.__dataclass_fields__
-        return Transport(**{each: np.asarray(content[each], dtype=float) for each in fields})
+        return transport_of(self._large("transport"))
 
     @functools.cached_property
     def phono3py_params(self) -> str:
@@ -269,10 +226,7 @@ class Result:
         ScreenError
             When the result has no forces.
         """
-        from workflows.lattice_dynamics.recorded_forces import recorded_phonon
-
-        phonon: Phonopy = self._fitted(recorded_phonon)
-        return phonon
+        return phonopy_of(self.phono3py_params, self._cutoff_a, self.candidate_id)
 
     def band_structure(self, points: int = 51) -> BandStructure:
         """Return phonopy's bands along seekpath's path.
@@ -282,9 +236,7 @@ class Result:
         points
             q-points on each segment.
         """
-        from workflows.lattice_dynamics.harmonic import band_structure
-
-        return band_structure(self.phonopy(), points)
+        return bands_of(self.phonopy(), points)
 
     def phono3py(self) -> Phono3py:
         """Return phono3py's object with second- and third-order force constants, ready for κ.
@@ -297,30 +249,22 @@ class Result:
         ScreenError
             When the result has no forces.
         """
-        from workflows.lattice_dynamics.recorded_forces import recorded_model
+        return phono3py_of(self.phono3py_params, self._cutoff_a, self.candidate_id)
 
-        model: Phono3py = self._fitted(recorded_model)
-        return model
-
-    def _fitted(self, fit: Callable[..., Any]) -> Any:
-        params = io.StringIO(self.phono3py_params)
-        try:
-            return fit(params, cutoff_a=self.document.get("third_order_cutoff_a"))
-        except ValueError as error:
-            raise ScreenError(
-                f"candidate '{self.candidate_id}': its forces cannot be fitted: {error}"
-            ) from None
+    @property
+    def _cutoff_a(self) -> float | None:
+        return self.document.get("third_order_cutoff_a")
 
     # --------------------------------------------------------------------------------- fetching
 
     def _large(self, field: str) -> Any:
         """Return a value that is in the document, or in GridFS with a reference to it there."""
-        found = self._needed(field)
-        if not isinstance(found, Mapping) or "blob_uuid" not in found:
-            return found
+        content = self._needed(field)
+        if not isinstance(content, Mapping) or "blob_uuid" not in content:
+            return content
         store: Any = self._database.job_store
         blob = store.additional_stores["data"].query_one(
-            {"blob_uuid": found["blob_uuid"]}, ["blob_uuid", "data"]
+            {"blob_uuid": content["blob_uuid"]}, ["blob_uuid", "data"]
         )
         if blob is None:
             raise ScreenError(
@@ -330,14 +274,14 @@ class Result:
         return blob["data"]
 
     def _needed(self, field: str) -> Any:
-        found = self.document.get(field)
-        if found is None or found == []:
+        content = self.document.get(field)
+        if content is None or content == []:
             why = f": {self.reason}" if self.reason else ""
             raise ScreenError(
                 f"candidate '{self.candidate_id}' ({self.outcome}{why}): a result of objective "
                 f"'{self.objective.name}' with engine '{self.engine}' that has no {field}"
             )
-        return found
+        return content
 
 
 def with_large_values(
@@ -358,7 +302,3 @@ def with_large_values(
         if reference in values:
             filled[key][field] = values[reference]
     return filled
-
-
-def _arrays(lists: list[Any]) -> list[NDArray[np.float64]]:
-    return [np.asarray(each, dtype=float) for each in lists]

@@ -9,8 +9,8 @@ next `advance` finishes.
 from __future__ import annotations
 
 from screening.campaigns.campaign import Campaign
-from screening.campaigns.predictions import predictions
-from screening.ranking.cache import standings
+from screening.campaigns.prediction_cache import predictions
+from screening.ranking.cache import cached_ranking
 from screening.running import lease
 from screening.running.harvest import harvest
 from screening.running.promotion import promote_configured
@@ -37,7 +37,7 @@ def advance(campaign: Campaign) -> bool:
                 promote_configured(campaign)
             # Computed here, where scikit-learn is loaded, so that `screen rank` need not load it.
             if campaign.is_exhausted():
-                standings(campaign, 1)
+                cached_ranking(campaign, 1)
             elif chosen:
                 predictions(campaign)
     finally:

@@ -59,10 +59,10 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
         # Somebody has deleted it meanwhile: the campaign goes on without it.
         end(campaign, pick["_id"], PickState.FAILED, error=str(error))
         return
-    stage = campaign.level(pick["engine"])
+    stage = campaign.stage(pick["engine"])
     result = {
         **document,
-        **campaign.result_key_of(stage),
+        **campaign.result_key(stage),
         "candidate_id": candidate.candidate_id,
         "campaign": campaign.name,
         "engine": stage.engine.name,
@@ -77,7 +77,7 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
     parts = (candidate.candidate_id, campaign.objective.name, stage.recipe_hash, inputs_hash)
     result_id = "/".join(filter(None, parts))
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
-    shared = "/".join(campaign.result_key_of(stage).values())
+    shared = "/".join(campaign.result_key(stage).values())
     token = {"$set": {"token": uuid.uuid4().hex}}
     database.revisions.update_one({"_id": shared}, token, upsert=True)
     end(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from screening.campaigns.campaign import Campaign, EngineStage
+from screening.campaigns.campaign import Campaign
 from screening.campaigns.flows import refusal
+from screening.campaigns.stages import EngineStage
 from screening.choosing.observations import Proposal
 from screening.ranking.build import ranking
 from screening.running.picks import new_pick
@@ -16,9 +17,9 @@ from screening.running.submission import fill_queue
 def promote_configured(campaign: Campaign) -> None:
     """Send the best candidates on to the engine that the campaign's configuration names."""
     confirm = campaign.config.confirm
-    if confirm is None or len(campaign.levels) < 2:
+    if confirm is None or len(campaign.stages) < 2:
         return
-    promote(campaign, campaign.levels[1], confirm.top)
+    promote(campaign, campaign.stages[1], confirm.top)
     fill_queue(campaign)
     campaign.database.campaigns.update_one({"_id": campaign.name}, {"$set": {"promoted": True}})
 

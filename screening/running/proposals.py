@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from screening.campaigns.campaign import Campaign
-from screening.campaigns.training_data import feature_matrix, for_search, observed
+from screening.campaigns.training_data import feature_matrix, for_search, training_data
 from screening.choosing.config import build_sampler
 from screening.choosing.observations import Proposal
 from screening.running import lease
@@ -25,12 +25,14 @@ def propose(campaign: Campaign) -> list[Proposal]:
     in_flight = campaign.in_flight(campaign.config.refill_below)
     if in_flight >= campaign.config.refill_below:
         return []
-    picks = campaign.picks()
+    if campaign.count_picks() >= campaign.config.budget:
+        return []
+    snapshot = campaign.snapshot(rows=False)
+    picks, features = snapshot.picks, snapshot.pool_features
     wanted = min(campaign.config.batch_size - in_flight, campaign.config.budget - len(picks))
     if wanted <= 0:
         return []
-    features = campaign.pool_features()
-    observations = observed(campaign, features, picks)
+    observations = training_data(snapshot)
     known = {*observations.ids, *observations.infeasible_ids, *observations.pending_ids}
     known.update(pick["candidate_id"] for pick in picks)
     available = [candidate_id for candidate_id in features if candidate_id not in known]
@@ -40,13 +42,13 @@ def propose(campaign: Campaign) -> list[Proposal]:
     seed = campaign.config.seed + len(picks)
     sampler = build_sampler(campaign.config.sampler)
     proposals = sampler.propose(
-        for_search(campaign, observations, seed),
+        for_search(snapshot, observations, seed),
         available,
         feature_matrix(features, available),
         wanted,
         seed,
     )
-    if campaign.config.also is not None:
+    if campaign.config.second_objective is not None:
         # Predictions of two objectives combined are on no scale that a table could show.
         proposals = [
             replace(proposal, predicted_mean=None, predicted_std=None) for proposal in proposals

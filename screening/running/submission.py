@@ -41,7 +41,7 @@ def submit(campaign: Campaign, pick: dict[str, Any]) -> None:
             return
         campaign.queue.drop_orphans(pick["_id"])
         tags = {"campaign": campaign.name, "pick": pick["_id"], "engine": pick["engine"]}
-        engine = campaign.level(pick["engine"]).engine
+        engine = campaign.stage(pick["engine"]).engine
         try:
             workflow = candidate_workflow(
                 candidate,

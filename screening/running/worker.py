@@ -70,7 +70,7 @@ def work(
     idle_s = IDLE_S[0]
     while with_retry(lambda: campaign.status) == "active":
         with_retry(advance, campaign)
-        with_retry(campaign.reload_levels)
+        with_retry(campaign.reload_stages)
         runner.ask_for_all_engines()
         if stop_at is not None and time.time() >= stop_at:
             break
@@ -115,8 +115,8 @@ class _JobRunner:
         """Ask for jobs of engines, too, that were added to the campaign meanwhile."""
         from fireworks import FWorker
 
-        if self._n_stages != len(self._campaign.levels):
-            self._n_stages = len(self._campaign.levels)
+        if self._n_stages != len(self._campaign.stages):
+            self._n_stages = len(self._campaign.stages)
             engines = engines_here(self._campaign, self._engines)
             query = self._campaign.queue.query_for(engines)
             self._fworker = FWorker(self._fworker.name, query=query)
@@ -181,7 +181,7 @@ def engines_here(campaign: Campaign, among: Collection[str] = ()) -> list[str]:
         When none of them can run.
     """
     reasons: dict[str, str] = {}
-    engines = [stage.engine for stage in campaign.levels if not among or stage.engine.name in among]
+    engines = [stage.engine for stage in campaign.stages if not among or stage.engine.name in among]
     for engine in engines:
         try:
             require_engine(engine)

@@ -36,10 +36,18 @@ class Objective(Scale):
         none.
     label, unit
         For tables.
-    beside
+    shown_fields
         Further fields that a ranking shows.
     candidates
         Kind of the candidates that the Maker takes, in `screening.candidates.kinds.KINDS`.
+    derive
+        Import path of a function that derives fields of a result, `value_field` among them, from
+        all results that are known, as a distance to a hull; None where a result has its value by
+        itself.  ``derive(results, pool)`` gets the documents of results and the rows of the pool
+        (`screening.campaigns.snapshot.PoolRow`), both by candidate id, and returns the derived
+        fields by candidate id.
+    derive_from
+        Fields of results that it needs.
     """
 
     name: str
@@ -50,8 +58,10 @@ class Objective(Scale):
     error_field: str | None
     label: str
     unit: str
-    beside: tuple[Quantity, ...] = ()
+    shown_fields: tuple[Quantity, ...] = ()
     candidates: str = "crystal"
+    derive: str | None = None
+    derive_from: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -61,6 +71,15 @@ class Objective(Scale):
     def error_of(self, result: Mapping[str, Any]) -> float | None:
         """Return the error bar that a result states."""
         return None if self.error_field is None else result.get(self.error_field)
+
+    def derived(
+        self, results: Mapping[str, Mapping[str, Any]], pool: Mapping[str, Any]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return the fields that `derive` derives from all results, by candidate id."""
+        if self.derive is None:
+            return {}
+        fields: Mapping[str, Mapping[str, Any]] = load(self.derive)(results, pool)
+        return fields
 
     def is_usable(self, result: Mapping[str, Any]) -> bool:
         """Return whether a result has a value that fits on the surrogate's scale."""
@@ -91,7 +110,7 @@ OBJECTIVES: dict[str, Objective] = {
             label="ΔV/V",
             unit="",
             logarithmic=False,
-            beside=(
+            shown_fields=(
                 Quantity("average_voltage_v", "voltage", "V"),
                 Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
                 Quantity("host_dimensionality", "host dimensions", ""),
@@ -107,7 +126,7 @@ OBJECTIVES: dict[str, Objective] = {
             label="Slack's κ(300 K)",
             unit="W/m/K",
             logarithmic=True,
-            beside=(
+            shown_fields=(
                 Quantity("debye_temperature_k", "Debye temperature", "K"),
                 Quantity("bulk_modulus_gpa", "bulk modulus", "GPa"),
                 Quantity("shear_modulus_gpa", "shear modulus", "GPa"),

@@ -81,7 +81,7 @@ SOURCE_QUANTITIES: tuple[Quantity, ...] = (
 def quantity(field: str) -> Quantity:
     """Return the label and unit of a field, read off its name where no table has it."""
     for each in OBJECTIVES.values():
-        named = (Quantity(each.value_field, each.label, each.unit), *each.beside)
+        named = (Quantity(each.value_field, each.label, each.unit), *each.shown_fields)
         if found := next((one for one in named if one.field == field), None):
             return found
     for known in (*RESULT_QUANTITIES, *SOURCE_QUANTITIES):

@@ -34,7 +34,7 @@ from screening.views.ranking import bounds, find_row, ranking_row
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
-    from screening.results.result import Spectrum, Transport
+    from screening.results.phonons import Spectrum, Transport
     from screening.targets.objectives import Objective
 
 Found = TypeVar("Found")
@@ -157,7 +157,10 @@ def _vector(values: Any) -> tuple[float, float, float]:
 
 def _facts(objective: Objective, result: Mapping[str, Any]) -> list[Fact]:
     """Return the fields of a result that one line can tell, the value first."""
-    own = [Quantity(objective.value_field, objective.label, objective.unit), *objective.beside]
+    own = [
+        Quantity(objective.value_field, objective.label, objective.unit),
+        *objective.shown_fields,
+    ]
     told = {each.field for each in own}
     known = [*own, *(each for each in RESULT_QUANTITIES if each.field not in told)]
     return [

@@ -10,7 +10,7 @@ import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from screening.campaigns.campaign import Status
+from screening.campaigns.snapshot import Status
 from screening.ranking.entries import Outcome
 from screening.targets.scale import Direction
 

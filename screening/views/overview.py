@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from screening.campaigns.campaign import STATUS_COUNTS, SUBMITTED
-from screening.campaigns.throughput import pace_of
+from screening.campaigns.campaign import SUBMITTED
+from screening.campaigns.progress import STATUS_COUNTS, progress_of
+from screening.campaigns.snapshot import Snapshot, best_results
+from screening.campaigns.throughput import throughput_of
 from screening.candidates.refusal import Refusal
 from screening.intake.refusals import alike
-from screening.ranking.build import best_results
-from screening.ranking.cache import PIECE, standings
+from screening.ranking.cache import PIECE, cached_ranking
 from screening.views.forms import (
     CampaignLine,
     CostShare,
@@ -52,8 +53,9 @@ def overview(campaign: Campaign) -> Overview:
     The best candidate is the first of the ranking that is computed: where a better engine has
     confirmed some, by what it found.
     """
-    progress = campaign.progress()
-    pace = pace_of(campaign, progress)
+    snapshot = campaign.snapshot(rows=False, features=False)
+    progress = progress_of(snapshot)
+    throughput = throughput_of(snapshot, progress)
     best = _best(campaign)
     config = campaign.config
     kept = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
@@ -69,7 +71,7 @@ def overview(campaign: Campaign) -> Overview:
         created_at=campaign.created_at,
         revision=str(kept.get("revision") or ""),
         objective=objective_view(campaign),
-        engines=[level.engine.name for level in campaign.levels],
+        engines=[stage.engine.name for stage in campaign.stages],
         sampler=config.sampler.kind,
         seed=config.seed,
         prior=config.prior,
@@ -77,15 +79,15 @@ def overview(campaign: Campaign) -> Overview:
         budget=config.budget,
         batch_size=config.batch_size,
         counts=counts,
-        candidates_per_hour=pace.candidates_per_hour,
-        expected_end=pace.expected_end,
+        candidates_per_hour=throughput.candidates_per_hour,
+        expected_end=throughput.expected_end,
         best_candidate_id=None if best is None else best.candidate_id,
         best_value=None if best is None else finite(best.value),
-        outcomes=_outcomes(campaign),
+        outcomes=_outcomes(snapshot),
         refusals=_refusals(campaign),
         # Earlier versions stored none.
         remarks=[str(each) for each in campaign.ingested.get("remarks", [])],
-        cost_by_engine=_cost_by_engine(campaign),
+        cost_by_engine=_cost_by_engine(snapshot),
         cost_by_step=_cost_by_step(campaign),
     )
 
@@ -93,26 +95,24 @@ def overview(campaign: Campaign) -> Overview:
 def _best(campaign: Campaign) -> RankedRow | None:
     """Return the first of the ranking that is computed; most often it is near the top."""
     for top in (PIECE, None):
-        rows, _ = standings(campaign, top)
+        rows, _ = cached_ranking(campaign, top)
         best = next((row for row in rows if row.outcome == "computed"), None)
         if best is not None:
             return best
     return None
 
 
-def _outcomes(campaign: Campaign) -> list[OutcomeGroup]:
+def _outcomes(snapshot: Snapshot) -> list[OutcomeGroup]:
     """Return how the candidates of the pool ended, the most frequent first."""
-    members = campaign.database.candidates.find({"campaigns": campaign.name}, {"_id": 1})
-    pool = {str(each["_id"]) for each in members}
     ended: list[tuple[Outcome, str, str]] = [
         (result["outcome"], _gist(result.get("reason") or ""), key)
-        for key, result in best_results(campaign, campaign.results()).items()
-        if key in pool
+        for key, (result, _) in best_results(snapshot).items()
+        if key in snapshot.pool
     ]
     known = {key for _, _, key in ended}
     ended += [
         ("failed", str(pick.get("error") or ""), pick["candidate_id"])
-        for pick in campaign.picks()
+        for pick in snapshot.picks
         if pick["state"] == "failed" and pick["candidate_id"] not in known
     ]
     by_outcome: dict[Outcome, list[tuple[str, str]]] = defaultdict(list)
@@ -151,8 +151,8 @@ def _refusals(campaign: Campaign) -> list[RefusalGroup]:
     return sorted(groups, key=lambda each: (-each.count, each.reason))
 
 
-def _cost_by_engine(campaign: Campaign) -> list[CostShare]:
-    picks = [*campaign.picks(), *campaign.confirmation_picks()]
+def _cost_by_engine(snapshot: Snapshot) -> list[CostShare]:
+    picks = [*snapshot.picks, *snapshot.confirmation_picks]
     return _shares(
         (pick["engine"], pick.get("force_calls"), pick.get("wall_s"))
         for pick in picks
@@ -165,7 +165,7 @@ def _cost_by_step(campaign: Campaign) -> list[CostShare]:
     query = {
         "campaign": campaign.name,
         "objective": campaign.objective.name,
-        "recipe_hash": {"$in": [level.recipe_hash for level in campaign.levels]},
+        "recipe_hash": {"$in": [stage.recipe_hash for stage in campaign.stages]},
     }
     results = campaign.database.results.find(query, {"costs": 1})
     return _shares(

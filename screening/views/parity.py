@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from screening.campaigns.predictions import calibration
-from screening.ranking.cache import standings
+from screening.campaigns.prediction_cache import calibration
+from screening.ranking.cache import cached_ranking
 from screening.views.forms import CalibrationView, ParityView
 from screening.views.numbers import short, short_or_none
 from screening.views.ranking import bounds
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 def parity(campaign: Campaign) -> ParityView:
     """Return the predictions of the engine that explores that have come to a result."""
     objective = campaign.objective
-    results = campaign.results()
+    snapshot = campaign.snapshot(rows=False, features=False)
+    results = snapshot.explored
     pairs = [
         (pick, result)
-        for pick in campaign.picks()
+        for pick in snapshot.picks
         if pick["predicted_mean"] is not None
         and (result := results.get(pick["candidate_id"])) is not None
         and objective.is_usable(result)
     ]
-    formulas = {row.candidate_id: row.formula for row in standings(campaign)[0]}
+    formulas = {row.candidate_id: row.label for row in cached_ranking(campaign)[0]}
     ends = [bounds(objective, pick["predicted_mean"], pick["predicted_std"]) for pick, _ in pairs]
     computed = [float(result[objective.value_field]) for _, result in pairs]
     errors = [objective.error_of(result) for _, result in pairs]

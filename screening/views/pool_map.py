@@ -9,7 +9,7 @@ import numpy as np
 
 from screening.campaigns.training_data import feature_matrix
 from screening.messages.errors import ScreenError
-from screening.ranking.cache import standings
+from screening.ranking.cache import cached_ranking
 from screening.views.forms import PoolMapView
 from screening.views.numbers import short_or_none, shortened
 
@@ -33,7 +33,7 @@ def pool_map(campaign: Campaign, at_most: int = 5000) -> PoolMapView:
     if at_most < 1:
         raise ScreenError(f"map: shows at least 1 candidate, not {at_most}")
     features = campaign.pool_features()
-    rows = {row.candidate_id: row for row in standings(campaign)[0]}
+    rows = {row.candidate_id: row for row in cached_ranking(campaign)[0]}
     ids = [key for key in features if key in rows]
     picks = {pick["candidate_id"]: pick for pick in campaign.picks()}
     points, explained = principal_plane(feature_matrix(features, ids))
@@ -46,7 +46,7 @@ def pool_map(campaign: Campaign, at_most: int = 5000) -> PoolMapView:
     return PoolMapView(
         explained_fraction=explained,
         candidate_id=shown,
-        formula=[rows[key].formula for key in shown],
+        formula=[rows[key].label for key in shown],
         x=shortened(points[places, 0]),
         y=shortened(points[places, 1]),
         outcome=[rows[key].outcome for key in shown],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.ranking.cache import standings
+from screening.ranking.cache import cached_ranking
 from screening.views.forms import ProgressView
 from screening.views.numbers import finite, short_or_none
 
@@ -26,12 +26,13 @@ def progress(campaign: Campaign) -> ProgressView:
     """
     objective = campaign.objective
     # The ranking first: what finishes in between is then computed, not missing.
-    rows, _ = standings(campaign)
-    results = campaign.results()
+    rows, _ = cached_ranking(campaign)
+    snapshot = campaign.snapshot(rows=False, features=False)
+    results = snapshot.explored
     row_of = {row.candidate_id: row for row in rows}
     picks = [
         (pick, results.get(pick["candidate_id"]))
-        for pick in campaign.picks()
+        for pick in snapshot.picks
         if pick["candidate_id"] in row_of
         and (pick["state"] == "failed" or pick["candidate_id"] in results)
     ]
@@ -69,7 +70,7 @@ def progress(campaign: Campaign) -> ProgressView:
         number=list(range(1, len(picks) + 1)),
         round=[pick["round"] for pick, _ in picks],
         candidate_id=[pick["candidate_id"] for pick, _ in picks],
-        formula=[row_of[pick["candidate_id"]].formula for pick, _ in picks],
+        formula=[row_of[pick["candidate_id"]].label for pick, _ in picks],
         outcome=outcomes,
         value=[short_or_none(each) for each in values],
         best=[short_or_none(each) for each in _best_so_far(values, objective.direction)],

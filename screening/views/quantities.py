@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def objective_view(campaign: Campaign) -> ObjectiveView:
     """Return what a campaign optimises, and what else its ranking shows."""
     objective = campaign.objective
-    beside = list(objective.beside)
-    also = campaign.config.also
+    beside = list(objective.shown_fields)
+    also = campaign.config.second_objective
     if also is not None and all(each.field != also.field for each in beside):
         beside.append(quantity(also.field))
     return ObjectiveView(

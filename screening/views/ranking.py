@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from screening.candidates.elements import is_element
 from screening.messages.errors import ScreenError
 from screening.messages.validation import nearest
-from screening.ranking.cache import PIECE, standings
+from screening.ranking.cache import PIECE, cached_ranking
 from screening.ranking.entries import Outcome, RankedRow
 from screening.views.forms import RankingPage, RankingRow
 from screening.views.numbers import finite
@@ -65,7 +65,7 @@ def ranking_page(
     as_ranked = sort == "rank" and not descending
     # The top of a long ranking is one small document.
     everything = not as_ranked or outcome is not None or search.strip() != ""
-    rows, total = standings(campaign, None if everything else offset + limit)
+    rows, total = cached_ranking(campaign, None if everything else offset + limit)
     if everything:
         rows = [row for row in rows if outcome in (None, row.outcome) and wanted(row)]
         total = len(rows)
@@ -85,8 +85,8 @@ def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
         rank=row.rank,
         candidate_id=row.candidate_id,
         material_id=row.material_id,
-        formula=row.formula,
-        space_group_number=row.space_group_number,
+        formula=row.label,
+        space_group_number=int(row.facts["space_group_number"] or 0),
         outcome=row.outcome,
         value=finite(row.value),
         value_error=finite(row.value_error),
@@ -97,7 +97,7 @@ def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
         reason=row.reason,
         beside={
             field: finite(value) if isinstance(value, float) else value
-            for field, value in row.beside.items()
+            for field, value in row.shown_fields.items()
         },
         on_front=row.on_front,
     )
@@ -124,7 +124,7 @@ def find_row(campaign: Campaign, candidate_id: str) -> RankedRow:
         When the pool has no such candidate.
     """
     for top in (PIECE, None):
-        rows, _ = standings(campaign, top)
+        rows, _ = cached_ranking(campaign, top)
         for row in rows:
             if row.candidate_id == candidate_id:
                 return row
@@ -140,16 +140,17 @@ def _wanted(search: str) -> Callable[[RankedRow], bool]:
                 f"ranking: '{unknown[0]}' in the search '{search}' is not the symbol of an "
                 "element; write elements as Pb,I"
             )
-        return lambda row: symbols <= set(_SYMBOL.findall(row.formula))
+        return lambda row: symbols <= set(_SYMBOL.findall(row.label))
     folded = search.casefold()
     return lambda row: any(
-        folded in each.casefold() for each in (row.formula, row.candidate_id, row.material_id)
+        folded in each.casefold() for each in (row.label, row.candidate_id, row.material_id)
     )
 
 
 def _sorted(rows: list[RankedRow], sort: str, *, descending: bool) -> list[RankedRow]:
     def value_of(row: RankedRow) -> Any:
-        value = getattr(row, sort) if sort in SORTABLE else row.beside.get(sort)
+        further = {**row.facts, **row.shown_fields}
+        value = further[sort] if sort in further else getattr(row, sort, None)
         return finite(value) if isinstance(value, float) else value
 
     with_value = [row for row in rows if value_of(row) is not None]

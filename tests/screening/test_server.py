@@ -149,7 +149,7 @@ def test_the_pace_of_a_campaign_that_halts_goes_on_changing(new_campaign, work, 
     campaign = new_campaign(pool=4, budget=4, recipe={"failing": ["Al", "Cu"]})
     work(campaign)
     later = now().replace(second=30)
-    for module in ("screening.server.app", "screening.campaigns.throughput"):
+    for module in ("screening.server.app", "screening.campaigns.campaign"):
         monkeypatch.setattr(f"{module}.now", lambda: later)
     with served(app.dashboard(campaign.database, loopback=True, token=None)) as client:
         at = f"/api/v1/campaigns/{campaign.name}"
@@ -170,7 +170,7 @@ def test_the_pace_of_a_campaign_that_halts_goes_on_changing(new_campaign, work, 
 
 def test_a_new_ranking_is_worked_out_once_for_all_who_ask(client, campaign, monkeypatch):
     """Also where the reader of the database may not keep it there."""
-    from screening.ranking import cache as standings_module
+    from screening.ranking import cache
 
     calls = []
 
@@ -179,9 +179,9 @@ def test_a_new_ranking_is_worked_out_once_for_all_who_ask(client, campaign, monk
         time.sleep(0.3)
         return ranking(asked)
 
-    monkeypatch.setattr(standings_module, "ranking", slow)
-    monkeypatch.setattr(standings_module, "_keep", lambda *_: None)
-    standings_module.forget(campaign)
+    monkeypatch.setattr(cache, "ranking", slow)
+    monkeypatch.setattr(cache, "_keep", lambda *_: None)
+    cache.forget(campaign)
     key = campaign.picks()[0]["candidate_id"]
     paths = [
         "",

@@ -9,7 +9,7 @@ from campaign_fixtures import toy_pool
 from rich.console import Console
 
 from screening.campaigns.flows import UNSUPPORTED
-from screening.campaigns.throughput import pace_of
+from screening.campaigns.throughput import throughput_of
 from screening.candidates.refusal import Refusal
 from screening.cli import output
 from screening.cli.fitted_table import Column
@@ -76,7 +76,8 @@ def test_the_terminal_has_the_time_left_that_status_has(new_campaign, work):
     campaign = new_campaign("mine", pool=8, budget=6, batch_size=3)
     work(campaign)
     progress = replace(campaign.progress(), exhausted=False, running=1, computed=3)
-    pace = pace_of(campaign, progress)
+    snapshot = campaign.snapshot(rows=False, features=False)
+    pace = throughput_of(snapshot, progress)
     assert pace.expected_end is not None
     left = (pace.expected_end - now()).total_seconds()
     assert pace.left_s == pytest.approx(left, abs=5)

@@ -7,7 +7,7 @@ from view_fixtures import create, store
 
 from screening.figures.plot import plot
 from screening.messages.errors import ScreenError
-from screening.ranking.cache import standings
+from screening.ranking.cache import cached_ranking
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def draw(views_database, tmp_path):
 
 
 def key_of(campaign):
-    return standings(campaign)[0][0].candidate_id
+    return cached_ranking(campaign)[0][0].candidate_id
 
 
 @pytest.mark.parametrize("kind", ["bands", "dos", "kappa", "accumulation", "meshes"])

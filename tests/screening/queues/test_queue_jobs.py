@@ -126,7 +126,7 @@ def test_a_job_that_ends_makes_room_for_its_successor(launched, machine, slurm):
 def test_engines_with_needs_of_their_own_get_jobs_of_their_own(launched, machine, slurm, tmp_path):
     campaign = launched(engines={"better": {"cores": 8, "gpus": 1}})
     better = campaign.engine.model_copy(update={"name": "better", "fidelity": 20})
-    campaign.add_level(better)
+    campaign.add_stage(better)
     profiles = stored_queue(campaign).profiles(["emt", "better"])
     assert jobs_needed(campaign, profiles) == {("emt",): 4, ("better",): 0}
     campaign.database.launchpad.fireworks.update_one({}, {"$set": {"spec.engine": "better"}})

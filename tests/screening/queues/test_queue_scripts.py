@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from screening.campaigns.campaign import NAME_PATTERN
+from screening.campaigns.names import NAME_PATTERN
 from screening.machine import shipped_configs as shipped
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError

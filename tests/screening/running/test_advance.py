@@ -10,10 +10,11 @@ from toy_flow import diary
 from toy_steps import fireworks, picked, run_job, start_job, states, workflows
 
 from screening.campaigns.campaign import Campaign
+from screening.campaigns.training_data import training_data
 from screening.machine.clock import now
 from screening.machine.process_names import this_process
 from screening.running import advance as advance_module
-from screening.running import lease, proposals
+from screening.running import lease
 from screening.running.advance import advance
 from screening.running.control import drop_queued, requeue
 from screening.running.proposals import propose
@@ -189,7 +190,7 @@ def test_unstable_and_failed_candidates_are_infeasible_to_the_surrogate(new_camp
     propose(campaign)
     failed, *others = picked(campaign)
     campaign.database.picks.update_one({"candidate_id": failed}, {"$set": {"state": "failed"}})
-    seen = proposals.observed(campaign, campaign.pool_features(), campaign.picks())
+    seen = training_data(campaign.snapshot())
     assert seen.ids == ids[:2]
     assert seen.infeasible_ids == sorted([ids[2], failed])
     assert sorted(seen.pending_ids) == sorted(others)
@@ -200,7 +201,7 @@ def test_a_measured_value_that_has_no_logarithm_is_infeasible(new_campaign):
     campaign = new_campaign(pool=8)
     ids = campaign_ids(campaign)
     store_results(campaign, ids[:3], value=-1.0)
-    seen = proposals.observed(campaign, campaign.pool_features(), [])
+    seen = training_data(campaign.snapshot())
     assert (seen.ids, seen.infeasible_ids) == ([], ids[:3])
 
 
@@ -429,7 +430,7 @@ def store_results(campaign, ids, outcome="computed", value=None):
         campaign.database.results.insert_one(
             {
                 "_id": f"{each}/{campaign.objective.name}/{campaign.recipe_hash}/{campaign.name}",
-                **campaign.result_key,
+                **campaign.result_key(),
                 "candidate_id": each,
                 "outcome": outcome,
                 "kappa_300k_w_per_m_k": number if outcome == "computed" else None,

@@ -185,7 +185,7 @@ def test_results_of_other_inputs_are_other_results(pool_of, database, work, disc
     for campaign in (first, second):
         [row] = ranking(Campaign.open(database, campaign.name))
         assert row.outcome == "computed"
-        assert row.beside["average_voltage_v"] is not None
+        assert row.shown_fields["average_voltage_v"] is not None
 
 
 def test_a_source_that_is_edited_changes_no_campaign(pool_of, database, work, discharged, charged):

@@ -33,7 +33,7 @@ KEPT = JobResult(
 def _no_predictions(monkeypatch):
     """Spare the loop its fit for the ranking, which takes longer than the toy."""
     monkeypatch.setattr(advance_module, "predictions", lambda campaign: {})
-    monkeypatch.setattr(advance_module, "standings", lambda campaign, top: ([], 0))
+    monkeypatch.setattr(advance_module, "cached_ranking", lambda campaign, top: ([], 0))
 
 
 def ends(folder):

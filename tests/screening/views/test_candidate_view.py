@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from screening.messages.errors import ScreenError
-from screening.ranking.cache import standings
+from screening.ranking.cache import cached_ranking
 from screening.targets.objectives import OBJECTIVES, load
 from screening.targets.result_labels import RESULT_QUANTITIES, quantity
 from screening.views.candidate import candidate_view, symbol
@@ -16,7 +16,7 @@ from screening.views.numbers import thinned
 
 
 def only(campaign):
-    return candidate_view(campaign, standings(campaign)[0][0].candidate_id)
+    return candidate_view(campaign, cached_ranking(campaign)[0][0].candidate_id)
 
 
 def told(view):
@@ -116,7 +116,7 @@ def test_an_electrode(electrode):
 
 
 def test_without_a_result_the_source_speaks(computed):
-    row = next(row for row in standings(computed)[0] if row.outcome == "predicted")
+    row = next(row for row in cached_ranking(computed)[0] if row.outcome == "predicted")
     view = candidate_view(computed, row.candidate_id)
     assert not view.relaxed
     assert view.picks == view.facts == []
@@ -126,7 +126,7 @@ def test_without_a_result_the_source_speaks(computed):
 
 
 def test_what_a_source_states(silicon_alone):
-    database, key = silicon_alone.database, standings(silicon_alone)[0][0].candidate_id
+    database, key = silicon_alone.database, cached_ranking(silicon_alone)[0][0].candidate_id
     from screening.views.candidate import _stated
 
     facts = _stated(database.candidates.find_one({"_id": key}))
@@ -138,7 +138,7 @@ def test_what_a_source_states(silicon_alone):
 
 
 def test_what_was_done_to_the_crystal_of_a_source(silicon_alone):
-    database, key = silicon_alone.database, standings(silicon_alone)[0][0].candidate_id
+    database, key = silicon_alone.database, cached_ranking(silicon_alone)[0][0].candidate_id
     assert [each.note for each in candidate_view(silicon_alone, key).origins] == [""]
     note = "refined from P1 to Fd-3m within 0.010 Å and 0.10% strain"
     database.candidates.update_one({"_id": key}, {"$set": {"origins.0.note": note}})
@@ -177,7 +177,7 @@ LEFT_OUT = {
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_field_of_a_result_has_a_label(name):
     objective = OBJECTIVES[name]
-    own = {objective.value_field, *(each.field for each in objective.beside)}
+    own = {objective.value_field, *(each.field for each in objective.shown_fields)}
     known = {each.field for each in RESULT_QUANTITIES} | own | LEFT_OUT
     assert set(load(objective.document).model_fields) <= known
 

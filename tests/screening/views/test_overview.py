@@ -6,7 +6,7 @@ import pytest
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import CampaignConfig
-from screening.ranking.cache import standings
+from screening.ranking.cache import cached_ranking
 from screening.targets.engines import engine_config
 from screening.views.overview import _gist, campaigns, overview
 
@@ -43,7 +43,7 @@ def test_how_candidates_ended(computed):
     ]
     assert "Al cannot be computed" in found.outcomes[1].reason
     assert (found.counts["computed"], found.counts["already_computed"]) == (6, 1)
-    computed = [row for row in standings(computed)[0] if row.outcome == "computed"]
+    computed = [row for row in cached_ranking(computed)[0] if row.outcome == "computed"]
     assert (found.best_candidate_id, found.best_value) == (
         computed[0].candidate_id,
         computed[0].value,
@@ -69,7 +69,7 @@ def test_details_in_numbers_are_left_out(reason, gist):
 def test_an_engine_that_confirms(new_campaign):
     campaign = new_campaign()
     better = {"name": "better", "fidelity": campaign.engine.fidelity + 1}
-    campaign.add_level(campaign.engine.model_copy(update=better))
+    campaign.add_stage(campaign.engine.model_copy(update=better))
     assert overview(campaign).engines == ["emt", "better"]
 
 
@@ -105,7 +105,12 @@ def test_cost_by_step(new_campaign):
     campaign = new_campaign(pool=2)
     steps = [("relaxation", 10, 3600.0), ("phonons", 2, 7200.0)]
     costs = [{"step": name, "cost": n, "wall_s": s} for name, n, s in steps]
-    mine = {"campaign": campaign.name, **campaign.result_key, "outcome": "unstable", "costs": costs}
+    mine = {
+        "campaign": campaign.name,
+        **campaign.result_key(),
+        "outcome": "unstable",
+        "costs": costs,
+    }
     for key, whose in (("a", "toy-1"), ("b", "toy-1"), ("c", "another")):
         result = {**mine, "_id": key, "candidate_id": key, "campaign": whose}
         campaign.database.results.insert_one(result)

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 
 from screening.campaigns.training_data import feature_matrix
 from screening.messages.errors import ScreenError
-from screening.ranking.cache import standings
+from screening.ranking.cache import cached_ranking
 from screening.views.pool_map import pool_map, principal_plane
 
 
@@ -50,7 +50,7 @@ def test_one_direction_is_enough():
 
 def test_the_map_of_a_campaign(computed):
     found = pool_map(computed)
-    rows = {row.candidate_id: row for row in standings(computed)[0]}
+    rows = {row.candidate_id: row for row in cached_ranking(computed)[0]}
     assert (found.shown, found.pool) == (25, 25)
     assert found.candidate_id == sorted(rows)
     features = computed.pool_features()

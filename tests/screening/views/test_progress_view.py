@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screening.ranking.cache import standings
+from screening.ranking.cache import cached_ranking
 from screening.views.progress import expected_best, progress
 
 VALUES = st.lists(st.floats(0.1, 100, allow_nan=False), min_size=1, max_size=5)
@@ -60,7 +60,7 @@ def test_what_was_found_and_when(computed):
     assert found.best == known
     # The one of the earlier campaign is known too.
     assert (found.random_known, found.random_predicted) == (7, 15)
-    rows = standings(computed)[0]
+    rows = cached_ranking(computed)[0]
     told = [row.value if row.outcome == "computed" else row.predicted_value for row in rows]
     told = [
         value

@@ -8,8 +8,8 @@ import pytest
 
 from screening.campaigns.config import SecondObjective
 from screening.messages.errors import ScreenError
-from screening.ranking import cache as standings_module
-from screening.ranking.cache import standings
+from screening.ranking import cache
+from screening.ranking.cache import cached_ranking
 from screening.targets.objectives import OBJECTIVES
 from screening.views import ranking as ranking_module
 from screening.views.ranking import bounds, find_row, ranking_page
@@ -25,7 +25,7 @@ def ids(page):
 
 
 def test_pages_are_the_ranking(campaign, monkeypatch):
-    rows, total = standings(campaign)
+    rows, total = cached_ranking(campaign)
     whole = ranking_page(campaign, limit=100)
     assert whole.total == total == 25
     assert ids(whole) == [row.candidate_id for row in rows]
@@ -41,16 +41,16 @@ def test_the_first_page_reads_no_more_than_it_shows(campaign, monkeypatch):
 
     def watching(campaign, top=None):
         asked.append(top)
-        return standings(campaign, top)
+        return cached_ranking(campaign, top)
 
-    monkeypatch.setattr(ranking_module, "standings", watching)
+    monkeypatch.setattr(ranking_module, "cached_ranking", watching)
     ranking_page(campaign, offset=5, limit=5)
     assert asked == [10]
 
 
 def test_a_prediction_has_its_bounds(campaign):
     page = ranking_page(campaign, outcome="predicted", limit=3)
-    rows = {row.candidate_id: row for row in standings(campaign)[0]}
+    rows = {row.candidate_id: row for row in cached_ranking(campaign)[0]}
     for row in page.rows:
         std = rows[row.candidate_id].predicted_std
         assert row.predicted_low == pytest.approx(row.predicted_value / 10**std)
@@ -79,13 +79,16 @@ def test_sorting_leaves_nothing_for_the_end(campaign, sort, descending):
 
 def test_sorting_by_a_field_beside(campaign, monkeypatch):
     also = SecondObjective(field="max_frequency_thz", direction="maximize")
-    config = campaign.config.model_copy(update={"also": also})
+    field = "max_frequency_thz"
+    config = campaign.config.model_copy(update={"second_objective": also})
     rows = [
-        replace(row, beside={"max_frequency_thz": None if row.rank == 3 else row.rank % 5 / 2})
-        for row in standings(campaign)[0]
+        replace(
+            row, shown_fields={"max_frequency_thz": None if row.rank == 3 else row.rank % 5 / 2}
+        )
+        for row in cached_ranking(campaign)[0]
     ]
     monkeypatch.setattr(campaign, "config", config)
-    monkeypatch.setattr(ranking_module, "standings", lambda *_: (rows, len(rows)))
+    monkeypatch.setattr(ranking_module, "cached_ranking", lambda *_: (rows, len(rows)))
     page = ranking_page(campaign, sort="max_frequency_thz", descending=True)
     values = [row.beside["max_frequency_thz"] for row in page.rows]
     assert values[-1] is None
@@ -139,10 +142,10 @@ def test_what_is_unknown_is_said(campaign, wrong, said):
 
 
 def test_one_row_is_found_wherever_it_stands(campaign, monkeypatch):
-    monkeypatch.setattr(standings_module, "PIECE", 3)
+    monkeypatch.setattr(cache, "PIECE", 3)
     monkeypatch.setattr(ranking_module, "PIECE", 3)
-    standings_module.forget(campaign)
-    for row in standings(campaign)[0]:
+    cache.forget(campaign)
+    for row in cached_ranking(campaign)[0]:
         assert find_row(campaign, row.candidate_id) == row
     with pytest.raises(ScreenError, match="'Xx-1-0' is not in the pool of 'toy-1'"):
         find_row(campaign, "Xx-1-0")

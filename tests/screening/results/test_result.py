@@ -92,10 +92,10 @@ def test_the_best_engine_is_asked_first_and_others_by_name(new_campaign):
         pool=3, budget=2, confirm={"engine": "gpaw-fast", "top": 1}, batch_size=2
     )
     key = toy_candidates()[0].candidate_id
-    for level, value in zip(campaign.levels, (3.0, 4.0), strict=True):
+    for level, value in zip(campaign.stages, (3.0, 4.0), strict=True):
         campaign.database.results.insert_one(
             {
-                **campaign.result_key_of(level),
+                **campaign.result_key(level),
                 "candidate_id": key,
                 "campaign": campaign.name,
                 "engine": level.engine.name,

@@ -12,7 +12,7 @@ from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.results.notebook import Campaign
 
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "notebook.ipynb"
+TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorials" / "notebook.ipynb"
 
 
 @pytest.fixture

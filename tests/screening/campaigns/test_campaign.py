@@ -1,11 +1,12 @@
-"""A campaign in the database: creating, opening, progress."""
+"""A campaign in the database: creating, opening, its end."""
 
 from __future__ import annotations
 
 import pytest
 from campaign_fixtures import toy_pool
 
-from screening.campaigns.campaign import Campaign, check_name_is_free, new_name
+from screening.campaigns.campaign import Campaign
+from screening.campaigns.names import check_name_is_free, new_name
 from screening.candidates.crystal_features import FEATURES_VERSION
 from screening.machine.clock import now
 from screening.machine.process_names import this_process
@@ -30,7 +31,7 @@ def add_pick(campaign, number, candidate_id, state, **fields):
 def add_result(campaign, candidate_id, value, **fields):
     campaign.database.results.insert_one(
         {
-            **campaign.result_key,
+            **campaign.result_key(),
             "candidate_id": candidate_id,
             "outcome": "computed",
             "kappa_300k_w_per_m_k": value,
@@ -165,52 +166,6 @@ def test_a_campaign_of_another_version_is_refused_in_words(new_campaign, databas
     database.campaigns.update_one({}, {"$set": {"config.colour": "green"}})
     with pytest.raises(ScreenError, match=r"'mine', stored by another version.*'colour'"):
         Campaign.open(database, "mine")
-
-
-def test_progress_counts_and_finds_the_best(new_campaign):
-    campaign = new_campaign(pool=12, budget=9)
-    ids = sorted(campaign.pool_features())
-    states = ["computed", "computed", "computed", "unstable", "failed", "cancelled", "queued"]
-    for number, (key, state) in enumerate(zip(ids, states, strict=False), start=1):
-        add_pick(campaign, number, key, state, wall_s=float(number))
-    for key, value in zip(ids, (5.0, 2.0, 3.0), strict=False):
-        add_result(campaign, key, value)
-    add_result(campaign, ids[-1], 0.1)  # another campaign's, of a crystal of this pool
-    add_result(campaign, "elsewhere", 0.01)
-    progress = campaign.progress()
-    assert (progress.budget, progress.pool, progress.picked) == (9, 12, 7)
-    assert (progress.computed, progress.unstable, progress.failed) == (3, 1, 1)
-    assert (progress.cancelled, progress.queued, progress.running) == (1, 1, 0)
-    assert progress.already_computed == 1
-    assert progress.done == 6
-    assert progress.rounds == 4
-    assert (progress.best_value, progress.best_candidate) == (0.1, ids[-1])
-    assert progress.mean_candidate_s == pytest.approx(4.0)
-    assert not progress.exhausted
-
-
-def test_the_best_of_a_maximisation_is_the_largest(new_campaign):
-    campaign = new_campaign(direction="maximize")
-    for number, key in enumerate(sorted(campaign.pool_features())[:3], start=1):
-        add_pick(campaign, number, key, "computed")
-        add_result(campaign, key, float(number))
-    assert campaign.progress().best_value == 3.0
-
-
-def test_a_value_that_makes_no_sense_is_nobodys_best(new_campaign):
-    campaign = new_campaign()
-    for number, value in enumerate([-8.2, float("nan"), 4.0], start=1):
-        key = sorted(campaign.pool_features())[number]
-        add_pick(campaign, number, key, "computed")
-        add_result(campaign, key, value)
-    assert campaign.progress().best_value == 4.0
-
-
-def test_a_new_campaign_is_not_exhausted(new_campaign):
-    campaign = new_campaign()
-    progress = campaign.progress()
-    assert not progress.exhausted
-    assert (progress.done, progress.best_value, progress.mean_candidate_s) == (0, None, None)
 
 
 def test_exhausted_when_the_budget_is_spent_or_the_pool_known(new_campaign):

@@ -1,4 +1,4 @@
-"""The ranking of a campaign and the filters it takes."""
+"""Filters of a ranking, and predictions that are kept."""
 
 from __future__ import annotations
 
@@ -8,21 +8,9 @@ import sys
 import pytest
 
 from screening.messages.errors import ScreenError
-from screening.ranking.build import STORED_FIELDS, check_fields, check_filter, ranking
-from screening.ranking.entries import as_records, proposals
-
-KEYS = {
-    "rank",
-    "candidate_id",
-    "material_id",
-    "formula",
-    "space_group_number",
-    "outcome",
-    "kappa_300k_w_per_m_k",
-    "predicted_kappa_300k_w_per_m_k",
-    "predicted_log10_std",
-    "engine",
-}
+from screening.ranking.build import ranking
+from screening.ranking.filter import STORED_FIELDS, check_fields, check_filter
+from screening.ranking.records import as_records
 
 
 def add(campaign, candidate_id, outcome, value=None, pick_state=None, **pick):
@@ -45,7 +33,7 @@ def add(campaign, candidate_id, outcome, value=None, pick_state=None, **pick):
         candidate = campaign.candidate(candidate_id)
         database.results.insert_one(
             {
-                **campaign.result_key,
+                **campaign.result_key(),
                 "candidate_id": candidate_id,
                 "outcome": outcome,
                 "kappa_300k_w_per_m_k": value,
@@ -73,72 +61,7 @@ def campaign(new_campaign):
 
 
 def records(campaign, where=None):
-    objective = campaign.objective
-    return as_records(
-        ranking(campaign, where),
-        objective.value_field,
-        objective.error_field,
-        objective.logarithmic,
-    )
-
-
-def test_everything_is_ranked_once_with_all_keys(campaign):
-    rows = records(campaign)
-    assert [row["rank"] for row in rows] == list(range(1, 11))
-    assert {row["candidate_id"] for row in rows} == set(campaign.pool_features())
-    assert all(row.keys() >= KEYS for row in rows)
-    assert {row["material_id"] for row in rows} == {f"toy-{row['formula']}" for row in rows}
-
-
-def test_measured_and_predicted_stand_side_by_side_then_the_rest(campaign):
-    rows = records(campaign)
-    compared = [
-        row["kappa_300k_w_per_m_k"] or row["predicted_kappa_300k_w_per_m_k"] for row in rows[:8]
-    ]
-    assert compared == sorted(compared)
-    outcomes = [row["outcome"] for row in rows]
-    assert sorted(outcomes[:8]) == ["computed"] * 3 + ["predicted"] * 5
-    assert outcomes[8:] == ["unstable", "failed"]
-
-
-def test_rows_hold_values_and_predictions_with_their_spread(campaign):
-    for row in records(campaign):
-        predicted = (row["predicted_kappa_300k_w_per_m_k"], row["predicted_log10_std"])
-        if row["outcome"] == "computed":
-            # The prediction made before it was computed, on the scale of the value.
-            assert predicted == (pytest.approx(10.0), 0.2)
-            assert row["engine"] == "emt"
-            assert row["kappa_300k_error_w_per_m_k"] == 0.1
-        elif row["outcome"] == "predicted":
-            assert predicted[0] > 0
-            assert predicted[1] >= 0
-            assert row["kappa_300k_w_per_m_k"] is None
-            assert row["engine"] is None
-        else:
-            assert row["kappa_300k_w_per_m_k"] is None
-
-
-def test_without_two_values_nothing_is_predicted(new_campaign):
-    campaign = new_campaign(pool=4)
-    ids = sorted(campaign.pool_features())
-    add(campaign, ids[3], "computed", 5.0)
-    rows = records(campaign)
-    assert [row["candidate_id"] for row in rows] == [ids[3], *ids[:3]]
-    assert {row["predicted_kappa_300k_w_per_m_k"] for row in rows} == {None}
-
-
-def test_a_pool_that_is_measured_altogether(new_campaign):
-    campaign = new_campaign(pool=3)
-    for number, key in enumerate(sorted(campaign.pool_features()), start=1):
-        add(campaign, key, "computed", float(number))
-    assert [row["kappa_300k_w_per_m_k"] for row in records(campaign)] == [1.0, 2.0, 3.0]
-
-
-def test_the_largest_is_first_when_maximised(new_campaign):
-    campaign = new_campaign(pool=3, direction="maximize")
-    for number, key in enumerate(sorted(campaign.pool_features()), start=1):
-        add(campaign, key, "computed", float(number))
-    assert [row["kappa_300k_w_per_m_k"] for row in records(campaign)] == [3.0, 2.0, 1.0]
+    return as_records(ranking(campaign, where), campaign.objective)
 
 
 def test_predictions_are_kept_until_the_data_change(campaign, monkeypatch):
@@ -323,15 +246,8 @@ def test_a_ranking_without_predictions_loads_nothing_heavy(server_uri, database_
     assert loaded & heavy == set()
 
 
-def test_proposals_are_ranked_by_their_chance(campaign, screen):
-    objective = campaign.objective
-    rows = proposals(ranking(campaign), None, objective.to_model)
-    assert {row.outcome for row in rows} == {"predicted"}
-    bound = rows[2].predicted_value
-    judged = proposals(ranking(campaign), bound, objective.to_model)
-    chances = [row.chance for row in judged]
-    assert chances == sorted(chances, reverse=True)
-    assert next(row.chance for row in judged if row.rank == rows[2].rank) == pytest.approx(0.5)
+def test_rank_shows_the_chance_to_beat_a_bound(campaign, screen):
+    bound = next(row for row in ranking(campaign) if row.outcome == "predicted").predicted_value
     shown = screen("rank", campaign.name, "--predicted", "--bound", bound)
     assert "P(toy" in shown.out
     assert "computed  " not in shown.out

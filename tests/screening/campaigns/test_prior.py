@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from campaign_fixtures import toy_content
+from snapshots import ids, snapshot_of
 
 from screening.campaigns.config import CampaignConfig
-from screening.campaigns.predictions import predictions
-from screening.campaigns.prior_campaign import earlier_campaign, expected_beforehand
-from screening.campaigns.training_data import observed
+from screening.campaigns.prediction_cache import predictions
+from screening.campaigns.predictions import predict
+from screening.campaigns.prior_campaign import check_same_scale, prior_values
+from screening.campaigns.training_data import training_data
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
+from screening.targets.objectives import OBJECTIVES
 
 MODEL = {"kind": "expected-improvement", "initial": 3}
 
@@ -37,45 +41,61 @@ def test_the_first_picks_are_the_best_of_the_earlier_campaign(new_campaign, work
 def test_predictions_start_from_the_earlier_results(new_campaign, work):
     earlier = new_campaign("fast", pool=5, budget=5, batch_size=5)
     work(earlier)
-    expected = expected_beforehand(earlier)
-    assert expected is None  # it has none of its own
+    assert earlier.prior() is None  # it has none of its own
     campaign = second(new_campaign, budget=3)
     work(campaign)
-    beforehand = expected_beforehand(campaign)
+    beforehand = campaign.prior()
     # Both compute the same numbers here, so nothing is left for the model to learn.
     assert len(predictions(campaign)) == 2
     for key, (mean, _) in predictions(campaign).items():
         assert mean == pytest.approx(beforehand[key], abs=1e-6)
 
 
+def test_the_prior_is_what_the_best_engine_computed(toy):
+    first, other, third, outside = ids()[0], ids()[1], ids()[2], "not in the pool"
+    explored = {first: 10.0, other: 100.0, third: {"outcome": "unstable"}, outside: 1.0}
+    earlier = snapshot_of(results=explored, confirmed=[{other: 1000.0}])
+    expected = {first: 1.0, other: 3.0, outside: 0.0}
+    assert prior_values(earlier, toy) == pytest.approx(expected)
+    observations = training_data(snapshot_of(prior=expected))
+    assert observations.prior == {first: 1.0, other: 3.0}
+    assert training_data(snapshot_of()).prior is None
+
+
+def test_predictions_far_from_the_prior_follow_the_results(toy):
+    """All results are a tenth of what was expected, hence the others are too."""
+    prior = {key: 1.0 + number / 4 for number, key in enumerate(ids())}
+    results = {key: 10 ** (prior[key] - 1) for key in ids()[:6]}
+    for key, (mean, _) in predict(snapshot_of(results=results, prior=prior)).items():
+        assert mean == pytest.approx(prior[key] - 1, abs=0.1)
+
+
 def test_results_that_come_later_count_too(new_campaign, work):
     earlier = new_campaign("fast", pool=5, budget=2, batch_size=2)
     campaign = second(new_campaign, budget=3)
-    features = campaign.pool_features()
-    assert observed(campaign, features, []).prior == {}
+    assert campaign.snapshot().prior == {}
     work(earlier)
-    assert len(observed(campaign, features, []).prior) == 2
+    assert len(campaign.snapshot().prior) == 2
 
 
-def test_an_unknown_campaign_is_named(new_campaign, database):
+def test_an_unknown_campaign_is_named(new_campaign):
     campaign = second(new_campaign, prior="nobody")
     with pytest.raises(ScreenError, match="campaign 'nobody': unknown"):
-        expected_beforehand(campaign)
+        campaign.prior()
 
 
-def test_another_scale_is_refused(new_campaign, toy):
-    campaign = second(new_campaign)
-    new_campaign("fast", objective="electrode-volume-change")
+def test_another_scale_is_refused(toy):
     with pytest.raises(ScreenError, match="cannot stand for 'toy'; both need the same unit"):
-        earlier_campaign(campaign.database, campaign.config)
+        check_same_scale("fast", OBJECTIVES["electrode-volume-change"], toy)
+    check_same_scale("fast", toy, toy)
 
 
-def test_two_objectives_have_no_prior(new_campaign):
-    also = {"field": "max_frequency_thz", "direction": "minimize"}
-    with pytest.raises(ValueError, match="prior and also exclude each other"):
+def test_two_objectives_have_no_prior():
+    second_objective = {"field": "max_frequency_thz", "direction": "minimize"}
+    with pytest.raises(ValueError, match="prior and second_objective exclude each other"):
         CampaignConfig.model_validate(
             {
-                **second(new_campaign).config.model_dump(),
-                "also": also,
+                **toy_content(prior="fast"),
+                "second_objective": second_objective,
             }
         )

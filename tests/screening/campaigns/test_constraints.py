@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from snapshots import ids, snapshot_of
 
 from screening.campaigns.config import load_campaign_config
-from screening.campaigns.training_data import observed
+from screening.campaigns.progress import progress_of
+from screening.campaigns.training_data import training_data
 from screening.figures.plot import plot
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
@@ -71,40 +73,40 @@ def test_weights_differ_from_batch_to_batch():
     assert winners == {0, 1, 2}
 
 
-def test_a_result_that_breaks_a_constraint_is_infeasible(new_campaign, work):
-    free = new_campaign(name="free", pool=6, budget=6, batch_size=3)
-    work(free)
-    values = sorted(row.value for row in ranking(free))
-    limit = values[2]
-    field = free.objective.value_field
-    bound = new_campaign(
-        name="bound", pool=6, budget=6, batch_size=3, constraints={field: {"max": limit}}
-    )
-    rows = ranking(bound)
-    assert [row.outcome for row in rows].count("computed") == 3
-    infeasible = [row for row in rows if row.outcome == "infeasible"]
-    assert len(infeasible) == 3
-    assert all(row.value > limit and f"above {limit:g}" in row.reason for row in infeasible)
-    for outcome, count in (("computed", 3), ("infeasible", 3), ("failed", 0)):
-        assert len(ranking(bound, {"outcome": outcome})) == count
-    # Feasible ones first, and samplers learn which are not.
-    assert [row.rank for row in infeasible] == [4, 5, 6]
-    seen = observed(bound, bound.pool_features(), bound.picks())
-    assert sorted(seen.infeasible_ids) == sorted(row.candidate_id for row in infeasible)
+def test_samplers_learn_which_candidates_are_infeasible(toy):
+    values = dict(zip(ids(6), (1.0, 2.0, 3.0, 4.0, 5.0, 6.0), strict=True))
+    bounds = {"kappa_300k_w_per_m_k": {"max": 3}}
+    picks = {ids(6)[0]: "computed", ids(6)[4]: "computed", ids(6)[5]: "queued"}
+    snapshot = snapshot_of(pool=7, results=values, picks=picks, constraints=bounds)
+    data = training_data(snapshot)
+    assert data.ids == ids(6)[:3]
+    assert data.infeasible_ids == ids(6)[3:]
+    assert data.pending_ids == []
+    progress = progress_of(snapshot)
+    assert (progress.computed, progress.infeasible, progress.queued) == (1, 1, 1)
+    assert (progress.best_value, progress.already_computed) == (1.0, 3)
 
 
-def test_two_objectives_rank_a_front(new_campaign, work, tmp_path):
+def test_rank_takes_an_outcome_that_no_result_stores(new_campaign, work):
+    bounds = {"kappa_300k_w_per_m_k": {"max": 0.001}}
+    campaign = new_campaign(pool=3, budget=2, constraints=bounds)
+    work(campaign)
+    for outcome, count in (("computed", 0), ("infeasible", 2), ("failed", 0)):
+        assert len(ranking(campaign, {"outcome": outcome})) == count
+
+
+def test_two_objectives_are_drawn_against_each_other(new_campaign, work, tmp_path):
     campaign = new_campaign(
         pool=8,
         budget=8,
         batch_size=2,
-        also={"field": "max_frequency_thz", "direction": "maximize"},
+        second_objective={"field": "max_frequency_thz", "direction": "maximize"},
         recipe={"second": True},
         sampler={"kind": "expected-improvement", "initial": 2},
     )
     work(campaign)
     rows = [row for row in ranking(campaign) if row.outcome == "computed"]
-    points = {row.candidate_id: (row.value, -row.beside["max_frequency_thz"]) for row in rows}
+    points = {row.candidate_id: (row.value, -row.shown_fields["max_frequency_thz"]) for row in rows}
     best = {row.candidate_id for row in rows if row.on_front}
     assert best
     for key in best:
@@ -135,8 +137,8 @@ def test_two_objectives_rank_a_front(new_campaign, work, tmp_path):
             "have no field 'average_voltag_v'; did you mean 'average_voltage_v'?",
         ),
         (
-            {"also": {"field": "voltage", "direction": "maximize"}},
-            "also: results of 'electrode-volume-change' have no field 'voltage'; "
+            {"second_objective": {"field": "voltage", "direction": "maximize"}},
+            "second_objective: results of 'electrode-volume-change' have no field 'voltage'; "
             "did you mean 'average_voltage_v'?",
         ),
         (
@@ -156,7 +158,7 @@ def test_two_objectives_rank_a_front(new_campaign, work, tmp_path):
         ),
         (
             {"also": {"field": "formula", "direction": "maximize"}},
-            "also: field 'formula' is no number",
+            "second_objective: field 'formula' is no number",
         ),
     ],
 )

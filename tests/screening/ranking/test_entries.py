@@ -1,14 +1,19 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from screening.ranking.entries import Entry, as_records, rank_candidates
+import pytest
+from toy_objective import TOY
+
+from screening.ranking.entries import Entry, rank_candidates
+from screening.ranking.records import as_records
 
 
 def entry(candidate_id: str, outcome: str, value: float | None = None, **more: object) -> Entry:
     field = "value" if outcome == "computed" else "predicted_value"
-    facts = {"material_id": "mp-1", "formula": "NaCl", "space_group_number": 225, field: value}
-    return Entry(candidate_id=candidate_id, outcome=outcome, **{**facts, **more})
+    facts = {"formula": "NaCl", "space_group_number": 225}
+    given = {"material_id": "mp-1", "label": "NaCl", "facts": facts, field: value, **more}
+    return Entry(candidate_id=candidate_id, outcome=outcome, **given)
 
 
 ENTRIES = [
@@ -41,8 +46,7 @@ def test_records_name_their_units():
     rows = rank_candidates(
         [entry("x", "computed", 1.5, value_error=0.1, predicted_std=0.2, engine="emt")], "minimize"
     )
-    fields = ("kappa_300k_w_per_m_k", "kappa_300k_error_w_per_m_k")
-    [record] = as_records(rows, *fields, log=True)
+    [record] = as_records(rows, TOY)
     assert record == {
         "rank": 1,
         "candidate_id": "x",
@@ -60,5 +64,5 @@ def test_records_name_their_units():
         "expected_kappa_300k_w_per_m_k": None,
         "reason": "",
     }
-    [record] = as_records(rows, *fields, log=False)
+    [record] = as_records(rows, replace(TOY, logarithmic=False))
     assert record["predicted_kappa_300k_w_per_m_k_std"] == 0.2

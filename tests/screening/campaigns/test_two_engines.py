@@ -1,13 +1,10 @@
-"""Two engines in one campaign: promotion, ranking by fidelity, the learned difference."""
+"""Two engines in one campaign: the best are sent on to the better one."""
 
-import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from screening.campaigns.campaign import Campaign
-from screening.campaigns.engine_differences import MIN_PAIRS, corrected, difference
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
 from screening.running.advance import advance
@@ -27,21 +24,6 @@ def better_engine(tmp_path):
     return str(path)
 
 
-def add_results(campaign, level, values):
-    campaign.database.results.insert_many(
-        {
-            "_id": f"{key}/{level.recipe_hash}",
-            "objective": campaign.objective.name,
-            "recipe_hash": level.recipe_hash,
-            "engine": level.engine.name,
-            "candidate_id": key,
-            "outcome": "computed",
-            campaign.objective.value_field: value,
-        }
-        for key, value in values.items()
-    )
-
-
 def test_promoted_candidates_are_computed_again_and_ranked_by_the_better_engine(
     new_campaign, work, better_engine
 ):
@@ -49,8 +31,8 @@ def test_promoted_candidates_are_computed_again_and_ranked_by_the_better_engine(
     work(campaign)
     before = ranking(campaign)
     best = [row.candidate_id for row in before if row.outcome == "computed"][:2]
-    level = campaign.add_level(engine_config(better_engine))
-    assert sorted(promote(campaign, level, 2)) == sorted(best)
+    stage = campaign.add_stage(engine_config(better_engine))
+    assert sorted(promote(campaign, stage, 2)) == sorted(best)
     assert not campaign.is_exhausted()
     work(campaign)
     reopened = Campaign.open(campaign.database, campaign.name)
@@ -78,8 +60,8 @@ def test_jobs_of_an_engine_that_is_not_here_are_left_to_other_machines(
     absent.write_text(
         Path(better_engine).read_text().replace("ase.calculators.emt.EMT", "not_there.Calculator")
     )
-    level = campaign.add_level(engine_config(str(absent)))
-    (promoted,) = promote(campaign, level, 1)
+    stage = campaign.add_stage(engine_config(str(absent)))
+    (promoted,) = promote(campaign, stage, 1)
     advance(campaign)
     reopened = Campaign.open(campaign.database, campaign.name)
     assert engines_here(reopened) == ["emt"]
@@ -87,7 +69,7 @@ def test_jobs_of_an_engine_that_is_not_here_are_left_to_other_machines(
     assert workflow["spec"]["engine"] == "better"
     query = {"spec.campaign": campaign.name, "spec.engine": {"$in": ["emt"]}}
     assert campaign.database.launchpad.fireworks.find_one(query) is None
-    reopened.levels = reopened.levels[1:]
+    reopened.stages = reopened.stages[1:]
     with pytest.raises(ScreenError, match="'better' cannot run: Python package 'not_there'"):
         engines_here(reopened)
     assert [pick["candidate_id"] for pick in campaign.confirmation_picks()] == [promoted]
@@ -96,10 +78,10 @@ def test_jobs_of_an_engine_that_is_not_here_are_left_to_other_machines(
 def test_promoting_twice_computes_nothing_twice(new_campaign, work, better_engine):
     campaign = new_campaign(pool=6, budget=4, batch_size=4)
     work(campaign)
-    level = campaign.add_level(engine_config(better_engine))
-    first = promote(campaign, level, 2)
-    assert promote(campaign, level, 2) == []
-    assert set(promote(campaign, level, 3)).isdisjoint(first)
+    stage = campaign.add_stage(engine_config(better_engine))
+    first = promote(campaign, stage, 2)
+    assert promote(campaign, stage, 2) == []
+    assert set(promote(campaign, stage, 3)).isdisjoint(first)
     numbers = [pick["number"] for pick in campaign.confirmation_picks()]
     assert sorted(numbers) == [1, 2, 3]
 
@@ -129,73 +111,25 @@ def test_killed_between_promoting_and_noting_it(new_campaign, work, better_engin
 def test_an_engine_that_is_no_better_cannot_confirm(new_campaign, better_engine):
     campaign = new_campaign(pool=2)
     with pytest.raises(ScreenError, match=r"'emt' \(fidelity 0\) cannot confirm"):
-        campaign.add_level(engine_config("emt"))
+        campaign.add_stage(engine_config("emt"))
 
 
 def test_an_engine_that_changed_under_its_name_is_refused(new_campaign, better_engine, tmp_path):
     campaign = new_campaign(pool=2)
-    campaign.add_level(engine_config(better_engine))
+    campaign.add_stage(engine_config(better_engine))
     changed = tmp_path / "changed.yaml"
     changed.write_text(Path(better_engine).read_text().replace("true", "false"))
     with pytest.raises(ScreenError, match="give the changed engine another name"):
-        campaign.add_level(engine_config(str(changed)))
-
-
-def test_the_difference_needs_pairs(new_campaign, better_engine):
-    campaign = new_campaign(pool=6)
-    features = campaign.pool_features()
-    assert difference(campaign, features) is None
-    level = campaign.add_level(engine_config(better_engine))
-    ids = sorted(features)
-    add_results(campaign, campaign.levels[0], {key: 2.0 for key in ids})
-    add_results(campaign, level, {key: 1.0 for key in ids[: MIN_PAIRS - 1]})
-    assert difference(campaign, features) is None
-
-
-def test_a_constant_factor_between_the_engines_is_learned(new_campaign, better_engine):
-    campaign = new_campaign(pool=10)
-    features = campaign.pool_features()
-    ids = sorted(features)
-    level = campaign.add_level(engine_config(better_engine))
-    cheap = {key: 1.0 + number for number, key in enumerate(ids[:8])}
-    add_results(campaign, campaign.levels[0], cheap)
-    add_results(campaign, level, {key: 3 * cheap[key] for key in ids[:5]})
-    seen = difference(campaign, features)
-    scale = campaign.objective.to_model
-    predicted = {ids[8]: (scale(4.0), 0.2)}
-    expected = corrected(campaign, features, seen, predicted)
-    assert set(expected) == {*ids[5:8], ids[8]}
-    for key in ids[5:8]:
-        assert expected[key][0] == pytest.approx(scale(3 * cheap[key]), abs=0.02)
-    assert expected[ids[8]][0] == pytest.approx(scale(12.0), abs=0.02)
-    assert expected[ids[8]][1] >= 0.2
-    rows = {row.candidate_id: row for row in ranking(campaign)}
-    assert rows[ids[5]].expected_value == pytest.approx(3 * cheap[ids[5]], rel=0.05)
-    assert rows[ids[0]].expected_value is None
-
-
-def test_rows_of_the_cheaper_engine_stand_by_what_the_better_one_would_find(
-    new_campaign, better_engine
-):
-    campaign = new_campaign(pool=8)
-    ids = sorted(campaign.pool_features())
-    level = campaign.add_level(engine_config(better_engine))
-    add_results(campaign, campaign.levels[0], {key: 1.0 for key in ids})
-    add_results(campaign, level, {key: 10.0 for key in ids[:4]})
-    order = [row.candidate_id for row in ranking(campaign)]
-    values = [row.expected_value or row.value for row in ranking(campaign)]
-    assert set(order) == set(ids)
-    # Not 1.0 before 10.0: the cheaper engine is known to be a factor of ten too low.
-    assert np.allclose(np.log10(values), math.log10(10.0), atol=0.1)
+        campaign.add_stage(engine_config(str(changed)))
 
 
 def test_a_worker_that_was_there_before_learns_of_the_new_engine(new_campaign, work, better_engine):
     campaign = new_campaign(pool=6, budget=3, batch_size=3)
     work(campaign)
     earlier = Campaign.open(campaign.database, campaign.name)
-    level = campaign.add_level(engine_config(better_engine))
-    promote(campaign, level, 1)
-    assert earlier.level("better").recipe_hash == level.recipe_hash
+    stage = campaign.add_stage(engine_config(better_engine))
+    promote(campaign, stage, 1)
+    assert earlier.stage("better").recipe_hash == stage.recipe_hash
 
 
 def test_what_the_better_engine_cannot_take_makes_room_for_the_next(
@@ -209,6 +143,6 @@ def test_what_the_better_engine_cannot_take_makes_room_for_the_next(
     kept = [each for each in ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt") if each not in best]
     text = Path(better_engine).read_text().replace("better", "picky")
     path.write_text(text.replace("[Al, Cu, Ag, Au, Ni, Pd, Pt]", f"[{', '.join(kept)}]"))
-    queued = promote(campaign, campaign.add_level(engine_config(str(path))), 2)
+    queued = promote(campaign, campaign.add_stage(engine_config(str(path))), 2)
     assert len(queued) == 2
     assert computed[0].candidate_id not in queued

@@ -1,0 +1,164 @@
+"""The candidates, picks and results of a campaign, each read from the database when asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from screening.campaigns import pool as pools
+from screening.campaigns.document import CampaignDocument
+from screening.campaigns.pick_states import IN_FLIGHT
+from screening.campaigns.results import Results, as_seen, own_inputs, read_results, whole_results
+from screening.campaigns.snapshot import PoolRow
+from screening.candidates.kinds import from_document
+from screening.messages.errors import ScreenError
+
+if TYPE_CHECKING:
+    from screening.campaigns.stages import EngineStage
+    from screening.candidates.candidate import Candidate
+    from screening.store.database import Database
+
+
+class CampaignRecords(CampaignDocument):
+    """A campaign with what is stored of its candidates, picks and results."""
+
+    def __init__(self, database: Database, document: Mapping[str, Any]) -> None:
+        super().__init__(database, document)
+        self._features: tuple[list[str], dict[str, list[float]]] | None = None
+
+    # ------------------------------------------------------------------------- picks
+
+    def picks(self) -> list[dict[str, Any]]:
+        """Return the picks of the engine that explores, in the order they were made."""
+        query = {"campaign": self.name, "engine": self.engine.name}
+        return list(self.database.picks.find(query, sort=[("number", 1)]))
+
+    def count_picks(self) -> int:
+        """Return how many picks the engine that explores has."""
+        query = {"campaign": self.name, "engine": self.engine.name}
+        return self.database.picks.count_documents(query)
+
+    def confirmation_picks(self) -> list[dict[str, Any]]:
+        """Return what was sent on to better engines, in that order."""
+        query = {"campaign": self.name, "engine": {"$ne": self.engine.name}}
+        return list(self.database.picks.find(query, sort=[("claimed_at", 1), ("number", 1)]))
+
+    def in_flight(self, at_most: int, *, confirming: bool = False) -> int:
+        """Return how many candidates are queued or running, counted up to a number.
+
+        Parameters
+        ----------
+        confirming
+            Count those of better engines instead of those of the engine that explores.
+        """
+        stages = self.stages[1:] if confirming else self.stages[:1]
+        count = 0
+        # One state at a time, and no further than needed: by index, however many have ended.  In
+        # the order that a pick passes through them, so that none slips by between two queries.
+        for stage, state in itertools.product(stages, IN_FLIGHT):
+            query = {"campaign": self.name, "state": state}
+            if len(self.stages) > 1:
+                query["engine"] = stage.engine.name
+            if count < at_most:
+                picks = self.database.picks.find(query, {"_id": 1}, limit=at_most - count)
+                count += len(list(picks))
+        return count
+
+    # ------------------------------------------------------------------------- pool
+
+    def candidate(self, candidate_id: str) -> Candidate:
+        """Return a candidate of the pool."""
+        document = self.database.candidates.find_one({"_id": candidate_id})
+        if document is None:
+            raise ScreenError(f"candidate '{candidate_id}' is no longer in the database")
+        return from_document(document)
+
+    def pool_features(self) -> dict[str, list[float]]:
+        """Return the features of every candidate of the pool by id, sorted by id."""
+        return self._features_of(self._document())
+
+    def _features_of(self, document: Mapping[str, Any]) -> dict[str, list[float]]:
+        # Loading tens of thousands takes seconds, and only an extension changes them.
+        extensions = list(document.get("extensions", []))
+        if self._features is None or self._features[0] != extensions:
+            query = self._members(document)
+            self._features = (
+                extensions,
+                pools.read_features(self.database, query, self.config.kind()),
+            )
+        return self._features[1]
+
+    def _members(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the filter of the candidates that the campaign has by its document."""
+        return pools.members(self.name, document.get("extensions", []))
+
+    # ------------------------------------------------------------------------- results
+
+    def results(self, stage: EngineStage | None = None) -> Results:
+        """Return the results of an engine, by default the exploring one, whoever computed them.
+
+        Outcome and reason are this campaign's: a result that breaks one of its constraints is
+        ``infeasible``.
+        """
+        stored = self._stored_results(stage or self.stages[0])
+        return as_seen(self.config, stored, self._rows_to_derive())
+
+    def result(self, candidate_id: str, engine: str | None = None) -> dict[str, Any] | None:
+        """Return the whole result of one candidate, or None where there is none.
+
+        Outcome and reason are this campaign's, as in `results`.
+
+        Parameters
+        ----------
+        engine
+            Name of the engine; None takes the one of highest fidelity that has a result.
+
+        Raises
+        ------
+        ScreenError
+            When the campaign has no such engine.
+        """
+        stages = self.stages if engine is None else [self.stage(engine)]
+        inputs = {candidate_id: self.inputs_hash(candidate_id)}
+        return self._whole(stages, inputs).get(candidate_id)
+
+    def whole_results(self, stored: Iterable[Mapping[str, Any]]) -> Results:
+        """Return the whole results of several candidates, by id, read together.
+
+        Of each that of the engine of highest fidelity that has one, as in `result`.
+
+        Parameters
+        ----------
+        stored
+            Their documents in ``candidates``.
+        """
+        return self._whole(self.stages, own_inputs(self.name, stored))
+
+    def _whole(self, stages: list[EngineStage], inputs: Mapping[str, str]) -> Results:
+        rows, derived = self._rows_to_derive(), {}
+        if self.objective.derive is not None:
+            derived = {
+                stage.engine.name: self.objective.derived(self._stored_results(stage), rows)
+                for stage in stages
+            }
+        return whole_results(self.database, self.config, stages, inputs, derived)
+
+    def _rows_to_derive(self) -> dict[str, PoolRow]:
+        if self.objective.derive is None:
+            return {}
+        query = self._members(self._document())
+        return pools.read_rows(self.database, query, self.kind)
+
+    def _stored_results(self, stage: EngineStage) -> Results:
+        return read_results(self.database, self.config, stage, self._stated_inputs())
+
+    def _stated_inputs(self) -> dict[str, str]:
+        """Return the fingerprint of the inputs of the candidates that have any, by id."""
+        query = {"campaign_inputs.campaign": self.name}
+        return own_inputs(self.name, self.database.candidates.find(query, {"campaign_inputs": 1}))
+
+    def inputs_hash(self, candidate_id: str) -> str:
+        """Return the fingerprint of the inputs of one candidate's flow, empty without any."""
+        document = self.database.candidates.find_one({"_id": candidate_id}, {"campaign_inputs": 1})
+        return own_inputs(self.name, [document or {"_id": candidate_id}])[candidate_id]

@@ -1,0 +1,130 @@
+"""Results as a campaign sees them: of its objective, recipes and inputs, judged by its constraints.
+
+Results belong to no campaign; every campaign with the same objective, engine and recipe sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from screening.store.database import any_of
+from screening.targets.constraints import is_known, violations
+
+if TYPE_CHECKING:
+    from screening.campaigns.config import CampaignConfig
+    from screening.campaigns.snapshot import PoolRow
+    from screening.campaigns.stages import EngineStage
+    from screening.store.database import Database
+
+Results = dict[str, dict[str, Any]]
+"""Documents by candidate id."""
+
+
+def result_key(config: CampaignConfig, stage: EngineStage) -> dict[str, str]:
+    """Return the fields that the results of one engine of a campaign share."""
+    return {"objective": config.objective, "recipe_hash": stage.recipe_hash}
+
+
+def read_results(
+    database: Database, config: CampaignConfig, stage: EngineStage, inputs: Mapping[str, str]
+) -> Results:
+    """Return the results of an engine as they are stored, with the fields that learning needs.
+
+    Parameters
+    ----------
+    inputs
+        Fingerprint of the inputs of the campaign's candidates that have any, by id.
+    """
+    objective = config.resolved_objective()
+    fields = {
+        *("candidate_id", "outcome", "reason", "campaign", "engine", "inputs_hash"),
+        *(objective.value_field, *objective.derive_from, *config.constraints),
+        *(shown.field for shown in objective.shown_fields),
+    }
+    if objective.error_field is not None:
+        fields.add(objective.error_field)
+    if config.second_objective is not None:
+        fields.add(config.second_objective.field)
+    documents = database.results.find(result_key(config, stage), dict.fromkeys(sorted(fields), 1))
+    return {
+        document["candidate_id"]: document
+        for document in documents
+        if document.get("inputs_hash", "") == inputs.get(document["candidate_id"], "")
+    }
+
+
+def as_seen(config: CampaignConfig, results: Results, pool: Mapping[str, PoolRow]) -> Results:
+    """Return stored results as a campaign sees them: with derived values, judged.
+
+    Parameters
+    ----------
+    pool
+        Rows of the candidates, for objectives that derive a value from several results.
+    """
+    derived = config.resolved_objective().derived(results, pool)
+    return {
+        candidate_id: judged(config, {**result, **derived.get(candidate_id, {})})
+        for candidate_id, result in results.items()
+    }
+
+
+def judged(config: CampaignConfig, result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result as a campaign judges it: infeasible where it breaks a constraint."""
+    if result["outcome"] != "computed":
+        return result
+    broken = violations(result, config.constraints)
+    second = config.second_objective
+    if second is not None and not is_known(result.get(second.field)):
+        broken.append(f"{second.field} is not known")
+    if not broken:
+        return result
+    return {**result, "outcome": "infeasible", "reason": "; ".join(broken)}
+
+
+def whole_results(
+    database: Database,
+    config: CampaignConfig,
+    stages: Sequence[EngineStage],
+    inputs: Mapping[str, str],
+    derived: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> Results:
+    """Return the whole results of several candidates, each of the engine of highest fidelity.
+
+    Parameters
+    ----------
+    inputs
+        The candidates' ids with the fingerprint of their inputs, empty without any.
+    derived
+        Derived values by name of the engine and candidate id.
+    """
+    whole: Results = {}
+    for stage in sorted(stages, key=lambda stage: -stage.engine.fidelity):
+        query = {"candidate_id": any_of(list(inputs)), **result_key(config, stage)}
+        values = derived.get(stage.engine.name, {})
+        for document in database.results.find(query):
+            key = document["candidate_id"]
+            if key not in whole and document.get("inputs_hash", "") == inputs[key]:
+                whole[key] = judged(config, {**document, **values.get(key, {})})
+    return whole
+
+
+def own_inputs(name: str, candidates: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the fingerprint of the inputs that candidates have in a campaign, empty without any.
+
+    Parameters
+    ----------
+    candidates
+        Their documents in ``candidates``.
+    """
+    return {
+        str(document["_id"]): next(
+            (
+                str(stated["inputs_hash"])
+                for stated in document.get("campaign_inputs", [])
+                if stated["campaign"] == name
+            ),
+            "",
+        )
+        for document in candidates
+    }
