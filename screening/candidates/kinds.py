@@ -25,6 +25,10 @@ class CandidateKind:
         Stored field with the name that people know a candidate by, as the formula of a crystal.
     facts : tuple of Quantity
         Stored fields that rankings, tables and filters show of a candidate, in this order.
+    drawing : str or None
+        Import path, ``module:function``, of what pages show of a candidate: from its stored
+        document and that of its result, empty where there is none, it returns a
+        `screening.views.forms.CrystalView` or `SvgView`.
     """
 
     name: str
@@ -32,6 +36,7 @@ class CandidateKind:
     model: type[Candidate]
     label_field: str
     facts: tuple[Quantity, ...]
+    drawing: str | None = None
 
 
 CRYSTAL = CandidateKind(
@@ -43,6 +48,7 @@ CRYSTAL = CandidateKind(
         Quantity("formula", "formula", ""),
         Quantity("space_group_number", "space group", ""),
     ),
+    drawing="screening.views.crystal:draw",
 )
 
 KINDS: PlugIns[CandidateKind] = PlugIns(

@@ -16,9 +16,7 @@ from screening.machine.atomic_files import unpublished_files, unpublished_folder
 from screening.machine.settings import Settings
 from screening.machine.text_files import user_path
 from screening.messages.stderr import counted, say
-from screening.messages.validation import check_choice
 from screening.store.database import open_database
-from screening.targets.objectives import load
 
 CITATIONS = "CITATIONS.bib"
 DICTIONARY = "dictionary.json"
@@ -43,18 +41,16 @@ def export(
     ScreenError
         When there is nothing to write or the place is taken.
     """
-    check_choice("--as", form_name, FORMS)
-    form = FORMS[form_name]
-    write = load(form.writer)
+    form = FORMS.load(form_name)
     output = Path(os.path.abspath(user_path(output, "-o")))
     with open_database(Settings(), must_exist=True) as database:
         campaign = Campaign.open(database, name)
         selection = choose(campaign, form, candidates, top, predicted=predicted, tell=say)
         if form.place == "folder":
             with unpublished_folder(output, force=force) as folder:
-                write(selection, folder, output.name)
+                form.write(selection, folder, output.name)
                 (folder / CITATIONS).write_text(bibtex(selection), "utf-8")
-                write_manifest(folder, _manifest(selection, form_name))
+                write_manifest(folder, _manifest(selection, form.name))
         else:
             companions = {CITATIONS: bibtex}
             if form.content == "row":
@@ -65,7 +61,7 @@ def export(
             with unpublished_files([*places, output], force=force) as folder:
                 for place, text in places.items():
                     (folder / place.name).write_text(text(selection), "utf-8")
-                write(selection, folder, output.name)
+                form.write(selection, folder, output.name)
     say(f"{counted(len(selection.rows), 'candidate')} written to {output}")
 
 

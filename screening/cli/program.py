@@ -13,7 +13,10 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from screening.exports import FORMS
 from screening.messages.errors import ScreenError
+from screening.targets.objectives import candidate_figures
+from screening.views.campaign_figures import FIGURES
 
 app = typer.Typer(
     name="screen",
@@ -342,9 +345,7 @@ def show(
 def export(
     name: NameGiven,
     output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
-    form: Annotated[
-        str, typer.Option("--as", help="cif, extxyz, phono3py, optimade, csv or parquet.")
-    ],
+    form: Annotated[str, typer.Option("--as", help=f"{', '.join(FORMS.names())}.")],
     candidates: Annotated[
         Optional[list[str]],
         typer.Argument(help="candidate_id, material_id or formula. [default: all]"),
@@ -378,8 +379,8 @@ def plot(
     kind: Annotated[
         Optional[str],
         typer.Option(
-            help="bands, dos, kappa, accumulation, meshes or volume-change of a candidate; "
-            "progress, parity, map or trade-off of a campaign. [default: the first that there is]"
+            help=f"{', '.join(FIGURES.names())} of a campaign; {', '.join(candidate_figures())} "
+            "of a candidate. [default: the first that there is]"
         ),
     ] = None,
     campaign: Annotated[

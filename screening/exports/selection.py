@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from screening.campaigns.campaign import Campaign
-    from screening.exports import Form
+    from screening.exports import ExportForm
     from screening.targets.objectives import Objective
 
 
@@ -103,7 +103,7 @@ class Selection:
 
 def choose(
     campaign: Campaign,
-    form: Form,
+    form: ExportForm,
     wanted: Sequence[str],
     top: int | None,
     *,
@@ -124,8 +124,15 @@ def choose(
     Raises
     ------
     ScreenError
-        When a candidate is unknown or has not what the form needs, or nothing is left.
+        When the form is not for this kind of candidates, a candidate is unknown or has not what
+        the form needs, or nothing is left.
     """
+    kind = campaign.objective.candidates
+    if form.kinds is not None and kind not in form.kinds:
+        raise ScreenError(
+            f"--as {form.name}: writes candidates of kind {' or '.join(form.kinds)}; campaign "
+            f"'{campaign.name}' has candidates of kind {kind}, which --as csv can write"
+        )
     rows, _ = standings(campaign, top if form.content == "row" and not wanted else None)
     if form.content == "forces":
         predicted = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from screening.messages.errors import ScreenError
@@ -45,6 +45,14 @@ class Objective:
         decades.
     direction
         Whether small or large is good.
+    candidates
+        Kind of candidates that the Maker takes.
+    curves
+        What is drawn of a result: import path, ``module:function``, by the name that
+        ``screen plot --kind`` has.  The function gets the result's document and returns a list of
+        `screening.views.forms.CurveView`, empty where the result has no such curve.
+    large_fields
+        Fields of the document that are stored apart and that curves need.
     """
 
     name: str
@@ -58,6 +66,9 @@ class Objective:
     logarithmic: bool
     beside: tuple[Quantity, ...] = ()
     direction: Direction = "minimize"
+    candidates: str = "crystal"
+    curves: Mapping[str, str] = field(default_factory=dict)
+    large_fields: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -105,6 +116,14 @@ OBJECTIVES: dict[str, Objective] = {
             label="κ(300 K)",
             unit="W/m/K",
             logarithmic=True,
+            curves={
+                "bands": "screening.views.conductivity_curves:phonons",
+                "dos": "screening.views.conductivity_curves:density_of_states",
+                "kappa": "screening.views.conductivity_curves:kappa",
+                "accumulation": "screening.views.conductivity_curves:accumulation",
+                "meshes": "screening.views.conductivity_curves:meshes",
+            },
+            large_fields=("spectrum", "transport"),
         ),
         Objective(
             name="electrode-volume-change",
@@ -121,6 +140,7 @@ OBJECTIVES: dict[str, Objective] = {
                 Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
                 Quantity("host_dimensionality", "host dimensions", ""),
             ),
+            curves={"volume-change": "screening.views.electrode_curves:volume_and_voltage"},
         ),
         Objective(
             name="slack-thermal-conductivity",
@@ -149,6 +169,11 @@ def objective(name: str, direction: Direction) -> Objective:
     if name not in OBJECTIVES:
         raise ScreenError(f"objective '{name}': unknown; known: {', '.join(sorted(OBJECTIVES))}")
     return replace(OBJECTIVES[name], direction=direction)
+
+
+def candidate_figures() -> list[str]:
+    """Return the names of all curves that results of some objective have."""
+    return list(dict.fromkeys(name for known in OBJECTIVES.values() for name in known.curves))
 
 
 def load(path: str) -> Any:

@@ -11,16 +11,18 @@ from screening.messages.errors import ScreenError
 from screening.messages.validation import nearest
 from screening.ranking.cache import PIECE, standings
 from screening.ranking.entries import Outcome, RankedRow
+from screening.views.facts import facts_of, kind_of, label_of
 from screening.views.forms import RankingPage, RankingRow
 from screening.views.numbers import finite
 from screening.views.quantities import objective_view
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
+    from screening.candidates.kinds import CandidateKind
     from screening.targets.objectives import Objective
 
-SORTABLE = ("rank", "formula", "value", "predicted_value", "space_group_number")
-"""Columns to sort by, beside the campaign's own further fields."""
+SORTABLE = ("rank", "label", "value", "predicted_value")
+"""Columns to sort by, beside the facts of candidates and the campaign's own further fields."""
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 
 
@@ -41,13 +43,14 @@ def ranking_page(
     offset, limit
         First row, from 0, and the most rows; of those that are searched for, as they are sorted.
     sort
-        One of `SORTABLE`, or a field that the ranking shows beside the value.  Rows without it
-        come last, whichever way it is sorted; rows that have the same keep the ranking's order.
+        One of `SORTABLE`, a fact of candidates, or a field that the ranking shows beside the
+        value.  Rows without it come last, whichever way it is sorted; rows that have the same
+        keep the ranking's order.
     outcome
         Only rows with this outcome.
     search
-        Part of a formula, candidate id or material id, in whatever case; or symbols of elements
-        separated by commas, of which a crystal must have all.
+        Part of a name, candidate id or material id, in whatever case; or, where candidates
+        consist of elements, their symbols separated by commas, of which a candidate has all.
 
     Raises
     ------
@@ -56,12 +59,13 @@ def ranking_page(
     """
     if offset < 0 or limit < 0:
         raise ScreenError(f"ranking: offset {offset} and limit {limit} must not be below 0")
-    known = [*SORTABLE, *(each.field for each in objective_view(campaign).beside)]
+    objective, kind = objective_view(campaign), kind_of(campaign)
+    known = [*SORTABLE, *(shown.field for shown in (*objective.facts, *objective.beside))]
     if sort not in known:
         raise ScreenError(f"ranking: cannot sort by '{sort}'; {nearest(sort, known)}")
     if outcome is not None and outcome not in get_args(Outcome):
         raise ScreenError(f"ranking: outcome '{outcome}'; {nearest(outcome, get_args(Outcome))}")
-    wanted = _wanted(search.strip())
+    wanted = _wanted(search.strip(), kind, by_elements=objective.elements)
     as_ranked = sort == "rank" and not descending
     # The top of a long ranking is one small document.
     everything = not as_ranked or outcome is not None or search.strip() != ""
@@ -69,13 +73,12 @@ def ranking_page(
     if everything:
         rows = [row for row in rows if outcome in (None, row.outcome) and wanted(row)]
         total = len(rows)
-        rows = _sorted(rows, sort, descending=descending)
-    objective = campaign.objective
-    page = [ranking_row(row, objective) for row in rows[offset : offset + limit]]
+        rows = _sorted(rows, sort, kind, descending=descending)
+    page = [ranking_row(row, campaign.objective, kind) for row in rows[offset : offset + limit]]
     return RankingPage(total=total, offset=offset, rows=page)
 
 
-def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
+def ranking_row(row: RankedRow, objective: Objective, kind: CandidateKind) -> RankingRow:
     """Return a row of a ranking with the bounds of its prediction."""
     low, high = None, None
     predicted = finite(row.predicted_value)
@@ -85,8 +88,7 @@ def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
         rank=row.rank,
         candidate_id=row.candidate_id,
         material_id=row.material_id,
-        formula=row.formula,
-        space_group_number=row.space_group_number,
+        label=label_of(row, kind),
         outcome=row.outcome,
         value=finite(row.value),
         value_error=finite(row.value_error),
@@ -95,6 +97,11 @@ def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
         predicted_high=high,
         engine=row.engine,
         reason=row.reason,
+        facts={
+            field: value
+            for field, value in facts_of(row, kind).items()
+            if field != kind.label_field
+        },
         beside={
             field: finite(value) if isinstance(value, float) else value
             for field, value in row.beside.items()
@@ -115,41 +122,54 @@ def bounds(objective: Objective, mean: float, std: float) -> tuple[float, float]
     return min(ends), max(ends)
 
 
+def first_row(campaign: Campaign, wanted: Callable[[RankedRow], bool]) -> RankedRow | None:
+    """Return the best row that is wanted; most often it is near the top, which is one document."""
+    for top in (PIECE, None):
+        rows, _ = standings(campaign, top)
+        if (row := next(filter(wanted, rows), None)) is not None:
+            return row
+    return None
+
+
 def find_row(campaign: Campaign, candidate_id: str) -> RankedRow:
-    """Return the row of one candidate; most often it is near the top.
+    """Return the row of one candidate.
 
     Raises
     ------
     ScreenError
         When the pool has no such candidate.
     """
-    for top in (PIECE, None):
-        rows, _ = standings(campaign, top)
-        for row in rows:
-            if row.candidate_id == candidate_id:
-                return row
-    raise ScreenError(f"candidate '{candidate_id}' is not in the pool of '{campaign.name}'")
+    row = first_row(campaign, lambda row: row.candidate_id == candidate_id)
+    if row is None:
+        raise ScreenError(f"candidate '{candidate_id}' is not in the pool of '{campaign.name}'")
+    return row
 
 
-def _wanted(search: str) -> Callable[[RankedRow], bool]:
+def _wanted(search: str, kind: CandidateKind, *, by_elements: bool) -> Callable[[RankedRow], bool]:
     """Return what says of a row whether it is searched for."""
-    if "," in search:
+    if by_elements and "," in search:
         symbols = {each.strip() for each in search.split(",")} - {""}
         if unknown := sorted(each for each in symbols if not is_element(each)):
             raise ScreenError(
                 f"ranking: '{unknown[0]}' in the search '{search}' is not the symbol of an "
                 "element; write elements as Pb,I"
             )
-        return lambda row: symbols <= set(_SYMBOL.findall(row.formula))
+        return lambda row: symbols <= set(_SYMBOL.findall(label_of(row, kind)))
     folded = search.casefold()
     return lambda row: any(
-        folded in each.casefold() for each in (row.formula, row.candidate_id, row.material_id)
+        folded in name.casefold()
+        for name in (label_of(row, kind), row.candidate_id, row.material_id)
     )
 
 
-def _sorted(rows: list[RankedRow], sort: str, *, descending: bool) -> list[RankedRow]:
+def _sorted(
+    rows: list[RankedRow], sort: str, kind: CandidateKind, *, descending: bool
+) -> list[RankedRow]:
     def value_of(row: RankedRow) -> Any:
-        value = getattr(row, sort) if sort in SORTABLE else row.beside.get(sort)
+        if sort == "label":
+            return label_of(row, kind)
+        facts = row.beside | facts_of(row, kind)
+        value = getattr(row, sort) if sort in SORTABLE else facts.get(sort)
         return finite(value) if isinstance(value, float) else value
 
     with_value = [row for row in rows if value_of(row) is not None]
