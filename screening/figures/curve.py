@@ -48,8 +48,9 @@ OFFSETS: dict[str, tuple[tuple[float, float], str, str]] = {
 def curve_figure(panels: Sequence[CurveView], width_mm: float) -> Figure:
     """Draw curves; several that have one x axis stand below each other, else beside each other."""
     stacked = len(panels) > 1 and panels[0].x == panels[1].x
-    square = any(view.square for view in panels)
-    figure = new_figure(width_mm, 0.95 if stacked or square else 0.65 if len(panels) > 1 else 0.75)
+    above = any(line.label for view in panels for line in view.lines)
+    tall = stacked or any(view.square for view in panels)
+    figure = new_figure(width_mm, 0.95 if tall else 0.85 if above else 0.65)
     if stacked:
         places = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     else:
@@ -68,8 +69,9 @@ def curve_figure(panels: Sequence[CurveView], width_mm: float) -> Figure:
             list(handles),
             loc="outside upper center",
             ncols=2 if width_mm < 120 else 4,
-            handletextpad=0.5,
-            columnspacing=1.0,
+            handlelength=1.8,
+            handletextpad=0.3,
+            columnspacing=0.8,
         )
     return figure
 

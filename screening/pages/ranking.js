@@ -21,8 +21,8 @@ function rankingColumns(objective) {
   const title = heading(objective.value);
   return [
     numbers('rank', 'rank', (row) => (isUnknown(row) ? '' : String(row.rank))),
-    words('formula', 'candidate', (row) => [
-      candidateLink(row.candidate_id, ...formulaNodes(row.formula)),
+    words('label', 'candidate', (row) => [
+      candidateLink(row.candidate_id, ...labelNodes(row.label, objective)),
       element('small', {}, ` ${row.candidate_id}`),
     ], 'name'),
     words('', 'outcome', (row) => [
@@ -35,7 +35,9 @@ function rankingColumns(objective) {
     ),
     ...(objective.also ? [words('', 'front', (row) => [row.on_front ? 'yes' : ''])] : []),
     words('', 'material', (row) => [row.material_id], 'lesser material'),
-    numbers('space_group_number', 'space group', (row) => String(row.space_group_number), 'lesser'),
+    ...objective.facts.map((fact) =>
+      numbers(fact.field, heading(fact), (row) => plainly(row.facts[fact.field] ?? null), 'lesser'),
+    ),
     words('', 'engine', (row) => [row.engine ?? ''], 'lesser'),
   ];
 }
@@ -65,6 +67,7 @@ class RankingTable {
     this.shown = /** @type {HTMLElement} */ (document.getElementById('ranking-shown'));
     this.previous = /** @type {HTMLButtonElement} */ (document.getElementById('previous'));
     this.next = /** @type {HTMLButtonElement} */ (document.getElementById('next'));
+    this.search.placeholder = `${overview.objective.label.label}, id${overview.objective.elements ? ', or Pb,I' : ''}`;
     this.limit.value = String(this.query.limit);
     this.listen();
     this.drawHeadings();
@@ -216,8 +219,10 @@ function asCsv(rows, objective) {
     ['rank', (row) => row.rank],
     ['candidate_id', (row) => row.candidate_id],
     ['material_id', (row) => row.material_id],
-    ['formula', (row) => row.formula],
-    ['space_group_number', (row) => row.space_group_number],
+    [objective.label.field, (row) => row.label],
+    ...objective.facts.map(
+      (fact) => /** @type {[string, (row: RankingRow) => any]} */ ([fact.field, (row) => row.facts[fact.field] ?? null]),
+    ),
     ['outcome', (row) => row.outcome],
     [field, (row) => row.value],
     .../** @type {[string, (row: RankingRow) => any][]} */ (

@@ -101,14 +101,13 @@ def trade_off_picture(view: TradeOffView, objective: ObjectiveView) -> CurveView
         points("beaten by another", "guide", on_front=False),
         points("on the Pareto front", "second", on_front=True),
     ]
-    first_title = quantity.label[:1].upper() + quantity.label[1:]
     return CurveView(
         name="trade-off",
         title=TRADE_OFF.title,
         caption=(
-            f"{first_title} and {second.label} of {counted(len(view.value), 'candidate')}. {count} "
-            f"of them {'is' if count == 1 else 'are'} on the Pareto front: no other is as good in "
-            "both and better in one."
+            f"{counted(len(view.value), 'candidate')} by {quantity.label} and {second.label}. "
+            f"{count} of them {'is' if count == 1 else 'are'} on the Pareto front: no other is as "
+            "good in both and better in one."
         ),
         absent="" if view.value else "No candidate has a result with both objectives yet.",
         x=Axis(

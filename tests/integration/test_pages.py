@@ -32,9 +32,8 @@ def address(documents, tmp_path_factory):
     """A report with details of all computed candidates but one."""
     rows = documents.rows[:COMPUTED]
     views = {row.candidate_id: sample_views.candidate(row) for row in rows}
-    none = dict.fromkeys(("bands", "dos", "conductivity", "accumulation", "meshes"))
     views[rows[ELECTRODE].candidate_id] = sample_views.candidate(
-        rows[ELECTRODE], **none, electrode_path=sample_views.electrode_path()
+        rows[ELECTRODE], curves=sample_views.electrode_curves()
     )
     del views[rows[LEFT_OUT].candidate_id]
     details = {key: report.packed(view.model_dump_json()) for key, view in views.items()}
@@ -87,7 +86,7 @@ def page(opened):
     search(opened, "")
     opened.select_option("#outcome", "")
     opened.select_option("#limit", "25")
-    opened.click("th[data-sort=formula] button")
+    opened.click("th[data-sort=label] button")
     opened.click("th[data-sort=rank] button")
     opened.wait_for_selector("th[data-sort=rank][aria-sort=ascending]")
     yield opened
@@ -136,14 +135,14 @@ def test_two_objectives_have_a_picture_and_a_column(page, open_page, documents, 
     other = open_page(path.as_uri())
     other.wait_for_selector("body[data-ready]")
     best = [row for row in two.rows if row.on_front]
-    assert 1 < len(best) < len(two.trade_off.value)
+    assert 1 < len(best) < sum(row.outcome == "computed" for row in two.rows)
     assert f"{len(best)} of them are on the Pareto front" in other.inner_text("#trade-off-said")
     titles = other.locator(
         "#trade-off-plot .g-xtitle, #trade-off-plot .g-ytitle"
     ).all_text_contents()
     assert titles == [
-        "κ(300 K) /\u00a0(W/m/K) (low is good)",
-        "highest frequency /\u00a0THz (high is good)",
+        "κ(300 K) / (W/m/K) (low is good)",
+        "highest frequency / THz (high is good)",
     ]
     headings = other.locator("#ranking-table thead th").all_inner_texts()
     fronts = column(other, headings.index("front") + 1)
@@ -178,8 +177,8 @@ def test_headings_sort(page, documents):
     assert texts[-1] == ""  # Without a value: last either way.
     # Ties keep the order of the ranking.
     with redrawn(page):
-        page.click("th[data-sort=formula] button")
-    rows = sorted(documents.rows, key=lambda row: (row.formula, row.rank))
+        page.click("th[data-sort=label] button")
+    rows = sorted(documents.rows, key=lambda row: (row.label, row.rank))
     unknown = [row.outcome == "predicted" and row.predicted_value is None for row in rows]
     assert any(unknown)
     # What is neither computed nor predicted has no rank.
@@ -207,7 +206,7 @@ def test_the_ranking_is_filtered_and_paged(page, documents):
     page.wait_for_selector("#ranking-shown:has-text(\"'i' in the search is not the symbol\")")
     search(page, "I,Ag")
     assert set(column(page, 2)) == {
-        f"AgI\n{row.candidate_id}" for row in documents.rows if row.formula == "AgI"
+        f"AgI\n{row.candidate_id}" for row in documents.rows if row.label == "AgI"
     }
     search(page, "unobtainium")
     assert column(page, 1) == []
@@ -259,8 +258,8 @@ def test_a_candidate_opens_and_closes_by_keyboard(page, documents):
         "crystal",
         "Phonon bands and density of states",
         "κ against temperature",
-        "Accumulated κ against mean free path",
         "Accumulated κ against frequency",
+        "Accumulated κ against mean free path",
         "Convergence with the mesh",
     ]
     assert page.locator("[data-figure=crystal] canvas").count() >= 1
@@ -404,8 +403,8 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
             assert page.url == at
             page.wait_for_selector("#state:text-is('live')")
             assert "0 of 6" in page.inner_text("#budget-said")
-            page.click("th[data-sort=formula] button")
-            page.wait_for_selector("th[data-sort=formula][aria-sort=ascending]")
+            page.click("th[data-sort=label] button")
+            page.wait_for_selector("th[data-sort=label][aria-sort=ascending]")
             page.evaluate("window.stillTheSame = true; scrollTo(0, 200)")
             before = column(page, 2)
             assert page.locator("#campaigns").is_hidden()

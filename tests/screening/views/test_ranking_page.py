@@ -65,7 +65,7 @@ def test_bounds_are_in_order_where_large_is_good():
     assert (low, high) == pytest.approx((10 / 10**0.5, 10 * 10**0.5))
 
 
-@pytest.mark.parametrize("sort", ["value", "predicted_value", "space_group_number", "formula"])
+@pytest.mark.parametrize("sort", ["value", "predicted_value", "space_group_number", "label"])
 @pytest.mark.parametrize("descending", [False, True])
 def test_sorting_leaves_nothing_for_the_end(campaign, sort, descending):
     values = [
@@ -105,7 +105,7 @@ def test_searching(campaign):
     def found(search):
         page = ranking_page(campaign, limit=100, search=search)
         assert page.total == len(page.rows)
-        return {row.formula for row in page.rows}
+        return {row.label for row in page.rows}
 
     assert found("  ") == {row.formula for row in rows}
     assert found("aL3aG") == {"Al3Ag"}
@@ -118,9 +118,9 @@ def test_searching(campaign):
 
 def test_outcome_and_search_go_together(campaign):
     page = ranking_page(campaign, outcome="predicted", search="Cu,Ag")
-    assert [row.formula for row in page.rows] == ["Cu3Ag"]
+    assert [row.label for row in page.rows] == ["Cu3Ag"]
     assert ranking_page(campaign, outcome="computed", search="Cu,Ag").total == 0
-    assert [row.formula for row in ranking_page(campaign, outcome="unstable").rows] == ["Cu3Pt"]
+    assert [row.label for row in ranking_page(campaign, outcome="unstable").rows] == ["Cu3Pt"]
 
 
 @pytest.mark.parametrize(

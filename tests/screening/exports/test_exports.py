@@ -19,7 +19,7 @@ from screening.machine import shipped_configs as shipped
 from screening.results.result import Result
 from screening.targets.objectives import OBJECTIVES, load
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
