@@ -36,15 +36,15 @@ IN_UNIT_OF_VALUE = (
     "expected_value",
 )
 SOURCES = {
-    **dict.fromkeys(("candidate_id", "formula", "space_group_number"), "the crystal"),
-    "material_id": "the source of the crystal",
+    "candidate_id": "the candidate",
+    "material_id": "the source of the candidate",
     **dict.fromkeys(("value", "value_error", "exploration_value"), "the engine"),
     **dict.fromkeys(("outcome", "reason"), "the engine and the constraints of the campaign"),
     **dict.fromkeys(("engine", "fidelity"), "the campaign"),
     **dict.fromkeys(("predicted_value", "predicted_std", "expected_value", "chance"), "the model"),
     **dict.fromkeys(("rank", "on_front"), "the ranking"),
 }
-"""Where each attribute of a row comes from."""
+"""Where each attribute of a row comes from; all others are facts of the candidate itself."""
 
 
 def dictionary(selection: Selection) -> list[Column]:
@@ -68,9 +68,9 @@ def dictionary(selection: Selection) -> list[Column]:
         found.append(
             {
                 "name": name,
-                "meaning": meaning or said[attribute],
+                "meaning": meaning or said.get(attribute) or quantity(attribute).label,
                 "unit": _unit(objective, attribute),
-                "source": SOURCES[attribute],
+                "source": SOURCES.get(attribute, "the candidate"),
             }
         )
         if attribute == last_of_result:

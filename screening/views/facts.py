@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from screening.candidates.kinds import KINDS
-
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
     from screening.candidates.kinds import CandidateKind
@@ -16,6 +14,9 @@ Scalar = float | str | bool | None
 
 def kind_of(campaign: Campaign) -> CandidateKind:
     """Return the kind of candidates that a campaign has."""
+    # Imported here: names of figures are asked for by light commands.
+    from screening.candidates.kinds import KINDS
+
     return KINDS.load(campaign.objective.candidates)
 
 

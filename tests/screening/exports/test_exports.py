@@ -18,6 +18,7 @@ from screening.exports import FORMS
 from screening.machine import shipped_configs as shipped
 from screening.results.result import Result
 from screening.targets.objectives import OBJECTIVES, load
+from screening.testing.export_form_contract import ExportFormContract
 
 ROOT = Path(__file__).parents[3]
 
@@ -342,6 +343,31 @@ def test_references_agree_with_those_of_the_project():
         assert (mine["year"], str(mine["volume"]), mine["journal"]) == stated
 
 
-def test_every_form_has_a_writer():
-    for form in FORMS.values():
-        assert callable(load(form.writer))
+def test_the_guide_lists_every_form():
+    guide = (ROOT / "docs" / "how-to" / "exports.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([a-z0-9]+)`", guide.partition("## phono3py")[0], re.M)
+    listed += ["parquet"] if "`csv`, `parquet`" in guide else []
+    assert sorted(listed) == sorted(FORMS.names())
+
+
+class TestFormOfTheGuide(ExportFormContract):
+    @pytest.fixture
+    def form(self):
+        guide = (ROOT / "docs" / "how-to" / "exports.md").read_text("utf-8")
+        namespace = {}
+        exec(re.search(r"```python\n(.*?)```", guide, re.S)[1], namespace)
+        return namespace["FORM"]
+
+    @pytest.fixture
+    def campaign(self, silicon):
+        return silicon
+
+
+class TestContract(ExportFormContract):
+    @pytest.fixture(params=FORMS.names())
+    def form(self, request):
+        return FORMS.load(request.param)
+
+    @pytest.fixture
+    def campaign(self, silicon):
+        return silicon

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import re
 import resource
 from collections import defaultdict
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -16,8 +18,9 @@ from matplotlib.colors import to_hex
 from screening.figures import style
 from screening.figures.plot import draw
 from screening.messages.errors import ScreenError
-from screening.targets.objectives import OBJECTIVES
-from screening.views import conductivity_curves
+from screening.targets.objectives import OBJECTIVES, candidate_figures
+from screening.testing.figure_contract import PictureContract
+from screening.views import campaign_figures, conductivity_curves
 from screening.views.candidate import _pictures
 from screening.views.forms import ObjectiveView, PoolMapView, QuantityView, SecondObjectiveView
 from screening.views.parity import ParityView, parity_picture
@@ -403,3 +406,30 @@ def test_names_that_no_figure_can_have(tmp_path, name, said):
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(ScreenError, match=said):
         style.checked_path(tmp_path / name)
+
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "how-to" / "figures.md").read_text("utf-8")
+
+
+def test_the_guide_lists_every_figure():
+    listed = re.findall(r"^\| `([a-z-]+)`", GUIDE, re.M)
+    assert sorted(listed) == sorted([*campaign_figures.FIGURES.names(), *candidate_figures()])
+
+
+class TestCurveOfTheGuide(PictureContract):
+    @pytest.fixture
+    def pictures(self):
+        [code] = [
+            fence for fence in re.findall(r"```python\n(.*?)```", GUIDE, re.S) if "def " in fence
+        ]
+        namespace = {}
+        exec(code, namespace)
+        assert namespace["equation_of_state"]({}) == []
+        result = {"volumes_a3": [1.0, 2.0], "energies_ev": [0.5, 0.1]}
+        return namespace["equation_of_state"](result)
+
+
+class TestContract(PictureContract):
+    @pytest.fixture(params=sorted(FIGURES))
+    def pictures(self, request):
+        return FIGURES[request.param].args[0]
