@@ -9,9 +9,10 @@ from pathlib import Path
 
 from screening.campaigns.campaign import Campaign
 from screening.exports import FORMS
+from screening.exports.choose import choose
 from screening.exports.citations import bibtex
 from screening.exports.column_dictionary import dictionary_json
-from screening.exports.selection import Selection, choose
+from screening.exports.selection import Selection
 from screening.machine.atomic_files import unpublished_files, unpublished_folder, write_manifest
 from screening.machine.settings import Settings
 from screening.machine.text_files import user_path

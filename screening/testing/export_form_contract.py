@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from screening.exports.selection import choose
+from screening.exports.choose import choose
 from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:

@@ -255,7 +255,7 @@ def test_folders_of_others_are_never_replaced(export, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["--as", "pdf", "-o", "x"], ["--as 'pdf'", "cif"]),
+        (["--as", "pdf", "-o", "x"], ["export form 'pdf'", "cif"]),
         (["--as", "csv", "-o", "nowhere/x.csv"], ["there is no folder"]),
         (["--as", "csv", "-o", "."], ["is a folder"]),
     ],

@@ -412,7 +412,7 @@ GUIDE = (Path(__file__).parents[3] / "docs" / "how-to" / "figures.md").read_text
 
 
 def test_the_guide_lists_every_figure():
-    listed = re.findall(r"^\| `([a-z-]+)`", GUIDE, re.M)
+    listed = re.findall(r"^\| `([a-z][a-z-]*)`", GUIDE, re.M)
     assert sorted(listed) == sorted([*campaign_figures.FIGURES.names(), *candidate_figures()])
 
 
