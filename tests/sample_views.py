@@ -32,8 +32,8 @@ def objective(**changes: Any) -> forms.ObjectiveView:
         "label": {"field": "formula", "label": "formula", "unit": ""},
         "facts": [{"field": "space_group_number", "label": "space group", "unit": ""}],
         "elements": True,
-        "beside": [],
-        "also": None,
+        "shown_fields": [],
+        "second_objective": None,
     }
     return forms.ObjectiveView.model_validate(content | changes)
 
@@ -62,7 +62,9 @@ def with_second_objective(found: CampaignDocuments) -> CampaignDocuments:
     rows = [
         each.model_copy(
             update={
-                "beside": {second.field: seconds[each.candidate_id]} if each in computed else {},
+                "shown_fields": {second.field: seconds[each.candidate_id]}
+                if each in computed
+                else {},
                 "on_front": each in computed and best(each),
             }
         )
@@ -76,7 +78,7 @@ def with_second_objective(found: CampaignDocuments) -> CampaignDocuments:
         second=[seconds[each.candidate_id] for each in computed],
         on_front=[best(each) for each in computed],
     )
-    two = objective(beside=[second], also=also)
+    two = objective(shown_fields=[second], second_objective=also)
     pictures = {"trade-off": trade_off_picture(view, two), **found.figures}
     overview = found.overview.model_copy(update={"objective": two, "figures": named(pictures)})
     return replace(found, overview=overview, rows=rows, figures=pictures)
@@ -105,7 +107,7 @@ def row(i: int, computed: int) -> forms.RankingRow:
         predicted_high=predicted * 1.5 if i % 5 else None,
         engine="sevennet-l3i5" if valued else None,
         reason={"unstable": "imaginary modes: -0.31 THz", "infeasible": HOSTILE}.get(outcome, ""),
-        beside={},
+        shown_fields={},
         on_front=None,
     )
 

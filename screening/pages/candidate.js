@@ -48,7 +48,7 @@ function candidateHeader(row, objective) {
     ['rank', isUnknown(row) ? '' : String(row.rank)],
     [heading(value), withError(row.value, row.value_error)],
     [`${row.value === null ? 'predicted' : 'predicted before'} ${heading(value)}`, prediction(row, objective)],
-    ...objective.beside.map((each) => [heading(each), plainly(row.beside[each.field] ?? null)]),
+    ...objective.shown_fields.map((each) => [heading(each), plainly(row.shown_fields[each.field] ?? null)]),
     ['engine', row.engine ?? ''],
     ['material', row.material_id],
     ...objective.facts.map((fact) => [heading(fact), plainly(row.facts[fact.field] ?? null)]),

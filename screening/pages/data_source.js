@@ -5,7 +5,7 @@
  * @typedef {object} RankingQuery
  * @property {number} offset
  * @property {number} limit
- * @property {string} sort Field of a row, of its `facts` or of its `beside`.
+ * @property {string} sort Field of a row, of its `facts` or of its `shown_fields`.
  * @property {boolean} descending
  * @property {Outcome|''} outcome Only these; all if empty.
  * @property {string} search Part of an id, material or name.
@@ -154,7 +154,7 @@ function searching(search, byElements) {
 function bySorting(field, descending) {
   const sign = descending ? -1 : 1;
   /** @param {RankingRow} row */
-  const value = (row) => /** @type {any} */ (row)[field] ?? row.facts[field] ?? row.beside[field] ?? null;
+  const value = (row) => /** @type {any} */ (row)[field] ?? row.facts[field] ?? row.shown_fields[field] ?? null;
   return (a, b) => {
     const [one, other] = [value(a), value(b)];
     if (one === other) return a.rank - b.rank;

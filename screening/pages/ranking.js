@@ -30,10 +30,10 @@ function rankingColumns(objective) {
     ]),
     numbers('value', `computed ${title}`, (row) => withError(row.value, row.value_error), 'value'),
     numbers('predicted_value', `predicted ${title}`, (row) => prediction(row, objective), 'prediction'),
-    ...objective.beside.map((each) =>
-      numbers(each.field, heading(each), (row) => plainly(row.beside[each.field] ?? null)),
+    ...objective.shown_fields.map((each) =>
+      numbers(each.field, heading(each), (row) => plainly(row.shown_fields[each.field] ?? null)),
     ),
-    ...(objective.also ? [words('', 'front', (row) => [row.on_front ? 'yes' : ''])] : []),
+    ...(objective.second_objective ? [words('', 'front', (row) => [row.on_front ? 'yes' : ''])] : []),
     words('', 'material', (row) => [row.material_id], 'lesser material'),
     ...objective.facts.map((fact) =>
       numbers(fact.field, heading(fact), (row) => plainly(row.facts[fact.field] ?? null), 'lesser'),
@@ -228,8 +228,8 @@ function asCsv(rows, objective) {
     .../** @type {[string, (row: RankingRow) => any][]} */ (
       objective.error_field ? [[objective.error_field, (row) => row.value_error]] : []
     ),
-    ...objective.beside.map(
-      (each) => /** @type {[string, (row: RankingRow) => any]} */ ([each.field, (row) => row.beside[each.field] ?? null]),
+    ...objective.shown_fields.map(
+      (each) => /** @type {[string, (row: RankingRow) => any]} */ ([each.field, (row) => row.shown_fields[each.field] ?? null]),
     ),
     [`predicted_${field}`, (row) => row.predicted_value],
     [`predicted_low_${field}`, (row) => row.predicted_low],
@@ -237,7 +237,7 @@ function asCsv(rows, objective) {
     ['engine', (row) => row.engine],
     ['reason', (row) => row.reason],
     .../** @type {[string, (row: RankingRow) => any][]} */ (
-      objective.also ? [['on_front', (row) => row.on_front]] : []
+      objective.second_objective ? [['on_front', (row) => row.on_front]] : []
     ),
   ];
   const lines = [

@@ -32,8 +32,8 @@
  * @property {QuantityView} label
  * @property {QuantityView[]} facts
  * @property {boolean} elements
- * @property {QuantityView[]} beside
- * @property {SecondObjectiveView|null} also
+ * @property {QuantityView[]} shown_fields
+ * @property {SecondObjectiveView|null} second_objective
  */
 
 /**
@@ -118,7 +118,7 @@
  * @property {string|null} engine
  * @property {string} reason
  * @property {Object<string, number|string|boolean|null>} facts
- * @property {Object<string, number|string|boolean|null>} beside
+ * @property {Object<string, number|string|boolean|null>} shown_fields
  * @property {boolean|null} on_front
  */
 

@@ -33,8 +33,8 @@ OBJECTIVE = ObjectiveView(
     label=QuantityView(field="name", label="name", unit=""),
     facts=[],
     elements=False,
-    beside=[],
-    also=None,
+    shown_fields=[],
+    second_objective=None,
 )
 
 

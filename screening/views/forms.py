@@ -58,10 +58,10 @@ class ObjectiveView(View):
     """What a ranking shows of candidates themselves, beside their names."""
     elements: bool
     """Whether candidates consist of chemical elements, and their names are formulas."""
-    beside: list[QuantityView]
+    shown_fields: list[QuantityView]
     """Further fields of a result that a ranking shows."""
-    also: SecondObjectiveView | None
-    """The second objective, where there are two; one of `beside`."""
+    second_objective: SecondObjectiveView | None
+    """The second objective, where there are two; one of `shown_fields`."""
 
 
 # ------------------------------------------------------------------------------------ a campaign
@@ -173,7 +173,7 @@ class RankingRow(View):
     reason: str
     facts: dict[str, float | str | bool | None]
     """What is known of it without a result; `ObjectiveView.facts` has labels and units."""
-    beside: dict[str, float | str | bool | None]
+    shown_fields: dict[str, float | str | bool | None]
     on_front: bool | None
     """Whether no other result beats it in both objectives; None where there is one."""
 

@@ -117,7 +117,7 @@ def parity_picture(view: ParityView, objective: ObjectiveView) -> CurveView:
     absent = (
         "With two objectives candidates are chosen by both together, so nothing was predicted of "
         f"{quantity.label} alone."
-        if objective.also
+        if objective.second_objective
         else "No result that was predicted when it was chosen is there yet."
     )
     return CurveView(

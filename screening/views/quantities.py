@@ -31,8 +31,8 @@ def objective_view(campaign: Campaign) -> ObjectiveView:
         error_field=objective.error_field,
         direction=objective.direction,
         logarithmic=objective.logarithmic,
-        beside=[quantity_view(each) for each in beside],
-        also=None if also is None else _second(also, beside),
+        shown_fields=[quantity_view(each) for each in beside],
+        second_objective=None if also is None else _second(also, beside),
     )
 
 

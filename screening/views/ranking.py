@@ -60,7 +60,7 @@ def ranking_page(
     if offset < 0 or limit < 0:
         raise ScreenError(f"ranking: offset {offset} and limit {limit} must not be below 0")
     objective, kind = objective_view(campaign), kind_of(campaign)
-    known = [*SORTABLE, *(shown.field for shown in (*objective.facts, *objective.beside))]
+    known = [*SORTABLE, *(shown.field for shown in (*objective.facts, *objective.shown_fields))]
     if sort not in known:
         raise ScreenError(f"ranking: cannot sort by '{sort}'; {nearest(sort, known)}")
     if outcome is not None and outcome not in get_args(Outcome):
@@ -102,7 +102,7 @@ def ranking_row(row: RankedRow, objective: Objective, kind: CandidateKind) -> Ra
             for field, value in facts_of(row, kind).items()
             if field != kind.label_field
         },
-        beside={
+        shown_fields={
             field: finite(value) if isinstance(value, float) else value
             for field, value in row.beside.items()
         },

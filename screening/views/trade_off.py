@@ -63,7 +63,7 @@ def trade_off_picture(view: TradeOffView, objective: ObjectiveView) -> CurveView
     ValueError
         When the campaign has one objective.
     """
-    quantity, second = objective.value, objective.also
+    quantity, second = objective.value, objective.second_objective
     if second is None:
         raise ValueError("a campaign with one objective has no trade-off")
 

@@ -7,6 +7,7 @@ import csv
 import datetime
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import sample_views
@@ -16,6 +17,7 @@ from killable_server import KillableServer
 
 from screening.campaigns.indexes import indexes
 from screening.pages import report
+from screening.views import forms
 
 pytestmark = pytest.mark.browser
 COMPUTED = 24
@@ -302,6 +304,43 @@ def test_an_electrode_has_volume_and_voltage(page, documents):
     open_candidate(page, documents.rows[ELECTRODE])
     titles = page.locator("#candidate .pictures h3").all_inner_texts()
     assert titles == ["Volume along the path", "Voltage along the path"]
+
+
+def test_candidates_without_elements_have_a_drawing_and_plain_names(open_page, tmp_path):
+    sample = sample_views.documents(pool=8, computed=6)
+    objective = sample.overview.objective.model_copy(
+        update={
+            "elements": False,
+            "facts": [],
+            "label": forms.QuantityView(field="name", label="name", unit=""),
+        }
+    )
+    rows = [row.model_copy(update={"label": "C2, H4", "facts": {}}) for row in sample.rows]
+    overview = sample.overview.model_copy(update={"objective": objective})
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"/>'
+    views = [
+        sample_views.candidate(rows[0], picture=forms.SvgView(caption="A unit.", svg=svg)),
+        sample_views.candidate(rows[1], picture=None),
+    ]
+    path = tmp_path / "report.html"
+    details = {view.row.candidate_id: report.packed(view.model_dump_json()) for view in views}
+    changed = replace(sample, overview=overview, rows=rows)
+    written = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
+    path.write_text(report.page(changed, details, written=written), "utf-8")
+    page = open_page(path.as_uri())
+    page.wait_for_selector("body[data-ready]")
+    assert page.get_attribute("#search", "placeholder") == "name, id"
+    assert page.locator("th[data-sort=space_group_number]").count() == 0
+    assert page.locator("td.name sub").count() == 0
+    page.fill("#search", "c2, h")
+    page.wait_for_selector("#ranking-shown:has-text('of 8 candidates')")
+    open_candidate(page, rows[0])
+    assert page.locator("#candidate img").evaluate("each => each.naturalWidth") == 40
+    open_candidate(page, rows[1])
+    headings = page.locator("#candidate h3").all_inner_texts()
+    assert "Crystal" not in headings
+    assert "Drawing" not in headings
+    assert page.complaints == []
 
 
 def test_a_click_on_a_point_opens_its_candidate(page, documents):

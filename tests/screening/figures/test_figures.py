@@ -37,12 +37,12 @@ OBJECTIVE = ObjectiveView(
     label=QuantityView(field="formula", label="formula", unit=""),
     facts=[],
     elements=True,
-    beside=[],
-    also=None,
+    shown_fields=[],
+    second_objective=None,
 )
 TWO_OBJECTIVES = OBJECTIVE.model_copy(
     update={
-        "also": SecondObjectiveView(
+        "second_objective": SecondObjectiveView(
             field="max_frequency_thz",
             label="highest frequency",
             unit="THz",

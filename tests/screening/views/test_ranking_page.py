@@ -87,7 +87,7 @@ def test_sorting_by_a_field_beside(campaign, monkeypatch):
     monkeypatch.setattr(campaign, "config", config)
     monkeypatch.setattr(ranking_module, "standings", lambda *_: (rows, len(rows)))
     page = ranking_page(campaign, sort="max_frequency_thz", descending=True)
-    values = [row.beside["max_frequency_thz"] for row in page.rows]
+    values = [row.shown_fields["max_frequency_thz"] for row in page.rows]
     assert values[-1] is None
     assert values[:-1] == sorted(values[:-1], reverse=True)
     # What is alike stays in the order of the ranking.
