@@ -10,6 +10,10 @@ from typing import Any
 
 from screening.pages.report import CampaignDocuments
 from screening.views import forms
+from screening.views.parity import PARITY, CalibrationView, ParityView, parity_picture
+from screening.views.pool_map import MAP
+from screening.views.progress import PROGRESS, ProgressView, progress_picture
+from screening.views.trade_off import TradeOffView, trade_off_picture
 
 CAMPAIGN = "sample-1"
 HOSTILE = "</script><script>window.hacked = 1</script><!-- <img src=x onerror=window.hacked=1>"
@@ -25,8 +29,11 @@ def objective(**changes: Any) -> forms.ObjectiveView:
         "error_field": "kappa_300k_error_w_per_m_k",
         "direction": "minimize",
         "logarithmic": True,
-        "beside": [],
-        "also": None,
+        "label": {"field": "formula", "label": "formula", "unit": ""},
+        "facts": [{"field": "space_group_number", "label": "space group", "unit": ""}],
+        "elements": True,
+        "shown_fields": [],
+        "second_objective": None,
     }
     return forms.ObjectiveView.model_validate(content | changes)
 
@@ -55,24 +62,30 @@ def with_second_objective(found: CampaignDocuments) -> CampaignDocuments:
     rows = [
         each.model_copy(
             update={
-                "beside": {second.field: seconds[each.candidate_id]} if each in computed else {},
+                "shown_fields": {second.field: seconds[each.candidate_id]}
+                if each in computed
+                else {},
                 "on_front": each in computed and best(each),
             }
         )
         for each in found.rows
     ]
-    view = forms.TradeOffView(
+    view = TradeOffView(
         candidate_id=[each.candidate_id for each in computed],
-        formula=[each.formula for each in computed],
+        label=[each.label for each in computed],
         value=[each.value for each in computed],
         value_error=[each.value_error for each in computed],
         second=[seconds[each.candidate_id] for each in computed],
         on_front=[best(each) for each in computed],
     )
-    overview = found.overview.model_copy(
-        update={"objective": objective(beside=[second], also=also)}
-    )
-    return replace(found, overview=overview, rows=rows, trade_off=view)
+    two = objective(shown_fields=[second], second_objective=also)
+    pictures = {"trade-off": trade_off_picture(view, two), **found.figures}
+    overview = found.overview.model_copy(update={"objective": two, "figures": named(pictures)})
+    return replace(found, overview=overview, rows=rows, figures=pictures)
+
+
+def named(pictures: dict[str, Any]) -> list[forms.FigureView]:
+    return [forms.FigureView(name=name, title=view.title) for name, view in pictures.items()]
 
 
 def row(i: int, computed: int) -> forms.RankingRow:
@@ -84,8 +97,8 @@ def row(i: int, computed: int) -> forms.RankingRow:
         rank=i + 1,
         candidate_id=f"{formula}-225-{i:08x}",
         material_id=f"mp-{1000 + i}",
-        formula=formula,
-        space_group_number=225 - i % 7,
+        label=formula,
+        facts={"space_group_number": 225 - i % 7},
         outcome=outcome,
         value=value_of(i) if valued else None,
         value_error=0.05 * value_of(i) if valued else None,
@@ -94,7 +107,7 @@ def row(i: int, computed: int) -> forms.RankingRow:
         predicted_high=predicted * 1.5 if i % 5 else None,
         engine="sevennet-l3i5" if valued else None,
         reason={"unstable": "imaginary modes: -0.31 THz", "infeasible": HOSTILE}.get(outcome, ""),
-        beside={},
+        shown_fields={},
         on_front=None,
     )
 
@@ -128,6 +141,10 @@ def documents(pool: int = 60, computed: int = 24) -> CampaignDocuments:
             expected_end=None,
             best_candidate_id=rows[0].candidate_id,
             best_value=rows[0].value,
+            figures=[
+                forms.FigureView(name=each.name, title=each.title)
+                for each in (PROGRESS, PARITY, MAP)
+            ],
             outcomes=[
                 forms.OutcomeGroup(
                     outcome="computed", reason="", count=14, candidate_ids=[rows[0].candidate_id]
@@ -149,48 +166,56 @@ def documents(pool: int = 60, computed: int = 24) -> CampaignDocuments:
         ),
         rows=rows,
         total=pool,
-        progress=forms.ProgressView(
-            number=list(range(1, computed + 1)),
-            round=[1 + i // 2 for i in range(computed)],
-            candidate_id=[each.candidate_id for each in chosen],
-            formula=[each.formula for each in chosen],
-            outcome=[each.outcome for each in chosen],
-            value=values,
-            best=best,
-            random_best=[0.4 + 3 / (i + 1) for i in range(computed)],
-            random_known=14,
-            random_predicted=pool - 14,
-        ),
-        parity=forms.ParityView(
-            candidate_id=[each.candidate_id for each in predicted],
-            formula=[each.formula for each in predicted],
-            number=[each.rank for each in predicted],
-            computed=[each.value for each in predicted],
-            computed_error=[each.value_error for each in predicted],
-            predicted=[each.predicted_value for each in predicted],
-            predicted_low=[each.predicted_low for each in predicted],
-            predicted_high=[each.predicted_high for each in predicted],
-            coverage_1std=0.71,
-            calibration=forms.CalibrationView(
-                count=14, typical_error=1.42, coverage_1std=0.64, rank_correlation=0.87
+        figures={
+            "progress": progress_picture(
+                ProgressView(
+                    number=list(range(1, computed + 1)),
+                    round=[1 + i // 2 for i in range(computed)],
+                    candidate_id=[each.candidate_id for each in chosen],
+                    label=[each.label for each in chosen],
+                    outcome=[each.outcome for each in chosen],
+                    value=values,
+                    best=best,
+                    random_best=[0.4 + 3 / (i + 1) for i in range(computed)],
+                    random_known=14,
+                    random_predicted=pool - 14,
+                ),
+                objective(),
             ),
-        ),
-        trade_off=forms.TradeOffView(
-            candidate_id=[], formula=[], value=[], value_error=[], second=[], on_front=[]
-        ),
-        pool_map=forms.PoolMapView(
-            explained_fraction=(0.31, 0.17),
-            candidate_id=[each.candidate_id for each in rows],
-            formula=[each.formula for each in rows],
-            x=[3 * math.sin(2.4 * i) + math.sin(i) for i in range(pool)],
-            y=[2 * math.cos(2.4 * i) - math.cos(3 * i) for i in range(pool)],
-            outcome=[each.outcome for each in rows],
-            number=[i + 1 if i < computed else None for i in range(pool)],
-            round=[1 + i // 2 if i < computed else None for i in range(pool)],
-            value=[each.value or each.predicted_value for each in rows],
-            shown=pool,
-            pool=pool,
-        ),
+            "parity": parity_picture(
+                ParityView(
+                    candidate_id=[each.candidate_id for each in predicted],
+                    label=[each.label for each in predicted],
+                    number=[each.rank for each in predicted],
+                    computed=[each.value for each in predicted],
+                    computed_error=[each.value_error for each in predicted],
+                    predicted=[each.predicted_value for each in predicted],
+                    predicted_low=[each.predicted_low for each in predicted],
+                    predicted_high=[each.predicted_high for each in predicted],
+                    coverage_1std=0.71,
+                    calibration=CalibrationView(
+                        count=14, typical_error=1.42, coverage_1std=0.64, rank_correlation=0.87
+                    ),
+                ),
+                objective(),
+            ),
+            "map": forms.PoolMapView(
+                name="map",
+                title=MAP.title,
+                caption="The two directions hold 48 % of the variance of the features.",
+                explained_fraction=(0.31, 0.17),
+                candidate_id=[each.candidate_id for each in rows],
+                label=[each.label for each in rows],
+                x=[3 * math.sin(2.4 * i) + math.sin(i) for i in range(pool)],
+                y=[2 * math.cos(2.4 * i) - math.cos(3 * i) for i in range(pool)],
+                outcome=[each.outcome for each in rows],
+                number=[i + 1 if i < computed else None for i in range(pool)],
+                round=[1 + i // 2 if i < computed else None for i in range(pool)],
+                value=[each.value or each.predicted_value for each in rows],
+                shown=pool,
+                pool=pool,
+            ),
+        },
     )
 
 
@@ -203,7 +228,7 @@ def candidate(row: forms.RankingRow, **changes: Any) -> forms.CandidateView:
     content = {
         "row": row,
         "origins": [forms.Origin(source="phonondb-103", material_id=row.material_id, note=HOSTILE)],
-        "crystal": rocksalt(row.formula),
+        "picture": rocksalt(row.label),
         "relaxed": row.value is not None,
         "facts": [
             forms.Fact(label="lowest frequency", value=-0.31, unit="THz"),
@@ -212,11 +237,10 @@ def candidate(row: forms.RankingRow, **changes: Any) -> forms.CandidateView:
         ],
         "picks": [pick(row)] if row.outcome != "predicted" else [],
         "provenance": {"engine": row.engine or "", "version of phono3py": "4.9.0"},
-        **dict.fromkeys(("bands", "dos", "conductivity", "accumulation", "meshes")),
-        "electrode_path": None,
+        "curves": [],
     }
     if row.outcome == "computed":
-        content |= curves(row.value)
+        content["curves"] = curves(row.value)
     return forms.CandidateView.model_validate(content | changes)
 
 
@@ -226,7 +250,7 @@ def pick(row: forms.RankingRow) -> forms.PickView:
         number=row.rank,
         round=1 + row.rank // 2,
         state=row.outcome if row.outcome != "infeasible" else "computed",
-        reason="largest expected improvement",
+        reason_text="largest expected improvement",
         predicted_value=row.predicted_value,
         predicted_low=row.predicted_low,
         predicted_high=row.predicted_high,
@@ -244,6 +268,7 @@ def rocksalt(formula: str) -> forms.CrystalView:
         for element, position in (("Na", (0.0, 0.0, 0.0)), ("Cl", (half, half, half)))
     ]
     return forms.CrystalView(
+        caption="Relaxed by the engine; 2 atoms in the cell.",
         formula=formula,
         space_group="Fm-3m",
         lattice_a=((0.0, half, half), (half, 0.0, half), (half, half, 0.0)),
@@ -251,61 +276,70 @@ def rocksalt(formula: str) -> forms.CrystalView:
     )
 
 
-def curves(kappa: float) -> dict[str, Any]:
-    """Return curves of the shapes that a two-atom crystal has."""
+def curves(kappa: float) -> list[Any]:
+    """Return curves of the shapes that a two-atom crystal of low symmetry has."""
     points = [i / 40 for i in range(41)]
     scale = [(i + 1) / 100 for i in range(100)]
-    paths = [10 ** (4 * each - 1) for each in scale]
     temperatures = list(range(100, 1001, 50))
     means = [kappa * 300 / each for each in temperatures]
     bands = [
         [[3 * abs(math.sin(1.57 * q)) * (1 + 0.3 * b) + (b // 3) for b in range(6)] for q in points]
         for _ in range(3)
     ]
-    return {
-        "bands": forms.BandsView(
-            distance_per_a=[[0.2 * segment + 0.2 * q for q in points] for segment in range(3)],
-            frequency_thz=bands,
-            labels=[("Γ", "X"), ("X", "U"), ("K", "Γ")],
-        ),
-        "dos": forms.DosView(
-            frequency_thz=[5 * each for each in scale],
-            dos_per_thz=[3 * math.sin(math.pi * each) ** 2 for each in scale],
-        ),
-        "conductivity": forms.ConductivityView(
-            mesh=(19, 19, 19),
-            temperature_k=temperatures,
-            kappa_w_per_m_k=means,
-            kappa_xx_w_per_m_k=[1.2 * each for each in means],
-            kappa_yy_w_per_m_k=means,
-            kappa_zz_w_per_m_k=[0.8 * each for each in means],
-        ),
-        "accumulation": forms.AccumulationView(
-            frequency_thz=[5 * each for each in scale],
-            kappa_of_frequency_w_per_m_k=_summed(kappa, scale),
-            mean_free_path_nm=paths,
-            kappa_of_mean_free_path_w_per_m_k=_summed(kappa, scale),
-        ),
-        "meshes": forms.MeshView(
-            mesh=[(n, n, n) for n in (11, 15, 19)],
-            kappa_300k_w_per_m_k=[0.9 * kappa, 0.95 * kappa, 0.97 * kappa],
-            limit_w_per_m_k=kappa,
-            limit_error_w_per_m_k=0.04 * kappa,
-        ),
+    lattice = [[4.0, 0, 0], [0, 5.0, 0], [0, 0, 6.0]]
+    sites = [{"label": "Na", "species": [{"element": "Na", "occu": 1}], "abc": [0.0, 0.0, 0.0]}]
+    result = {
+        "structure": {"lattice": {"matrix": lattice}, "sites": sites},
+        "spectrum": {
+            "band_distance_per_a": [
+                [0.2 * segment + 0.2 * q for q in points] for segment in range(3)
+            ],
+            "band_frequency_thz": bands,
+            "band_labels": [("Γ", "X"), ("X", "U"), ("K", "Γ")],
+            "dos_frequency_thz": [5 * each for each in scale],
+            "dos_per_thz": [3 * math.sin(math.pi * each) ** 2 for each in scale],
+        },
+        "temperatures_k": temperatures,
+        "kappa_tensor_w_per_m_k": [[1.2 * k, k, 0.8 * k, 0, 0, 0] for k in means],
+        "meshes": [
+            {"mesh": [n, n, n], "kappa_300k_w_per_m_k": part * kappa}
+            for n, part in ((11, 0.9), (15, 0.95), (19, 0.97))
+        ],
+        "kappa_300k_w_per_m_k": kappa,
+        "kappa_300k_error_w_per_m_k": 0.05 * kappa,
+        "kappa_300k_mesh_error_w_per_m_k": 0.04 * kappa,
+        "transport": {
+            "frequency_thz": [5 * each for each in scale],
+            "cumulative_kappa_of_frequency_w_per_m_k": _summed(kappa, scale),
+            "mean_free_path_angstrom": [10 ** (4 * each) for each in scale],
+            "cumulative_kappa_of_mean_free_path_w_per_m_k": _summed(kappa, scale),
+        },
     }
+    return pictures("lattice-thermal-conductivity", result)
+
+
+def pictures(name: str, result: dict[str, Any]) -> list[Any]:
+    from screening.targets.objectives import OBJECTIVES
+    from screening.views.candidate import _pictures
+
+    return _pictures(OBJECTIVES[name], result)
 
 
 def _summed(kappa: float, scale: Iterable[float]) -> list[float]:
     return [kappa * each**2 * (3 - 2 * each) for each in scale]
 
 
-def electrode_path() -> forms.ElectrodePathView:
-    return forms.ElectrodePathView(
-        working_ion="Li",
-        formula=["FePO4", "Li0.5FePO4", "LiFePO4"],
-        working_ions=[0.0, 0.5, 1.0],
-        volume_a3=[68.1, 70.2, 72.4],
-        step_ions_charged=[0.0, 0.5],
-        step_ions_discharged=[0.5, 1.0],
-        step_voltage_v=[3.5, 3.4],
-    )
+def electrode_curves() -> list[Any]:
+    path = ((0.0, 68.1, "FePO4"), (0.5, 70.2, "Li0.5FePO4"), (1.0, 72.4, "LiFePO4"))
+    result = {
+        "working_ion": "Li",
+        "path": [
+            {"formula": formula, "working_ions": ions, "volume_a3": volume}
+            for ions, volume, formula in path
+        ],
+        "voltages": [
+            {"working_ions_charged": start, "working_ions_discharged": end, "voltage_v": voltage}
+            for start, end, voltage in ((0.0, 0.5, 3.5), (0.5, 1.0, 3.4))
+        ],
+    }
+    return pictures("electrode-volume-change", result)

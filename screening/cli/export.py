@@ -11,7 +11,6 @@ import typer
 
 from screening.cli.opening import opened_campaign
 from screening.cli.options import CampaignGiven, TopOption
-from screening.cli.plugins import names_of
 from screening.messages.stderr import counted, say
 
 if TYPE_CHECKING:
@@ -38,29 +37,25 @@ def export(
 ) -> None:
     """Write structures, force constants or the ranking for other programs."""
     from screening.exports import FORMS
+    from screening.exports.choose import choose
     from screening.exports.citations import bibtex
     from screening.exports.column_dictionary import dictionary_json
-    from screening.exports.selection import choose
     from screening.machine.atomic_files import (
         unpublished_files,
         unpublished_folder,
         write_manifest,
     )
     from screening.machine.text_files import user_path
-    from screening.messages.validation import check_choice
-    from screening.targets.objectives import load
 
-    check_choice("--as", form_name, names_of(FORMS))
-    form = FORMS[form_name]
-    write = load(form.writer)
+    form = FORMS.load(form_name)
     output = Path(os.path.abspath(user_path(output, "-o")))
     with opened_campaign(name) as campaign:
         selection = choose(campaign, form, candidates or [], top, predicted=predicted, tell=say)
         if form.place == "folder":
             with unpublished_folder(output, force=force) as folder:
-                write(selection, folder, output.name)
+                form.write(selection, folder, output.name)
                 (folder / CITATIONS).write_text(bibtex(selection), "utf-8")
-                write_manifest(folder, _manifest(selection, form_name))
+                write_manifest(folder, _manifest(selection, form.name))
         else:
             # Beside a file lie its citations, and for tables their dictionary.
             companions = {CITATIONS: bibtex}
@@ -72,7 +67,7 @@ def export(
             with unpublished_files([*places, output], force=force) as folder:
                 for place, text in places.items():
                     (folder / place.name).write_text(text(selection), "utf-8")
-                write(selection, folder, output.name)
+                form.write(selection, folder, output.name)
     say(f"{counted(len(selection.rows), 'candidate')} written to {output}")
 
 

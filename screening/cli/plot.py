@@ -26,8 +26,8 @@ def plot(
     kind: Annotated[
         Optional[str],
         typer.Option(
-            help="Of a candidate <screening.figures.figure_kinds:CandidateKind>; of a campaign "
-            "<screening.figures.figure_kinds:CampaignKind>. [default: the first that there is]"
+            help="Of a candidate <screening.targets.objectives:candidate_figures>; of a campaign "
+            "<screening.views.campaign_figures:FIGURES>. [default: the first that there is]"
         ),
     ] = None,
     campaign: Annotated[

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import Annotated, Any, Optional, get_args
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -16,6 +15,8 @@ POINTS = {
     "candidate-kinds": "screening.candidates.kinds:KINDS",
     "samplers": "screening.choosing.samplers:SAMPLERS",
     "surrogates": "screening.choosing.surrogates:SURROGATES",
+    "export-forms": "screening.exports:FORMS",
+    "figures": "screening.views.campaign_figures:FIGURES",
 }
 """Import path of the `PlugIns` of every extension point, by the name that the command knows."""
 OURS = ("screening.", "workflows.")
@@ -78,16 +79,10 @@ def _rows(point: str) -> list[dict[str, str]]:
     return rows
 
 
-def names_of(table: Any) -> list[str]:
-    """Return the names in a table that something is chosen from: `PlugIns`, mapping or Literal."""
-    if isinstance(table, Mapping):
-        return list(table)
-    return list(get_args(table)) or list(table.names())
-
-
 def names_at(path: str) -> list[str]:
-    """Return the names in the table at an import path, ``module:attribute``."""
-    return names_of(_at(path))
+    """Return the names in the table at an import path, ``module:attribute``, or given by it."""
+    table = _at(path)
+    return list(table.names() if hasattr(table, "names") else table())
 
 
 def _at(path: str) -> Any:

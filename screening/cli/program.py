@@ -27,7 +27,6 @@ from screening.cli.status import status
 from screening.cli.submit import submit
 from screening.cli.work import work
 from screening.messages.errors import ScreenError
-from screening.targets.scale import Scale
 
 COMMANDS = (
     *(submit, add, work, launch, init, status, rank, replay, predict, show),
@@ -65,10 +64,6 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command(cls=Command)(command)
-
-
-def _scale(minimize: bool, log: bool) -> Scale:
-    return Scale(direction="minimize" if minimize else "maximize", logarithmic=log)
 
 
 def _print_version(wanted: bool) -> None:

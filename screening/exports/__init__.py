@@ -1,48 +1,53 @@
-"""What leaves the database: a table of forms, each written by a module of its own.
-
-A new form is one file with a function ``write(selection, folder, name)`` and one row of `FORMS`.
-"""
+"""What leaves the database: forms, each written by a module of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from screening.machine.plugins import PlugIns
+
+if TYPE_CHECKING:
+    from screening.exports.selection import Selection
 
 
-@dataclass(frozen=True)
-class Form:
+@dataclass(frozen=True, kw_only=True)
+class ExportForm:
     """A form that `screen export` writes.
 
     Parameters
     ----------
-    writer
-        Import path of ``write(selection, folder, name)``: it writes into an empty folder, a file
-        of that name for the forms that are files.
+    name
+        As ``screen export --as`` has it.
+    help
+        What is written, in a sentence.
     place
         Whether the output is a file or a folder.
     content
-        What it needs of each candidate: only its row in the ranking, a structure, or the forces
-        that were stored.
-    about
-        One line for people.
+        What it needs of each candidate: only its row in the ranking, its content (the structure of
+        a crystal), or the forces that were stored.
+    write
+        ``write(selection, folder, name)`` writes into an empty folder, a file of that name for the
+        forms that are files.
+    kinds
+        Kinds of candidates that it can write; None for all.
     """
 
-    writer: str
+    name: str
+    help: str
     place: Literal["file", "folder"]
     content: Literal["row", "structure", "forces"]
-    about: str
+    write: Callable[[Selection, Path, str], None]
+    kinds: tuple[str, ...] | None = None
 
 
-FORMS: dict[str, Form] = {
-    "cif": Form("screening.exports.cif.write", "folder", "structure", "CIF, a file each"),
-    "extxyz": Form("screening.exports.extxyz.write", "file", "structure", "extended XYZ"),
-    "phono3py": Form(
-        "screening.exports.phono3py.write",
-        "folder",
-        "forces",
-        "force constants and parameter files that phono3py and phonopy go on with",
-    ),
-    "optimade": Form("screening.exports.optimade.write", "file", "structure", "OPTIMADE's JSON"),
-    "csv": Form("screening.exports.csv.write", "file", "row", "the ranking as CSV"),
-    "parquet": Form("screening.exports.parquet.write", "file", "row", "the ranking as Parquet"),
-}
+FORMS: PlugIns[ExportForm] = PlugIns(
+    "export form",
+    "matscreen.export_forms",
+    {
+        name: f"screening.exports.{name}:FORM"
+        for name in ("cif", "extxyz", "phono3py", "optimade", "csv", "parquet")
+    },
+)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screening.exports import ExportForm
+
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
@@ -49,3 +51,13 @@ def _cif_value(value: Any) -> str:
     # A quote ends a CIF string only where a space follows it.
     harmless = text.replace("' ", "’ ")
     return f"'{harmless}'"
+
+
+FORM = ExportForm(
+    name="cif",
+    help="Structures as CIF files, one a candidate.",
+    place="folder",
+    content="structure",
+    write=write,
+    kinds=("crystal",),
+)

@@ -46,7 +46,7 @@ SOURCES = {
     **dict.fromkeys(("predicted_value", "predicted_std", "expected_value", "chance"), "the model"),
     **dict.fromkeys(("rank", "on_front"), "the ranking"),
 }
-"""Where each attribute of a row comes from."""
+"""Where each attribute of a row comes from; all others are facts of the candidate itself."""
 
 
 def dictionary(selection: Selection) -> list[Column]:
@@ -71,7 +71,7 @@ def dictionary(selection: Selection) -> list[Column]:
         found.append(
             {
                 "name": name,
-                "meaning": meaning or said[attribute],
+                "meaning": meaning or said.get(attribute) or quantity(attribute).label,
                 "unit": _unit(objective, attribute),
                 "source": SOURCES.get(attribute, "the candidate"),
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from screening.exports import ExportForm
 from screening.exports.csv_cells import harmless
 
 if TYPE_CHECKING:
@@ -17,3 +18,12 @@ def write(selection: Selection, folder: Path, name: str) -> None:
 
     table = ranking_table(selection.objective, selection.rows)
     table.map(harmless).to_csv(folder / name, index=False)
+
+
+FORM = ExportForm(
+    name="csv",
+    help="The ranking as CSV.",
+    place="file",
+    content="row",
+    write=write,
+)

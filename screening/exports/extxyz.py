@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from screening.exports import ExportForm
+
 if TYPE_CHECKING:
     from screening.exports.selection import Selection
 
@@ -33,3 +35,13 @@ def write(selection: Selection, folder: Path, name: str) -> None:
             atoms.info = {**facts, **({"electrode_state": state} if state else {})}
             frames.append(atoms)
     write_frames(folder / name, frames, format="extxyz")
+
+
+FORM = ExportForm(
+    name="extxyz",
+    help="Structures as one extended XYZ file.",
+    place="file",
+    content="structure",
+    write=write,
+    kinds=("crystal",),
+)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screening.exports import ExportForm
 from screening.exports.column_dictionary import dictionary
 
 if TYPE_CHECKING:
@@ -76,3 +77,13 @@ def _timestamp(moment: datetime.datetime | None) -> str | None:
     return (
         None if moment is None else moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     )
+
+
+FORM = ExportForm(
+    name="optimade",
+    help="Structures as a response of OPTIMADE.",
+    place="file",
+    content="structure",
+    write=write,
+    kinds=("crystal",),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from screening.exports import ExportForm
 from screening.exports.column_dictionary import dictionary_json
 from screening.messages.errors import ScreenError
 
@@ -35,3 +36,12 @@ def write(selection: Selection, folder: Path, name: str) -> None:
     )
     said = {**(table.schema.metadata or {}), b"matscreen_dictionary": dictionary_json(selection)}
     pyarrow.parquet.write_table(table.replace_schema_metadata(said), folder / name)
+
+
+FORM = ExportForm(
+    name="parquet",
+    help="The ranking as Parquet.",
+    place="file",
+    content="row",
+    write=write,
+)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.candidates.crystal import bare_structure
+from screening.exports import ExportForm
 from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:
@@ -145,3 +146,13 @@ the same force constants as text, of the supercell that `phonopy_params.yaml` na
 def _plain(value: float) -> str:
     # Without the sign of what rounds to zero.
     return f"{round(value, 4) + 0.0:.4f}"
+
+
+FORM = ExportForm(
+    name="phono3py",
+    help="Force constants and parameter files that phono3py and phonopy go on with.",
+    place="folder",
+    content="forces",
+    write=write,
+    kinds=("crystal",),
+)

@@ -1,4 +1,4 @@
-"""Figures for print: one a module, each a function from a view to matplotlib's figure.
+"""Figures for print: functions from a picture of `screening.views.forms` to matplotlib's figure.
 
 They need no display and change nothing outside: matplotlib's object-oriented interface, under the
 style of ``configs/figures.mplstyle``.

@@ -5,57 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from screening.figures.style import BLUE, GREY, LIGHT_GREY, name_places, new_figure, styled
+from screening.views.conductivity_curves import IMAGINARY_THZ
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from screening.views.forms import BandsView, DosView
+    from screening.views.forms import PhononView
 
-IMAGINARY_THZ = -0.01
-"""Below it a mode is imaginary; nearer to zero is round-off."""
 WIDTH_WITH_DOS_MM = 80.0
 """From which on there is room for the density of states beside the bands."""
 FREQUENCY = "frequency / THz"
 
 
 @styled
-def bands_figure(bands: BandsView, dos: DosView | None, width_mm: float) -> Figure:
+def bands_figure(view: PhononView, width_mm: float) -> Figure:
     """Draw bands; beside them the density of states, where there is room.
 
     Imaginary frequencies are below zero, where the ground is grey.
     """
     figure = new_figure(width_mm, 0.75)
-    if dos is None or width_mm < WIDTH_WITH_DOS_MM:
+    if not view.dos_per_thz or width_mm < WIDTH_WITH_DOS_MM:
         axes = figure.add_subplot()
     else:
         axes, beside = figure.subplots(1, 2, sharey=True, width_ratios=(3.4, 1))
-        draw_dos_beside(beside, dos)
-    draw_bands(axes, bands)
-    _frequency_limits(axes, bands, dos)
-    label_points(figure, axes, bands)
+        draw_dos_beside(beside, view)
+    draw_bands(axes, view)
+    _frequency_limits(axes, view)
+    label_points(figure, axes, view)
     return figure
 
 
-@styled
-def dos_figure(dos: DosView, width_mm: float) -> Figure:
-    """Draw the density of states against frequency."""
-    figure = new_figure(width_mm, 0.65)
-    axes = figure.add_subplot()
-    axes.plot(dos.frequency_thz, dos.dos_per_thz, color=BLUE, linestyle="-")
-    axes.fill_between(dos.frequency_thz, dos.dos_per_thz, color=BLUE, alpha=0.15, linewidth=0)
-    low, high = _occupied(dos)
-    low = 0.0 if low >= IMAGINARY_THZ else 1.05 * low
-    axes.set_xlim(low, 1.03 * high)
-    axes.set_ylim(bottom=0)
-    if low < 0:
-        axes.axvspan(low, 0, color=LIGHT_GREY, linewidth=0, zorder=0)
-    axes.set_xlabel(FREQUENCY)
-    axes.set_ylabel("density of states / THz⁻¹")
-    return figure
-
-
-def draw_bands(axes: Axes, bands: BandsView) -> None:
+def draw_bands(axes: Axes, bands: PhononView) -> None:
     """Draw each segment, and a line where one ends."""
     for distance, frequencies in zip(bands.distance_per_a, bands.frequency_thz, strict=True):
         axes.plot(distance, frequencies, color=BLUE, linestyle="-", linewidth=0.9)
@@ -65,39 +46,31 @@ def draw_bands(axes: Axes, bands: BandsView) -> None:
     axes.tick_params(axis="x", length=0)
 
 
-def draw_dos_beside(axes: Axes, dos: DosView) -> None:
+def draw_dos_beside(axes: Axes, view: PhononView) -> None:
     """Draw the density of states along the axis of frequencies that the bands have."""
-    axes.plot(dos.dos_per_thz, dos.frequency_thz, color=BLUE, linestyle="-", linewidth=0.9)
-    axes.fill_betweenx(dos.frequency_thz, dos.dos_per_thz, color=BLUE, alpha=0.15, linewidth=0)
+    frequency, states = view.dos_frequency_thz, view.dos_per_thz
+    axes.plot(states, frequency, color=BLUE, linestyle="-", linewidth=0.9)
+    axes.fill_betweenx(frequency, states, color=BLUE, alpha=0.15, linewidth=0)
     axes.set_xlim(left=0)
     axes.set_xlabel("DOS / THz⁻¹")
     axes.tick_params(axis="y", labelleft=False)
     axes.locator_params(axis="x", nbins=2)
 
 
-def _occupied(dos: DosView) -> tuple[float, float]:
-    """Return the range of frequencies that has states."""
-    floor = 1e-3 * max(dos.dos_per_thz)
-    with_states = [
-        frequency
-        for frequency, states in zip(dos.frequency_thz, dos.dos_per_thz, strict=True)
-        if states > floor
-    ]
-    return min(with_states), max(with_states)
-
-
-def _frequency_limits(axes: Axes, bands: BandsView, dos: DosView | None) -> None:
-    modes = [mode for segment in bands.frequency_thz for point in segment for mode in point]
+def _frequency_limits(axes: Axes, view: PhononView) -> None:
+    modes = [mode for segment in view.frequency_thz for point in segment for mode in point]
     low, high = min(modes), max(modes)
-    if dos is not None:
-        high = max(high, _occupied(dos)[1])
+    if view.dos_per_thz:
+        floor = 1e-3 * max(view.dos_per_thz)
+        pairs = zip(view.dos_frequency_thz, view.dos_per_thz, strict=True)
+        high = max(high, *(frequency for frequency, states in pairs if states > floor))
     if low >= IMAGINARY_THZ:
         axes.set_ylim(0, 1.04 * high)
         return
     axes.set_ylim(low - 0.06 * (high - low), high + 0.04 * (high - low))
-    for each in axes.figure.axes:
-        each.axhspan(each.get_ylim()[0], 0, color=LIGHT_GREY, linewidth=0, zorder=0)
-        each.axhline(0, color=GREY, linewidth=0.6, linestyle="-")
+    for panel in axes.figure.axes:
+        panel.axhspan(panel.get_ylim()[0], 0, color=LIGHT_GREY, linewidth=0, zorder=0)
+        panel.axhline(0, color=GREY, linewidth=0.6, linestyle="-")
     axes.text(
         0.985,
         0.02,
@@ -111,7 +84,7 @@ def _frequency_limits(axes: Axes, bands: BandsView, dos: DosView | None) -> None
     )
 
 
-def label_points(figure: Figure, axes: Axes, bands: BandsView) -> None:
+def label_points(figure: Figure, axes: Axes, bands: PhononView) -> None:
     """Name the points of high symmetry."""
     places, names = [bands.distance_per_a[0][0]], [bands.labels[0][0]]
     for distance, (start, end) in zip(bands.distance_per_a, bands.labels, strict=True):

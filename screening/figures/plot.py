@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.campaign import SUBMITTED, Campaign
 from screening.candidates.find import find_candidate, named
-from screening.figures import (
-    bands,
-    conductivity,
-    parity,
-    pool_map,
-    progress,
-    style,
-    trade_off,
-    volume_change,
-)
-from screening.figures.figure_kinds import CampaignKind, CandidateKind, Kind
+from screening.figures import style
+from screening.figures.bands import bands_figure
+from screening.figures.curve import curve_figure
+from screening.figures.pool_map import pool_map_figure
 from screening.messages.errors import ScreenError
 from screening.messages.validation import check_choice, nearest
+from screening.targets.objectives import candidate_figures
+from screening.views.campaign_figures import FIGURES, figures_of
 from screening.views.candidate import candidate_view
-from screening.views.parity import parity as parity_view
-from screening.views.pool_map import pool_map as pool_map_view
-from screening.views.progress import progress as progress_view
+from screening.views.forms import CurveView, PhononView, PoolMapView
 from screening.views.quantities import objective_view
-from screening.views.trade_off import trade_off as trade_off_view
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from screening.store.database import Database
-    from screening.views.forms import CandidateView
-
-    Drawing = Callable[[float], Figure]
+    from screening.views.forms import AnyPicture, ObjectiveView
 
 
 @dataclass(frozen=True)
 class Plotted:
     """What was drawn."""
 
-    kind: Kind
+    kind: str
     of: str
     campaign: str
 
@@ -72,25 +62,21 @@ def plot(
     ScreenError
         When there is no such thing to be drawn, or nowhere to write it; nothing is written then.
     """
-    check_choice("--kind", kind, [*get_args(CampaignKind), *get_args(CandidateKind)])
+    check_choice("--kind", kind, [*FIGURES.names(), *candidate_figures()])
     low, high = style.WIDTHS_MM
     if not low <= width_mm <= high:
         raise ScreenError(f"--width-mm: between {low:g} and {high:g} mm, not {width_mm:g}")
     style.checked_path(output)
     if _is_campaign(database, target, kind, campaign_name):
         campaign, of = Campaign.open(database, target), target
-        drawings = _of_campaign(campaign)
-        chosen = _chosen(kind, list(drawings), f"campaign '{target}'", get_args(CandidateKind))
-        drawing = drawings[chosen]()
+        chosen, pictures = _campaign_figure(campaign, kind)
     else:
         if kind is None and campaign_name is None and not _is_candidate(database, target):
             _refuse_unknown(database, target)
         campaign, of = _campaign_and_candidate(database, target, campaign_name)
-        found = _of_candidate(campaign, of)
-        chosen = _chosen(kind, list(found), f"candidate '{of}'", get_args(CampaignKind))
-        drawing = found[chosen]
+        chosen, pictures = _candidate_figure(campaign, of, kind)
     title = f"{chosen} of {of}" + ("" if of == campaign.name else f", campaign {campaign.name}")
-    style.save(drawing(width_mm), output, title)
+    style.save(draw(pictures, objective_view(campaign), width_mm), output, title)
     return Plotted(chosen, of, campaign.name)
 
 
@@ -101,7 +87,7 @@ def _is_campaign(
     if campaign_name is not None:
         return False
     campaign = database.campaigns.find_one({"_id": target}, {"_id": 1}) is not None
-    if kind is None or campaign == (kind in get_args(CampaignKind)):
+    if kind is None or campaign == (kind in FIGURES.names()):
         return campaign
     return not _is_candidate(database, target)
 
@@ -121,97 +107,58 @@ def _is_candidate(database: Database, target: str) -> bool:
     return database.candidates.find_one(named(target), {"_id": 1}) is not None
 
 
-def _chosen(kind: str | None, there: list[Kind], what: str, others: tuple[Kind, ...]) -> Kind:
+def _chosen(
+    kind: str | None, there: list[str], what: str, other: str, of_other: Sequence[str]
+) -> str:
     """Return the kind that is wanted, or the first that there is."""
-    if kind is None:
-        return there[0]
-    for each in there:
-        if each == kind:
-            return each
-    of_what = "campaign" if others == get_args(CampaignKind) else "candidate"
-    why = f"--kind {kind} is a picture of a {of_what}" if kind in others else f"it has no {kind}"
+    if kind is None or kind in there:
+        return kind or there[0]
+    why = f"--kind {kind} is a picture of a {other}" if kind in of_other else f"it has no {kind}"
     raise ScreenError(f"{what}: {why}; possible: {', '.join(there)}")
 
 
-def _of_campaign(campaign: Campaign) -> dict[Kind, Callable[[], Drawing]]:
-    """Return the figures of a campaign; each is worked out only when it is wanted."""
-    objective = objective_view(campaign)
-
-    def draw_progress() -> Drawing:
-        view = progress_view(campaign)
-        if not any(each is not None for each in view.value):
-            raise ScreenError(
-                f"no candidate that campaign '{campaign.name}' chose has ended with a value yet; "
-                "possible: map"
-            )
-        return lambda width_mm: progress.progress_figure(view, objective, width_mm)
-
-    def draw_parity() -> Drawing:
-        view = parity_view(campaign)
-        if not view.computed:
-            raise ScreenError(
-                f"campaign '{campaign.name}' has no result that was predicted yet; possible: map, "
-                "and progress once a candidate has ended"
-            )
-        return lambda width_mm: parity.parity_figure(view, objective, width_mm)
-
-    def draw_map() -> Drawing:
-        view = pool_map_view(campaign)
-        return lambda width_mm: pool_map.pool_map_figure(view, objective, width_mm)
-
-    def draw_trade_off() -> Drawing:
-        view = trade_off_view(campaign)
-        if not view.value:
-            raise ScreenError(
-                f"campaign '{campaign.name}' has no result with both objectives yet; possible: map"
-            )
-        return lambda width_mm: trade_off.trade_off_figure(view, objective, width_mm)
-
-    found: dict[Kind, Callable[[], Drawing]] = {
-        "progress": draw_progress,
-        "parity": draw_parity,
-        "map": draw_map,
-    }
-    return found if objective.also is None else {**found, "trade-off": draw_trade_off}
+def _campaign_figure(campaign: Campaign, kind: str | None) -> tuple[str, list[AnyPicture]]:
+    """Return a figure of a campaign; only the one that is wanted is worked out."""
+    figures = {figure.name: figure for figure in figures_of(campaign)}
+    what = f"campaign '{campaign.name}'"
+    chosen = _chosen(kind, list(figures), what, "candidate", candidate_figures())
+    view = figures[chosen].view(campaign)
+    if view.absent:
+        others = ", ".join(name for name in figures if name != chosen)
+        raise ScreenError(f"{what} has no figure {chosen}: {view.absent} Others are: {others}")
+    return chosen, [view]
 
 
-def _of_candidate(campaign: Campaign, candidate_id: str) -> dict[Kind, Drawing]:
-    """Return the figures that there are of a candidate."""
+def _candidate_figure(
+    campaign: Campaign, candidate_id: str, kind: str | None
+) -> tuple[str, list[AnyPicture]]:
+    """Return a figure of a candidate."""
     view = candidate_view(campaign, candidate_id)
-    drawings = _curves(view)
-    if drawings:
-        return drawings
-    if view.row.outcome in ("predicted", "failed"):
-        how = {"predicted": "is not computed yet", "failed": "has failed"}[view.row.outcome]
+    what = f"candidate '{candidate_id}'"
+    if not view.curves:
+        if view.row.outcome in ("predicted", "failed"):
+            how = {"predicted": "is not computed yet", "failed": "has failed"}[view.row.outcome]
+            raise ScreenError(
+                f"{what} {how} in campaign '{campaign.name}', so there is nothing to plot; "
+                f"`screen rank {campaign.name}` lists what is computed"
+            )
         raise ScreenError(
-            f"candidate '{candidate_id}' {how} in campaign '{campaign.name}', so there is nothing "
-            f"to plot; `screen rank {campaign.name}` lists what is computed"
+            f"{what}: a result of objective '{campaign.objective.name}' has no curves to plot; "
+            f"`screen show {candidate_id}` prints its numbers"
         )
-    raise ScreenError(
-        f"candidate '{candidate_id}': a result of objective '{campaign.objective.name}' has no "
-        f"curves to plot; `screen show {candidate_id}` prints its numbers"
-    )
+    names = list(dict.fromkeys(picture.name for picture in view.curves))
+    chosen = _chosen(kind, names, what, "campaign", FIGURES.names())
+    return chosen, [picture for picture in view.curves if picture.name == chosen]
 
 
-def _curves(view: CandidateView) -> dict[Kind, Drawing]:
-    found: dict[Kind, Drawing] = {}
-    if (modes := view.bands) is not None:
-        found["bands"] = lambda width_mm: bands.bands_figure(modes, view.dos, width_mm)
-    if (path := view.electrode_path) is not None:
-        found["volume-change"] = lambda width_mm: volume_change.volume_change_figure(path, width_mm)
-    if (dos := view.dos) is not None:
-        found["dos"] = lambda width_mm: bands.dos_figure(dos, width_mm)
-    if (kappa := view.conductivity) is not None:
-        value, error = view.row.value, view.row.value_error
-        limit = None if value is None else (value, error or 0.0)
-        found["kappa"] = lambda width_mm: conductivity.kappa_figure(kappa, limit, width_mm)
-    if (accumulated := view.accumulation) is not None:
-        found["accumulation"] = lambda width_mm: conductivity.accumulation_figure(
-            accumulated, width_mm
-        )
-    if (meshes := view.meshes) is not None:
-        found["meshes"] = lambda width_mm: conductivity.meshes_figure(meshes, width_mm)
-    return found
+def draw(pictures: Sequence[AnyPicture], objective: ObjectiveView, width_mm: float) -> Figure:
+    """Return the figure of pictures that have one name; curves are panels of it."""
+    first = pictures[0]
+    if isinstance(first, PoolMapView):
+        return pool_map_figure(first, objective, width_mm)
+    if isinstance(first, PhononView):
+        return bands_figure(first, width_mm)
+    return curve_figure([view for view in pictures if isinstance(view, CurveView)], width_mm)
 
 
 def _campaign_and_candidate(

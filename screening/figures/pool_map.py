@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from screening.figures.style import GREY, OUTCOMES, heading_of, new_figure, plain_log_ticks, styled
+from screening.figures.style import GREY, OUTCOMES, new_figure, plain_log_ticks, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,7 @@ def pool_map_figure(view: PoolMapView, objective: ObjectiveView, width_mm: float
     axes.margins(0.05)
     if norm is not None:
         bar = figure.colorbar(ScalarMappable(norm), ax=axes, pad=0.02, aspect=30)
-        bar.set_label(heading_of(objective.value))
+        bar.set_label(objective.value.heading)
         if logarithmic:
             plain_log_ticks(bar.ax.yaxis)
     figure.legend(

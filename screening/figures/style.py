@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from screening.machine.atomic_files import unpublished_files
 from screening.messages.errors import ScreenError
-from screening.messages.quantities import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from screening.views.forms import QuantityView
 
 WIDTH_MM = 85.0
 """A column of most journals."""
@@ -30,7 +27,6 @@ ROWS = 3
 """Lines that names along an axis may take."""
 ENDINGS = (".png", ".svg", ".pdf")
 MM_PER_INCH = 25.4
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 GREY, LIGHT_GREY = "#6E6E6E", "#E8E8E8"
@@ -90,16 +86,6 @@ def new_figure(width_mm: float, height: float) -> Figure:
     return figure
 
 
-def heading_of(quantity: QuantityView) -> str:
-    """Return the label of an axis for a quantity."""
-    return heading(quantity.label, quantity.unit)
-
-
-def subscripted(formula: str) -> str:
-    """Return a chemical formula with its numbers below the line."""
-    return formula.translate(_SUBSCRIPTS)
-
-
 def plain_log_ticks(axis: Any, most: int = 6) -> None:
     """Label a logarithmic axis with plain numbers, as many of them as can be read.
 
@@ -141,17 +127,6 @@ def name_places(figure: Figure, axes: Axes, places: list[float], names: list[str
         ends[row] = box.x1
         lowered.append((place, "\n" * row + name))
     axes.set_xticks([place for place, _ in lowered], [name for _, name in lowered])
-
-
-def spans(values: list[float], factor: float) -> bool:
-    """Return whether positive values differ by more than a factor."""
-    return bool(values) and min(values) > 0 and max(values) > factor * min(values)
-
-
-def marks(outcome: str) -> dict[str, Any]:
-    """Return how points of an outcome are drawn, as arguments of ``plot``."""
-    marker, colour = OUTCOMES[outcome]
-    return {"marker": marker, "color": colour, "linestyle": "none"}
 
 
 def checked_path(path: Path) -> Path:

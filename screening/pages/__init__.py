@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 
-_LINK = re.compile(r'(?:href|src)="pages/([a-z]+\.(?:css|js))"')
+_LINK = re.compile(r'(?:href|src)="pages/([a-z_]+\.(?:css|js))"')
 
 
 def page_text(name: str) -> str:

@@ -2,18 +2,6 @@
 
 /* global Plotly */
 
-/** What the samplers' reasons mean. @type {Object<string, string>} */
-const REASONS = {
-  'space-filling': 'the first picks are spread over the pool',
-  random: 'drawn at random',
-  prior: 'it was expected to be best by what is known beforehand',
-  'expected-improvement': 'it promised the largest expected improvement on the best value',
-  'probability-of-improvement': 'it was the most likely to improve on the best value',
-  'lower-confidence-bound': 'its prediction was best when it is given the benefit of the doubt',
-  thompson: 'it was best in one draw from what the model holds possible',
-  greedy: 'its prediction was best',
-};
-
 /**
  * Fill a place with a candidate.
  * @param {HTMLElement} place
@@ -29,11 +17,11 @@ function showCandidate(place, view, overview, live) {
     element(
       'div',
       { class: 'pair' },
-      section('Crystal', crystalPart(view)),
-      section(view.relaxed ? 'Facts' : 'Facts, as the source states them', factsTable(view.facts, view.crystal)),
+      view.picture && section(view.picture.form === 'crystal' ? 'Crystal' : 'Drawing', drawingPart(view.picture)),
+      section(view.relaxed ? 'Facts' : 'Facts, as the source states them', factsTable(view)),
     ),
     section('Why it was picked', ...picksPart(view.picks, objective)),
-    element('div', { class: 'pictures' }, ...curves(view)),
+    element('div', { class: 'pictures' }, ...curves(view, objective)),
     section('Provenance', provenancePart(view, live)),
   );
 }
@@ -60,15 +48,15 @@ function candidateHeader(row, objective) {
     ['rank', isUnknown(row) ? '' : String(row.rank)],
     [heading(value), withError(row.value, row.value_error)],
     [`${row.value === null ? 'predicted' : 'predicted before'} ${heading(value)}`, prediction(row, objective)],
-    ...objective.beside.map((each) => [heading(each), plainly(row.beside[each.field] ?? null)]),
+    ...objective.shown_fields.map((each) => [heading(each), plainly(row.shown_fields[each.field] ?? null)]),
     ['engine', row.engine ?? ''],
     ['material', row.material_id],
-    ['space group', `No. ${row.space_group_number}`],
+    ...objective.facts.map((fact) => [heading(fact), plainly(row.facts[fact.field] ?? null)]),
   ];
   return element(
     'header',
     {},
-    element('h2', { tabindex: '-1' }, ...formulaNodes(row.formula), ' ', element('small', {}, row.candidate_id)),
+    element('h2', { tabindex: '-1' }, ...labelNodes(row.label, objective), ' ', element('small', {}, row.candidate_id)),
     element('dl', { class: 'cards' }, ...facts.filter(([, each]) => each).map(([name, each]) => card(name, each))),
   );
 }
@@ -124,14 +112,20 @@ function plainly(value) {
   return Number.isInteger(value) ? minus(String(value)) : inDigits(Number(value.toPrecision(4)), 4).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
 }
 
-/** @param {CandidateView} view */
-function crystalPart(view) {
-  const { crystal } = view;
+/**
+ * What the candidate looks like.
+ * @param {CrystalView|SvgView} view
+ */
+function drawingPart(view) {
+  if (view.form === 'svg') {
+    const source = `data:image/svg+xml,${encodeURIComponent(view.svg)}`;
+    return element('figure', {}, element('img', { src: source, alt: view.caption }), element('figcaption', {}, view.caption));
+  }
   const picture = element('div', { class: 'plot', 'data-figure': 'crystal' });
   /** @param {number} along */
-  const turn = (along) => () => Plotly.relayout(picture, { 'scene.camera': cameraAlong(crystal, along) });
-  const label = `Crystal of ${crystal.formula}, space group ${crystal.space_group}, ${counted(crystal.sites.length, 'atom')} in the cell`;
-  figures.set(picture, { label, make: (colours) => crystalFigure(crystal, colours) });
+  const turn = (along) => () => Plotly.relayout(picture, { 'scene.camera': cameraAlong(view, along) });
+  const label = `Crystal of ${view.formula}, space group ${view.space_group}, ${counted(view.sites.length, 'atom')} in the cell`;
+  figures.set(picture, { label, make: (colours) => crystalFigure(view, colours) });
   return element(
     'figure',
     {},
@@ -139,7 +133,7 @@ function crystalPart(view) {
     element(
       'figcaption',
       {},
-      `${view.relaxed ? 'Relaxed by the engine' : 'As the source has it'}; ${counted(crystal.sites.length, 'atom')} in the cell. `,
+      `${view.caption} `,
       element(
         'span',
         { class: 'controls' },
@@ -152,13 +146,10 @@ function crystalPart(view) {
   );
 }
 
-/**
- * @param {Fact[]} facts
- * @param {CrystalView} crystal
- */
-function factsTable(facts, crystal) {
+/** @param {CandidateView} view */
+function factsTable({ facts, picture }) {
   const rows = [
-    ['space group', crystal.space_group],
+    ...(picture?.form === 'crystal' ? [['space group', picture.space_group]] : []),
     ...facts.filter((fact) => fact.value !== null && fact.value !== '').map((fact) => [
       heading(fact), plainly(fact.value),
     ]),
@@ -184,7 +175,7 @@ function picksPart(picks, objective) {
   if (!picks.length) return [element('p', {}, 'The campaign has not picked it.')];
   return picks.map((pick) => {
     const said = [
-      `Number ${pick.number}, in round ${pick.round}, for ${pick.engine}: ${REASONS[pick.reason] ?? pick.reason}.`,
+      `Number ${pick.number}, in round ${pick.round}, for ${pick.engine}: ${pick.reason_text}.`,
     ];
     if (pick.predicted_value !== null) {
       said.push(
@@ -206,45 +197,21 @@ function picksPart(picks, objective) {
 /**
  * The curves that there are; each picture with what it shows.
  * @param {CandidateView} view
+ * @param {ObjectiveView} objective
  */
-function curves(view) {
-  const { bands, dos, conductivity, accumulation, meshes, electrode_path: path } = view;
-  const found = [];
-  if (bands || dos) {
-    const title = bands && dos ? 'Phonon bands and density of states' : bands ? 'Phonon bands' : 'Phonon density of states';
-    found.push(curve(title, 'Imaginary frequencies are drawn as negative ones.', (c) => phononFigure(bands, dos, c), 'wide'));
-  }
-  if (conductivity) {
-    const mesh = conductivity.mesh.join('×');
-    found.push(curve('κ against temperature', `On a ${mesh} mesh of q-points, the densest computed.`, (c) => conductivityFigure(conductivity, c)));
-  }
-  if (accumulation) {
-    found.push(curve('Accumulated κ against mean free path', 'κ at 300 K of all phonons whose mean free path is shorter.', (c) => meanFreePathFigure(accumulation, c)));
-    found.push(curve('Accumulated κ against frequency', 'κ at 300 K of all phonons whose frequency is lower.', (c) => accumulationFigure(accumulation, c)));
-  }
-  if (meshes) {
-    found.push(curve('Convergence with the mesh', 'κ at 300 K on each mesh, and its value: the middle between the densest mesh and the extrapolation to an infinitely dense one. The band is the part of its error that comes from the mesh.', (c) => meshFigure(meshes, c)));
-  }
-  if (path) {
-    found.push(curve('Volume along the path', 'From charged (left) to discharged.', (c) => volumeFigure(path, c)));
-    found.push(curve('Voltage along the path', 'Between neighbouring compositions.', (c) => voltageFigure(path, c)));
-  }
-  if (!found.length && view.row.outcome === 'computed') {
+function curves(view, objective) {
+  // The density of states stands beside the bands.
+  const shown = view.curves.filter(({ name }) => name !== 'dos' || !view.curves.some(({ form }) => form === 'phonons'));
+  if (!shown.length && view.row.outcome === 'computed') {
     return [element('p', { class: 'absent' }, 'Results of this target hold no curves.')];
   }
-  return found;
-}
-
-/**
- * @param {string} title
- * @param {string} caption
- * @param {(colours: Theme) => Figure} make
- * @param {string} [kind]
- */
-function curve(title, caption, make, kind = '') {
-  const picture = element('div', { class: 'plot', 'data-figure': title });
-  figures.set(picture, { label: `${title}. ${caption}`, make });
-  return element('section', { class: kind }, element('h3', {}, title), element('figure', {}, picture, element('figcaption', {}, caption)));
+  return shown.map((curve) => {
+    const picture = element('div', { class: 'plot', 'data-figure': curve.title });
+    const label = `${curve.title}. ${curve.caption}`;
+    figures.set(picture, { label, make: (colours) => pictureFigure(curve, objective, colours, 340) });
+    const kind = curve.form === 'phonons' ? 'wide' : '';
+    return element('section', { class: kind }, element('h3', {}, curve.title), element('figure', {}, picture, element('figcaption', {}, curve.caption)));
+  });
 }
 
 /**

@@ -1,6 +1,25 @@
-/** Pictures of a campaign: functions from a form to what plotly draws. */
+/** Pictures: functions from a form to what plotly draws. */
 
 /* global Plotly */
+
+/**
+ * What plotly draws of a picture.
+ * @param {CurveView|PhononView|PoolMapView} view
+ * @param {ObjectiveView} objective
+ * @param {Theme} colours
+ * @param {number} height
+ * @returns {Figure}
+ */
+function pictureFigure(view, objective, colours, height) {
+  switch (view.form) {
+    case 'phonons':
+      return phononFigure(view, colours);
+    case 'map':
+      return poolMapFigure(view, objective, colours);
+    default:
+      return curveFigure(view, colours, height);
+  }
+}
 
 /**
  * @typedef {{data: object[], layout: object, height: number}} Figure
@@ -59,18 +78,22 @@ function whole(count) {
 
 /**
  * A logarithmic axis with plain numbers at its ticks: 0.5, 1, 2.
- * @param {string} title
+ * @param {Axis} form
  * @param {Theme} colours
- * @param {(number|null)[]} values What it has to show.
+ * @param {number[]} values What it has to show.
  */
-function logAxis(title, colours, values) {
-  const logs = values.filter((each) => each !== null && each > 0).map((each) => Math.log10(Number(each)));
-  const [least, most] = logs.length ? [Math.min(...logs), Math.max(...logs)] : [0, 1];
-  const margin = 0.05 * (most - least) + 0.02;
-  const ticks = most - least > 0.45 ? decadeTicks(least, most) : evenTicks(10 ** least, 10 ** most);
-  return axis(title, colours, {
+function logAxis(form, colours, values) {
+  const logs = values.filter((value) => value > 0).map(Math.log10);
+  const [first, last] = logs.length ? [Math.min(...logs), Math.max(...logs)] : [0, 1];
+  const margin = 0.05 * (last - first) + 0.02;
+  const least = form.low === null ? first - margin : Math.log10(form.low);
+  const most = form.high === null ? last + margin : Math.log10(form.high);
+  // Margins hold no ticks that the data would not have.
+  const [from, to] = [form.low === null ? first : least, form.high === null ? last : most];
+  const ticks = to - from > 0.45 ? decadeTicks(from, to) : evenTicks(10 ** from, 10 ** to);
+  return axis(form.title, colours, {
     type: 'log',
-    range: [least - margin, most + margin],
+    range: [least, most],
     tickvals: ticks,
     ticktext: ticks.map((tick) => plainNumber(tick)),
   });
@@ -101,19 +124,23 @@ function evenTicks(least, most) {
 }
 
 /**
- * An axis of the objective's values.
- * @param {string} title
- * @param {ObjectiveView} objective
+ * An axis of a curve.
+ * @param {Axis} form
  * @param {Theme} colours
- * @param {(number|null)[]} values
+ * @param {number[]} values What it has to show.
  */
-function valueAxis(title, objective, colours, values) {
-  if (objective.logarithmic) return logAxis(title, colours, values);
-  const known = values.filter((each) => each !== null).map(Number);
-  const [least, most] = [Math.min(...known), Math.max(...known)];
-  // Around a single value plotly would show everything from one below to one above.
-  const only = known.length && least === most && least !== 0;
-  return axis(title, colours, only ? { range: [0.5 * least, 1.5 * least].sort((a, b) => a - b) } : {});
+function formAxis(form, colours, values) {
+  if (form.logarithmic) return logAxis(form, colours, values);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const bare = form.low === null && form.high === null;
+  return axis(form.title, colours, {
+    zeroline: !form.ticks.length,
+    ...(bare ? {} : { range: [form.low, form.high] }),
+    // Around a single value plotly would show everything from one below to one above.
+    ...(bare && least === most && least !== 0 ? { range: [0.5 * least, 1.5 * least].sort((a, b) => a - b) } : {}),
+    ...(form.whole ? whole(most - least) : {}),
+    ...(form.ticks.length ? { tickvals: form.ticks.map((tick) => tick.at), ticktext: form.ticks.map((tick) => forPlotly(tick.name)) } : {}),
+  });
 }
 
 /**
@@ -173,181 +200,90 @@ function label(...lines) {
   return lines.filter(Boolean).map(forPlotly).join('<br>');
 }
 
+/** Dashes and plotly's symbol of each role that is no outcome; its colour is the theme's. */
+const ROLES = {
+  first: { colour: 'first', dash: 'solid', symbol: 'circle' },
+  second: { colour: 'second', dash: 'dash', symbol: 'square' },
+  third: { colour: 'third', dash: 'dashdot', symbol: 'triangle-up' },
+  fourth: { colour: 'fourth', dash: 'dot', symbol: 'triangle-down' },
+  guide: { colour: 'faint', dash: 'dash', symbol: 'circle-open' },
+  value: { colour: 'ink', dash: 'solid', symbol: 'diamond-open' },
+};
+/** @type {Object<string, string>} */
+const STEPS = { 'step after': 'hv', 'step before': 'vh' };
+const NOTES = {
+  above: { yshift: 4, yanchor: 'bottom', xanchor: 'center' },
+  below: { yshift: -4, yanchor: 'top', xanchor: 'center' },
+  right: { xshift: 4, yshift: -2, yanchor: 'top', xanchor: 'left' },
+};
+
 /**
- * Best value so far against the number of evaluations, with what random choice would have found.
- * @param {ProgressView} view
- * @param {ObjectiveView} objective
+ * Lines and points over two axes.
+ * @param {CurveView} view
  * @param {Theme} colours
+ * @param {number} height
  * @returns {Figure}
  */
-function progressFigure(view, objective, colours) {
-  const unit = objective.value.unit;
-  const steps = view.number.map((_, i) => i);
-  /** @param {number} i */
-  const text = (i) =>
-    label(
-      `${view.number[i]}. ${view.formula[i]} (round ${view.round[i]})`,
-      view.value[i] === null ? '' : inUnit(inDigits(view.value[i]), unit),
-      view.outcome[i] === 'computed' ? '' : OUTCOMES[view.outcome[i]].word,
-    );
-  const outcomes = /** @type {Outcome[]} */ (Object.keys(OUTCOMES));
-  const points = outcomes.flatMap((outcome) => {
-    const mine = steps.filter((i) => view.outcome[i] === outcome);
-    if (!mine.length) return [];
-    const valued = outcome === 'computed' || mine.some((i) => view.value[i] !== null);
-    return {
-      name: OUTCOMES[outcome].word,
-      mode: 'markers',
-      x: mine.map((i) => view.number[i]),
-      y: mine.map((i) => (valued ? view.value[i] : 0.5)),
-      yaxis: valued ? 'y' : 'y2',
-      marker: marker(outcome, colours, view.number.length),
-      customdata: mine.map((i) => view.candidate_id[i]),
-      text: mine.map(text),
-      hovertemplate: '%{text}<extra></extra>',
-    };
-  });
-  const valueless = points.some((each) => each.yaxis === 'y2');
-  const data = [
-    {
-      name: 'best so far',
-      mode: 'lines',
-      x: view.number,
-      y: view.best,
-      line: { shape: 'hv', color: colours.computed, width: 2.5 },
-      hoverinfo: 'skip',
-    },
-    {
-      visible: view.random_best.some((each) => each !== null),
-      name: 'best by random choice, expected',
-      mode: 'lines',
-      x: view.number,
-      y: view.random_best.slice(0, view.number.length),
-      line: { color: colours.faint, width: 2, dash: 'dash' },
-      hovertemplate: `random choice: %{y:.3g} ${forPlotly(unit)} expected after %{x}<extra></extra>`,
-    },
-    ...points,
-  ];
-  const title = heading(objective.value);
-  const values = [...view.value, ...view.random_best];
+function curveFigure(view, colours, height) {
+  const valueless = view.lines.some((line) => !line.y.length);
+  const across = view.lines.flatMap(({ x, x_error: error }) => x.flatMap((at, i) => [at - (error[i] ?? 0), at + (error[i] ?? 0)]));
+  const up = view.lines.flatMap((line) => [...line.y, ...line.y_low, ...line.y_high]);
+  const [x, y] = [formAxis(view.x, colours, across), formAxis(view.y, colours, up)];
+  /** @type {(form: Axis, at: number) => number} */
+  const placed = (form, at) => (form.logarithmic ? Math.log10(at) : at);
   return {
-    data,
+    data: view.lines.map((line) => lineTrace(line, colours)),
     layout: layout(colours, {
-      xaxis: axis('candidates computed', colours, { anchor: valueless ? 'y2' : 'y', rangemode: 'tozero', ...whole(view.number.length) }),
-      yaxis: {
-        ...valueAxis(title, objective, colours, values),
-        domain: [valueless ? 0.1 : 0, 1],
-      },
+      xaxis: { ...x, anchor: valueless ? 'y2' : 'y' },
+      yaxis: { ...y, domain: [valueless ? 0.1 : 0, 1] },
       yaxis2: {
         domain: [0, 0.08], range: [0, 1], fixedrange: true, showgrid: false, zeroline: false,
-        tickvals: [0.5], ticktext: ['no value'],
+        tickvals: [0.5], ticktext: ['no value'], visible: valueless,
       },
+      annotations: view.notes.map((note) => ({
+        x: placed(view.x, note.x), y: placed(view.y, note.y), showarrow: false, align: 'left',
+        text: label(...note.text.split('\n')), font: { size: 11, color: colours.ink }, ...NOTES[note.place],
+      })),
     }),
-    height: isNarrow() ? 460 : 420,
+    height,
   };
 }
 
 /**
- * What was predicted when a candidate was chosen, against what was computed.
- * @param {ParityView} view
- * @param {ObjectiveView} objective
+ * One line of a curve, or its points.
+ * @param {Line} line
  * @param {Theme} colours
- * @returns {Figure}
  */
-function parityFigure(view, objective, colours) {
-  const { computed, predicted, predicted_low: low, predicted_high: high } = view;
-  const unit = objective.value.unit;
-  const all = [...computed, ...predicted, ...low, ...high];
-  const [least, most] = [Math.min(...all), Math.max(...all)];
-  const text = view.candidate_id.map((_, i) =>
-    label(
-      `${view.number[i]}. ${view.formula[i]}`,
-      `predicted ${inUnit(prediction({ predicted_value: predicted[i], predicted_low: low[i], predicted_high: high[i] }, objective), unit)}`,
-      `computed ${inUnit(withError(computed[i], view.computed_error[i]), unit)}`,
-    ),
-  );
-  const bars = { type: 'data', symmetric: false, color: colours.faint, thickness: 1.2, width: 0 };
-  const data = [
-    {
-      name: 'predicted = computed',
-      mode: 'lines',
-      x: [least, most],
-      y: [least, most],
-      line: { color: colours.faint, dash: 'dash' },
-      hoverinfo: 'skip',
-    },
-    {
-      name: 'candidate, with one standard deviation',
-      mode: 'markers',
-      x: computed,
-      y: predicted,
-      error_y: { ...bars, array: high.map((each, i) => each - predicted[i]), arrayminus: low.map((each, i) => predicted[i] - each) },
-      error_x: { ...bars, symmetric: true, array: view.computed_error.map((each) => each ?? 0) },
-      marker: marker('computed', colours, computed.length),
-      customdata: view.candidate_id,
-      text,
-      hovertemplate: '%{text}<extra></extra>',
-    },
-  ];
-  const title = heading(objective.value);
-  const errors = view.computed_error.map((each) => each ?? 0);
-  const shown = computed.flatMap((each, i) => [each - errors[i], each + errors[i]]);
+function lineTrace(line, colours) {
+  const outcome = line.role in OUTCOMES ? /** @type {Outcome} */ (line.role) : null;
+  const role = ROLES[/** @type {keyof ROLES} */ (line.role)] ?? { ...ROLES.first, colour: line.role };
+  const colour = colours[role.colour];
+  const bar = { type: 'data', color: line.role === 'value' ? colour : colours.faint, thickness: 1.2, width: 0 };
+  const points = line.shape.includes('points');
+  const quiet = line.role === 'guide' && !line.texts.length;
   return {
-    data,
-    layout: layout(colours, {
-      xaxis: valueAxis(`computed ${title}`, objective, colours, [...shown, ...low, ...high]),
-      yaxis: valueAxis(`predicted ${title}`, objective, colours, [...shown, ...low, ...high]),
-    }),
-    height: 460,
-  };
-}
-
-/**
- * The second objective against the first; a line joins what no other result beats in both.
- * @param {TradeOffView} view
- * @param {ObjectiveView} objective
- * @param {SecondObjectiveView} also
- * @param {Theme} colours
- * @returns {Figure}
- */
-function tradeOffFigure(view, objective, also, colours) {
-  const indices = view.value.map((_, i) => i);
-  /** @param {boolean} best @param {string} name @param {object} look */
-  const points = (best, name, look) => {
-    const mine = indices.filter((i) => view.on_front[i] === best);
-    return {
-      name, mode: 'markers', x: mine.map((i) => view.value[i]), y: mine.map((i) => view.second[i]),
-      error_x: { type: 'data', array: mine.map((i) => view.value_error[i] ?? 0), color: colours.faint, thickness: 1.2, width: 0 },
-      marker: { size: 9, ...look },
-      customdata: mine.map((i) => view.candidate_id[i]),
-      text: mine.map((i) => label(
-        view.formula[i],
-        `${objective.value.label}: ${inUnit(withError(view.value[i], view.value_error[i]), objective.value.unit)}`,
-        `${also.label}: ${inUnit(inDigits(view.second[i]), also.unit)}`,
-      )),
-      hovertemplate: '%{text}<extra></extra>',
-    };
-  };
-  const front = indices.filter((i) => view.on_front[i]).sort((i, j) => view.value[i] - view.value[j]);
-  /** @param {string} direction */
-  const goal = (direction) => (direction === 'minimize' ? 'low is good' : 'high is good');
-  const data = [
-    {
-      // Between two of the front only the worse of each is sure to be reached.
-      name: 'front', mode: 'lines', showlegend: false, hoverinfo: 'skip',
-      x: front.map((i) => view.value[i]), y: front.map((i) => view.second[i]),
-      line: { shape: objective.direction === 'minimize' ? 'hv' : 'vh', color: colours.computed, width: 1.5 },
+    name: forPlotly(line.label),
+    showlegend: line.label !== '',
+    mode: line.shape === 'points' ? 'markers' : points ? 'lines+markers' : 'lines',
+    x: line.x,
+    y: line.y.length ? line.y : line.x.map(() => 0.5),
+    yaxis: line.y.length ? 'y' : 'y2',
+    fill: line.shape === 'area' ? 'tozeroy' : 'none',
+    line: {
+      color: colour, width: line.role === 'guide' ? 1.5 : 2,
+      ...(line.shape in STEPS ? { shape: STEPS[line.shape] } : { dash: role.dash }),
     },
-    points(false, 'beaten by another', { symbol: 'circle-open', color: colours.faint }),
-    points(true, 'on the Pareto front', { symbol: 'diamond', color: colours.computed }),
-  ];
-  return {
-    data,
-    layout: layout(colours, {
-      xaxis: valueAxis(`${heading(objective.value)} (${goal(objective.direction)})`, objective, colours, view.value),
-      yaxis: axis(`${heading(also)} (${goal(also.direction)})`, colours),
-    }),
-    height: isNarrow() ? 420 : 440,
+    marker: outcome ? marker(outcome, colours, line.x.length) : { symbol: role.symbol, color: colour, size: line.shape === 'points' ? 8 : 6 },
+    ...(line.x_error.length ? { error_x: { ...bar, array: line.x_error } } : {}),
+    ...(line.y_low.length
+      ? { error_y: {
+        ...bar, symmetric: false,
+        array: line.y_high.map((high, i) => high - line.y[i]), arrayminus: line.y_low.map((low, i) => line.y[i] - low),
+      } }
+      : {}),
+    customdata: line.ids,
+    text: line.texts.map((text) => label(...text.split('\n'))),
+    ...(quiet ? { hoverinfo: 'skip' } : { hovertemplate: line.texts.length ? '%{text}<extra></extra>' : '%{y:.3g} at %{x:.3g}<extra></extra>' }),
   };
 }
 
@@ -366,7 +302,7 @@ function poolMapFigure(view, objective, colours) {
   /** @param {number} i */
   const text = (i) =>
     label(
-      view.formula[i],
+      view.label[i],
       view.number[i] === null ? 'not chosen so far' : `chosen as number ${view.number[i]} (round ${view.round[i]})`,
       view.value[i] === null
         ? OUTCOMES[view.outcome[i]].word

@@ -11,9 +11,6 @@ const POLL_FINISHED_MS = 15_000;
  */
 const figures = new WeakMap();
 
-/** @param {string} id @returns {any} */
-const byId = (id) => document.getElementById(id);
-
 /** A campaign on the page. */
 class CampaignPage {
   /**
@@ -36,6 +33,7 @@ class CampaignPage {
 
   /** Draw everything that can be drawn, quick things first. */
   async start() {
+    makeSections(this.overview.figures);
     this.drawOverview();
     await this.ranking.update();
     document.body.classList.remove('loading');
@@ -66,7 +64,6 @@ class CampaignPage {
     byId('budget').value = ended(counts);
     byId('budget-said').textContent = `${ended(counts)} of ${counted(budget, 'candidate')} of the budget ended`;
     byId('settings').textContent = settingsSaid(overview);
-    present('trade-off', overview.objective.also !== null);
     fill('outcomes', outcomesPart(overview));
     fill('cost', costPart(overview));
     const ran = overview.outcomes.map((each) => each.outcome);
@@ -78,45 +75,24 @@ class CampaignPage {
 
   /** Draw the pictures of the campaign that are new or have changed. */
   async drawPictures() {
-    const { objective } = this.overview;
-    if (objective.also) {
-      const { also } = objective;
-      await this.picture('trade-off', this.source.tradeOff(), (view, colours) => tradeOffFigure(view, objective, also, colours), {
-        label: (view) => tradeOffSaid(view, objective, also),
-        lacks: (view) => (view.value.length ? '' : 'No candidate has both values yet.'),
-      });
-    }
-    await this.picture('progress', this.source.progress(), (view, colours) => progressFigure(view, objective, colours), {
-      label: (view) => progressSaid(view, objective),
-      lacks: (view) => (view.number.length ? '' : 'No candidate has ended yet.'),
-    });
-    await this.picture('parity', this.source.parity(), (view, colours) => parityFigure(view, objective, colours), {
-      label: (view) => paritySaid(view, objective),
-      lacks: (view) => (view.computed.length ? '' : nothingPredicted(view, objective)),
-    });
-    await this.picture('map', this.source.poolMap(), (view, colours) => poolMapFigure(view, objective, colours), {
-      label: mapSaid,
-      lacks: (view) => (view.shown ? '' : 'The pool is empty.'),
-    });
+    for (const { name } of this.overview.figures) await this.drawPicture(name, await this.source.figure(name));
   }
 
   /**
-   * @template View
    * @param {string} name Of the section.
-   * @param {Promise<View>} asked
-   * @param {(view: View, colours: Theme) => Figure} make
-   * @param {{label: (view: View) => string, lacks: (view: View) => string}} words
+   * @param {AnyPicture} view
    */
-  async picture(name, asked, make, { label, lacks }) {
-    const view = await asked;
+  async drawPicture(name, view) {
     const text = JSON.stringify(view);
     if (this.drawn[name] === text) return;
     const picture = byId(`${name}-plot`);
-    const why = lacks(view);
-    byId(`${name}-said`).textContent = why || label(view);
-    picture.hidden = Boolean(why);
-    if (!why) {
-      figures.set(picture, { label: label(view), make: (colours) => make(view, colours) });
+    byId(`${name}-said`).textContent = view.absent || view.caption;
+    picture.hidden = view.absent !== '';
+    picture.classList.toggle('square', view.form === 'curve' && view.square);
+    if (!view.absent) {
+      const { objective } = this.overview;
+      const height = isNarrow() ? 460 : 420;
+      figures.set(picture, { label: view.caption, make: (colours) => pictureFigure(view, objective, colours, height) });
       if (!(await this.drawFigure(picture))) return; // Hidden now; drawn when it is seen again.
     }
     this.drawn[name] = text;
@@ -208,7 +184,7 @@ class CampaignPage {
     this.drawn.candidate = text;
     this.purge();
     showCandidate(body, view, this.overview, this.source.live);
-    document.title = `${view.row.formula} – ${this.overview.name} – matscreen`;
+    document.title = `${view.row.label} – ${this.overview.name} – matscreen`;
     for (const picture of body.querySelectorAll('.plot')) await this.drawFigure(picture);
     body.dataset.shown = id;
   }
@@ -303,224 +279,6 @@ class CampaignPage {
   }
 }
 
-// ----------------------------------------------------------------------------------- the sections
-
-/**
- * Put content into a section; a section without content is not there.
- * @param {string} name
- * @param {Node[]} content
- */
-function fill(name, content) {
-  present(name, content.length > 0);
-  byId(`${name}-content`).replaceChildren(...content);
-}
-
-/**
- * Have a section on the page or not, and its link.
- * @param {string} name
- * @param {boolean} there
- */
-function present(name, there) {
-  byId(name).hidden = !there;
-  document.querySelector(`nav a[href="#${name}"]`)?.toggleAttribute('hidden', !there);
-}
-
-/** @param {Object<string, number>} counts */
-function ended(counts) {
-  return ['computed', 'infeasible', 'unstable', 'failed', 'cancelled'].reduce(
-    (sum, each) => sum + (counts[each] ?? 0), 0,
-  );
-}
-
-/** @param {Overview} overview */
-function glanceCards(overview) {
-  const { objective, counts } = overview;
-  const cost = overview.cost_by_engine.reduce(
-    (sum, each) => ({ calls: sum.calls + each.force_calls, wall: sum.wall + each.wall_h }),
-    { calls: 0, wall: 0 },
-  );
-  const best = overview.best_candidate_id;
-  const goal = objective.direction === 'minimize' ? 'lowest' : 'highest';
-  const found = [
-    card(
-      `${goal} ${objective.value.label} so far`,
-      element('strong', {}, best ? inUnit(inDigits(overview.best_value), objective.value.unit) : '–'),
-      best ? element('div', {}, candidateLink(best, best)) : 'nothing is computed yet',
-    ),
-    .../** @type {Outcome[]} */ (Object.keys(OUTCOMES))
-      .filter((outcome) => counts[outcome])
-      .map((outcome) => card(outcomeMark(outcome), element('strong', {}, counts[outcome].toLocaleString('en-GB')))),
-    ...[
-      ['running now', counts.running], ['queued', counts.queued], ['cancelled', counts.cancelled],
-      ['known from earlier campaigns', counts.already_computed],
-    ].filter(([, count]) => count).map(([name, count]) => card(String(name), element('strong', {}, count.toLocaleString('en-GB')))),
-    card('candidates in the pool', element('strong', {}, overview.pool.toLocaleString('en-GB'))),
-  ];
-  if (counts.to_confirm) {
-    found.push(card('confirmed by a better engine', element('strong', {}, `${counts.confirmed} of ${counts.to_confirm}`)));
-  }
-  if (overview.candidates_per_hour !== null) {
-    found.push(card('pace', element('strong', {}, `${inDigits(overview.candidates_per_hour, 2)} / h`), 'candidates'));
-  }
-  if (overview.expected_end !== null) {
-    found.push(card('expected end', element('strong', {}, dateAndTime(overview.expected_end))));
-  }
-  if (cost.calls || cost.wall) {
-    found.push(card('spent', element('strong', {}, duration(cost.wall)), `of computing, ${counted(cost.calls, 'force call')}`));
-  }
-  return found;
-}
-
-/** @param {Overview} overview */
-function settingsSaid(overview) {
-  const [explores, ...confirm] = overview.engines;
-  return [
-    `Target ${overview.target}`,
-    `${overview.finished ? 'finished' : overview.status}`,
-    `submitted ${dateAndTime(overview.created_at)}`,
-    `engine ${explores}${confirm.length ? `, confirmed by ${confirm.join(', ')}` : ''}`,
-    `sampler ${overview.sampler}, ${overview.batch_size} at a time`,
-    overview.prior === null ? '' : `starting from campaign ${overview.prior}`,
-    `seed ${overview.seed}`,
-  ].filter(Boolean).join(' · ');
-}
-
-/** @param {Overview} overview */
-function outcomesPart(overview) {
-  const found = [];
-  if (overview.outcomes.length) {
-    const rows = overview.outcomes.map((group) => [
-      outcomeMark(group.outcome),
-      String(group.count),
-      element('span', { class: 'foreign' }, group.reason || '–'),
-      someCandidates(group),
-    ]);
-    found.push(table('How candidates ended', ['outcome', 'candidates', 'reason', 'which'], rows, [1]));
-  }
-  if (overview.refusals.length) {
-    const rows = overview.refusals.map((group) => [
-      String(group.count),
-      element('span', { class: 'foreign' }, group.reason),
-      element('span', { class: 'foreign' }, group.example),
-    ]);
-    found.push(table('Entries of the sources that were refused', ['entries', 'reason', 'for instance'], rows, [0]));
-  }
-  found.push(...overview.remarks.map((remark) => element('p', { class: 'foreign' }, remark)));
-  return found;
-}
-
-/** @param {OutcomeGroup} group */
-function someCandidates(group) {
-  const shown = group.candidate_ids.slice(0, 6);
-  const more = group.count - shown.length;
-  return element(
-    'span',
-    {},
-    ...shown.flatMap((id, i) => [i ? ', ' : '', candidateLink(id, id)]),
-    more > 0 ? ` and ${more} more` : '',
-  );
-}
-
-/** @param {Overview} overview */
-function costPart(overview) {
-  /** @type {[string, CostShare[]][]} */
-  const kinds = [['engine', overview.cost_by_engine], ['step', overview.cost_by_step]];
-  return kinds.filter(([, shares]) => shares.length).map(([kind, shares]) => {
-    const most = Math.max(...shares.map((share) => share.wall_h));
-    const rows = shares.map((share) => [
-      share.name,
-      share.candidates.toLocaleString('en-GB'),
-      share.force_calls.toLocaleString('en-GB'),
-      duration(share.wall_h),
-      element('meter', { min: '0', max: String(most || 1), value: String(share.wall_h), 'aria-label': duration(share.wall_h) }),
-    ]);
-    return table(`By ${kind}`, [kind, 'candidates', 'force calls', 'wall time', ''], rows, [1, 2, 3]);
-  });
-}
-
-// --------------------------------------------------------------------------- pictures in a sentence
-
-/**
- * @param {ProgressView} view
- * @param {ObjectiveView} objective
- */
-function progressSaid(view, objective) {
-  const last = view.number.length - 1;
-  const unit = objective.value.unit;
-  const best = view.best[last];
-  const random = view.random_best[last];
-  if (best === null) return `None of the ${counted(last + 1, 'candidate')} computed has a value.`;
-  const basis = view.random_predicted
-    ? `, taking predictions for the ${view.random_predicted} of ${view.random_known + view.random_predicted} that are not computed`
-    : '';
-  return (
-    `After ${counted(last + 1, 'candidate')} the best is ${inUnit(inDigits(best), unit)}` +
-    (random === null || random === undefined ? '.' : `; random choice would be expected to have found ${inUnit(inDigits(random), unit)}${basis}.`)
-  );
-}
-
-/**
- * @param {ParityView} view
- * @param {ObjectiveView} objective
- */
-function paritySaid(view, objective) {
-  const said = [`${counted(view.computed.length, 'candidate')} predicted when chosen, and computed since.`];
-  if (view.coverage_1std !== null) {
-    said.push(`${Math.round(100 * view.coverage_1std)} % lie within one standard deviation (68 % would be right).`);
-  }
-  return [...said, modelSaid(view.calibration, objective)].filter(Boolean).join(' ');
-}
-
-/**
- * Why there is nothing to compare.
- * @param {ParityView} view
- * @param {ObjectiveView} objective
- */
-function nothingPredicted(view, objective) {
-  const why = objective.also
-    ? `With two objectives candidates are chosen by both together, so nothing was predicted of ${objective.value.label} alone.`
-    : 'Nothing that was predicted when it was chosen is computed yet.';
-  return [why, modelSaid(view.calibration, objective)].filter(Boolean).join(' ');
-}
-
-/**
- * How good the model is now; empty where that is not known.
- * @param {CalibrationView|null} model
- * @param {ObjectiveView} objective
- */
-function modelSaid(model, objective) {
-  if (!model) return '';
-  const error = objective.logarithmic
-    ? `a factor of ${inDigits(model.typical_error)}`
-    : inUnit(inDigits(model.typical_error), objective.value.unit);
-  return (
-    `The model today, each of ${counted(model.count, 'result')} left out once: typical error ${error}, ` +
-    `${Math.round(100 * model.coverage_1std)} % within one standard deviation, ` +
-    `rank correlation ${inDigits(model.rank_correlation, 2)}.`
-  );
-}
-
-/**
- * @param {TradeOffView} view
- * @param {ObjectiveView} objective
- * @param {SecondObjectiveView} also
- */
-function tradeOffSaid(view, objective, also) {
-  const best = view.on_front.filter(Boolean).length;
-  return (
-    `${capitalised(objective.value.label)} and ${also.label} of ${counted(view.value.length, 'candidate')}. ` +
-    `${best} of them ${best === 1 ? 'is' : 'are'} on the Pareto front: no other is as good in both and better in one.`
-  );
-}
-
-/** @param {PoolMapView} view */
-function mapSaid(view) {
-  const both = Math.round(100 * (view.explained_fraction[0] + view.explained_fraction[1]));
-  const chosen = view.number.filter((each) => each !== null).length;
-  const sample = view.shown < view.pool ? `${counted(view.shown, 'candidate')} of ${view.pool.toLocaleString('en-GB')}, all chosen ones among them` : counted(view.pool, 'candidate');
-  return `${capitalised(sample)}, ${chosen} chosen so far. Likeness in composition and geometry, in the two directions that hold ${both} % of the variance of the features.`;
-}
-
 // ------------------------------------------------------------------------------------------ start
 
 /** @param {number} ms @returns {Promise<void>} */
@@ -554,7 +312,7 @@ function offerCampaigns(lines, current) {
 }
 
 async function start() {
-  if (typeof DecompressionStream === 'undefined') return; // check.js has told the reader.
+  if (typeof DecompressionStream === 'undefined') return; // browser_check.js has told the reader.
   for (;;) {
     try {
       const source = (await EmbeddedSource.found()) ?? (await HttpSource.found());

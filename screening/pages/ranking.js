@@ -21,8 +21,8 @@ function rankingColumns(objective) {
   const title = heading(objective.value);
   return [
     numbers('rank', 'rank', (row) => (isUnknown(row) ? '' : String(row.rank))),
-    words('formula', 'candidate', (row) => [
-      candidateLink(row.candidate_id, ...formulaNodes(row.formula)),
+    words('label', 'candidate', (row) => [
+      candidateLink(row.candidate_id, ...labelNodes(row.label, objective)),
       element('small', {}, ` ${row.candidate_id}`),
     ], 'name'),
     words('', 'outcome', (row) => [
@@ -30,12 +30,14 @@ function rankingColumns(objective) {
     ]),
     numbers('value', `computed ${title}`, (row) => withError(row.value, row.value_error), 'value'),
     numbers('predicted_value', `predicted ${title}`, (row) => prediction(row, objective), 'prediction'),
-    ...objective.beside.map((each) =>
-      numbers(each.field, heading(each), (row) => plainly(row.beside[each.field] ?? null)),
+    ...objective.shown_fields.map((each) =>
+      numbers(each.field, heading(each), (row) => plainly(row.shown_fields[each.field] ?? null)),
     ),
-    ...(objective.also ? [words('', 'front', (row) => [row.on_front ? 'yes' : ''])] : []),
+    ...(objective.second_objective ? [words('', 'front', (row) => [row.on_front ? 'yes' : ''])] : []),
     words('', 'material', (row) => [row.material_id], 'lesser material'),
-    numbers('space_group_number', 'space group', (row) => String(row.space_group_number), 'lesser'),
+    ...objective.facts.map((fact) =>
+      numbers(fact.field, heading(fact), (row) => plainly(row.facts[fact.field] ?? null), 'lesser'),
+    ),
     words('', 'engine', (row) => [row.engine ?? ''], 'lesser'),
   ];
 }
@@ -65,6 +67,7 @@ class RankingTable {
     this.shown = /** @type {HTMLElement} */ (document.getElementById('ranking-shown'));
     this.previous = /** @type {HTMLButtonElement} */ (document.getElementById('previous'));
     this.next = /** @type {HTMLButtonElement} */ (document.getElementById('next'));
+    this.search.placeholder = `${overview.objective.label.label}, id${overview.objective.elements ? ', or Pb,I' : ''}`;
     this.limit.value = String(this.query.limit);
     this.listen();
     this.drawHeadings();
@@ -216,15 +219,17 @@ function asCsv(rows, objective) {
     ['rank', (row) => row.rank],
     ['candidate_id', (row) => row.candidate_id],
     ['material_id', (row) => row.material_id],
-    ['formula', (row) => row.formula],
-    ['space_group_number', (row) => row.space_group_number],
+    [objective.label.field, (row) => row.label],
+    ...objective.facts.map(
+      (fact) => /** @type {[string, (row: RankingRow) => any]} */ ([fact.field, (row) => row.facts[fact.field] ?? null]),
+    ),
     ['outcome', (row) => row.outcome],
     [field, (row) => row.value],
     .../** @type {[string, (row: RankingRow) => any][]} */ (
       objective.error_field ? [[objective.error_field, (row) => row.value_error]] : []
     ),
-    ...objective.beside.map(
-      (each) => /** @type {[string, (row: RankingRow) => any]} */ ([each.field, (row) => row.beside[each.field] ?? null]),
+    ...objective.shown_fields.map(
+      (each) => /** @type {[string, (row: RankingRow) => any]} */ ([each.field, (row) => row.shown_fields[each.field] ?? null]),
     ),
     [`predicted_${field}`, (row) => row.predicted_value],
     [`predicted_low_${field}`, (row) => row.predicted_low],
@@ -232,7 +237,7 @@ function asCsv(rows, objective) {
     ['engine', (row) => row.engine],
     ['reason', (row) => row.reason],
     .../** @type {[string, (row: RankingRow) => any][]} */ (
-      objective.also ? [['on_front', (row) => row.on_front]] : []
+      objective.second_objective ? [['on_front', (row) => row.on_front]] : []
     ),
   ];
   const lines = [

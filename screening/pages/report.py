@@ -29,14 +29,7 @@ if TYPE_CHECKING:
     import datetime
 
     from screening.campaigns.campaign import Campaign
-    from screening.views.forms import (
-        Overview,
-        ParityView,
-        PoolMapView,
-        ProgressView,
-        RankingRow,
-        TradeOffView,
-    )
+    from screening.views.forms import AnyPicture, Overview, RankingRow
 
 MARK = "<!doctype html>\n<!-- matscreen report -->\n"
 """How a report begins: such a file may be replaced by a newer one."""
@@ -62,15 +55,14 @@ class CampaignDocuments:
         Of the ranking, in its order.
     total
         Candidates in the whole of it.
+    figures
+        Pictures of the campaign by name.
     """
 
     overview: Overview
     rows: list[RankingRow]
     total: int
-    progress: ProgressView
-    parity: ParityView
-    trade_off: TradeOffView
-    pool_map: PoolMapView
+    figures: dict[str, AnyPicture]
 
 
 def documents_of(campaign: Campaign) -> CampaignDocuments:
@@ -86,12 +78,9 @@ def documents_of(campaign: Campaign) -> CampaignDocuments:
 
 
 def _documents_now(campaign: Campaign) -> CampaignDocuments:
+    from screening.views.campaign_figures import figures_of
     from screening.views.overview import overview
-    from screening.views.parity import parity
-    from screening.views.pool_map import pool_map
-    from screening.views.progress import progress
     from screening.views.ranking import ranking_page
-    from screening.views.trade_off import trade_off
 
     page = ranking_page(campaign, limit=MAX_ROWS)
     rows = page.rows
@@ -101,10 +90,7 @@ def _documents_now(campaign: Campaign) -> CampaignDocuments:
         overview=overview(campaign),
         rows=rows,
         total=page.total,
-        progress=progress(campaign),
-        parity=parity(campaign),
-        trade_off=trade_off(campaign),
-        pool_map=pool_map(campaign),
+        figures={figure.name: figure.view(campaign) for figure in figures_of(campaign)},
     )
 
 
@@ -239,10 +225,7 @@ def page(
         "overview": documents.overview.model_dump(mode="json"),
         "rows": [row.model_dump(mode="json") for row in documents.rows],
         "total": documents.total,
-        "progress": documents.progress.model_dump(mode="json"),
-        "parity": documents.parity.model_dump(mode="json"),
-        "trade_off": documents.trade_off.model_dump(mode="json"),
-        "pool_map": documents.pool_map.model_dump(mode="json"),
+        "figures": {name: view.model_dump(mode="json") for name, view in documents.figures.items()},
     }
     moment = written.strftime("%-d %B %Y, %H:%M UTC")
     holders = [
@@ -292,7 +275,7 @@ def _with_files(source: str) -> tuple[str, list[str]]:
         return f"<script>{programs[-1]}</script>"
 
     source = re.sub(r'<link rel="stylesheet" href="pages/([a-z]+\.css)">', style, source)
-    source = re.sub(r'<script src="pages/([a-z]+\.js)"></script>', program, source)
+    source = re.sub(r'<script src="pages/([a-z_]+\.js)"></script>', program, source)
     return source, programs
 
 

@@ -27,23 +27,11 @@ from screening.ranking.cache import RankingMemory, revision_of
 from screening.ranking.entries import Outcome
 from screening.server.guard import Guard
 from screening.store.cache import SingleFlight
+from screening.views.campaign_figures import figures_of
 from screening.views.candidate import candidate_view
-from screening.views.forms import (
-    CampaignLine,
-    CandidateView,
-    Overview,
-    ParityView,
-    PoolMapView,
-    ProgressView,
-    RankingPage,
-    TradeOffView,
-)
+from screening.views.forms import AnyPicture, CampaignLine, CandidateView, Overview, RankingPage
 from screening.views.overview import campaigns, overview
-from screening.views.parity import parity
-from screening.views.pool_map import pool_map
-from screening.views.progress import progress
 from screening.views.ranking import ranking_page
-from screening.views.trade_off import trade_off
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -149,6 +137,7 @@ def _add_api(app: FastAPI, database: Database) -> None:
     def whole(
         name: str,
         request: Request,
+        what: str,
         view: Callable[[Campaign], BaseModel],
         tag_of: Callable[[Campaign], str] = campaign_tag,
     ) -> Response:
@@ -164,7 +153,7 @@ def _add_api(app: FastAPI, database: Database) -> None:
         return _unless_known(
             request,
             tag,
-            lambda: answers.get((view.__module__, campaign.name), lambda: tag, lambda _: make()),
+            lambda: answers.get((what, campaign.name), lambda: tag, lambda _: make()),
         )
 
     api: dict[str, Any] = {"responses": PROBLEMS, "tags": ["campaigns"]}
@@ -177,7 +166,7 @@ def _add_api(app: FastAPI, database: Database) -> None:
     @app.get("/api/v1/campaigns/{name}", response_model=Overview, **api)
     def get_overview(name: str, request: Request) -> Any:
         """A campaign at a glance."""
-        return whole(name, request, overview, overview_tag)
+        return whole(name, request, "", overview, overview_tag)
 
     def overview_tag(campaign: Campaign) -> str:
         """Return a campaign's tag and, while it is not finished, the minute: its pace changes."""
@@ -213,25 +202,15 @@ def _add_api(app: FastAPI, database: Database) -> None:
             )
         return _fresh(page.model_dump(mode="json"))
 
-    @app.get("/api/v1/campaigns/{name}/progress", response_model=ProgressView, **api)
-    def get_progress(name: str, request: Request) -> Any:
-        """The best value against the number of candidates computed."""
-        return whole(name, request, progress)
-
-    @app.get("/api/v1/campaigns/{name}/parity", response_model=ParityView, **api)
-    def get_parity(name: str, request: Request) -> Any:
-        """What was predicted against what was computed."""
-        return whole(name, request, parity)
-
-    @app.get("/api/v1/campaigns/{name}/trade-off", response_model=TradeOffView, **api)
-    def get_trade_off(name: str, request: Request) -> Any:
-        """Two objectives against each other; empty for a campaign with one."""
-        return whole(name, request, trade_off)
-
-    @app.get("/api/v1/campaigns/{name}/pool-map", response_model=PoolMapView, **api)
-    def get_pool_map(name: str, request: Request) -> Any:
-        """The pool in two directions."""
-        return whole(name, request, pool_map)
+    @app.get("/api/v1/campaigns/{name}/figures/{figure}", response_model=AnyPicture, **api)
+    def get_figure(name: str, figure: str, request: Request) -> Any:
+        """A picture of the campaign; the overview lists those that it has."""
+        known = {each.name: each for each in figures_of(opened(name))}
+        if figure not in known:
+            raise HTTPException(
+                404, f"campaign '{name}' has no figure '{figure}'; known: {', '.join(known)}"
+            )
+        return whole(name, request, figure, known[figure].view)
 
     @app.get(
         "/api/v1/campaigns/{name}/candidates/{candidate_id}", response_model=CandidateView, **api

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from screening.messages.errors import ScreenError
@@ -40,6 +40,12 @@ class Objective(Scale):
         Further fields that a ranking shows.
     candidates
         Kind of the candidates that the Maker takes, in `screening.candidates.kinds.KINDS`.
+    curves
+        What is drawn of a result: import path, ``module:function``, by the name that
+        ``matscreen plot --kind`` has.  The function gets the result's document and returns a list
+        of `screening.views.forms.CurveView`, empty where the result has no such curve.
+    large_fields
+        Fields of the document that are stored apart and that curves need.
     derive
         Import path of a function that derives fields of a result, `value_field` among them, from
         all results that are known, as a distance to a hull; None where a result has its value by
@@ -60,6 +66,8 @@ class Objective(Scale):
     unit: str
     shown_fields: tuple[Quantity, ...] = ()
     candidates: str = "crystal"
+    curves: Mapping[str, str] = field(default_factory=dict)
+    large_fields: tuple[str, ...] = ()
     derive: str | None = None
     derive_from: tuple[str, ...] = ()
 
@@ -99,6 +107,14 @@ OBJECTIVES: dict[str, Objective] = {
             label="κ(300 K)",
             unit="W/m/K",
             logarithmic=True,
+            curves={
+                "bands": "screening.views.conductivity_curves:phonons",
+                "dos": "screening.views.conductivity_curves:density_of_states",
+                "kappa": "screening.views.conductivity_curves:kappa",
+                "accumulation": "screening.views.conductivity_curves:accumulation",
+                "meshes": "screening.views.conductivity_curves:meshes",
+            },
+            large_fields=("spectrum", "transport"),
         ),
         Objective(
             name="electrode-volume-change",
@@ -115,6 +131,7 @@ OBJECTIVES: dict[str, Objective] = {
                 Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
                 Quantity("host_dimensionality", "host dimensions", ""),
             ),
+            curves={"volume-change": "screening.views.electrode_curves:volume_and_voltage"},
         ),
         Objective(
             name="slack-thermal-conductivity",
@@ -141,6 +158,11 @@ def objective(name: str, direction: Direction) -> Objective:
     if name not in OBJECTIVES:
         raise ScreenError(f"objective '{name}': unknown; known: {', '.join(sorted(OBJECTIVES))}")
     return replace(OBJECTIVES[name], direction=direction)
+
+
+def candidate_figures() -> list[str]:
+    """Return the names of all curves that results of some objective have."""
+    return list(dict.fromkeys(name for known in OBJECTIVES.values() for name in known.curves))
 
 
 def load(path: str) -> Any:

@@ -7,10 +7,12 @@ else has its unit in its name.  Lists that belong together have the same length.
 from __future__ import annotations
 
 import datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from screening.campaigns.snapshot import Status
+from screening.messages.quantities import heading
 from screening.ranking.entries import Outcome
 from screening.targets.scale import Direction
 
@@ -27,6 +29,11 @@ class QuantityView(View):
     field: str
     label: str
     unit: str
+
+    @property
+    def heading(self) -> str:
+        """The label, with the unit where there is one."""
+        return heading(self.label, self.unit)
 
 
 class SecondObjectiveView(QuantityView):
@@ -45,10 +52,16 @@ class ObjectiveView(View):
     direction: Direction
     logarithmic: bool
     """Whether the model sees the decimal logarithm: then its errors are factors."""
-    beside: list[QuantityView]
+    label: QuantityView
+    """The name that people know a candidate by."""
+    facts: list[QuantityView]
+    """What a ranking shows of candidates themselves, beside their names."""
+    elements: bool
+    """Whether candidates consist of chemical elements, and their names are formulas."""
+    shown_fields: list[QuantityView]
     """Further fields of a result that a ranking shows."""
-    also: SecondObjectiveView | None
-    """The second objective, where there are two; one of `beside`."""
+    second_objective: SecondObjectiveView | None
+    """The second objective, where there are two; one of `shown_fields`."""
 
 
 # ------------------------------------------------------------------------------------ a campaign
@@ -73,6 +86,13 @@ class OutcomeGroup(View):
     count: int
     candidate_ids: list[str]
     """The first few."""
+
+
+class FigureView(View):
+    """A picture that a campaign has, by its name, and the heading of its section."""
+
+    name: str
+    title: str
 
 
 class RefusalGroup(View):
@@ -121,6 +141,7 @@ class Overview(View):
     expected_end: datetime.datetime | None
     best_candidate_id: str | None
     best_value: float | None
+    figures: list[FigureView]
     outcomes: list[OutcomeGroup]
     refusals: list[RefusalGroup]
     remarks: list[str]
@@ -138,8 +159,8 @@ class RankingRow(View):
     rank: int
     candidate_id: str
     material_id: str
-    formula: str
-    space_group_number: int
+    label: str
+    """Name that people know it by."""
     outcome: Outcome
     value: float | None
     value_error: float | None
@@ -150,7 +171,9 @@ class RankingRow(View):
     """The prediction and one standard deviation more."""
     engine: str | None
     reason: str
-    beside: dict[str, float | str | bool | None]
+    facts: dict[str, float | str | bool | None]
+    """What is known of it without a result; `ObjectiveView.facts` has labels and units."""
+    shown_fields: dict[str, float | str | bool | None]
     on_front: bool | None
     """Whether no other result beats it in both objectives; None where there is one."""
 
@@ -166,76 +189,126 @@ class RankingPage(View):
 # -------------------------------------------------------------------------------------- pictures
 
 
-class ProgressView(View):
-    """The best value against the number of candidates computed."""
+class Picture(View):
+    """What all pictures have."""
 
-    number: list[int]
-    """1 to the number of candidates that ended, in the order in which they were chosen."""
-    round: list[int]
-    candidate_id: list[str]
-    formula: list[str]
-    outcome: list[Outcome]
-    value: list[float | None]
-    best: list[float | None]
-    """The best of the values so far."""
-    random_best: list[float | None]
-    """What random choice without replacement is expected to have found by then: the mean best
-    value; over the values that are known and the predictions of those that are not.  Candidates
-    known to have no value it draws in vain.  None where there are fewer than two values."""
-    random_known: int
-    """How many of the values behind `random_best` are computed."""
-    random_predicted: int
-    """How many are predictions."""
+    name: str
+    """As `screen plot --kind` has it; pictures of one name are panels of one figure."""
+    title: str
+    caption: str
+    """What is seen, in sentences, also for those who do not see it."""
+    absent: str = ""
+    """Why there is nothing to be drawn, in a sentence; empty where there is something."""
 
 
-class CalibrationView(View):
-    """How good the model's error bars are, each result left out once."""
+class Tick(View):
+    """A named place on an axis."""
 
-    count: int
-    typical_error: float
-    """A factor where the objective is logarithmic, else in its unit."""
-    coverage_1std: float
-    """Fraction within one standard deviation; 0.68 is right."""
-    rank_correlation: float
+    at: float
+    name: str
 
 
-class ParityView(View):
-    """What was predicted when a candidate was chosen, against what was computed."""
+class Axis(View):
+    """An axis of a curve."""
 
-    candidate_id: list[str]
-    formula: list[str]
-    number: list[int]
-    computed: list[float]
-    computed_error: list[float | None]
-    predicted: list[float]
-    predicted_low: list[float]
-    """The prediction less one standard deviation."""
-    predicted_high: list[float]
-    coverage_1std: float | None
-    """Fraction of the predictions within one standard deviation of what was computed, both error
-    bars together; 0.68 is right.  None without a prediction."""
-    calibration: CalibrationView | None
+    title: str
+    """With the unit, as `screening.messages.quantities.heading` writes it."""
+    logarithmic: bool = False
+    low: float | None = None
+    """Where the axis begins; None leaves it to the data."""
+    high: float | None = None
+    whole: bool = False
+    """Whether only whole numbers mean something."""
+    ticks: list[Tick] = []
+    """Named places instead of numbers."""
 
 
-class TradeOffView(View):
-    """The computed candidates by the two objectives, in the ranking's order."""
+Role = Literal[
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "guide",
+    "value",
+    "computed",
+    "predicted",
+    "infeasible",
+    "unstable",
+    "failed",
+]
+Shape = Literal["line", "points", "line and points", "step after", "step before", "area"]
 
-    candidate_id: list[str]
-    formula: list[str]
-    value: list[float]
-    value_error: list[float | None]
-    second: list[float]
-    """In the unit that `ObjectiveView.also` states."""
-    on_front: list[bool]
+
+class Line(View):
+    """A line, or points, of a curve; its lists are as long as `x`, or empty."""
+
+    label: str = ""
+    """For the legend; empty keeps it out of there."""
+    role: Role
+    """What it is; colour, dashes and marker follow from it.  A value is what is ranked by."""
+    shape: Shape = "line"
+    x: list[float]
+    y: list[float]
+    """Empty for points without a value, which stand along the lower edge."""
+    x_error: list[float] = []
+    y_low: list[float] = []
+    """Lower ends of error bars."""
+    y_high: list[float] = []
+    ids: list[str] = []
+    """Candidates that the points stand for."""
+    texts: list[str] = []
+    """What is told of each point, lines separated by line feeds."""
 
 
-class PoolMapView(View):
+class Note(View):
+    """A short text at a point."""
+
+    x: float
+    y: float
+    text: str
+    place: Literal["above", "below", "right"]
+
+
+class CurveView(Picture):
+    """Lines and points over two axes: the one form of everything that is a curve."""
+
+    form: Literal["curve"] = "curve"
+    headline: str = ""
+    """A few words above the picture."""
+    x: Axis
+    y: Axis
+    lines: list[Line]
+    notes: list[Note] = []
+    square: bool = False
+    """Whether both axes have the same length."""
+
+
+class PhononView(Picture):
+    """Phonon frequencies along lines of high symmetry and their density of states.
+
+    Imaginary frequencies are negative.  The density of states is that of the primitive cell, its
+    integral three times the number of atoms.
+    """
+
+    form: Literal["phonons"] = "phonons"
+    distance_per_a: list[list[float]]
+    """One list a segment."""
+    frequency_thz: list[list[list[float]]]
+    """Same segments, shape (points, branches)."""
+    labels: list[tuple[str, str]]
+    """Names of both ends of each segment."""
+    dos_frequency_thz: list[float]
+    dos_per_thz: list[float]
+
+
+class PoolMapView(Picture):
     """The pool in the two directions in which its features spread most."""
 
+    form: Literal["map"] = "map"
     explained_fraction: tuple[float, float]
     """Of the variance of the standardised features, along x and y."""
     candidate_id: list[str]
-    formula: list[str]
+    label: list[str]
     x: list[float]
     y: list[float]
     outcome: list[Outcome]
@@ -247,6 +320,9 @@ class PoolMapView(View):
     shown: int
     pool: int
     """Of so many candidates; of large pools all chosen ones and a random sample are shown."""
+
+
+AnyPicture = Annotated[CurveView | PhononView | PoolMapView, Field(discriminator="form")]
 
 
 # ------------------------------------------------------------------------------------ a candidate
@@ -263,6 +339,8 @@ class Site(View):
 class CrystalView(View):
     """Atoms in a cell."""
 
+    form: Literal["crystal"] = "crystal"
+    caption: str
     formula: str
     space_group: str
     lattice_a: tuple[
@@ -270,6 +348,15 @@ class CrystalView(View):
     ]
     """Rows are the cell's vectors."""
     sites: list[Site]
+
+
+class SvgView(View):
+    """A drawing that a kind of candidates brings ready."""
+
+    form: Literal["svg"] = "svg"
+    caption: str
+    svg: str
+    """The drawing itself; pages show it as an image, so that no program in it runs."""
 
 
 class Fact(View):
@@ -281,73 +368,12 @@ class Fact(View):
 
 
 class Origin(View):
-    """Where a crystal was found."""
+    """Where a candidate was found."""
 
     source: str
     material_id: str
     note: str
-    """What was done to its structure beyond choosing a cell; empty for nothing."""
-
-
-class BandsView(View):
-    """Phonon frequencies along lines of high symmetry; imaginary ones are negative."""
-
-    distance_per_a: list[list[float]]
-    """One list a segment."""
-    frequency_thz: list[list[list[float]]]
-    """Same segments, shape (points, branches)."""
-    labels: list[tuple[str, str]]
-    """Names of both ends of each segment."""
-
-
-class DosView(View):
-    """Phonon density of states of the primitive cell, normalised to three times its atoms."""
-
-    frequency_thz: list[float]
-    dos_per_thz: list[float]
-
-
-class ConductivityView(View):
-    """κ against temperature on the densest mesh: the mean, and along the axes."""
-
-    mesh: tuple[int, int, int]
-    temperature_k: list[float]
-    kappa_w_per_m_k: list[float]
-    kappa_xx_w_per_m_k: list[float]
-    kappa_yy_w_per_m_k: list[float]
-    kappa_zz_w_per_m_k: list[float]
-
-
-class AccumulationView(View):
-    """κ at 300 K summed up to a frequency, and up to a mean free path."""
-
-    frequency_thz: list[float]
-    kappa_of_frequency_w_per_m_k: list[float]
-    mean_free_path_nm: list[float]
-    kappa_of_mean_free_path_w_per_m_k: list[float]
-
-
-class MeshView(View):
-    """κ at 300 K against the density of q-points, and where it tends to."""
-
-    mesh: list[tuple[int, int, int]]
-    kappa_300k_w_per_m_k: list[float]
-    limit_w_per_m_k: float
-    limit_error_w_per_m_k: float
-
-
-class ElectrodePathView(View):
-    """Volume and voltage of an insertion electrode along its path, charged first."""
-
-    working_ion: str
-    formula: list[str]
-    working_ions: list[float]
-    """Per formula unit of the host."""
-    volume_a3: list[float]
-    """Of a formula unit of the host."""
-    step_ions_charged: list[float]
-    step_ions_discharged: list[float]
-    step_voltage_v: list[float]
+    """What was done to what the source has, beyond choosing a cell; empty for nothing."""
 
 
 class PickView(View):
@@ -357,7 +383,7 @@ class PickView(View):
     number: int
     round: int
     state: str
-    reason: str
+    reason_text: str
     predicted_value: float | None
     predicted_low: float | None
     predicted_high: float | None
@@ -376,17 +402,14 @@ class CandidateView(View):
 
     row: RankingRow
     origins: list[Origin]
-    crystal: CrystalView
+    picture: Annotated[CrystalView | SvgView, Field(discriminator="form")] | None
+    """What the candidate looks like, where its kind has a drawing."""
     relaxed: bool
-    """Whether the crystal is the relaxed one or as the source has it."""
+    """Whether facts and picture are those of the result, or as the source has them."""
     facts: list[Fact]
     """Of the result; else what the source states."""
     picks: list[PickView]
     """One for each engine."""
     provenance: dict[str, str]
-    bands: BandsView | None
-    dos: DosView | None
-    conductivity: ConductivityView | None
-    accumulation: AccumulationView | None
-    meshes: MeshView | None
-    electrode_path: ElectrodePathView | None
+    curves: list[AnyPicture]
+    """What its objective draws of the result."""

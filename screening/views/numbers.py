@@ -75,3 +75,41 @@ def thinned(values: Sequence[float] | NDArray[Any], points: int = CURVE_POINTS) 
     if last < points:
         return list(values)
     return [values[round(k * last / (points - 1))] for k in range(points)]
+
+
+# ---------------------------------------------------------------------------------------- as text
+
+
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def in_digits(value: float, digits: int = 3, unit: str = "") -> str:
+    """Return a number in so many significant digits, with its unit: 0.0123, 12.3, 1.23 × 10⁻⁷."""
+    size = abs(float(f"{value:.{digits}g}"))
+    if size and not 1e-3 <= size < 1e6:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        text = f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}"
+    elif size >= 10**digits:
+        text = f"{round(value):,}"
+    else:
+        text = f"{value:#.{digits}g}".rstrip(".") if size else "0"
+    return f"{text.replace('-', '−')} {unit}".strip()
+
+
+def with_error(value: float, error: float | None, unit: str = "") -> str:
+    """Return a value with its standard error in two digits: 0.859 ± 0.043."""
+    if not error or not 1e-6 < error < 1e4:
+        return in_digits(value, unit=unit)
+    decimals = max(1 - math.floor(math.log10(float(f"{error:.1e}"))), 0)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f} {unit}".replace("-", "−").strip()
+
+
+def subscripted(formula: str) -> str:
+    """Return a chemical formula with its numbers below the line."""
+    return formula.translate(_LOWERED)
+
+
+def spans(values: Sequence[float], factor: float) -> bool:
+    """Return whether positive values differ by more than a factor."""
+    return len(values) > 0 and min(values) > 0 and max(values) > factor * min(values)

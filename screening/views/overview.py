@@ -12,20 +12,22 @@ from screening.campaigns.snapshot import Snapshot, best_results
 from screening.campaigns.throughput import throughput_of
 from screening.candidates.refusal import Refusal
 from screening.intake.refusals import alike
-from screening.ranking.cache import PIECE, cached_ranking
+from screening.views.campaign_figures import figures_of
 from screening.views.forms import (
     CampaignLine,
     CostShare,
+    FigureView,
     OutcomeGroup,
     Overview,
     RefusalGroup,
 )
 from screening.views.numbers import finite
 from screening.views.quantities import objective_view
+from screening.views.ranking import first_row
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
-    from screening.ranking.entries import Outcome, RankedRow
+    from screening.ranking.entries import Outcome
     from screening.store.database import Database
 
 FIRST_IDS = 20
@@ -56,7 +58,7 @@ def overview(campaign: Campaign) -> Overview:
     snapshot = campaign.snapshot(rows=False, features=False)
     progress = progress_of(snapshot)
     throughput = throughput_of(snapshot, progress)
-    best = _best(campaign)
+    best = first_row(campaign, lambda row: row.outcome == "computed")
     config = campaign.config
     kept = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
     counts = {name: int(getattr(progress, name)) for name in STATUS_COUNTS}
@@ -83,6 +85,9 @@ def overview(campaign: Campaign) -> Overview:
         expected_end=throughput.expected_end,
         best_candidate_id=None if best is None else best.candidate_id,
         best_value=None if best is None else finite(best.value),
+        figures=[
+            FigureView(name=figure.name, title=figure.title) for figure in figures_of(campaign)
+        ],
         outcomes=_outcomes(snapshot),
         refusals=_refusals(campaign),
         # Earlier versions stored none.
@@ -90,16 +95,6 @@ def overview(campaign: Campaign) -> Overview:
         cost_by_engine=_cost_by_engine(snapshot),
         cost_by_step=_cost_by_step(campaign),
     )
-
-
-def _best(campaign: Campaign) -> RankedRow | None:
-    """Return the first of the ranking that is computed; most often it is near the top."""
-    for top in (PIECE, None):
-        rows, _ = cached_ranking(campaign, top)
-        best = next((row for row in rows if row.outcome == "computed"), None)
-        if best is not None:
-            return best
-    return None
 
 
 def _outcomes(snapshot: Snapshot) -> list[OutcomeGroup]:

@@ -9,7 +9,9 @@ import numpy as np
 
 from screening.campaigns.training_data import feature_matrix
 from screening.messages.errors import ScreenError
+from screening.messages.stderr import counted
 from screening.ranking.cache import cached_ranking
+from screening.views.campaign_figures import CampaignFigure
 from screening.views.forms import PoolMapView
 from screening.views.numbers import short_or_none, shortened
 
@@ -44,9 +46,13 @@ def pool_map(campaign: Campaign, at_most: int = 5000) -> PoolMapView:
     places = [place for place, key in enumerate(ids) if key in kept]
     shown = [ids[place] for place in places]
     return PoolMapView(
+        name="map",
+        title=MAP.title,
+        caption=_said(len(shown), len(ids), sum(key in picks for key in shown), explained),
+        absent="" if shown else "The pool is empty.",
         explained_fraction=explained,
         candidate_id=shown,
-        formula=[rows[key].label for key in shown],
+        label=[rows[key].label for key in shown],
         x=shortened(points[places, 0]),
         y=shortened(points[places, 1]),
         outcome=[rows[key].outcome for key in shown],
@@ -58,6 +64,19 @@ def pool_map(campaign: Campaign, at_most: int = 5000) -> PoolMapView:
         ],
         shown=len(shown),
         pool=len(ids),
+    )
+
+
+def _said(shown: int, pool: int, chosen: int, explained: tuple[float, float]) -> str:
+    sample = (
+        f"{counted(shown, 'candidate')} of {pool:,}, all chosen ones among them"
+        if shown < pool
+        else counted(pool, "candidate")
+    )
+    return (
+        f"{sample}, {chosen} chosen so far. Candidates that are alike in their features lie close "
+        f"together; the two directions hold {round(100 * sum(explained))} % of the variance of the "
+        "features."
     )
 
 
@@ -94,3 +113,11 @@ def principal_plane(features: Floats) -> tuple[Floats, tuple[float, float]]:
         points[:, axis] = scaled @ vector
         explained[axis] = float(max(variances[-1 - axis], 0.0) / variances.sum())
     return points, (explained[0], explained[1])
+
+
+MAP = CampaignFigure(
+    name="map",
+    help="The pool in the plane in which the features of its candidates spread most.",
+    title="Map of the pool",
+    view=pool_map,
+)

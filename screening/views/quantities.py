@@ -10,25 +10,34 @@ from screening.views.forms import ObjectiveView, QuantityView, SecondObjectiveVi
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
+    from screening.candidates.kinds import CandidateKind
     from screening.targets.second_objective import SecondObjective
 
 
 def objective_view(campaign: Campaign) -> ObjectiveView:
     """Return what a campaign optimises, and what else its ranking shows."""
-    objective = campaign.objective
+    objective, kind = campaign.objective, campaign.kind
     beside = list(objective.shown_fields)
     also = campaign.config.second_objective
     if also is not None and all(each.field != also.field for each in beside):
         beside.append(quantity(also.field))
     return ObjectiveView(
         name=objective.name,
+        label=quantity_view(_label(kind)),
+        facts=[quantity_view(fact) for fact in kind.facts if fact.field != kind.label_field],
+        elements=kind.label_field == "formula",
         value=QuantityView(field=objective.value_field, label=objective.label, unit=objective.unit),
         error_field=objective.error_field,
         direction=objective.direction,
         logarithmic=objective.logarithmic,
-        beside=[quantity_view(each) for each in beside],
-        also=None if also is None else _second(also, beside),
+        shown_fields=[quantity_view(each) for each in beside],
+        second_objective=None if also is None else _second(also, beside),
     )
+
+
+def _label(kind: CandidateKind) -> Quantity:
+    known = (fact for fact in kind.facts if fact.field == kind.label_field)
+    return next(known, Quantity(kind.label_field, kind.label_field.replace("_", " "), ""))
 
 
 def _second(also: SecondObjective, beside: list[Quantity]) -> SecondObjectiveView:

@@ -17,10 +17,11 @@ from screening.views.quantities import objective_view
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
+    from screening.candidates.kinds import CandidateKind
     from screening.targets.objectives import Objective
 
-SORTABLE = ("rank", "formula", "value", "predicted_value", "space_group_number")
-"""Columns to sort by, beside the campaign's own further fields."""
+SORTABLE = ("rank", "label", "value", "predicted_value")
+"""Columns to sort by, beside the facts of candidates and the campaign's own further fields."""
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 
 
@@ -41,13 +42,14 @@ def ranking_page(
     offset, limit
         First row, from 0, and the most rows; of those that are searched for, as they are sorted.
     sort
-        One of `SORTABLE`, or a field that the ranking shows beside the value.  Rows without it
-        come last, whichever way it is sorted; rows that have the same keep the ranking's order.
+        One of `SORTABLE`, a fact of candidates, or a field that the ranking shows beside the
+        value.  Rows without it come last, whichever way it is sorted; rows that have the same
+        keep the ranking's order.
     outcome
         Only rows with this outcome.
     search
-        Part of a formula, candidate id or material id, in whatever case; or symbols of elements
-        separated by commas, of which a crystal must have all.
+        Part of a name, candidate id or material id, in whatever case; or, where candidates
+        consist of elements, their symbols separated by commas, of which a candidate has all.
 
     Raises
     ------
@@ -56,12 +58,13 @@ def ranking_page(
     """
     if offset < 0 or limit < 0:
         raise ScreenError(f"ranking: offset {offset} and limit {limit} must not be below 0")
-    known = [*SORTABLE, *(each.field for each in objective_view(campaign).beside)]
+    objective, kind = objective_view(campaign), campaign.kind
+    known = [*SORTABLE, *(shown.field for shown in (*objective.facts, *objective.shown_fields))]
     if sort not in known:
         raise ScreenError(f"ranking: cannot sort by '{sort}'; {nearest(sort, known)}")
     if outcome is not None and outcome not in get_args(Outcome):
         raise ScreenError(f"ranking: outcome '{outcome}'; {nearest(outcome, get_args(Outcome))}")
-    wanted = _wanted(search.strip())
+    wanted = _wanted(search.strip(), by_elements=objective.elements)
     as_ranked = sort == "rank" and not descending
     # The top of a long ranking is one small document.
     everything = not as_ranked or outcome is not None or search.strip() != ""
@@ -70,12 +73,11 @@ def ranking_page(
         rows = [row for row in rows if outcome in (None, row.outcome) and wanted(row)]
         total = len(rows)
         rows = _sorted(rows, sort, descending=descending)
-    objective = campaign.objective
-    page = [ranking_row(row, objective) for row in rows[offset : offset + limit]]
+    page = [ranking_row(row, campaign.objective, kind) for row in rows[offset : offset + limit]]
     return RankingPage(total=total, offset=offset, rows=page)
 
 
-def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
+def ranking_row(row: RankedRow, objective: Objective, kind: CandidateKind) -> RankingRow:
     """Return a row of a ranking with the bounds of its prediction."""
     low, high = None, None
     predicted = finite(row.predicted_value)
@@ -85,8 +87,7 @@ def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
         rank=row.rank,
         candidate_id=row.candidate_id,
         material_id=row.material_id,
-        formula=row.label,
-        space_group_number=int(row.facts["space_group_number"] or 0),
+        label=row.label,
         outcome=row.outcome,
         value=finite(row.value),
         value_error=finite(row.value_error),
@@ -95,7 +96,8 @@ def ranking_row(row: RankedRow, objective: Objective) -> RankingRow:
         predicted_high=high,
         engine=row.engine,
         reason=row.reason,
-        beside={
+        facts={field: value for field, value in row.facts.items() if field != kind.label_field},
+        shown_fields={
             field: finite(value) if isinstance(value, float) else value
             for field, value in row.shown_fields.items()
         },
@@ -115,25 +117,32 @@ def bounds(objective: Objective, mean: float, std: float) -> tuple[float, float]
     return min(ends), max(ends)
 
 
+def first_row(campaign: Campaign, wanted: Callable[[RankedRow], bool]) -> RankedRow | None:
+    """Return the best row that is wanted; most often it is near the top, which is one document."""
+    for top in (PIECE, None):
+        rows, _ = cached_ranking(campaign, top)
+        if (row := next(filter(wanted, rows), None)) is not None:
+            return row
+    return None
+
+
 def find_row(campaign: Campaign, candidate_id: str) -> RankedRow:
-    """Return the row of one candidate; most often it is near the top.
+    """Return the row of one candidate.
 
     Raises
     ------
     ScreenError
         When the pool has no such candidate.
     """
-    for top in (PIECE, None):
-        rows, _ = cached_ranking(campaign, top)
-        for row in rows:
-            if row.candidate_id == candidate_id:
-                return row
-    raise ScreenError(f"candidate '{candidate_id}' is not in the pool of '{campaign.name}'")
+    row = first_row(campaign, lambda row: row.candidate_id == candidate_id)
+    if row is None:
+        raise ScreenError(f"candidate '{candidate_id}' is not in the pool of '{campaign.name}'")
+    return row
 
 
-def _wanted(search: str) -> Callable[[RankedRow], bool]:
+def _wanted(search: str, *, by_elements: bool) -> Callable[[RankedRow], bool]:
     """Return what says of a row whether it is searched for."""
-    if "," in search:
+    if by_elements and "," in search:
         symbols = {each.strip() for each in search.split(",")} - {""}
         if unknown := sorted(each for each in symbols if not is_element(each)):
             raise ScreenError(
@@ -143,7 +152,7 @@ def _wanted(search: str) -> Callable[[RankedRow], bool]:
         return lambda row: symbols <= set(_SYMBOL.findall(row.label))
     folded = search.casefold()
     return lambda row: any(
-        folded in each.casefold() for each in (row.label, row.candidate_id, row.material_id)
+        folded in name.casefold() for name in (row.label, row.candidate_id, row.material_id)
     )
 
 

@@ -7,6 +7,7 @@ import csv
 import datetime
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import sample_views
@@ -16,6 +17,7 @@ from killable_server import KillableServer
 
 from screening.campaigns.indexes import indexes
 from screening.pages import report
+from screening.views import forms
 
 pytestmark = pytest.mark.browser
 COMPUTED = 24
@@ -32,9 +34,8 @@ def address(documents, tmp_path_factory):
     """A report with details of all computed candidates but one."""
     rows = documents.rows[:COMPUTED]
     views = {row.candidate_id: sample_views.candidate(row) for row in rows}
-    none = dict.fromkeys(("bands", "dos", "conductivity", "accumulation", "meshes"))
     views[rows[ELECTRODE].candidate_id] = sample_views.candidate(
-        rows[ELECTRODE], **none, electrode_path=sample_views.electrode_path()
+        rows[ELECTRODE], curves=sample_views.electrode_curves()
     )
     del views[rows[LEFT_OUT].candidate_id]
     details = {key: report.packed(view.model_dump_json()) for key, view in views.items()}
@@ -87,7 +88,7 @@ def page(opened):
     search(opened, "")
     opened.select_option("#outcome", "")
     opened.select_option("#limit", "25")
-    opened.click("th[data-sort=formula] button")
+    opened.click("th[data-sort=label] button")
     opened.click("th[data-sort=rank] button")
     opened.wait_for_selector("th[data-sort=rank][aria-sort=ascending]")
     yield opened
@@ -136,14 +137,14 @@ def test_two_objectives_have_a_picture_and_a_column(page, open_page, documents, 
     other = open_page(path.as_uri())
     other.wait_for_selector("body[data-ready]")
     best = [row for row in two.rows if row.on_front]
-    assert 1 < len(best) < len(two.trade_off.value)
+    assert 1 < len(best) < sum(row.outcome == "computed" for row in two.rows)
     assert f"{len(best)} of them are on the Pareto front" in other.inner_text("#trade-off-said")
     titles = other.locator(
         "#trade-off-plot .g-xtitle, #trade-off-plot .g-ytitle"
     ).all_text_contents()
     assert titles == [
-        "κ(300 K) /\u00a0(W/m/K) (low is good)",
-        "highest frequency /\u00a0THz (high is good)",
+        "κ(300 K) / (W/m/K) (low is good)",
+        "highest frequency / THz (high is good)",
     ]
     headings = other.locator("#ranking-table thead th").all_inner_texts()
     fronts = column(other, headings.index("front") + 1)
@@ -178,8 +179,8 @@ def test_headings_sort(page, documents):
     assert texts[-1] == ""  # Without a value: last either way.
     # Ties keep the order of the ranking.
     with redrawn(page):
-        page.click("th[data-sort=formula] button")
-    rows = sorted(documents.rows, key=lambda row: (row.formula, row.rank))
+        page.click("th[data-sort=label] button")
+    rows = sorted(documents.rows, key=lambda row: (row.label, row.rank))
     unknown = [row.outcome == "predicted" and row.predicted_value is None for row in rows]
     assert any(unknown)
     # What is neither computed nor predicted has no rank.
@@ -207,7 +208,7 @@ def test_the_ranking_is_filtered_and_paged(page, documents):
     page.wait_for_selector("#ranking-shown:has-text(\"'i' in the search is not the symbol\")")
     search(page, "I,Ag")
     assert set(column(page, 2)) == {
-        f"AgI\n{row.candidate_id}" for row in documents.rows if row.formula == "AgI"
+        f"AgI\n{row.candidate_id}" for row in documents.rows if row.label == "AgI"
     }
     search(page, "unobtainium")
     assert column(page, 1) == []
@@ -259,8 +260,8 @@ def test_a_candidate_opens_and_closes_by_keyboard(page, documents):
         "crystal",
         "Phonon bands and density of states",
         "κ against temperature",
-        "Accumulated κ against mean free path",
         "Accumulated κ against frequency",
+        "Accumulated κ against mean free path",
         "Convergence with the mesh",
     ]
     assert page.locator("[data-figure=crystal] canvas").count() >= 1
@@ -303,6 +304,43 @@ def test_an_electrode_has_volume_and_voltage(page, documents):
     open_candidate(page, documents.rows[ELECTRODE])
     titles = page.locator("#candidate .pictures h3").all_inner_texts()
     assert titles == ["Volume along the path", "Voltage along the path"]
+
+
+def test_candidates_without_elements_have_a_drawing_and_plain_names(open_page, tmp_path):
+    sample = sample_views.documents(pool=8, computed=6)
+    objective = sample.overview.objective.model_copy(
+        update={
+            "elements": False,
+            "facts": [],
+            "label": forms.QuantityView(field="name", label="name", unit=""),
+        }
+    )
+    rows = [row.model_copy(update={"label": "C2, H4", "facts": {}}) for row in sample.rows]
+    overview = sample.overview.model_copy(update={"objective": objective})
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"/>'
+    views = [
+        sample_views.candidate(rows[0], picture=forms.SvgView(caption="A unit.", svg=svg)),
+        sample_views.candidate(rows[1], picture=None),
+    ]
+    path = tmp_path / "report.html"
+    details = {view.row.candidate_id: report.packed(view.model_dump_json()) for view in views}
+    changed = replace(sample, overview=overview, rows=rows)
+    written = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
+    path.write_text(report.page(changed, details, written=written), "utf-8")
+    page = open_page(path.as_uri())
+    page.wait_for_selector("body[data-ready]")
+    assert page.get_attribute("#search", "placeholder") == "name, id"
+    assert page.locator("th[data-sort=space_group_number]").count() == 0
+    assert page.locator("td.name sub").count() == 0
+    page.fill("#search", "c2, h")
+    page.wait_for_selector("#ranking-shown:has-text('of 8 candidates')")
+    open_candidate(page, rows[0])
+    assert page.locator("#candidate img").evaluate("each => each.naturalWidth") == 40
+    open_candidate(page, rows[1])
+    headings = page.locator("#candidate h3").all_inner_texts()
+    assert "Crystal" not in headings
+    assert "Drawing" not in headings
+    assert page.complaints == []
 
 
 def test_a_click_on_a_point_opens_its_candidate(page, documents):
@@ -404,8 +442,8 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
             assert page.url == at
             page.wait_for_selector("#state:text-is('live')")
             assert "0 of 6" in page.inner_text("#budget-said")
-            page.click("th[data-sort=formula] button")
-            page.wait_for_selector("th[data-sort=formula][aria-sort=ascending]")
+            page.click("th[data-sort=label] button")
+            page.wait_for_selector("th[data-sort=label][aria-sort=ascending]")
             page.evaluate("window.stillTheSame = true; scrollTo(0, 200)")
             before = column(page, 2)
             assert page.locator("#campaigns").is_hidden()

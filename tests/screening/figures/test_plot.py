@@ -48,7 +48,7 @@ def test_without_a_kind_what_there_is(draw, silicon_alone, electrode, tmp_path, 
         ({"target": "Si", "kind": "progress"}, "a picture of a campaign; possible: bands, dos"),
         ({"target": "Si", "kind": "volume-change"}, "it has no volume-change; possible: bands"),
         ({"target": "silicon", "kind": "kappa"}, "a candidate; possible: progress, parity, map"),
-        ({"target": "silicon", "kind": "parity"}, "no result that was predicted yet"),
+        ({"target": "silicon", "kind": "parity"}, "no figure parity: No result that was predicted"),
         ({"target": "Si", "kind": "band"}, "--kind 'band': unknown; did you mean 'bands'"),
         ({"target": "silicon", "kind": "trade-off"}, "it has no trade-off; possible: progress"),
         ({"target": "silicn", "kind": "map"}, "campaign 'silicn': unknown; did you mean 'silic"),
@@ -72,7 +72,7 @@ def test_what_was_not_computed(database, tmp_path, silicon_document):
     campaign, pick = create(database, "new", "lattice-thermal-conductivity", structure)
     with pytest.raises(ScreenError, match="not computed yet in campaign 'new'"):
         plot(database, "Si", None, tmp_path / "a.png", None, 85.0)
-    with pytest.raises(ScreenError, match="has ended with a value yet; possible: map"):
+    with pytest.raises(ScreenError, match="no figure progress: No candidate has ended"):
         plot(database, "new", None, tmp_path / "a.png", None, 85.0)
     assert plot(database, "new", "map", tmp_path / "a.png", None, 85.0).kind == "map"
     database.picks.update_one({"_id": pick["_id"]}, {"$set": {"state": "failed"}})

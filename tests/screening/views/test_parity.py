@@ -26,7 +26,7 @@ def test_predictions_that_came_to_a_result(computed):
         pick, result = picks[key], results[key]
         mean, std = pick["predicted_mean"], pick["predicted_std"]
         assert found.number[place] == pick["number"]
-        assert found.formula[place] in key
+        assert found.label[place] in key
         assert found.computed[place] == pytest.approx(result["kappa_300k_w_per_m_k"], rel=1e-4)
         assert found.computed_error[place] == pytest.approx(0.1)
         assert found.predicted[place] == pytest.approx(10**mean, rel=1e-4)

@@ -50,7 +50,7 @@ def test_what_was_found_and_when(computed):
     assert found.number == list(range(1, 10))
     assert found.candidate_id == [pick["candidate_id"] for pick in picks]
     assert found.round == [pick["round"] for pick in picks]
-    assert sorted(found.outcome) == ["failed", "infeasible", *["computed"] * 6, "unstable"]
+    assert sorted(found.outcome) == [*["computed"] * 6, "failed", "infeasible", "unstable"]
     values = [
         value if outcome == "computed" else None
         for value, outcome in zip(found.value, found.outcome, strict=True)

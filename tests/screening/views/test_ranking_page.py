@@ -65,11 +65,11 @@ def test_bounds_are_in_order_where_large_is_good():
     assert (low, high) == pytest.approx((10 / 10**0.5, 10 * 10**0.5))
 
 
-@pytest.mark.parametrize("sort", ["value", "predicted_value", "space_group_number", "formula"])
+@pytest.mark.parametrize("sort", ["value", "predicted_value", "space_group_number", "label"])
 @pytest.mark.parametrize("descending", [False, True])
 def test_sorting_leaves_nothing_for_the_end(campaign, sort, descending):
     values = [
-        getattr(row, sort)
+        row.facts[sort] if sort in row.facts else getattr(row, sort)
         for row in ranking_page(campaign, limit=100, sort=sort, descending=descending).rows
     ]
     known = [each for each in values if each is not None]
@@ -79,7 +79,6 @@ def test_sorting_leaves_nothing_for_the_end(campaign, sort, descending):
 
 def test_sorting_by_a_field_beside(campaign, monkeypatch):
     also = SecondObjective(field="max_frequency_thz", direction="maximize")
-    field = "max_frequency_thz"
     config = campaign.config.model_copy(update={"second_objective": also})
     rows = [
         replace(
@@ -90,7 +89,7 @@ def test_sorting_by_a_field_beside(campaign, monkeypatch):
     monkeypatch.setattr(campaign, "config", config)
     monkeypatch.setattr(ranking_module, "cached_ranking", lambda *_: (rows, len(rows)))
     page = ranking_page(campaign, sort="max_frequency_thz", descending=True)
-    values = [row.beside["max_frequency_thz"] for row in page.rows]
+    values = [row.shown_fields["max_frequency_thz"] for row in page.rows]
     assert values[-1] is None
     assert values[:-1] == sorted(values[:-1], reverse=True)
     # What is alike stays in the order of the ranking.
@@ -108,29 +107,29 @@ def test_searching(campaign):
     def found(search):
         page = ranking_page(campaign, limit=100, search=search)
         assert page.total == len(page.rows)
-        return {row.formula for row in page.rows}
+        return {row.label for row in page.rows}
 
-    assert found("  ") == {row.formula for row in rows}
+    assert found("  ") == {row.label for row in rows}
     assert found("aL3aG") == {"Al3Ag"}
-    assert found("toy-Cu") == {row.formula for row in rows if row.material_id.startswith("toy-Cu")}
+    assert found("toy-Cu") == {row.label for row in rows if row.material_id.startswith("toy-Cu")}
     assert found("Ag,Cu") == {"Cu3Ag"}
-    assert found("Cu, ") == {row.formula for row in rows if "Cu" in row.formula}
+    assert found("Cu, ") == {row.label for row in rows if "Cu" in row.label}
     assert found("no such crystal") == set()
-    assert found(rows[3].candidate_id) == {rows[3].formula}
+    assert found(rows[3].candidate_id) == {rows[3].label}
 
 
 def test_outcome_and_search_go_together(campaign):
     page = ranking_page(campaign, outcome="predicted", search="Cu,Ag")
-    assert [row.formula for row in page.rows] == ["Cu3Ag"]
+    assert [row.label for row in page.rows] == ["Cu3Ag"]
     assert ranking_page(campaign, outcome="computed", search="Cu,Ag").total == 0
-    assert [row.formula for row in ranking_page(campaign, outcome="unstable").rows] == ["Cu3Pt"]
+    assert [row.label for row in ranking_page(campaign, outcome="unstable").rows] == ["Cu3Pt"]
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ({"sort": "valu"}, "did you mean 'value'"),
-        ({"outcome": "mesured"}, "did you mean 'computed'"),
+        ({"outcome": "comptued"}, "did you mean 'computed'"),
         ({"search": "Pb,Xx"}, "'Xx'"),
         ({"offset": -1}, "offset -1"),
         ({"limit": -5}, "limit -5"),

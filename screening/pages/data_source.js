@@ -5,10 +5,10 @@
  * @typedef {object} RankingQuery
  * @property {number} offset
  * @property {number} limit
- * @property {string} sort Field of a row, or of its `beside`.
+ * @property {string} sort Field of a row, of its `facts` or of its `shown_fields`.
  * @property {boolean} descending
  * @property {Outcome|''} outcome Only these; all if empty.
- * @property {string} search Part of an id, material or formula.
+ * @property {string} search Part of an id, material or name.
  *
  * @typedef {object} Source
  * @property {boolean} live Whether asking again may give something else.
@@ -17,10 +17,7 @@
  * @property {() => Promise<Overview|null>} overview Null: nothing has changed since the last time.
  * @property {() => void} forget Have the next overview given even if nothing has changed.
  * @property {(query: RankingQuery) => Promise<RankingPage>} ranking
- * @property {() => Promise<ProgressView>} progress
- * @property {() => Promise<ParityView>} parity
- * @property {() => Promise<TradeOffView>} tradeOff
- * @property {() => Promise<PoolMapView>} poolMap
+ * @property {(name: string) => Promise<AnyPicture>} figure
  * @property {(id: string) => Promise<CandidateView>} candidate
  * @property {() => Promise<void>} loadPlotly Resolves once `Plotly` is there.
  */
@@ -61,8 +58,7 @@ class EmbeddedSource {
   forget() {}
 
   /**
-   * @param {{overview: Overview, rows: RankingRow[], total: number, progress: ProgressView,
-   *   parity: ParityView, trade_off: TradeOffView, pool_map: PoolMapView}} documents
+   * @param {{overview: Overview, rows: RankingRow[], total: number, figures: Object<string, AnyPicture>}} documents
    */
   constructor(documents) {
     this.documents = documents;
@@ -92,7 +88,7 @@ class EmbeddedSource {
 
   /** @param {RankingQuery} query */
   async ranking({ offset, limit, sort, descending, outcome, search }) {
-    const wanted = searching(search.trim());
+    const wanted = searching(search.trim(), this.documents.overview.objective.elements);
     const rows = this.documents.rows.filter(
       (row) => (!outcome || row.outcome === outcome) && wanted(row),
     );
@@ -100,20 +96,9 @@ class EmbeddedSource {
     return { total: rows.length, offset, rows: rows.slice(offset, offset + limit) };
   }
 
-  async progress() {
-    return this.documents.progress;
-  }
-
-  async parity() {
-    return this.documents.parity;
-  }
-
-  async tradeOff() {
-    return this.documents.trade_off;
-  }
-
-  async poolMap() {
-    return this.documents.pool_map;
+  /** @param {string} name */
+  async figure(name) {
+    return this.documents.figures[name];
   }
 
   /** @param {string} id */
@@ -139,24 +124,25 @@ class EmbeddedSource {
 
 /**
  * What says of a row whether it is searched for, as `screening.views.ranking` has it.
- * @param {string} search Part of a formula or id; or symbols of elements separated by commas.
+ * @param {string} search Part of a name or id; or symbols of elements separated by commas.
+ * @param {boolean} byElements Whether candidates consist of elements.
  * @returns {(row: RankingRow) => boolean}
  */
-function searching(search) {
-  if (search.includes(',')) {
+function searching(search, byElements) {
+  if (byElements && search.includes(',')) {
     const symbols = search.split(',').map((each) => each.trim()).filter(Boolean);
     const unknown = symbols.find((each) => !(each in ELEMENTS));
     if (unknown) {
       throw new Problem(`'${unknown}' in the search is not the symbol of an element; write elements as Pb,I`);
     }
     return (row) => {
-      const present = [...row.formula.matchAll(/[A-Z][a-z]?/g)].map(String);
+      const present = [...row.label.matchAll(/[A-Z][a-z]?/g)].map(String);
       return symbols.every((each) => present.includes(each));
     };
   }
   const part = search.toLowerCase();
-  return ({ formula, candidate_id, material_id }) =>
-    [formula, candidate_id, material_id].some((each) => each.toLowerCase().includes(part));
+  return ({ label, candidate_id, material_id }) =>
+    [label, candidate_id, material_id].some((each) => each.toLowerCase().includes(part));
 }
 
 /**
@@ -168,7 +154,7 @@ function searching(search) {
 function bySorting(field, descending) {
   const sign = descending ? -1 : 1;
   /** @param {RankingRow} row */
-  const value = (row) => /** @type {any} */ (row)[field] ?? row.beside[field] ?? null;
+  const value = (row) => /** @type {any} */ (row)[field] ?? row.facts[field] ?? row.shown_fields[field] ?? null;
   return (a, b) => {
     const [one, other] = [value(a), value(b)];
     if (one === other) return a.rank - b.rank;
@@ -228,20 +214,9 @@ class HttpSource {
     return asked(`${this.base}/ranking?${asking}`);
   }
 
-  async progress() {
-    return asked(`${this.base}/progress`);
-  }
-
-  async parity() {
-    return asked(`${this.base}/parity`);
-  }
-
-  async tradeOff() {
-    return asked(`${this.base}/trade-off`);
-  }
-
-  async poolMap() {
-    return asked(`${this.base}/pool-map`);
+  /** @param {string} name */
+  async figure(name) {
+    return asked(`${this.base}/figures/${encodeURIComponent(name)}`);
   }
 
   /** @param {string} id */

@@ -4,6 +4,8 @@
  */
 
 /** @typedef {'computed'|'predicted'|'infeasible'|'unstable'|'failed'} Outcome */
+/** @typedef {Outcome|'first'|'second'|'third'|'fourth'|'guide'|'value'} Role */
+/** @typedef {CurveView|PhononView|PoolMapView} AnyPicture */
 
 /**
  * @typedef {object} QuantityView
@@ -27,8 +29,11 @@
  * @property {string|null} error_field
  * @property {'minimize'|'maximize'} direction
  * @property {boolean} logarithmic
- * @property {QuantityView[]} beside
- * @property {SecondObjectiveView|null} also
+ * @property {QuantityView} label
+ * @property {QuantityView[]} facts
+ * @property {boolean} elements
+ * @property {QuantityView[]} shown_fields
+ * @property {SecondObjectiveView|null} second_objective
  */
 
 /**
@@ -45,6 +50,12 @@
  * @property {string} reason
  * @property {number} count
  * @property {string[]} candidate_ids
+ */
+
+/**
+ * @typedef {object} FigureView
+ * @property {string} name
+ * @property {string} title
  */
 
 /**
@@ -84,6 +95,7 @@
  * @property {string|null} expected_end
  * @property {string|null} best_candidate_id
  * @property {number|null} best_value
+ * @property {FigureView[]} figures
  * @property {OutcomeGroup[]} outcomes
  * @property {RefusalGroup[]} refusals
  * @property {string[]} remarks
@@ -96,8 +108,7 @@
  * @property {number} rank
  * @property {string} candidate_id
  * @property {string} material_id
- * @property {string} formula
- * @property {number} space_group_number
+ * @property {string} label
  * @property {Outcome} outcome
  * @property {number|null} value
  * @property {number|null} value_error
@@ -106,7 +117,8 @@
  * @property {number|null} predicted_high
  * @property {string|null} engine
  * @property {string} reason
- * @property {Object<string, number|string|boolean|null>} beside
+ * @property {Object<string, number|string|boolean|null>} facts
+ * @property {Object<string, number|string|boolean|null>} shown_fields
  * @property {boolean|null} on_front
  */
 
@@ -118,59 +130,93 @@
  */
 
 /**
- * @typedef {object} ProgressView
- * @property {number[]} number
- * @property {number[]} round
- * @property {string[]} candidate_id
- * @property {string[]} formula
- * @property {(Outcome)[]} outcome
- * @property {(number|null)[]} value
- * @property {(number|null)[]} best
- * @property {(number|null)[]} random_best
- * @property {number} random_known
- * @property {number} random_predicted
+ * @typedef {object} Picture
+ * @property {string} name
+ * @property {string} title
+ * @property {string} caption
+ * @property {string} absent
  */
 
 /**
- * @typedef {object} CalibrationView
- * @property {number} count
- * @property {number} typical_error
- * @property {number} coverage_1std
- * @property {number} rank_correlation
+ * @typedef {object} Tick
+ * @property {number} at
+ * @property {string} name
  */
 
 /**
- * @typedef {object} ParityView
- * @property {string[]} candidate_id
- * @property {string[]} formula
- * @property {number[]} number
- * @property {number[]} computed
- * @property {(number|null)[]} computed_error
- * @property {number[]} predicted
- * @property {number[]} predicted_low
- * @property {number[]} predicted_high
- * @property {number|null} coverage_1std
- * @property {CalibrationView|null} calibration
+ * @typedef {object} Axis
+ * @property {string} title
+ * @property {boolean} logarithmic
+ * @property {number|null} low
+ * @property {number|null} high
+ * @property {boolean} whole
+ * @property {Tick[]} ticks
  */
 
 /**
- * @typedef {object} TradeOffView
- * @property {string[]} candidate_id
- * @property {string[]} formula
- * @property {number[]} value
- * @property {(number|null)[]} value_error
- * @property {number[]} second
- * @property {boolean[]} on_front
+ * @typedef {object} Line
+ * @property {string} label
+ * @property {Role} role
+ * @property {'line'|'points'|'line and points'|'step after'|'step before'|'area'} shape
+ * @property {number[]} x
+ * @property {number[]} y
+ * @property {number[]} x_error
+ * @property {number[]} y_low
+ * @property {number[]} y_high
+ * @property {string[]} ids
+ * @property {string[]} texts
+ */
+
+/**
+ * @typedef {object} Note
+ * @property {number} x
+ * @property {number} y
+ * @property {string} text
+ * @property {'above'|'below'|'right'} place
+ */
+
+/**
+ * @typedef {object} CurveView
+ * @property {string} name
+ * @property {string} title
+ * @property {string} caption
+ * @property {string} absent
+ * @property {'curve'} form
+ * @property {string} headline
+ * @property {Axis} x
+ * @property {Axis} y
+ * @property {Line[]} lines
+ * @property {Note[]} notes
+ * @property {boolean} square
+ */
+
+/**
+ * @typedef {object} PhononView
+ * @property {string} name
+ * @property {string} title
+ * @property {string} caption
+ * @property {string} absent
+ * @property {'phonons'} form
+ * @property {number[][]} distance_per_a
+ * @property {number[][][]} frequency_thz
+ * @property {[string, string][]} labels
+ * @property {number[]} dos_frequency_thz
+ * @property {number[]} dos_per_thz
  */
 
 /**
  * @typedef {object} PoolMapView
+ * @property {string} name
+ * @property {string} title
+ * @property {string} caption
+ * @property {string} absent
+ * @property {'map'} form
  * @property {[number, number]} explained_fraction
  * @property {string[]} candidate_id
- * @property {string[]} formula
+ * @property {string[]} label
  * @property {number[]} x
  * @property {number[]} y
- * @property {(Outcome)[]} outcome
+ * @property {Outcome[]} outcome
  * @property {(number|null)[]} number
  * @property {(number|null)[]} round
  * @property {(number|null)[]} value
@@ -186,10 +232,19 @@
 
 /**
  * @typedef {object} CrystalView
+ * @property {'crystal'} form
+ * @property {string} caption
  * @property {string} formula
  * @property {string} space_group
  * @property {[[number, number, number], [number, number, number], [number, number, number]]} lattice_a
  * @property {Site[]} sites
+ */
+
+/**
+ * @typedef {object} SvgView
+ * @property {'svg'} form
+ * @property {string} caption
+ * @property {string} svg
  */
 
 /**
@@ -207,62 +262,12 @@
  */
 
 /**
- * @typedef {object} BandsView
- * @property {number[][]} distance_per_a
- * @property {number[][][]} frequency_thz
- * @property {[string, string][]} labels
- */
-
-/**
- * @typedef {object} DosView
- * @property {number[]} frequency_thz
- * @property {number[]} dos_per_thz
- */
-
-/**
- * @typedef {object} ConductivityView
- * @property {[number, number, number]} mesh
- * @property {number[]} temperature_k
- * @property {number[]} kappa_w_per_m_k
- * @property {number[]} kappa_xx_w_per_m_k
- * @property {number[]} kappa_yy_w_per_m_k
- * @property {number[]} kappa_zz_w_per_m_k
- */
-
-/**
- * @typedef {object} AccumulationView
- * @property {number[]} frequency_thz
- * @property {number[]} kappa_of_frequency_w_per_m_k
- * @property {number[]} mean_free_path_nm
- * @property {number[]} kappa_of_mean_free_path_w_per_m_k
- */
-
-/**
- * @typedef {object} MeshView
- * @property {[number, number, number][]} mesh
- * @property {number[]} kappa_300k_w_per_m_k
- * @property {number} limit_w_per_m_k
- * @property {number} limit_error_w_per_m_k
- */
-
-/**
- * @typedef {object} ElectrodePathView
- * @property {string} working_ion
- * @property {string[]} formula
- * @property {number[]} working_ions
- * @property {number[]} volume_a3
- * @property {number[]} step_ions_charged
- * @property {number[]} step_ions_discharged
- * @property {number[]} step_voltage_v
- */
-
-/**
  * @typedef {object} PickView
  * @property {string} engine
  * @property {number} number
  * @property {number} round
  * @property {string} state
- * @property {string} reason
+ * @property {string} reason_text
  * @property {number|null} predicted_value
  * @property {number|null} predicted_low
  * @property {number|null} predicted_high
@@ -276,15 +281,10 @@
  * @typedef {object} CandidateView
  * @property {RankingRow} row
  * @property {Origin[]} origins
- * @property {CrystalView} crystal
+ * @property {CrystalView|SvgView|null} picture
  * @property {boolean} relaxed
  * @property {Fact[]} facts
  * @property {PickView[]} picks
  * @property {Object<string, string>} provenance
- * @property {BandsView|null} bands
- * @property {DosView|null} dos
- * @property {ConductivityView|null} conductivity
- * @property {AccumulationView|null} accumulation
- * @property {MeshView|null} meshes
- * @property {ElectrodePathView|null} electrode_path
+ * @property {AnyPicture[]} curves
  */

@@ -164,6 +164,16 @@ function formulaNodes(formula) {
 }
 
 /**
+ * The name of a candidate; where it is a formula, numbers below the line.
+ * @param {string} label
+ * @param {ObjectiveView} objective
+ * @returns {(Node|string)[]}
+ */
+function labelNodes(label, objective) {
+  return objective.elements ? formulaNodes(label) : [label];
+}
+
+/**
  * Whether nothing is known of a candidate's value: too few results for a model.
  * @param {RankingRow} row
  */

@@ -101,7 +101,8 @@ def bare(database):
 
 
 def test_every_form_is_served_as_the_views_have_it(client, campaign):
-    from screening.views import candidate, overview, parity, pool_map, progress, trade_off
+    from screening.views import candidate, overview
+    from screening.views.campaign_figures import figures_of
     from screening.views.ranking import ranking_page
 
     def content(view):
@@ -115,10 +116,9 @@ def test_every_form_is_served_as_the_views_have_it(client, campaign):
     # The pace hangs on the time.
     changing = {"candidates_per_hour": None, "expected_end": None}
     assert said | changing == content(overview.overview(campaign)) | changing
-    assert client.get(f"{at}/progress").json == content(progress.progress(campaign))
-    assert client.get(f"{at}/parity").json == content(parity.parity(campaign))
-    assert client.get(f"{at}/pool-map").json == content(pool_map.pool_map(campaign))
-    assert client.get(f"{at}/trade-off").json == content(trade_off.trade_off(campaign))
+    assert [each["name"] for each in said["figures"]] == ["progress", "parity", "map"]
+    for figure in figures_of(campaign):
+        assert client.get(f"{at}/figures/{figure.name}").json == content(figure.view(campaign))
     page = ranking_page(campaign, offset=2, limit=3, sort="value", descending=True)
     asked = "ranking?offset=2&limit=3&sort=value&descending=true"
     assert client.get(f"{at}/{asked}").json == content(page)
@@ -186,11 +186,10 @@ def test_a_new_ranking_is_worked_out_once_for_all_who_ask(client, campaign, monk
     paths = [
         "",
         "/ranking",
-        "/ranking?sort=formula",
-        "/progress",
-        "/parity",
-        "/trade-off",
-        "/pool-map",
+        "/ranking?sort=label",
+        "/figures/progress",
+        "/figures/parity",
+        "/figures/map",
     ]
     paths = [f"/api/v1/campaigns/{campaign.name}{each}" for each in paths]
     paths.append(f"/api/v1/campaigns/{campaign.name}/candidates/{key}")
@@ -208,6 +207,7 @@ def test_problems_are_one_sentence(bare, new_campaign):
     at = "/api/v1/campaigns/toy-1"
     for path, status, sentence in [
         ("/api/v1/campaigns/none", 404, "campaign 'none': unknown; known: toy-1"),
+        (f"{at}/figures/trade-off", 404, "has no figure 'trade-off'; known: progress, parity, map"),
         (f"{at}/candidates/x", 404, "candidate 'x' is not in the pool"),
         (f"{at}/ranking?limit=501", 422, "limit: "),
         (f"{at}/ranking?limit=0", 422, "limit: "),
