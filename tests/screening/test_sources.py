@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -255,16 +253,3 @@ def test_unusable_specs(tmp_path, monkeypatch):
 def test_table_rows_open_by_prefix(monkeypatch):
     monkeypatch.setitem(SOURCES, "demo", lambda rest: rest.split(":"))
     assert open_source("demo:a:b") == ["a", "b"]
-
-
-def test_importing_the_light_modules_loads_nothing_heavy():
-    code = """
-import sys
-import screening.candidates.candidate, screening.ranking.entries, screening.intake.filters
-import screening.choosing.samplers
-import screening.sources, screening.candidates.crystal_features, screening.choosing.surrogates
-heavy = {"pymatgen", "ase", "spglib", "scipy", "sklearn", "skopt", "pandas"} & set(sys.modules)
-sys.exit(f"loaded {heavy}" if heavy else 0)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
