@@ -11,8 +11,8 @@ GPAW := gpaw==26.7.0 gpaw-data==1.2.1
 MP_API := 'mp-api>=0.46'
 BUDGET ?= 10
 # Half of the tests in their order for each of two processes, and whoever is done takes from the other:
-# what the tests of a file share is built once.
-PARALLEL := -n 2 --dist worksteal
+# what the tests of a file share is built once.  The slowest ten are listed.
+PARALLEL := -n 2 --dist worksteal --durations=10
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import sys
-from collections.abc import Iterator
 from importlib import resources
 
 import pytest
@@ -36,6 +35,26 @@ RECORDS = {"dft_forces"}
 """Fixtures of recorded first-principles forces, which take seconds to solve."""
 
 
+def pytest_configure() -> None:
+    """Build each of pymatgen's space groups once, and without half a second of comparisons.
+
+    It forgets a group with the last crystal that was built of it, and compares each operation with
+    all others when it builds one, although the operations of its table are all different.
+    """
+    from pymatgen.core.operations import SymmOp
+    from pymatgen.symmetry.groups import SpaceGroup
+
+    build = SpaceGroup.__new__
+
+    @functools.cache
+    def build_once(*arguments: object, **options: object) -> SpaceGroup:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SymmOp, "__eq__", object.__eq__)
+            return build(*arguments, **options)
+
+    SpaceGroup.__new__ = build_once
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what a minute has no room for, by fixtures and by what tests name themselves."""
     for item in items:
@@ -43,15 +62,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starts = code is not None and {"subprocess", "KillableServer"} & set(code.co_names)
         if starts or (PROGRAMS | RECORDS) & set(getattr(item, "fixturenames", ())):
             item.add_marker("heavy")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _kept_space_groups() -> Iterator[None]:
-    """Keep what pymatgen forgets with the last crystal: 192 operations take it 0.4 s each time."""
-    kept = []
-    if "pymatgen" in sys.modules:
-        from pymatgen.symmetry.groups import SpaceGroup
-
-        kept = [SpaceGroup("Fm-3m"), SpaceGroup("F-43m")]
-    yield
-    kept.clear()

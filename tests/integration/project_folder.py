@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -14,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+import toy_objective
 import yaml
 from campaign_fixtures import MACHINE, TOY_PATH, toy_content, write_cifs
+
+from screening.targets.objectives import OBJECTIVES
 
 TIMEOUT_S = 600.0
 """After which a test fails instead of hanging; on no machine does anything here take so long."""
@@ -75,7 +80,28 @@ class Project:
         return out, err
 
     def json(self, *arguments: object) -> Any:
-        return json.loads(self.screen(*arguments, "--format", "json")[0])
+        """Return what ``screen …`` answers; asked in this process, it costs no interpreter."""
+        from screening.cli import main
+
+        out, status = io.StringIO(), None
+        handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+        words = ["screen", *map(str, arguments), "--format", "json"]
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(out),
+        ):
+            patch.setitem(OBJECTIVES, "toy", toy_objective.TOY)
+            patch.setattr("sys.argv", words)
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code
+            finally:
+                for each, handler in handlers.items():
+                    signal.signal(each, handler)
+        assert not status, (status, self.logs())
+        return json.loads(out.getvalue())
 
     def server(self) -> psutil.Process | None:
         """Return the process of the folder's server, if there is a live one."""

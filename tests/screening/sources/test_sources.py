@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -272,16 +270,3 @@ def test_plug_ins_say_what_they_are():
         assert plug_in.name == name
         assert plug_in.usage.startswith(name)
         assert plug_in.help.endswith(".")
-
-
-def test_importing_the_light_modules_loads_nothing_heavy():
-    code = """
-import sys
-import screening.candidates.crystal_kind, screening.ranking.entries
-import screening.choosing.samplers
-import screening.sources, screening.candidates.crystal_features, screening.choosing.surrogates
-heavy = {"pymatgen", "ase", "spglib", "scipy", "sklearn", "skopt", "pandas"} & set(sys.modules)
-sys.exit(f"loaded {heavy}" if heavy else 0)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
