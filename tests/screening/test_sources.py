@@ -261,7 +261,7 @@ def test_importing_the_light_modules_loads_nothing_heavy():
     code = """
 import sys
 import screening.candidates.candidate, screening.ranking.entries, screening.intake.filters
-import screening.choosing.samplers
+import screening.choosing.config, screening.choosing.samplers
 import screening.sources, screening.candidates.crystal_features, screening.choosing.surrogates
 heavy = {"pymatgen", "ase", "spglib", "scipy", "sklearn", "skopt", "pandas"} & set(sys.modules)
 sys.exit(f"loaded {heavy}" if heavy else 0)
