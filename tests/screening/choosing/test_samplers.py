@@ -64,7 +64,7 @@ class TestDocumented(SamplerContract):
         return sampler_of_the_page
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     kind=st.sampled_from(SAMPLERS.names()),
     known=st.tuples(st.integers(0, 12), st.integers(0, 6), st.integers(0, 6)),
