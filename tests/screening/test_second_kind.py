@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 from toy_kind import TARGET, VOWELS, WORDS, Word
 
 from screening.campaigns.campaign import Campaign
@@ -46,8 +48,10 @@ def test_the_filters_of_a_campaign_are_those_of_the_kind(target, config):
     assert config.kind() is WORDS
     assert config.filters.model_dump(exclude_unset=True) == {"max_letters": 8}
     assert config.model_validate(config.model_dump(mode="json")) == config
-    with pytest.raises(ScreenError, match=r"filters: field 'max_leters' .* 'max_letters'"):
-        load_campaign_config(target, {"filters": {"max_leters": 3}})
+    content = yaml.safe_load(TARGET) | {"filters": {"max_leters": 3}}
+    Path(target).write_text(yaml.safe_dump(content))
+    with pytest.raises(ScreenError, match=r"field 'filters.max_leters' .* 'max_letters'"):
+        load_campaign_config(target, {})
 
 
 def test_words_become_a_pool(pool):
