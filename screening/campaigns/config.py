@@ -173,10 +173,8 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
     content.setdefault("target", target)
     given = {key: value for key, value in overrides.items() if value is not None}
     content |= given
-    # Before all else, so that a field that is unknown is compared with those of the kind.
-    filters = _kind_computed(content.get("objective")).filters
-    validated(filters, content.get("filters", {}), f"target '{target}', filters")
-    config = validated(CampaignConfig, content, f"target '{target}'", options=given)
+    parts = {"filters": _kind_computed(content.get("objective")).filters}
+    config = validated(CampaignConfig, content, f"target '{target}'", options=given, parts=parts)
     recipe_model = load(config.resolved_objective().recipe)
     recipe = validated(recipe_model, config.recipe, f"target '{target}', recipe")
     _check_fields(config, f"target '{target}'")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -23,7 +24,11 @@ def _kinds(annotation: Any) -> set[Any]:
 
 
 def validated(
-    model: type[Model], content: dict[str, Any], what: str, options: Collection[str] = ()
+    model: type[Model],
+    content: dict[str, Any],
+    what: str,
+    options: Collection[str] = (),
+    parts: Mapping[str, type[BaseModel]] = MappingProxyType({}),
 ) -> Model:
     """Return `content` as `model`.
 
@@ -31,6 +36,8 @@ def validated(
     ----------
     options
         Fields that the command line gave, to be named as its options.
+    parts
+        Model of each field whose own one depends on other fields.
 
     Raises
     ------
@@ -40,7 +47,7 @@ def validated(
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ScreenError(_explain(error, model, content, what, options)) from None
+        raise ScreenError(_explain(error, model, content, what, options, parts)) from None
 
 
 def _explain(
@@ -49,6 +56,7 @@ def _explain(
     content: Any,
     what: str,
     options: Collection[str],
+    parts: Mapping[str, type[BaseModel]],
 ) -> str:
     """Return one complaint of pydantic as one sentence a user can act on."""
     # A misspelt field is also a missing one; the misspelling is what the user can see.
@@ -61,7 +69,8 @@ def _explain(
     else:
         subject = f"{what}: field '{'.'.join(path)}'" if path else what
     if first["type"] == "extra_forbidden":
-        return f"{subject} is unknown; {nearest(path[-1], _fields_beside(model, path, content))}"
+        known = _fields_beside(model, path, content, parts)
+        return f"{subject} is unknown; {nearest(path[-1], known)}"
     if first["type"] == "missing":
         return f"{subject} is missing"
     message = first["msg"].removeprefix("Value error, ")
@@ -87,7 +96,9 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
 
 
-def _fields_beside(model: type[BaseModel], path: list[str], content: Any) -> list[str]:
+def _fields_beside(
+    model: type[BaseModel], path: list[str], content: Any, parts: Mapping[str, type[BaseModel]]
+) -> list[str]:
     """Return the fields known at the place of an unknown one.
 
     A model that stands for others, as an extension point for its plug-ins, has `chosen_by`.
@@ -95,6 +106,9 @@ def _fields_beside(model: type[BaseModel], path: list[str], content: Any) -> lis
     model = getattr(model, "chosen_by", lambda _: model)(content)
     for part in path[:-1]:
         content = content.get(part) if isinstance(content, dict) else None
+        if part in parts:
+            model = parts[part]
+            continue
         if part not in model.model_fields:  # the key of a mapping, or the place in a list
             continue
         # A part that may be left out is a union with None.

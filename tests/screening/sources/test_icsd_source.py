@@ -256,14 +256,14 @@ def test_two_valences_on_a_site_are_no_disorder(tmp_path):
     ],
 )
 def test_theoretical_structures_are_kept_and_flagged(tmp_path, remark):
-    computed, computed = read(tmp_path, a=block(1, remark=remark), b=block(2))
+    computed, measured = read(tmp_path, a=block(1, remark=remark), b=block(2))
     assert computed.content is not None
     assert (computed.properties["theoretical"], computed.properties["experimental"]) == (
         True,
         False,
     )
-    assert computed.properties["experimental"] is True
-    assert "theoretical" not in computed.properties
+    assert measured.properties["experimental"] is True
+    assert "theoretical" not in measured.properties
 
 
 def test_files_from_elsewhere_are_refused(tmp_path):

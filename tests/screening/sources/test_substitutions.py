@@ -12,7 +12,8 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 
 from screening.messages.errors import ScreenError
 from screening.sources import open_source
-from screening.sources.substitutions import SubstitutionConfig, Substitutions, open_substitutions
+from screening.sources.substitution_config import SubstitutionConfig
+from screening.sources.substitutions import Substitutions, open_substitutions
 
 OLIVINE = {
     "parent": "LiFePO4.cif",
