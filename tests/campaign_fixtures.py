@@ -294,7 +294,7 @@ class Answer:
 
 @pytest.fixture
 def screen(toy, server_uri, database_name, tmp_path, monkeypatch, capsys):
-    """Run ``screen …`` in this process, in an empty folder, with the test's database."""
+    """Run ``matscreen …`` in this process, in an empty folder, with the test's database."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCREEN_MONGODB_URI", server_uri)
     monkeypatch.setenv("SCREEN_DATABASE", database_name)

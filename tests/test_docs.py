@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 AT_THE_ROOT = ("README.md", "CHANGELOG.md", "SECURITY.md")
 PAGES = sorted([*(ROOT / name for name in AT_THE_ROOT), *(ROOT / "docs").rglob("*.md")])
 CAMPAIGN = "low-kappa-1"
-"""Name the pages use, and the one a first `screen submit --target low-kappa` gives."""
+"""Name the pages use, and the one a first `matscreen submit --target low-kappa` gives."""
 
 
 def _id(path: Path) -> str:

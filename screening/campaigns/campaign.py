@@ -52,7 +52,7 @@ class Campaign(CampaignRecords):
             document = database.campaigns.find_one(SUBMITTED, sort=[("created_at", -1)])
             if document is None:
                 raise ScreenError(
-                    "there is no campaign yet; start one with: screen submit --target low-kappa"
+                    "there is no campaign yet; start one with: matscreen submit --target low-kappa"
                 )
             return cls(database, document)
         document = database.campaigns.find_one({"_id": name, **SUBMITTED})

@@ -144,7 +144,7 @@ class CampaignDocument:
         two kinds would stand in one ranking.
         """
         if (status := self.status) != "active":
-            remedy = f"; go on with: screen resume {self.name}" if status == "paused" else ""
+            remedy = f"; go on with: matscreen resume {self.name}" if status == "paused" else ""
             raise ScreenError(f"campaign '{self.name}' is {status}{remedy}")
         for stage in self.stages:
             # Those of DFT programs are made from files too, which need not be on this machine.

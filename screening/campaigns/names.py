@@ -41,6 +41,6 @@ def new_name(database: Database, target: str) -> str:
 def taken(name: str) -> str:
     """Return what to say where a name is taken."""
     return (
-        f"campaign '{name}' exists already; continue it with: screen work {name}, or give another "
-        "--name"
+        f"campaign '{name}' exists already; continue it with: matscreen work {name}, or give "
+        "another --name"
     )

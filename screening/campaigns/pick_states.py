@@ -16,7 +16,7 @@ class PickState(StrEnum):
            │    crash        └──► failed       each attempt raised, or its workers kept dying
            │                        │
            └────────────────────────┘
-                  screen retry
+                  matscreen retry
 
     A pick is claimed again where a crash left a workflow that cannot go on.  A claimed pick too can
     be cancelled, and fails where no flow can be made for its candidate.

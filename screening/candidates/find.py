@@ -44,7 +44,7 @@ def find_candidate(
         close = _similar(database, key, among)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         raise ScreenError(
-            f"candidate '{key}': unknown; {hint}`screen rank` lists the candidate_ids"
+            f"candidate '{key}': unknown; {hint}`matscreen rank` lists the candidate_ids"
         )
     if len(matches) > 1:
         ids = ", ".join(sorted(document["_id"] for document in matches))

@@ -1,4 +1,4 @@
-"""`screen add`: put the crystals of further sources into the pool of a campaign."""
+"""`matscreen add`: put the crystals of further sources into the pool of a campaign."""
 
 from __future__ import annotations
 
@@ -42,4 +42,4 @@ def add(
         if campaign.status == "active":
             advance(campaign)
         following = "rank" if campaign.is_exhausted() else "work"
-        say(f"{plan}; next: screen {following} {name}")
+        say(f"{plan}; next: matscreen {following} {name}")

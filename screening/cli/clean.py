@@ -1,4 +1,4 @@
-"""`screen clean`: remove large values that nothing refers to."""
+"""`matscreen clean`: remove large values that nothing refers to."""
 
 from __future__ import annotations
 

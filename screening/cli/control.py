@@ -1,4 +1,4 @@
-"""What steers a campaign: `screen pause`, `resume`, `cancel`, `retry` and `promote`."""
+"""What steers a campaign: `matscreen pause`, `resume`, `cancel`, `retry` and `promote`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def resume(name: CampaignGiven) -> None:
     with opened_campaign(name) as campaign:
         refuse_cancelled(campaign)
         campaign.set_status("active")
-        say(f"campaign '{name}' is active; next: screen work {name}")
+        say(f"campaign '{name}' is active; next: matscreen work {name}")
 
 
 def cancel(name: CampaignGiven) -> None:
@@ -56,7 +56,7 @@ def retry(
         if not count:
             raise ScreenError(f"no candidate of campaign '{name}' has failed; nothing to retry")
         advance(campaign)
-        say(f"{counted(count, 'candidate')} queued again; next: screen work {campaign.name}")
+        say(f"{counted(count, 'candidate')} queued again; next: matscreen work {campaign.name}")
 
 
 def _failed_candidate(campaign: Campaign, key: str) -> str:
@@ -102,5 +102,5 @@ def promote(
             )
         say(
             f"{counted(len(queued), 'candidate')} queued with {better.name}: "
-            f"{', '.join(queued)}; next: screen work {campaign.name}"
+            f"{', '.join(queued)}; next: matscreen work {campaign.name}"
         )

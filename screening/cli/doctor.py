@@ -1,4 +1,4 @@
-"""`screen doctor`: what is installed, what can run, and what to do about the rest."""
+"""`matscreen doctor`: what is installed, what can run, and what to do about the rest."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Check:
 def doctor(
     queue: Annotated[
         Optional[str],
-        typer.Option(help="Also try a cluster with one short job: a queue as in `screen launch`."),
+        typer.Option(help="Also try a cluster with one short job: as `matscreen launch` does."),
     ] = None,
     wait_s: Annotated[
         float, typer.Option("--wait-s", min=1, help="With --queue: how long to wait for the job.")

@@ -1,4 +1,4 @@
-"""`screen export`: choose, write beside the place, put in place."""
+"""`matscreen export`: choose, write beside the place, put in place."""
 
 from __future__ import annotations
 

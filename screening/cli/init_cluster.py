@@ -1,4 +1,4 @@
-"""`screen init --cluster`: the YAML of a cluster's queue, from options and answers."""
+"""`matscreen init --cluster`: the YAML of a cluster's queue, from options and answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ QUESTIONS: dict[str, tuple[str, Any]] = {
     "workers_per_job": ("Workers that share a job", 1),
     "max_jobs": ("Jobs of yours that may be in the queue", 4),
 }
-"""What `screen init --cluster` asks for, by field of the YAML, with what it proposes."""
+"""What `matscreen init --cluster` asks for, by field of the YAML, with what it proposes."""
 
 
 def init(
@@ -102,7 +102,7 @@ def _write_queue(path: Path, stated: dict[str, Any]) -> None:
             answers[field] = _asked(field, question, proposed, answers)
     content = _with_proposals(answers)
     comment = (
-        f"# A cluster's queue, for: screen launch CAMPAIGN --queue {path.name}\n"
+        f"# A cluster's queue, for: matscreen launch CAMPAIGN --queue {path.name}\n"
         "# Every field is explained in docs/how-to/cluster.md.\n"
     )
     try:
@@ -112,7 +112,7 @@ def _write_queue(path: Path, stated: dict[str, Any]) -> None:
         if not isinstance(error, FileExistsError):
             path.unlink(missing_ok=True)
         raise ScreenError(f"cannot write {path} ({error.strerror})") from None
-    say(f"wrote {path}; next: screen doctor --queue {path}")
+    say(f"wrote {path}; next: matscreen doctor --queue {path}")
 
 
 def _asked(field: str, question: str, proposed: Any, answers: dict[str, Any]) -> Any:

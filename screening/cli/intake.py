@@ -75,7 +75,7 @@ def say_pool(pool: Pool, engine_name: str, *, kept: bool) -> None:
         name, note = pool.noted[0]
         say(
             f"  {counted(len(pool.noted), 'entry', 'entries')} read or changed beyond the choice "
-            f"of the cell, as 'screen show' tells; first: {name}: {note}"
+            f"of the cell, as 'matscreen show' tells; first: {name}: {note}"
         )
     rest = pool.refused
     unsupported = [entry for entry in pool.refused if entry.refusal.code == UNSUPPORTED]

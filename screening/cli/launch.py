@@ -1,4 +1,4 @@
-"""`screen launch`: workers in jobs of a cluster."""
+"""`matscreen launch`: workers in jobs of a cluster."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def launch(
         store_queue(campaign, config)
         advance(campaign)
         if campaign.is_exhausted():
-            say(f"campaign '{campaign.name}' is finished; next: screen rank")
+            say(f"campaign '{campaign.name}' is finished; next: matscreen rank")
             return
         submitted = top_up(campaign, settings)
         _say_submitted(campaign, submitted)
@@ -90,7 +90,7 @@ def launch(
         elif submitted:
             say(
                 f"they queue their successors until the campaign is finished; you may log out; "
-                f"next: screen status {campaign.name}"
+                f"next: matscreen status {campaign.name}"
             )
 
 
@@ -140,7 +140,7 @@ def _keep_up(campaign: Campaign, settings: Settings, poll_s: float) -> None:
             if numbers:
                 _say_submitted(campaign, numbers)
     except KeyboardInterrupt:
-        say(f"\nstopped; queue jobs go on; again with: screen launch {campaign.name}")
+        say(f"\nstopped; queue jobs go on; again with: matscreen launch {campaign.name}")
         sys.exit(130)
     say_finished(campaign, campaign.progress())
 

@@ -1,4 +1,4 @@
-"""`screen plot`: a figure of a candidate or a campaign, in a file."""
+"""`matscreen plot`: a figure of a candidate or a campaign, in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`screen plugins`: every extension point, and what there is to choose from."""
+"""`matscreen plugins`: every extension point, and what there is to choose from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`screen predict`: a whole library, ranked by a model of known values."""
+"""`matscreen predict`: a whole library, ranked by a model of known values."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def _run() -> int | str | None:
         reason = details.get("codeName") or type(error).__name__
         return _complain(
             f"the database stopped answering or refused ({reason}); nothing stored is lost; "
-            "check it with: screen doctor"
+            "check it with: matscreen doctor"
         )
     return 0
 

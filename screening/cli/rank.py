@@ -1,4 +1,4 @@
-"""`screen rank`: every candidate of a campaign in order, computed and predicted side by side."""
+"""`matscreen rank`: every candidate of a campaign in order, computed and predicted side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`screen replay`: how soon a sampler finds the best of crystals whose values are known."""
+"""`matscreen replay`: how soon a sampler finds the best of crystals whose values are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`screen report`: a campaign in one HTML file."""
+"""`matscreen report`: a campaign in one HTML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`screen serve`: checks what it was given, listens, and ends with Ctrl-C."""
+"""`matscreen serve`: checks what it was given, listens, and ends with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def require_packages() -> None:
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         raise ScreenError(
-            f"screen serve needs {' and '.join(missing)}; run, in a clone of this project: "
+            f"matscreen serve needs {' and '.join(missing)}; run, in a clone of this project: "
             "pip install '.[serve]'"
         )
 

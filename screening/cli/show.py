@@ -1,4 +1,4 @@
-"""`screen show`: one candidate, what was computed of it, why it was picked, where it stands."""
+"""`matscreen show`: one candidate, what was computed of it, why it was picked, where it stands."""
 
 from __future__ import annotations
 

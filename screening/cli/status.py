@@ -1,4 +1,4 @@
-"""`screen status`: how far a campaign is, how fast it gets on, and whether anybody computes it."""
+"""`matscreen status`: how far a campaign is, how fast it gets on, and whether anybody computes it."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -
         if jobs is not None and jobs.trouble:
             say(f"the last attempt to queue a job failed: {jobs.trouble}")
         if goes_on and jobs is not None and jobs.nothing_left():
-            say(f"no queue job is left; go on with: screen launch {campaign.name}")
+            say(f"no queue job is left; go on with: matscreen launch {campaign.name}")
         if there is not None and not there.present:
             died = f": {counted(there.dead, 'worker')} died at work" if there.dead else ""
-            say(f"nobody computes now{died}; go on with: screen work {campaign.name}")
+            say(f"nobody computes now{died}; go on with: matscreen work {campaign.name}")
 
 
 def _facts(

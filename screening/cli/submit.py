@@ -1,4 +1,4 @@
-"""`screen submit`: check all, read the sources, store the campaign, queue its first batch."""
+"""`matscreen submit`: check all, read the sources, store the campaign, queue its first batch."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ def submit(
         advance(campaign)
         say(f"campaign '{name}': {plan}")
         if campaign.is_exhausted():
-            say(f"next: screen rank {name}")
+            say(f"next: matscreen rank {name}")
         elif wait:
             work_to_the_end(campaign, settings, workers)
         else:
-            say(f"next: screen work {name}")
+            say(f"next: matscreen work {name}")
 
 
 def _not_computed_yet(

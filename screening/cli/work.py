@@ -1,4 +1,4 @@
-"""`screen work`: compute what is queued on this machine, and show how far it is."""
+"""`matscreen work`: compute what is queued on this machine, and show how far it is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def work_to_the_end(campaign: Campaign, settings: Settings, workers: int | None)
         with _watching(campaign) as on_poll:
             run_workers(campaign, settings, count, on_poll)
     except KeyboardInterrupt:
-        say(f"\nstopped; nothing is lost; go on with: screen work {campaign.name}")
+        say(f"\nstopped; nothing is lost; go on with: matscreen work {campaign.name}")
         sys.exit(130)
     progress = campaign.progress()
     say_finished(campaign, progress)
@@ -58,9 +58,11 @@ def say_finished(campaign: Campaign, progress: Progress) -> None:
     end = "finished" if progress.exhausted else "stopped before its end"
     say(f"campaign '{campaign.name}' {end}: {progress_line(campaign, progress)}")
     if progress.failed:
-        say(f"why candidates failed: screen show CANDIDATE; again: screen retry {campaign.name}")
+        say(
+            f"why candidates failed: matscreen show CANDIDATE; again: matscreen retry {campaign.name}"
+        )
     following = "rank" if progress.exhausted else "work"
-    say(f"next: screen {following} {campaign.name}")
+    say(f"next: matscreen {following} {campaign.name}")
 
 
 def progress_line(campaign: Campaign, progress: Progress, left_s: float | None = None) -> str:

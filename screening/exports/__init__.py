@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportForm:
-    """A form that `screen export` writes.
+    """A form that `matscreen export` writes.
 
     Parameters
     ----------
     name
-        As ``screen export --as`` has it.
+        As ``matscreen export --as`` has it.
     help
         What is written, in a sentence.
     place

@@ -1,4 +1,4 @@
-"""What `screen plot` is asked for: which figure of what, and whether there is one."""
+"""What `matscreen plot` is asked for: which figure of what, and whether there is one."""
 
 from __future__ import annotations
 
@@ -140,11 +140,11 @@ def _candidate_figure(
             how = {"predicted": "is not computed yet", "failed": "has failed"}[view.row.outcome]
             raise ScreenError(
                 f"{what} {how} in campaign '{campaign.name}', so there is nothing to plot; "
-                f"`screen rank {campaign.name}` lists what is computed"
+                f"`matscreen rank {campaign.name}` lists what is computed"
             )
         raise ScreenError(
             f"{what}: a result of objective '{campaign.objective.name}' has no curves to plot; "
-            f"`screen show {candidate_id}` prints its numbers"
+            f"`matscreen show {candidate_id}` prints its numbers"
         )
     names = list(dict.fromkeys(picture.name for picture in view.curves))
     chosen = _chosen(kind, names, what, "campaign", FIGURES.names())

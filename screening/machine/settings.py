@@ -35,10 +35,10 @@ class Settings(BaseSettings):
     directory
         ``SCREEN_DIRECTORY``: embedded database, logs, run folders and downloads.
     workers
-        ``SCREEN_WORKERS``: worker processes of `screen work`; unset takes one a usable core, at
+        ``SCREEN_WORKERS``: worker processes of `matscreen work`; unset takes one a usable core, at
         most as many as a batch has candidates.
     serve_token
-        ``SCREEN_SERVE_TOKEN``: token that `screen serve` asks readers for.
+        ``SCREEN_SERVE_TOKEN``: token that `matscreen serve` asks readers for.
     serve_token_file
         ``SCREEN_SERVE_TOKEN_FILE``: file that holds it instead, which only the user can read.
     """

@@ -222,7 +222,7 @@ function provenancePart(view, live) {
   const rows = [
     ...view.origins.map((origin) => ['found in', `${origin.source}: ${origin.material_id}${origin.note ? ` (${origin.note})` : ''}`]),
     ...Object.entries(view.provenance),
-    [live ? 'all of it' : 'more', `screen show ${view.row.candidate_id}`],
+    [live ? 'all of it' : 'more', `matscreen show ${view.row.candidate_id}`],
   ];
   return element('dl', { class: 'list' }, ...rows.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]));
 }

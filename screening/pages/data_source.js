@@ -111,7 +111,7 @@ class EmbeddedSource {
       row,
       row.outcome === 'predicted'
         ? absence(row, [], this.documents.overview.objective)
-        : `Left out of this file to keep it small; see: screen show ${id}`,
+        : `Left out of this file to keep it small; see: matscreen show ${id}`,
     );
   }
 
@@ -183,7 +183,7 @@ class HttpSource {
     const named = new URLSearchParams(location.search).get('campaign');
     const name = named ?? lines[0]?.name;
     if (name === undefined) {
-      throw new Away('There is no campaign yet; start one with: screen submit --target low-kappa');
+      throw new Away('There is no campaign yet; start one with: matscreen submit --target low-kappa');
     }
     return new HttpSource(name);
   }

@@ -1,6 +1,6 @@
 """Trial of a cluster from end to end: one short job that reaches the database from its node.
 
-`screen doctor --queue` submits it.  In the job, ``python -m screening.queues.check TOKEN Q_TYPE``
+`matscreen doctor --queue` submits it.  In the job, ``python -m screening.queues.check TOKEN Q_TYPE``
 writes a document into the collection ``checks``, which is taken away again.
 """
 
@@ -102,7 +102,7 @@ def try_queue(name_or_path: str, wait_s: float, say: Callable[[str], None]) -> I
         if marker["scheduler"]:
             raise ScreenError(
                 f"jobs cannot queue jobs from {marker['machine']} ({marker['scheduler']}); keep "
-                "`screen launch --daemon` running on this machine"
+                "`matscreen launch --daemon` running on this machine"
             )
         yield Step(True, f"jobs may queue jobs from {marker['machine']}")
 
@@ -113,7 +113,7 @@ def _why_unreachable(config: QueueConfig, settings: Settings) -> str | None:
         require_credentials(config, settings, embedded=False)
     except UnreachableError as error:
         return (
-            f"{error}; where every node is this machine, `screen launch --embedded` works all the "
+            f"{error}; where every node is this machine, `matscreen launch --embedded` works all the "
             "same, and cannot be tried here"
         )
     except ScreenError as error:

@@ -203,7 +203,7 @@ def _top_up(campaign: Campaign, settings: Settings) -> None:
     except ScreenError as error:
         say(
             f"no further job could be queued from here: {error}; where jobs may not queue jobs, "
-            f"run on the login node: screen launch {campaign.name} --daemon"
+            f"run on the login node: matscreen launch {campaign.name} --daemon"
         )
         return
     for number in numbers:

@@ -1,6 +1,6 @@
 """How many queue jobs a campaign needs, and the queuing of more.
 
-`screen launch` does it, and the queue jobs do themselves, while they run and when they end.  A job
+`matscreen launch` does it, and the queue jobs do themselves, while they run and when they end.  A job
 is first written down in the campaign's document, by an update that fails when another process
 wrote one since the records were read, and submitted then: of two processes that find room for one
 job, one submits it.
@@ -162,7 +162,7 @@ def _top_up(campaign: Campaign, settings: Settings) -> list[str]:
             raise KeepFailingError(
                 f"the last {failed} queue jobs of campaign '{campaign.name}' failed or had nothing "
                 f"to do, so no more are queued; see {settings.directory.absolute() / 'logs'}, and "
-                f"go on with: screen launch {campaign.name}"
+                f"go on with: matscreen launch {campaign.name}"
             )
         new = {
             secrets.token_hex(4): {

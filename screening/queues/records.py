@@ -120,7 +120,7 @@ def record_of(campaign: Campaign, ticket: str) -> dict[str, Any]:
 
 
 def note_trouble(campaign: Campaign, message: str) -> None:
-    """Store why no job could be queued, for `screen status`."""
+    """Store why no job could be queued, for `matscreen status`."""
     trouble = {"message": message, "machine": platform.node(), "at": now()}
     campaign.database.campaigns.update_one(
         {"_id": campaign.name}, {"$set": {"queue.trouble": trouble}}

@@ -84,7 +84,7 @@ def check_fields(campaign: Campaign, where: dict[str, Any]) -> None:
             f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}?"
             if close
             else "the fields are in docs/data-model.md, those of a candidate in: "
-            "screen show CANDIDATE --format json"
+            "matscreen show CANDIDATE --format json"
         )
         raise ScreenError(
             f"--where: field '{field}' is unknown: no candidate and no result of objective "

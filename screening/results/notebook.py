@@ -117,7 +117,7 @@ class Campaign:
         top: int | None = None,
         where: dict[str, Any] | None = None,
     ) -> DataFrame:
-        """Return the ranking, the same rows as `screen rank` has.
+        """Return the ranking, the same rows as `matscreen rank` has.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class Campaign:
         top
             Only the best so many of them.
         where
-            MongoDB filter, as of ``screen rank --where``.
+            MongoDB filter, as of ``matscreen rank --where``.
 
         Raises
         ------

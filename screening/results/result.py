@@ -75,7 +75,7 @@ class Result:
             by = "" if engine is None else f" with engine '{engine}'"
             raise ScreenError(
                 f"candidate '{candidate_id}': campaign '{campaign.name}' has no result of it{by}; "
-                f"`screen status {campaign.name}` tells what is computed"
+                f"`matscreen status {campaign.name}` tells what is computed"
             )
         return cls(campaign.database, campaign.objective, document)
 

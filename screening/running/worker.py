@@ -216,7 +216,7 @@ def _die_with_parent() -> None:
 
 
 def main() -> None:
-    """Run as a child of `screen work`, or of a queue job."""
+    """Run as a child of `matscreen work`, or of a queue job."""
     parser = argparse.ArgumentParser(prog="screening.running.worker")
     parser.add_argument("name")
     parser.add_argument("folder", type=Path)

@@ -69,7 +69,7 @@ def dashboard(database: Database, *, loopback: bool, token: str | None) -> ASGIA
     app = FastAPI(
         title="matscreen",
         version=version("matscreen"),
-        description="Campaigns, as `screen report` shows them.  Everything is read-only.",
+        description="Campaigns, as `matscreen report` shows them.  Everything is read-only.",
         # Both load their programs from the network.
         docs_url=None,
         redoc_url=None,

@@ -139,7 +139,7 @@ class Database:
 
     @property
     def checks(self) -> Collection[dict[str, Any]]:
-        """Documents that jobs of `screen doctor --queue` write; empty at all other times."""
+        """Documents that jobs of `matscreen doctor --queue` write; empty at all other times."""
         return self.collection("checks")
 
     def check(self) -> None:
@@ -218,7 +218,7 @@ def open_database(settings: Settings, *, must_exist: bool = False) -> Iterator[D
             directory = settings.directory.absolute()
             if must_exist and not has_database(directory):
                 raise ScreenError(
-                    f"no campaign in {directory}; start one with screen submit, or run this in the "
+                    f"no campaign in {directory}; start one with matscreen submit, or run this in the "
                     "folder where you submitted, or set SCREEN_DIRECTORY or SCREEN_MONGODB_URI"
                 )
             uri = stack.enter_context(embedded_server(directory))

@@ -39,7 +39,7 @@ OBJECTIVE = ObjectiveView(
 
 
 class PictureContract:
-    """Tests of pictures that belong to one name of `screen plot --kind`."""
+    """Tests of pictures that belong to one name of `matscreen plot --kind`."""
 
     @pytest.fixture
     def pictures(self) -> Sequence[AnyPicture]:

@@ -19,12 +19,12 @@ def _every(_: Campaign) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignFigure:
-    """A picture that `screen plot`, reports and the dashboard show of a campaign.
+    """A picture that `matscreen plot`, reports and the dashboard show of a campaign.
 
     Parameters
     ----------
     name
-        As ``screen plot --kind`` has it.
+        As ``matscreen plot --kind`` has it.
     help
         What it shows, in a sentence.
     title

@@ -136,7 +136,7 @@ class Overview(View):
     budget: int
     batch_size: int
     counts: dict[str, int]
-    """As `screen status` names them: picked, computed, infeasible, unstable, failed, …"""
+    """As `matscreen status` names them: picked, computed, infeasible, unstable, failed, …"""
     candidates_per_hour: float | None
     expected_end: datetime.datetime | None
     best_candidate_id: str | None
@@ -193,7 +193,7 @@ class Picture(View):
     """What all pictures have."""
 
     name: str
-    """As `screen plot --kind` has it; pictures of one name are panels of one figure."""
+    """As `matscreen plot --kind` has it; pictures of one name are panels of one figure."""
     title: str
     caption: str
     """What is seen, in sentences, also for those who do not see it."""

@@ -35,7 +35,7 @@ def ranking_page(
     outcome: str | None = None,
     search: str = "",
 ) -> RankingPage:
-    """Return some rows of a ranking, as `screen rank` has them.
+    """Return some rows of a ranking, as `matscreen rank` has them.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class Project:
         self.write("toy.yaml", **toy_content(sources=["crystals"], recipe=recipe, **changes))
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
-        """Start ``screen …`` in a process group of its own, as a shell does."""
+        """Start ``matscreen …`` in a process group of its own, as a shell does."""
         program = subprocess.Popen(
             [sys.executable, "-m", "screening", *map(str, arguments)],
             cwd=self.folder,
@@ -70,7 +70,7 @@ class Project:
         return program
 
     def screen(self, *arguments: object, status: int = 0) -> tuple[str, str]:
-        """Run ``screen …`` to its end; return what it wrote to stdout and to stderr."""
+        """Run ``matscreen …`` to its end; return what it wrote to stdout and to stderr."""
         return self.finish(self.start(*arguments), status)
 
     def finish(self, program: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
@@ -80,7 +80,7 @@ class Project:
         return out, err
 
     def json(self, *arguments: object) -> Any:
-        """Return what ``screen …`` answers; asked in this process, it costs no interpreter."""
+        """Return what ``matscreen …`` answers; asked in this process, it costs no interpreter."""
         from screening.cli import main
 
         out, status = io.StringIO(), None

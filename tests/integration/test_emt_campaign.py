@@ -41,7 +41,7 @@ def test_from_files_to_a_ranking(project):
         "submit", "--target", "metals.yaml", "--name", "metals", "--wait", "--workers", 2
     )
     assert out == ""
-    assert "screen rank metals" in err
+    assert "matscreen rank metals" in err
     check_answers(project)
     with project.database() as database:
         check_results(database)

@@ -289,7 +289,7 @@ def test_what_a_candidate_lacks_is_said(page, documents):
     assert "breaks a constraint" in said["infeasible"]
     left_out = rows[LEFT_OUT].candidate_id
     for key, line in (
-        (left_out, f"Left out of this file to keep it small; see: screen show {left_out}"),
+        (left_out, f"Left out of this file to keep it small; see: matscreen show {left_out}"),
         (rows[-1].candidate_id, "Predicted only; not computed yet."),
     ):
         page.evaluate(f"location.hash = '#candidate/{key}'")

@@ -124,7 +124,7 @@ def test_a_campaign_launched_once_finishes_by_itself(cluster, toy_campaign):
     jobs = records(campaign)
     assert len(jobs) > MAX_JOBS, jobs
     by_whom = {record["reserved_by"] for record in jobs.values()}
-    assert len(by_whom) > 1, "all jobs were queued by `screen launch`"
+    assert len(by_whom) > 1, "all jobs were queued by `matscreen launch`"
     assert max(at_once) <= MAX_JOBS
     ended = [record["end"] for record in records(campaign).values()]
     assert set(ended) <= {"done", "idle"}, (records(campaign), cluster.logs())
@@ -179,7 +179,7 @@ def test_a_killed_job_is_replaced(cluster, toy_campaign):
     subprocess.run(["scancel", "--signal=KILL", "--full", number], check=True)
     wait_until(lambda: not Scheduler("SLURM").jobs())
     _, err = cluster.screen("status")
-    assert "no queue job is left; go on with: screen launch toy" in err
+    assert "no queue job is left; go on with: matscreen launch toy" in err
     allow(cluster.folder, EVERYTHING)
     cluster.screen("launch", "toy")
     wait_until(campaign.is_exhausted)

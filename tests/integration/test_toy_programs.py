@@ -132,7 +132,7 @@ def test_signals_stop_cleanly_and_work_goes_on(project):
         out, err = project.finish(program, status)
         assert out == ""
         if number == signal.SIGINT:
-            assert "screen work toy" in err
+            assert "matscreen work toy" in err
         assert psutil.wait_procs(members, timeout=TIMEOUT_S)[1] == []
         assert project.server() is None
         with project.database() as database:

@@ -19,7 +19,7 @@ from screening.messages import terminal
 
 @pytest.fixture
 def screen_to(toy, server_uri, database_name, tmp_path, monkeypatch):
-    """Run ``screen …`` with standard output in an encoding; return status, stdout and stderr."""
+    """Run ``matscreen …`` with standard output in an encoding; return status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCREEN_MONGODB_URI", server_uri)
     monkeypatch.setenv("SCREEN_DATABASE", database_name)

@@ -77,7 +77,7 @@ def test_without_a_name_the_newest_is_opened(new_campaign, database):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(new_campaign, database):
-    with pytest.raises(ScreenError, match=r"no campaign yet.*screen submit"):
+    with pytest.raises(ScreenError, match=r"no campaign yet.*matscreen submit"):
         Campaign.open(database)
     with pytest.raises(ScreenError, match="campaign 'x': unknown; known: none"):
         Campaign.open(database, "x")
@@ -100,7 +100,7 @@ def test_unusable_names(database, name):
 
 def test_a_taken_name_is_refused_and_the_first_campaign_kept(new_campaign, database):
     new_campaign("mine", pool=2, budget=2)
-    with pytest.raises(ScreenError, match=r"campaign 'mine' exists already.*screen work mine"):
+    with pytest.raises(ScreenError, match=r"campaign 'mine' exists already.*matscreen work mine"):
         new_campaign("mine", pool=5, budget=9)
     campaign = Campaign.open(database, "mine")
     assert campaign.config.budget == 2

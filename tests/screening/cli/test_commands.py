@@ -269,14 +269,14 @@ def test_the_life_of_a_campaign(screen, database, target, work, tmp_path):
         5,
     )
     assert (answer.status, answer.out) == (0, "")
-    assert "screen work mine" in answer.err
+    assert "matscreen work mine" in answer.err
     campaign = Campaign.open(database, "mine")
     assert (campaign.config.budget, campaign.config.batch_size, campaign.config.seed) == (99, 3, 5)
     progress = status(screen)
     assert (progress["campaign"], progress["pool"], progress["queued"]) == ("mine", CRYSTALS, 3)
 
     assert screen("pause", "mine").status == 0
-    one_sentence(screen("work", "mine"), "is paused", "screen resume mine")
+    one_sentence(screen("work", "mine"), "is paused", "matscreen resume mine")
     assert screen("resume", "mine").status == 0
     work(campaign)
     progress = status(screen)
@@ -351,7 +351,7 @@ def test_what_earlier_campaigns_computed_is_not_computed_again(
     answer = screen("submit", "--target", target(), "--name", "second")
     assert (answer.status, answer.out) == (0, "")
     assert f"campaign 'second': {plan}" in answer.err
-    assert f"next: screen {'work' if budget < CRYSTALS else 'rank'} second" in answer.err
+    assert f"next: matscreen {'work' if budget < CRYSTALS else 'rank'} second" in answer.err
     assert status(screen)["already_computed"] == budget
     assert json.loads(screen("status", "first", "--format", "json").out)["already_computed"] == 0
 
@@ -478,7 +478,7 @@ def test_predictions_alone_take_no_column_for_values(screen, new_campaign, work,
 
 @pytest.mark.parametrize("command", ["status", "rank", "work"])
 def test_without_a_campaign_the_way_to_one_is_named(screen, command):
-    one_sentence(screen(command), "no campaign yet", "screen submit")
+    one_sentence(screen(command), "no campaign yet", "matscreen submit")
 
 
 @pytest.mark.parametrize(
@@ -491,7 +491,7 @@ def test_an_unknown_campaign_is_answered_with_the_known_ones(screen, new_campaig
 
 def test_an_unknown_candidate(screen, new_campaign):
     new_campaign("mine")
-    one_sentence(screen("show", "NaCl"), "candidate 'NaCl'", "unknown", "screen rank")
+    one_sentence(screen("show", "NaCl"), "candidate 'NaCl'", "unknown", "matscreen rank")
 
 
 def test_a_candidate_that_was_not_picked_cannot_be_retried(screen, new_campaign):
@@ -567,7 +567,7 @@ def test_the_program_is_refused_in_one_sentence_too(tmp_path, server_uri, databa
 def test_a_reader_that_has_seen_enough_is_no_error(
     tmp_path, server_uri, database_name, new_campaign
 ):
-    """`screen rank … | head -1` closes the pipe early."""
+    """`matscreen rank … | head -1` closes the pipe early."""
     new_campaign("mine", pool=len(toy_structures()))
     environment = {
         "SCREEN_MONGODB_URI": server_uri,

@@ -1,4 +1,4 @@
-"""`screen doctor`: what it finds, what it says about what is missing."""
+"""`matscreen doctor`: what it finds, what it says about what is missing."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def export(at_silicon, screen, monkeypatch):
-    """Run ``screen export`` on the campaign of recorded forces."""
+    """Run ``matscreen export`` on the campaign of recorded forces."""
     monkeypatch.setenv("SCREEN_DATABASE", at_silicon.database.name)
     return lambda form, *more: screen("export", "recorded-1", *more, "--as", form)
 

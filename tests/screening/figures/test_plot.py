@@ -1,4 +1,4 @@
-"""`screen plot`: which figure of what, and one sentence where there is none."""
+"""`matscreen plot`: which figure of what, and one sentence where there is none."""
 
 from __future__ import annotations
 

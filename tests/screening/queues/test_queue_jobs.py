@@ -292,7 +292,7 @@ def test_status_tells_of_the_queue_and_the_pace(screen, new_campaign, slurm, tmp
     slurm.jobs = {"1": "R", "2": "PD"}
     assert "1 running, 1 pending (SLURM)" in screen("status").out
     slurm.jobs = {}
-    assert "screen launch mine" in screen("status").err
+    assert "matscreen launch mine" in screen("status").err
     work(campaign)
     told = json.loads(screen("status", "--format", "json").out)
     assert told["force_calls"] == 3
@@ -412,7 +412,7 @@ def test_a_dry_run_prints_the_script_though_nodes_cannot_reach_the_database(
     assert answer.status == 1
     assert [each["ok"] for each in found] == [False, True, True]
     assert "name a MongoDB in SCREEN_MONGODB_URI_FILE" in found[0]["found"]
-    assert "`screen launch --embedded`" in found[0]["found"]
+    assert "`matscreen launch --embedded`" in found[0]["found"]
     assert "SLURM answers" in found[1]["found"]
     assert "script of a job can be written; no job was submitted" in found[2]["found"]
     assert slurm.submitted == 0
@@ -625,5 +625,5 @@ def test_a_driver_that_may_not_queue_says_what_to_do(in_a_job, slurm, capsys):
     campaign, _ = in_a_job(refused, max_jobs=1)
     said = capsys.readouterr().err
     assert "submission from compute nodes is disabled" in said
-    assert "screen launch toy-1 --daemon" in said
+    assert "matscreen launch toy-1 --daemon" in said
     assert "disabled" in queue_state(campaign).trouble

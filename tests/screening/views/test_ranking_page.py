@@ -1,4 +1,4 @@
-"""Pages of a ranking: the rows of `screen rank`, sorted, searched and cut."""
+"""Pages of a ranking: the rows of `matscreen rank`, sorted, searched and cut."""
 
 from __future__ import annotations
 
