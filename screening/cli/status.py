@@ -1,4 +1,4 @@
-"""`matscreen status`: how far a campaign is, how fast it gets on, and whether anybody computes it."""
+"""`matscreen status`: how far a campaign is, how fast it runs, and whether workers compute it."""
 
 from __future__ import annotations
 

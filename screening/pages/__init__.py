@@ -1,4 +1,4 @@
-"""The pages of a campaign: what `matscreen report` writes into one file and `matscreen serve` serves.
+"""The pages of a campaign: written into one file by `matscreen report`, or served by `matscreen serve`.
 
 Plain HTML, CSS and JavaScript, read as they are: nothing is built, and nothing comes from the
 network.

@@ -1,6 +1,6 @@
 """Trial of a cluster from end to end: one short job that reaches the database from its node.
 
-`matscreen doctor --queue` submits it.  In the job, ``python -m screening.queues.check TOKEN Q_TYPE``
+`matscreen doctor --queue` submits it.  In it, ``python -m screening.queues.check TOKEN Q_TYPE``
 writes a document into the collection ``checks``, which is taken away again.
 """
 
@@ -113,8 +113,8 @@ def _why_unreachable(config: QueueConfig, settings: Settings) -> str | None:
         require_credentials(config, settings, embedded=False)
     except UnreachableError as error:
         return (
-            f"{error}; where every node is this machine, `matscreen launch --embedded` works all the "
-            "same, and cannot be tried here"
+            f"{error}; where every node is this machine, `matscreen launch --embedded` works all "
+            "the same, and cannot be tried here"
         )
     except ScreenError as error:
         return str(error)

@@ -1,6 +1,6 @@
 """How many queue jobs a campaign needs, and the queuing of more.
 
-`matscreen launch` does it, and the queue jobs do themselves, while they run and when they end.  A job
+`matscreen launch` does it, and so do queue jobs, while they run and when they end.  A job
 is first written down in the campaign's document, by an update that fails when another process
 wrote one since the records were read, and submitted then: of two processes that find room for one
 job, one submits it.

@@ -35,7 +35,7 @@ def advance(campaign: Campaign) -> bool:
             chosen = propose(campaign)
             if campaign.awaits_promotion() and campaign.is_explored():
                 promote_configured(campaign)
-            # Computed here, where scikit-learn is loaded, so that `matscreen rank` need not load it.
+            # Computed here, where scikit-learn is loaded: `matscreen rank` need not load it.
             if campaign.is_exhausted():
                 cached_ranking(campaign, 1)
             elif chosen:

@@ -218,8 +218,8 @@ def open_database(settings: Settings, *, must_exist: bool = False) -> Iterator[D
             directory = settings.directory.absolute()
             if must_exist and not has_database(directory):
                 raise ScreenError(
-                    f"no campaign in {directory}; start one with matscreen submit, or run this in the "
-                    "folder where you submitted, or set SCREEN_DIRECTORY or SCREEN_MONGODB_URI"
+                    f"no campaign in {directory}; start one with matscreen submit, or run this in "
+                    "the folder where you submitted, or set SCREEN_DIRECTORY or SCREEN_MONGODB_URI"
                 )
             uri = stack.enter_context(embedded_server(directory))
         else:
