@@ -58,9 +58,8 @@ def say_finished(campaign: Campaign, progress: Progress) -> None:
     end = "finished" if progress.exhausted else "stopped before its end"
     say(f"campaign '{campaign.name}' {end}: {progress_line(campaign, progress)}")
     if progress.failed:
-        say(
-            f"why candidates failed: matscreen show CANDIDATE; again: matscreen retry {campaign.name}"
-        )
+        say("why candidates failed: matscreen show CANDIDATE")
+        say(f"to try them again: matscreen retry {campaign.name}")
     following = "rank" if progress.exhausted else "work"
     say(f"next: matscreen {following} {campaign.name}")
 

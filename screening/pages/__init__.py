@@ -1,4 +1,4 @@
-"""The pages of a campaign: written into one file by `matscreen report`, or served by `matscreen serve`.
+"""The pages of a campaign, which `matscreen report` writes and `matscreen serve` serves.
 
 Plain HTML, CSS and JavaScript, read as they are: nothing is built, and nothing comes from the
 network.
