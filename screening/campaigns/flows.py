@@ -94,7 +94,9 @@ def refusal(
         known = maker.foreknown(content, **_inputs(candidate, inputs_hash, maker.foreknown))
         bounds = {field: bound for field, bound in config.constraints.items() if field in known}
         reason = next(iter(violations(known, bounds)), None)
-    return None if reason is None else Refusal.of_words(reason)
+    if reason is None:
+        return None
+    return Refusal.of_words(reason, [candidate.label, *candidate.elements])
 
 
 UNSUPPORTED = "unsupported elements"
