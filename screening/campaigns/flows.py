@@ -89,7 +89,9 @@ def refusal(
         known = maker.known_beforehand(content, inputs)
         bounds = {field: bound for field, bound in config.constraints.items() if field in known}
         reason = next(iter(violations(known, bounds)), None)
-    return None if reason is None else Refusal.of_words(reason)
+    if reason is None:
+        return None
+    return Refusal.of_words(reason, [candidate.label, *candidate.elements])
 
 
 UNSUPPORTED = "unsupported elements"

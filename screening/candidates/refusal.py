@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from numbers import Integral, Real
 from string import Formatter
 from typing import Any, Self
@@ -38,16 +39,24 @@ class Refusal(BaseModel, frozen=True):
         )
 
     @classmethod
-    def of_words(cls, words: str) -> Self:
-        """Return the refusal of a finished sentence; those that differ in numbers are of a kind."""
+    def of_words(cls, words: str, names: Iterable[str] = ()) -> Self:
+        """Return the refusal of a finished sentence; those that differ in numbers are of a kind.
+
+        Parameters
+        ----------
+        names
+            Words in which sentences of one kind may differ too, as elements.
+        """
+        parted = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        pattern = re.compile(rf"(?<!\w)(?:{parted})(?!\w)|{_NUMBER.pattern}") if parted else _NUMBER
         parts: list[str] = []
         values: dict[str, Value] = {}
         end = 0
-        for number in _NUMBER.finditer(words):
-            name = f"number_{len(values)}"
-            values[name] = number[0]
-            parts += [_escaped(words[end : number.start()]), f"{{{name}}}"]
-            end = number.end()
+        for part in pattern.finditer(words):
+            name = f"part_{len(values)}"
+            values[name] = part[0]
+            parts += [_escaped(words[end : part.start()]), f"{{{name}}}"]
+            end = part.end()
         return cls(text="".join([*parts, _escaped(words[end:])]), values=values)
 
     @property

@@ -73,7 +73,7 @@ def test_every_element_is_refused_with_a_reason_or_has_a_flow(objective, candida
             settings = config(objective, recipe)
             reason = refusal(found, settings, engine)
             if reason is not None:
-                assert isinstance(reason, str)
+                assert str(reason)
                 continue
             candidate_workflow(found, settings, engine, TAGS, 0)
             if objective == "lattice-thermal-conductivity" and not recipe:
@@ -94,8 +94,8 @@ def test_elements_without_isotopes_are_refused_until_the_recipe_leaves_them_out(
     found, engine = candidate(crystal(symbol)), engine_config("sevennet-0")
     objective = "lattice-thermal-conductivity"
     reason = refusal(found, config(objective, {}), engine)
-    assert f"{symbol} has no natural mixture of isotopes" in reason
-    assert "isotopes: false" in reason
+    assert f"{symbol} has no natural mixture of isotopes" in str(reason)
+    assert "isotopes: false" in str(reason)
     assert refusal(found, config(objective, {"transport": {"isotopes": False}}), engine) is None
 
 
@@ -206,7 +206,7 @@ def test_tensors_that_are_not_of_the_crystal_are_refused(changes, reason):
     objective, engine = "lattice-thermal-conductivity", engine_config("sevennet-0")
     said = refusal(found, config(objective, {}), engine)
     assert (said is None) == (reason is None)
-    assert reason is None or (reason in said and "nac: off" in said)
+    assert reason is None or (reason in str(said) and "nac: off" in str(said))
     # Who leaves them out need not mend them.
     assert refusal(found, config(objective, {"nac": "off"}), engine) is None
 

@@ -11,7 +11,7 @@ from pymatgen.core.structure import Structure
 
 from screening.candidates.crystal_filters import CrystalFilters
 from screening.candidates.crystal_sanity import unusable
-from screening.candidates.refusal import Refusal, RefusedError
+from screening.candidates.refusal import Refusal, RefusedError, in_one
 from screening.intake.refusals import LeftOut, summed_up
 from screening.sources.files import cif_record
 from screening.sources.record import same_entry
@@ -107,5 +107,7 @@ def test_a_reason_is_data_with_a_text():
     assert str(refusal.preceded("{who}, ", who="he")) == "he, it has 3 of a, b: 1.23 {Å}"
     assert Refusal.model_validate_json(refusal.model_dump_json()) == refusal
     assert str(Refusal.of_words("a {b} of 3.5 Å")) == "a {b} of 3.5 Å"
+    sentences = [Refusal.of_words(f"{name} has no isotopes", [name]) for name in ("Tc", "Pm")]
+    assert in_one(sentences) == "… has no isotopes"
     error = pickle.loads(pickle.dumps(RefusedError("{a} is wrong", a="{b}")))
     assert (str(error), error.refusal.values) == ("{b} is wrong", {"a": "{b}"})
