@@ -219,8 +219,10 @@ def documents(pool: int = 60, computed: int = 24) -> CampaignDocuments:
     )
 
 
-def _cost(name: str, candidates: int, force_calls: int, wall_h: float) -> forms.CostShare:
-    return forms.CostShare(name=name, candidates=candidates, force_calls=force_calls, wall_h=wall_h)
+def _cost(name: str, candidates: int, cost: float, wall_h: float) -> forms.CostShare:
+    return forms.CostShare(
+        name=name, candidates=candidates, cost=cost, cost_unit="force calls", wall_h=wall_h
+    )
 
 
 def candidate(row: forms.RankingRow, **changes: Any) -> forms.CandidateView:

@@ -122,11 +122,12 @@ class VowelMaker(Maker):
             "reason": "",
             "kappa_300k_w_per_m_k": value,
             "kappa_300k_error_w_per_m_k": None,
-            "force_calls": int(length),
+            "cost": int(length),
+            "cost_unit": self.cost_unit,
             "wall_s": 0.0,
         }
 
-    def estimate_force_calls(self, word: str) -> int:
+    def estimate_cost(self, word: str) -> float:
         return int(word.partition(":")[2])
 
 

@@ -63,6 +63,12 @@ def estimate_cost(candidate: Candidate, config: CampaignConfig, engine: EngineCo
     return maker.estimate_cost(candidate.content())
 
 
+def cost_unit(config: CampaignConfig) -> str:
+    """Return what the costs of a campaign count, as force calls."""
+    unit: str = load(config.resolved_objective().maker).cost_unit
+    return unit
+
+
 def refusal(
     candidate: Candidate,
     config: CampaignConfig,

@@ -25,7 +25,7 @@ class Throughput:
     ----------
     lost, retried
         Candidates under which a worker died, and those tried again after an error.
-    force_calls
+    cost, cost_unit
         Spent on candidates that this campaign computed.
     candidates_per_hour
         Over those finished last; None until two have.
@@ -35,7 +35,8 @@ class Throughput:
 
     lost: int
     retried: int
-    force_calls: int
+    cost: float
+    cost_unit: str
     candidates_per_hour: float | None
     expected_end: datetime.datetime | None
 
@@ -60,7 +61,8 @@ def throughput_of(snapshot: Snapshot, progress: Progress) -> Throughput:
     return Throughput(
         lost=sum(pick["lost"] > 0 for pick in picks),
         retried=sum(pick["attempts"] > 1 for pick in picks),
-        force_calls=sum(int(pick.get("force_calls") or 0) for pick in picks),
+        cost=sum(float(pick.get("cost") or 0) for pick in picks),
+        cost_unit=next((pick["cost_unit"] for pick in picks if pick.get("cost_unit")), ""),
         candidates_per_hour=per_hour,
         expected_end=_expected_end(snapshot, progress, per_hour),
     )

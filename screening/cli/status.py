@@ -139,7 +139,7 @@ def _pace_rows(throughput: Throughput, progress: Progress) -> dict[str, Any]:
     return {
         "lost a worker": throughput.lost,
         "retried": throughput.retried,
-        "force calls": throughput.force_calls,
+        "cost": f"{throughput.cost:g} {throughput.cost_unit}".rstrip(),
         "candidates an hour": unknown if per_hour is None else rate,
         "expected end": unknown if end is None else f"{end:%Y-%m-%d %H:%M} UTC",
     }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from screening.targets.engines import EngineConfig
 
 ESTIMATED_CANDIDATES = 5
-"""Candidates whose force calls a dry run counts, to estimate the budget's."""
+"""Candidates whose cost a dry run estimates, to estimate the budget's."""
 
 
 def submit(
@@ -127,17 +127,17 @@ def _estimate(pool: Pool, ids: list[str], config: CampaignConfig, engine: Engine
     """Say what candidates will cost; empty where there are none."""
     if not ids:
         return ""
-    from screening.campaigns.flows import estimate_cost
+    from screening.campaigns.flows import cost_unit, estimate_cost
 
     # Spread over the pool, so that small and large crystals both count.
     step = max(1, len(ids) // ESTIMATED_CANDIDATES)
     sample = ids[::step][:ESTIMATED_CANDIDATES]
-    calls = [round(estimate_cost(pool.candidates[key], config, engine)) for key in sample]
+    costs = [round(estimate_cost(pool.candidates[key], config, engine)) for key in sample]
     computed = min(config.budget, len(ids))
-    mean = sum(calls) / len(calls)
-    varied = min(calls) < max(calls)
-    spread = f" ({min(calls)} to {max(calls)} in a sample of {len(calls)})" if varied else ""
+    mean = sum(costs) / len(costs)
+    varied = min(costs) < max(costs)
+    spread = f" ({min(costs)} to {max(costs)} in a sample of {len(costs)})" if varied else ""
     return (
-        f"estimated force calls: {mean:.0f} a candidate{spread}, "
+        f"estimated {cost_unit(config)}: {mean:.0f} a candidate{spread}, "
         f"{mean * computed:.0f} for {counted(computed, 'candidate')}; "
     )

@@ -53,8 +53,8 @@ function ended(counts) {
 function glanceCards(overview) {
   const { objective, counts } = overview;
   const cost = overview.cost_by_engine.reduce(
-    (sum, each) => ({ calls: sum.calls + each.force_calls, wall: sum.wall + each.wall_h }),
-    { calls: 0, wall: 0 },
+    (sum, share) => ({ amount: sum.amount + share.cost, unit: share.cost_unit, wall: sum.wall + share.wall_h }),
+    { amount: 0, unit: '', wall: 0 },
   );
   const best = overview.best_candidate_id;
   const goal = objective.direction === 'minimize' ? 'lowest' : 'highest';
@@ -82,8 +82,8 @@ function glanceCards(overview) {
   if (overview.expected_end !== null) {
     found.push(card('expected end', element('strong', {}, dateAndTime(overview.expected_end))));
   }
-  if (cost.calls || cost.wall) {
-    found.push(card('spent', element('strong', {}, duration(cost.wall)), `of computing, ${counted(cost.calls, 'force call')}`));
+  if (cost.amount || cost.wall) {
+    found.push(card('spent', element('strong', {}, duration(cost.wall)), `of computing, ${cost.amount.toLocaleString('en-GB')} ${cost.unit}`));
   }
   return found;
 }
@@ -147,10 +147,10 @@ function costPart(overview) {
     const rows = shares.map((share) => [
       share.name,
       share.candidates.toLocaleString('en-GB'),
-      share.force_calls.toLocaleString('en-GB'),
+      `${share.cost.toLocaleString('en-GB')} ${share.cost_unit}`,
       duration(share.wall_h),
       element('meter', { min: '0', max: String(most || 1), value: String(share.wall_h), 'aria-label': duration(share.wall_h) }),
     ]);
-    return table(`By ${kind}`, [kind, 'candidates', 'force calls', 'wall time', ''], rows, [1, 2, 3]);
+    return table(`By ${kind}`, [kind, 'candidates', 'cost', 'wall time', ''], rows, [1, 2, 3]);
   });
 }

@@ -69,7 +69,8 @@
  * @typedef {object} CostShare
  * @property {string} name
  * @property {number} candidates
- * @property {number} force_calls
+ * @property {number} cost
+ * @property {string} cost_unit
  * @property {number} wall_h
  */
 

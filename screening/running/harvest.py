@@ -86,7 +86,8 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
         result["outcome"],
         result_id=result_id,
         wall_s=result.get("wall_s"),
-        force_calls=result.get("cost"),
+        cost=result.get("cost"),
+        cost_unit=result.get("cost_unit"),
     )
 
 

@@ -109,7 +109,9 @@ class CostShare(View):
 
     name: str
     candidates: int
-    force_calls: int
+    cost: float
+    cost_unit: str
+    """What the cost counts, as force calls."""
     wall_h: float
     """Wall time of all its jobs together, in hours."""
 

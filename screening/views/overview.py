@@ -149,7 +149,7 @@ def _refusals(campaign: Campaign) -> list[RefusalGroup]:
 def _cost_by_engine(snapshot: Snapshot) -> list[CostShare]:
     picks = [*snapshot.picks, *snapshot.confirmation_picks]
     return _shares(
-        (pick["engine"], pick.get("force_calls"), pick.get("wall_s"))
+        (pick["engine"], pick.get("cost"), pick.get("cost_unit"), pick.get("wall_s"))
         for pick in picks
         if pick.get("wall_s") is not None
     )
@@ -164,23 +164,24 @@ def _cost_by_step(campaign: Campaign) -> list[CostShare]:
     }
     results = campaign.database.results.find(query, {"costs": 1})
     return _shares(
-        (step["step"], step["cost"], step["wall_s"])
+        (step["step"], step["cost"], step["cost_unit"], step["wall_s"])
         for result in results
         for step in result.get("costs") or []
     )
 
 
-def _shares(costs: Iterable[tuple[str, Any, Any]]) -> list[CostShare]:
-    by_name: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for name, force_calls, wall_s in costs:
-        by_name[name].append((int(force_calls or 0), float(wall_s or 0.0)))
+def _shares(costs: Iterable[tuple[str, Any, Any, Any]]) -> list[CostShare]:
+    by_name: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for name, cost, unit, wall_s in costs:
+        by_name[name, str(unit or "")].append((float(cost or 0), float(wall_s or 0.0)))
     shares = [
         CostShare(
             name=name,
-            candidates=len(each),
-            force_calls=sum(calls for calls, _ in each),
-            wall_h=sum(wall_s for _, wall_s in each) / 3600,
+            candidates=len(parts),
+            cost=sum(cost for cost, _ in parts),
+            cost_unit=unit,
+            wall_h=sum(wall_s for _, wall_s in parts) / 3600,
         )
-        for name, each in by_name.items()
+        for (name, unit), parts in by_name.items()
     ]
-    return sorted(shares, key=lambda each: (-each.wall_h, each.name))
+    return sorted(shares, key=lambda share: (-share.wall_h, share.name))

@@ -134,7 +134,7 @@ def test_a_campaign_launched_once_finishes_by_itself(cluster, toy_campaign):
     assert told["finished"]
     assert told["queue_jobs"]["running"] == told["queue_jobs"]["pending"] == 0
     assert told["queue_jobs"]["trouble"] == ""
-    assert told["force_calls"] == 6
+    assert told["cost"] == 6
     check_no_address(cluster, campaign)
 
 

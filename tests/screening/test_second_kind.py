@@ -11,7 +11,7 @@ from toy_kind import TARGET, VOWELS, WORDS, Word
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import load_campaign_config
-from screening.campaigns.flows import NotComputable, candidate_workflow, estimate_force_calls
+from screening.campaigns.flows import NotComputable, candidate_workflow, estimate_cost
 from screening.candidates.find import find_candidate
 from screening.candidates.kinds import from_document, to_document
 from screening.intake.ingest import ingest
@@ -71,7 +71,7 @@ def test_a_flow_gets_the_content(pool, config):
     sky = pool.candidates["word-sky"]
     workflow = candidate_workflow(sky, config, engine, {"campaign": "c", "pick": "c/x"}, 0)
     assert "sky:3" in str(workflow.to_dict())
-    assert estimate_force_calls(sky, config, engine) == 3
+    assert estimate_cost(sky, config, engine) == 3
 
 
 def test_a_campaign_of_words_is_created_and_read_back(pool, config, database, toy_crystal):

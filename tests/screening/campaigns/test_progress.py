@@ -82,7 +82,13 @@ def test_exhausted_when_nothing_is_in_flight_and_nothing_left(changes, exhausted
 def test_the_end_is_expected_at_the_speed_of_late():
     hours = [now() - datetime.timedelta(hours=back) for back in (3, 2, 1)]
     finished = {
-        key: {"state": "computed", "finished_at": at, "force_calls": 5, "lost": 1}
+        key: {
+            "state": "computed",
+            "finished_at": at,
+            "cost": 5,
+            "cost_unit": "force calls",
+            "lost": 1,
+        }
         for key, at in zip(ids(), hours, strict=False)
     }
     picks = {**finished, ids()[3]: {"state": "queued", "attempts": 2}}
@@ -91,6 +97,6 @@ def test_the_end_is_expected_at_the_speed_of_late():
     assert throughput.candidates_per_hour == pytest.approx(2 / 3, abs=0.01)
     left = throughput.expected_end - snapshot.read_at
     assert left.total_seconds() == pytest.approx(4.5 * 3600, rel=0.01)
-    assert (throughput.lost, throughput.retried, throughput.force_calls) == (3, 1, 15)
+    assert (throughput.lost, throughput.retried, throughput.cost) == (3, 1, 15)
     halted = snapshot_of(budget=6, picks=picks)
     assert throughput_of(halted, progress_of(halted)).expected_end is None

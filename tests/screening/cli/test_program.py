@@ -6,12 +6,12 @@ import json
 from importlib.metadata import EntryPoint
 
 import pytest
+from screening.figures.figure_kinds import CampaignKind, CandidateKind
 
 from screening.choosing.samplers import SAMPLERS
 from screening.cli.plugins import POINTS, names_of
 from screening.cli.program import app
 from screening.exports import FORMS
-from screening.figures.figure_kinds import CampaignKind, CandidateKind
 from screening.machine import plugins
 
 

@@ -295,7 +295,7 @@ def test_status_tells_of_the_queue_and_the_pace(screen, new_campaign, slurm, tmp
     assert "matscreen launch mine" in screen("status").err
     work(campaign)
     told = json.loads(screen("status", "--format", "json").out)
-    assert told["force_calls"] == 3
+    assert (told["cost"], told["cost_unit"]) == (3, "force calls")
     assert told["lost"] == told["retried"] == 0
     assert told["queue_jobs"]["scheduler"] == "SLURM"
     assert told["expected_end"] is None

@@ -49,7 +49,7 @@ def test_how_candidates_ended(computed):
         computed[0].value,
     )
     [cost] = found.cost_by_engine
-    assert (cost.name, cost.candidates, cost.force_calls) == ("emt", 8, 8)
+    assert (cost.name, cost.candidates, cost.cost, cost.cost_unit) == ("emt", 8, 8, "force calls")
     assert found.cost_by_step == []
 
 
@@ -104,7 +104,9 @@ def test_refused_entries_that_are_alike_are_one(database):
 def test_cost_by_step(new_campaign):
     campaign = new_campaign(pool=2)
     steps = [("relaxation", 10, 3600.0), ("phonons", 2, 7200.0)]
-    costs = [{"step": name, "cost": n, "wall_s": s} for name, n, s in steps]
+    costs = [
+        {"step": name, "cost": n, "cost_unit": "force calls", "wall_s": s} for name, n, s in steps
+    ]
     mine = {
         "campaign": campaign.name,
         **campaign.result_key(),
@@ -115,7 +117,7 @@ def test_cost_by_step(new_campaign):
         result = {**mine, "_id": key, "candidate_id": key, "campaign": whose}
         campaign.database.results.insert_one(result)
     found = overview(campaign).cost_by_step
-    assert [(each.name, each.candidates, each.force_calls) for each in found] == [
+    assert [(each.name, each.candidates, each.cost) for each in found] == [
         ("phonons", 2, 4),
         ("relaxation", 2, 20),
     ]
