@@ -6,13 +6,14 @@ import json
 from importlib.metadata import EntryPoint
 
 import pytest
-from screening.figures.figure_kinds import CampaignKind, CandidateKind
 
 from screening.choosing.samplers import SAMPLERS
-from screening.cli.plugins import POINTS, names_of
+from screening.cli.plugins import POINTS
 from screening.cli.program import app
 from screening.exports import FORMS
 from screening.machine import plugins
+from screening.targets.objectives import candidate_figures
+from screening.views.campaign_figures import FIGURES
 
 
 @pytest.fixture
@@ -36,13 +37,17 @@ def test_the_usage_has_the_name_that_was_called(run, program):
 
 
 @pytest.mark.parametrize(
-    ("command", "table"),
-    [("replay", SAMPLERS), ("export", FORMS), ("plot", CandidateKind), ("plot", CampaignKind)],
+    ("command", "names"),
+    [
+        ("replay", SAMPLERS.names()),
+        ("export", FORMS.names()),
+        ("plot", list(candidate_figures())),
+        ("plot", FIGURES.names()),
+    ],
 )
-def test_the_help_of_an_option_names_what_there_is(run, command, table):
+def test_the_help_of_an_option_names_what_there_is(run, command, names):
     # Names may be broken at the end of a line.
     text = "".join(run(command, "--help").split())
-    names = names_of(table)
     assert len(names) > 1
     assert ",".join(names) in text
     assert "<screening." not in text
@@ -56,14 +61,14 @@ def test_every_extension_point_is_listed(run):
         row for row in rows if (row["point"], row["name"]) == ("candidate-kinds", "crystal")
     ]
     assert crystal["from"] == "matscreen"
-    assert crystal["path"] == "screening.candidates.kinds:CRYSTAL"
+    assert crystal["path"] == "screening.candidates.crystal_kind:CRYSTAL"
 
 
 def test_plug_ins_of_other_packages_say_where_they_come_from(run, monkeypatch):
     group = "matscreen.candidate_kinds"
     offered = [
         EntryPoint("polymer", "chains.kinds:POLYMER", group),
-        EntryPoint("salt", "screening.candidates.kinds:CRYSTAL", group),
+        EntryPoint("salt", "screening.candidates.crystal_kind:CRYSTAL", group),
     ]
     monkeypatch.setattr(
         plugins, "entry_points", lambda *, group: offered if "candidate" in group else []

@@ -60,7 +60,7 @@ NAMED = ["phonondb-103", "electrode-pairs", "substitutions:olivine", "toy_kind:D
 
 
 class TestSources(SourceContract):
-    @pytest.fixture(params=[*WRITTEN, *NAMED], ids=str)
+    @pytest.fixture(params=[*WRITTEN, *NAMED], ids=lambda made: getattr(made, "__name__", made))
     def source(self, request, tmp_path, rocksalt):
         spec = request.param
         return open_source(spec if isinstance(spec, str) else spec(tmp_path, rocksalt))

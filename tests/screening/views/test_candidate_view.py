@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from screening.candidates.kinds import CRYSTAL
+from screening.candidates.crystal_kind import CRYSTAL
 from screening.messages.errors import ScreenError
 from screening.ranking.cache import cached_ranking
 from screening.targets.objectives import OBJECTIVES, load
