@@ -79,7 +79,6 @@ def test_sorting_leaves_nothing_for_the_end(campaign, sort, descending):
 
 def test_sorting_by_a_field_beside(campaign, monkeypatch):
     also = SecondObjective(field="max_frequency_thz", direction="maximize")
-    field = "max_frequency_thz"
     config = campaign.config.model_copy(update={"second_objective": also})
     rows = [
         replace(
