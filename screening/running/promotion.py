@@ -19,9 +19,10 @@ def promote_configured(campaign: Campaign) -> None:
     confirm = campaign.config.confirm
     if confirm is None or len(campaign.stages) < 2:
         return
+    extensions = campaign.extensions()
     promote(campaign, campaign.stages[1], confirm.top)
     fill_queue(campaign)
-    campaign.database.campaigns.update_one({"_id": campaign.name}, {"$set": {"promoted": True}})
+    campaign.set_promoted(extensions)
 
 
 def promote(campaign: Campaign, stage: EngineStage, top: int) -> list[str]:
