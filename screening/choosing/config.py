@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, Field, ModelWrapValidatorHandler, SerializeAsAny, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ModelWrapValidatorHandler,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from screening.choosing.samplers import SAMPLERS, Sampler
 from screening.choosing.surrogates import SURROGATES, Surrogate
@@ -53,7 +61,9 @@ class PlugInConfig(BaseModel, extra="forbid"):
         try:
             model = cls.chosen_by(content)
         except ScreenError as error:
-            raise ValueError(str(error)) from error
+            problem = PydanticCustomError("plug_in", "{problem}", {"problem": str(error)})
+            details = InitErrorDetails(type=problem, loc=("kind",), input=content["kind"])
+            raise ValidationError.from_exception_data(cls.__name__, [details]) from error
         earlier = [
             name
             for name, value in cls.earlier_options.items()
