@@ -89,24 +89,14 @@ def prepared_name(server_uri) -> Iterator[str]:
         yield name
 
 
-COUNTERS = {"_id": -1, "next_fw_id": 1, "next_launch_id": 1}
-"""FireWorks takes a queue that has them for one that is prepared."""
-
-
 def empty(server_uri: str, name: str) -> None:
     """Delete all documents of a database, and keep its indexes."""
     from pymongo import MongoClient
 
     with MongoClient(server_uri) as client:
-        filled = [
-            collection
-            for collection in client[name].list_collection_names()
-            if client[name][collection].find_one({}, {"_id": 1}) is not None
-        ]
-        for collection in filled:
-            client[name][collection].delete_many({})
-        if "fw_id_assigner" in filled:
-            client[name]["fw_id_assigner"].insert_one(COUNTERS)
+        for collection in client[name].list_collection_names():
+            if client[name][collection].find_one({}, {"_id": 1}) is not None:
+                client[name][collection].delete_many({})
 
 
 @pytest.fixture
