@@ -64,7 +64,12 @@ def test_a_pool_grows(new_campaign):
         "duplicates": 3,
         "refused": 1,
         "refusals": [
-            {"location": "file.cif", "material_id": "x", "reason": "it is no crystal"},
+            {
+                "location": "file.cif",
+                "material_id": "x",
+                "reason": "it is no crystal",
+                "refusal": {"text": "it is no crystal", "values": {}, "code": ""},
+            },
         ],
         "remarks": ["a folder was empty"],
     }
