@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from toy_kind import TARGET, VOWELS, WORDS, Word
+from toy_kind import TARGET, WORDS, Word, register
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import load_campaign_config
@@ -18,14 +18,13 @@ from screening.intake.ingest import ingest
 from screening.messages.errors import ScreenError
 from screening.sources import open_source
 from screening.targets.engines import engine_config
-from screening.targets.objectives import OBJECTIVES
 
 KEPT = {"word-apple", "word-sky", "word-queue", "word-strength"}
 
 
 @pytest.fixture
 def target(tmp_path, monkeypatch):
-    monkeypatch.setitem(OBJECTIVES, "vowels", VOWELS)
+    register(monkeypatch)
     path = tmp_path / "vowels.yaml"
     path.write_text(TARGET)
     return str(path)
