@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pytest
 from jobflow import Maker, job
@@ -127,7 +127,7 @@ class VowelMaker(TargetDefaults, Maker):
 
     engine: AseEngine
     name: str = "vowels"
-    recipe: VowelRecipe = VowelRecipe()
+    recipe: VowelRecipe = field(default_factory=VowelRecipe)
 
     cost_unit: ClassVar[str] = "letters"
 
@@ -174,7 +174,10 @@ direction: minimize
 engine: emt
 sources: ["toy_kind:DICTIONARY:apple:5,sky:3,queue:5,strength:8,Apple:5,short:99,extraordinary:13"]
 filters: {max_letters: 8}
-sampler: {kind: expected-improvement, initial: 2}
+sampler:
+  kind: expected-improvement
+  initial: 2
+  surrogate: {kind: "screening.testing.nearest_value:NearestValue"}
 budget: 3
 batch_size: 2
 """
