@@ -175,7 +175,7 @@ engine: emt
 sources: ["toy_kind:DICTIONARY:apple:5,sky:3,queue:5,strength:8,Apple:5,short:99,extraordinary:13"]
 filters: {max_letters: 8}
 sampler:
-  kind: expected-improvement
+  kind: greedy
   initial: 2
   surrogate: {kind: "screening.testing.nearest_value:NearestValue"}
 budget: 3

@@ -37,6 +37,7 @@ def campaign(screen, database, work, tmp_path, monkeypatch):
         target.write_text(TARGET)
         submitted = screen("submit", "--target", target, "--name", "words")
         assert submitted.status == 0, submitted.err
+        assert "7 entries read, 4 candidates, 1 duplicate, 2 refused" in submitted.err
         work(Campaign.open(database, "words"))
     return Campaign.open(database, "words")
 
