@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import json
 import re
@@ -13,8 +14,10 @@ from campaign_fixtures import new_database_name
 from toy_kind import TARGET, register
 
 from screening.campaigns.campaign import Campaign
+from screening.campaigns.indexes import indexes
 from screening.messages.errors import ScreenError
 from screening.results.notebook import Campaign as Notebook
+from screening.store.database import Database
 
 KEPT = ["word-apple", "word-queue", "word-sky", "word-strength"]
 VOWELS = {"word-apple": 0.4, "word-queue": 0.8, "word-sky": 0.0, "word-strength": 0.125}
@@ -26,6 +29,13 @@ def database_name(server_uri):
     """One database for all tests here: the campaign is computed once, and only read."""
     with new_database_name(server_uri) as name:
         yield name
+
+
+@pytest.fixture(scope="module")
+def database(server_uri, database_name):
+    with contextlib.closing(Database(server_uri, database_name)) as database:
+        database.prepare(indexes())
+        yield database
 
 
 @pytest.fixture
@@ -142,19 +152,19 @@ def test_words_leave_as_tables(says, tmp_path):
     assert meanings["first_vowel"] == "The one that comes first, empty where there is none."
 
 
-@pytest.mark.parametrize("form", ["cif", "extxyz", "optimade", "phono3py"])
-def test_words_have_no_structures_to_leave_as(screen, campaign, tmp_path, form):
-    answer = screen("export", "words", "--as", form, "-o", "words")
-    assert (answer.status, answer.out) == (2, "")
-    [line] = [line for line in answer.err.splitlines() if line]
-    assert line == (
-        f"error: --as {form}: writes candidates of kind crystal; campaign 'words' has candidates "
-        "of kind toy_kind:WORDS, which --as csv can write"
-    )
-    assert not (tmp_path / "words").exists()
+def test_words_have_no_structures_to_leave_as(screen, campaign, tmp_path):
+    for form in ("cif", "extxyz", "optimade", "phono3py"):
+        answer = screen("export", "words", "--as", form, "-o", "words")
+        assert (answer.status, answer.out) == (2, "")
+        [line] = [line for line in answer.err.splitlines() if line]
+        assert line == (
+            f"error: --as {form}: writes candidates of kind crystal; campaign 'words' has "
+            "candidates of kind toy_kind:WORDS, which --as csv can write"
+        )
+        assert not (tmp_path / "words").exists()
 
 
-def test_a_notebook_reads_words(campaign, server_uri, database_name, screen, computed, predicted):
+def test_a_notebook_reads_words(campaign, computed, predicted):
     word = computed.removeprefix("word-")
     with Notebook.open("words") as words:
         ranking = words.ranking()
@@ -185,10 +195,10 @@ def test_a_report_of_words(says, campaign, tmp_path):
     assert (tmp_path / "report.html").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("kind", ["progress", "map"])
-def test_figures_of_words(says, tmp_path, kind):
-    says("plot", "words", "--kind", kind, "-o", "words.svg")
-    assert "<svg" in (tmp_path / "words.svg").read_text("utf-8")
+def test_figures_of_words(says, tmp_path):
+    for kind in ("progress", "map"):
+        says("plot", "words", "--kind", kind, "-o", f"{kind}.svg")
+        assert "<svg" in (tmp_path / f"{kind}.svg").read_text("utf-8")
 
 
 def test_the_server_tells_of_words(campaign, database, computed, predicted):
