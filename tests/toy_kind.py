@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import ClassVar
 
+import pytest
 from jobflow import Maker, job
 
 from screening.candidates.candidate import Candidate, Origin
@@ -15,8 +16,11 @@ from screening.candidates.refusal import Refusal, RefusedError
 from screening.messages.quantities import Quantity
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import SourceRecord
-from screening.targets.objectives import Objective
+from screening.targets.objectives import OBJECTIVES, Objective
+from workflows.documents import StepCost, TargetDocument, total_cost
+from workflows.engines import AseEngine
 from workflows.recipes import Recipe
+from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs
 
 WORDS_NAME = "toy_kind:WORDS"
 
@@ -29,6 +33,10 @@ class Word(Candidate):
     @property
     def label(self) -> str:
         return self.text
+
+    @property
+    def summary(self) -> str:
+        return f"{self.text}, {self.n_letters} letters"
 
     def content(self) -> str:
         return f"{self.text}:{self.n_letters}"
@@ -104,28 +112,37 @@ class VowelRecipe(Recipe):
     vowels: str = "aeiou"
 
 
+class VowelDocument(TargetDocument):
+    """How many letters of a word are vowels."""
+
+    vowel_fraction: float
+    """Vowels over all letters."""
+    first_vowel: str
+    """The one that comes first, empty where there is none."""
+
+
 @dataclass
-class VowelMaker(Maker):
-    """Counts the vowels of a word, plus one: there is no structure anywhere."""
+class VowelMaker(TargetDefaults, Maker):
+    """Counts the vowels of a word: there is no structure anywhere."""
 
+    engine: AseEngine
     name: str = "vowels"
-    engine: Any = None
-    recipe: VowelRecipe | None = None
+    recipe: VowelRecipe = field(default_factory=VowelRecipe)
 
-    @job
-    def make(self, word: str) -> dict[str, Any]:
+    cost_unit: ClassVar[str] = "letters"
+
+    @job(output_schema=VowelDocument)
+    def make(self, word: str, inputs: TargetInputs = NO_INPUTS) -> VowelDocument:
         text, _, length = word.partition(":")
-        vowels = (self.recipe or VowelRecipe()).vowels
-        value = 1.0 + sum(letter in vowels for letter in text) / int(length)
-        return {
-            "outcome": "computed",
-            "reason": "",
-            "kappa_300k_w_per_m_k": value,
-            "kappa_300k_error_w_per_m_k": None,
-            "cost": int(length),
-            "cost_unit": self.cost_unit,
-            "wall_s": 0.0,
-        }
+        vowels = [letter for letter in text if letter in self.recipe.vowels]
+        cost = StepCost(step="count", cost=int(length), cost_unit=self.cost_unit, wall_s=0.0)
+        return VowelDocument(
+            outcome="computed",
+            vowel_fraction=len(vowels) / int(length),
+            first_vowel=next(iter(vowels), ""),
+            **total_cost([cost]),
+            provenance=self.engine.provenance(),
+        )
 
     def estimate_cost(self, word: str) -> float:
         return int(word.partition(":")[2])
@@ -135,21 +152,32 @@ VOWELS = Objective(
     name="vowels",
     maker="toy_kind.VowelMaker",
     recipe="toy_kind.VowelRecipe",
-    document="workflows.documents.ThermalConductivityDocument",
-    value_field="kappa_300k_w_per_m_k",
-    error_field="kappa_300k_error_w_per_m_k",
+    document="toy_kind.VowelDocument",
+    value_field="vowel_fraction",
+    error_field=None,
     label="vowels",
     unit="",
     logarithmic=False,
+    shown_fields=(Quantity("first_vowel", "first vowel", ""),),
     candidates=WORDS_NAME,
 )
+
+
+def register(patch: pytest.MonkeyPatch) -> None:
+    """Make the target known, as long as the patch lasts."""
+    patch.setitem(OBJECTIVES, VOWELS.name, VOWELS)
+
+
 TARGET = """\
 objective: vowels
 direction: minimize
 engine: emt
 sources: ["toy_kind:DICTIONARY:apple:5,sky:3,queue:5,strength:8,Apple:5,short:99,extraordinary:13"]
 filters: {max_letters: 8}
-sampler: {kind: random}
+sampler:
+  kind: greedy
+  initial: 2
+  surrogate: {kind: "screening.testing.nearest_value:NearestValue"}
 budget: 3
 batch_size: 2
 """

@@ -94,14 +94,19 @@ class TargetDocument(Document):
     schema_version: int = SCHEMA_VERSION
     outcome: Outcome
     reason: str = ""
-    formula: str
-    """Of the candidate; of an electrode the discharged one."""
     cost: float
     """Of all steps, in `cost_unit`."""
     cost_unit: str
     wall_s: float
     costs: list[StepCost]
     provenance: Provenance
+
+
+class CrystalDocument(TargetDocument):
+    """What the result of every target of crystals states."""
+
+    formula: str
+    """Of the candidate; of an electrode the discharged one."""
 
 
 class RelaxationDocument(Document):
@@ -226,7 +231,7 @@ class TransportDocument(Document):
     cumulative_kappa_of_mean_free_path_w_per_m_k: list[float]
 
 
-class ThermalConductivityDocument(TargetDocument):
+class ThermalConductivityDocument(CrystalDocument):
     """Lattice thermal conductivity of one crystal, or the reason why it has none.
 
     `kappa_300k_w_per_m_k` is the value to rank by: the isotropic mean tr(κ)/3 at 300 K,
@@ -301,7 +306,7 @@ class VoltageStep(Document):
     voltage_v: float
 
 
-class InsertionDocument(TargetDocument):
+class InsertionDocument(CrystalDocument):
     """What an insertion electrode does when its working ion leaves.
 
     `delta_volume_fraction` is the value to rank by: max(V)/min(V) − 1 over the compositions on the
@@ -358,7 +363,7 @@ class InsertionDocument(TargetDocument):
     volume_a3_per_atom: float
 
 
-class ElasticityDocument(TargetDocument):
+class ElasticityDocument(CrystalDocument):
     """Elastic constants of one crystal, and what they say of sound and heat.
 
     `slack_kappa_300k_w_per_m_k` is the value to rank by: Slack's estimate of the lattice thermal

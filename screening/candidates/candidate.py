@@ -87,6 +87,11 @@ class Candidate(BaseModel, ABC):
         """Name that people know the candidate by; the kind's stored ``label_field``."""
         return self.candidate_id
 
+    @property
+    def summary(self) -> str:
+        """What it is in a few words: the label, unless the kind can say more."""
+        return self.label
+
     @abstractmethod
     def content(self) -> Any:
         """Return what the Maker of a target takes."""

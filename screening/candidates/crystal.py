@@ -15,6 +15,7 @@ from screening.candidates.crystal_fingerprint import (
 )
 from screening.candidates.crystal_sanity import refuse_unusable
 from screening.candidates.crystal_standard import conventional_vectors, handless, standardise
+from screening.messages.stderr import counted
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -61,6 +62,12 @@ class Crystal(Candidate):
     def label(self) -> str:
         """Reduced formula."""
         return self.formula
+
+    @property
+    def summary(self) -> str:
+        """Formula, space group and size."""
+        atoms = counted(self.n_sites, "atom")
+        return f"{self.formula}, space group {self.space_group_number}, {atoms}"
 
     def content(self) -> Structure:
         """Build the standardised primitive cell."""

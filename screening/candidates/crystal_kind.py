@@ -56,5 +56,6 @@ CRYSTAL = CandidateKind(
     filters=CrystalFilters,
     repeated=("space_group_number", "elements", "n_sites"),
     indexes=(("formula", "space_group_number"), ("elements",)),
+    chemical=True,
     drawing="screening.views.crystal:draw",
 )

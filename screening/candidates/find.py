@@ -36,12 +36,13 @@ def find_candidate(
     among = among or {}
     matches = list(database.candidates.find({**named(key), **among}).limit(MOST_NAMED))
     if not matches:
-        # Of kinds that are known by their import paths only.
-        labels = _label_fields(filter(None, database.candidates.distinct("kind")))
+        # Some kinds are known by their import paths only.
+        stored = filter(None, database.candidates.distinct("kind"))
+        labels = _label_fields({*KINDS.names(), *stored})
         query = {"$or": [{label: key} for label in labels], **among}
-        matches = list(database.candidates.find(query).limit(MOST_NAMED)) if labels else []
+        matches = list(database.candidates.find(query).limit(MOST_NAMED))
     if not matches:
-        close = _similar(database, key, among)
+        close = _similar(database, key, among, labels)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         raise ScreenError(
             f"candidate '{key}': unknown; {hint}`matscreen rank` lists the candidate_ids"
@@ -62,9 +63,9 @@ def _label_fields(kinds: Iterable[str]) -> list[str]:
     return sorted({candidate_kind(name).label_field for name in kinds})
 
 
-def _similar(database: Database, key: str, among: dict[str, Any]) -> list[str]:
+def _similar(database: Database, key: str, among: dict[str, Any], labels: list[str]) -> list[str]:
     names = set()
-    fields = dict.fromkeys([*_label_fields(KINDS.names()), "origins.material_id"], 1)
+    fields = dict.fromkeys([*labels, "origins.material_id"], 1)
     for document in database.candidates.find(among, fields, limit=MOST_COMPARED):
         names |= {value for value in document.values() if isinstance(value, str)}
         names |= {origin["material_id"] for origin in document.get("origins", [])}

@@ -46,6 +46,9 @@ class CandidateKind:
         Stored fields that every result of a candidate has too.
     indexes : tuple of tuple of str
         Keys of each index that the database needs for their stored fields.
+    chemical : bool
+        Whether candidates consist of chemical elements and are known by their formulas: pages
+        write these with their numbers below the line, and find them by their elements.
     drawing : str or None
         Import path, ``module:function``, of what pages show of a candidate, made from its stored
         document and that of its result, empty where there is none.
@@ -63,6 +66,7 @@ class CandidateKind:
     filters: type[CandidateFilters]
     repeated: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    chemical: bool = False
     drawing: str | None = None
 
     def with_features(self, candidate: Candidate) -> Candidate:

@@ -59,12 +59,13 @@ def predict(
     format: TableFormatOption = TableFormat.table,
 ) -> None:
     """Rank a whole library by a model fitted to known values; computes nothing."""
+    from screening.candidates.crystal_kind import CRYSTAL
     from screening.choosing.config import SurrogateConfig
     from screening.choosing.surrogates import SURROGATES
     from screening.messages.validation import check_plug_in
     from screening.running.local_workers import usable_cores
     from screening.sources import open_source
-    from screening.sources.record import remarks_of
+    from screening.sources.record import check_kind, remarks_of
     from screening.studies.known_values import read_table
     from screening.studies.library import rank_library
     from screening.targets.scale import Scale
@@ -78,6 +79,8 @@ def predict(
     scaled_bound = None if bound is None else scale.to_model(bound)
     workers = workers or usable_cores()
     source, known = open_source(pool), open_source(training)
+    for opened in (source, known):
+        check_kind(opened, CRYSTAL, "libraries are of")
     table = read_table(known.records(), value_key, scale=scale, workers=workers)
     library = _read(source, wanted, remarks_of(known), workers)
     ranked, calibration = rank_library(table, library, config, bound=scaled_bound)

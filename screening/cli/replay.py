@@ -45,13 +45,14 @@ def replay(
     format: FormatOption = Format.table,
 ) -> None:
     """Replay the optimiser on crystals with known values: how soon does it find the best?"""
+    from screening.candidates.crystal_kind import CRYSTAL
     from screening.choosing.config import SamplerConfig
     from screening.choosing.samplers import SAMPLERS
     from screening.choosing.surrogates import SURROGATES
     from screening.messages.validation import check_plug_in, validated
     from screening.running.local_workers import usable_cores
     from screening.sources import open_source
-    from screening.sources.record import remarks_of
+    from screening.sources.record import check_kind, remarks_of
     from screening.studies.known_values import read_table
     from screening.studies.replay import report
     from screening.targets.scale import Scale
@@ -67,6 +68,7 @@ def replay(
     config = validated(SamplerConfig, stated, "the sampler")
     workers = workers or usable_cores()
     source = open_source(pool)
+    check_kind(source, CRYSTAL, "replays are of")
     with counting("entries read") as on_entry:
         table = read_table(
             source.records(),

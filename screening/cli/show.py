@@ -11,7 +11,7 @@ import typer
 from screening.cli.opening import existing_database
 from screening.cli.options import Format, FormatOption
 from screening.cli.output import prediction, print_json, short, stdout, with_error
-from screening.messages.stderr import counted, say
+from screening.messages.stderr import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -142,7 +142,7 @@ def print_candidate(
     broken: Mapping[str, str],
     ranks: list[CandidateRank],
 ) -> None:
-    """Print one candidate: the crystal, what was computed, why it was picked.
+    """Print one candidate: what it is, what was computed, why it was picked.
 
     Parameters
     ----------
@@ -155,6 +155,8 @@ def print_candidate(
     """
     from rich.text import Text
 
+    from screening.candidates.kinds import from_document
+
     out = stdout()
 
     def line(text: str) -> None:
@@ -163,11 +165,8 @@ def print_candidate(
     origins = ", ".join(
         f"{origin['material_id']} ({origin['source']})" for origin in document["origins"]
     )
-    facts = (
-        f": {document['formula']}, space group {document['space_group_number']}, "
-        f"{counted(document['n_sites'], 'atom')}; from {origins}"
-    )
-    out.print(Text.assemble((document["_id"], "bold"), facts), highlight=False)
+    summary = f": {from_document(document).summary}; from {origins}"
+    out.print(Text.assemble((document["_id"], "bold"), summary), highlight=False)
     for origin in document["origins"]:
         if origin.get("note"):
             line(f"{origin['material_id']}: {origin['note']}")

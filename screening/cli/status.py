@@ -123,7 +123,9 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     if progress.to_confirm:
         rows["confirmed"] = f"{progress.confirmed} of {progress.to_confirm}"
     rows[f"best {objective.label}"] = (
-        "–" if best is None else f"{best:.3g} {objective.unit} ({progress.best_candidate})"
+        "–"
+        if best is None
+        else f"{best:.3g} {objective.unit}".rstrip() + f" ({progress.best_candidate})"
     )
     rows["mean time a candidate"] = (
         "–" if mean_s is None else f"{mean_s:.1f} s" if mean_s < 60 else duration(mean_s)

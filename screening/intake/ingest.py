@@ -14,7 +14,7 @@ from screening.candidates.filters import CandidateFilters
 from screening.candidates.kinds import CandidateKind, from_document
 from screening.candidates.refusal import Refusal
 from screening.intake.parsed_entries import EarlyRefusal, parsed_entries
-from screening.sources.record import Source, SourceError, kind_of, remarks_of
+from screening.sources.record import Source, check_kind, remarks_of
 
 if TYPE_CHECKING:
     from screening.store.database import Database
@@ -147,11 +147,7 @@ def ingest(
     """
     sources = list(sources)
     for source in sources:
-        if kind_of(source) != kind.name:
-            raise SourceError(
-                f"source '{source.spec}': gives candidates of the kind '{kind_of(source)}', and "
-                f"the target computes {kind.plural}; name a source of those"
-            )
+        check_kind(source, kind, "the target computes")
     pool = Pool(candidates=PackedCandidates(kind.model))
     stored = _stored_groups(database, kind)
     groups: dict[tuple[Any, ...], _Group] = {}

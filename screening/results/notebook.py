@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from screening.campaigns.campaign import Campaign as StoredCampaign
 from screening.campaigns.progress import Progress
-from screening.candidates.crystal import bare_structure
 from screening.candidates.find import find_candidate
+from screening.candidates.kinds import from_document
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.ranking.entries import Outcome, RankedRow
@@ -190,9 +190,28 @@ class Campaign:
         """
         return Result.of(self._campaign, self._candidate(candidate)["_id"], engine)
 
+    def content(self, candidate: str) -> Any:
+        """Return what a candidate is as its source has it, of a crystal its primitive cell."""
+        return from_document(self._candidate(candidate)).content()
+
     def structure(self, candidate: str) -> Structure:
-        """Return the primitive cell of a candidate as its source has it, not relaxed."""
-        return bare_structure(self._candidate(candidate)["structure"])
+        """Return the primitive cell of a crystal as its source has it, not relaxed.
+
+        Raises
+        ------
+        ScreenError
+            When the candidates of the campaign have no structure.
+        """
+        from pymatgen.core.structure import Structure
+
+        content = self.content(candidate)
+        if not isinstance(content, Structure):
+            raise ScreenError(
+                f"candidate '{candidate}': campaign '{self.name}' has "
+                f"{self._campaign.kind.plural}, which have no structure; `content` returns what "
+                "they are"
+            )
+        return content
 
     def _candidate(self, candidate: str) -> dict[str, Any]:
         database = self._campaign.database

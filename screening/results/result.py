@@ -91,13 +91,19 @@ class Result:
 
     @property
     def candidate_id(self) -> str:
-        """Id of the crystal, ``formula-spacegroup-fingerprint``."""
+        """Id of the candidate, of a crystal ``formula-spacegroup-fingerprint``."""
         return str(self.document["candidate_id"])
 
     @property
     def formula(self) -> str:
-        """Reduced formula."""
-        return str(self.document["formula"])
+        """Reduced formula.
+
+        Raises
+        ------
+        ScreenError
+            When candidates of this objective are no crystals.
+        """
+        return str(self._needed("formula"))
 
     @property
     def campaign(self) -> str:

@@ -15,6 +15,8 @@ from screening.messages.errors import ScreenError
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+    from screening.candidates.kinds import CandidateKind
+
 Scalar = str | int | float | bool | None
 
 NOTE = "read_note"
@@ -130,6 +132,21 @@ class Source(Protocol):
 def kind_of(source: Source) -> str:
     """Return the kind of candidates that a source gives."""
     return str(getattr(source, "candidates", "crystal"))
+
+
+def check_kind(source: Source, kind: CandidateKind, why: str) -> None:
+    """Raise `SourceError` where a source gives another kind of candidates than is wanted.
+
+    Parameters
+    ----------
+    why
+        What wants them, and how, as "the target computes".
+    """
+    if kind_of(source) != kind.name:
+        raise SourceError(
+            f"source '{source.spec}': gives candidates of the kind '{kind_of(source)}', and {why} "
+            f"{kind.plural}; name a source of those"
+        )
 
 
 def same_entry(location: str) -> Refusal:

@@ -58,6 +58,7 @@ class CandidateKindContract:
             assert document["_id"] == candidate.candidate_id
             assert set(named) <= document.keys()
             assert document[kind.label_field] == candidate.label
+            assert candidate.summary
             stored = json.loads(json.dumps(document, allow_nan=False))
             assert to_document(from_document({**stored, "campaigns": ["c"]})) == document
 

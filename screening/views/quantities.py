@@ -25,7 +25,7 @@ def objective_view(campaign: Campaign) -> ObjectiveView:
         name=objective.name,
         label=quantity_view(_label(kind)),
         facts=[quantity_view(fact) for fact in kind.facts if fact.field != kind.label_field],
-        elements=kind.label_field == "formula",
+        elements=kind.chemical,
         value=QuantityView(field=objective.value_field, label=objective.label, unit=objective.unit),
         error_field=objective.error_field,
         direction=objective.direction,

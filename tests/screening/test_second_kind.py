@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from toy_kind import TARGET, VOWELS, WORDS, Word
+from toy_kind import TARGET, WORDS, Word, register
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import load_campaign_config
@@ -18,14 +18,13 @@ from screening.intake.ingest import ingest
 from screening.messages.errors import ScreenError
 from screening.sources import open_source
 from screening.targets.engines import engine_config
-from screening.targets.objectives import OBJECTIVES
 
 KEPT = {"word-apple", "word-sky", "word-queue", "word-strength"}
 
 
 @pytest.fixture
 def target(tmp_path, monkeypatch):
-    monkeypatch.setitem(OBJECTIVES, "vowels", VOWELS)
+    register(monkeypatch)
     path = tmp_path / "vowels.yaml"
     path.write_text(TARGET)
     return str(path)
@@ -93,15 +92,6 @@ def toy_crystal():
     return toy_candidates()[0]
 
 
-def test_words_are_submitted_and_picked(screen, target, database):
-    submitted = screen("submit", "--target", target, "--name", "words")
-    assert submitted.status == 0
-    assert "7 entries read, 4 candidates, 1 duplicate, 2 refused" in submitted.err
-    picks = list(database.picks.find({"campaign": "words"}))
-    assert {pick["candidate_id"] for pick in picks} < KEPT
-    assert [pick["state"] for pick in picks] == ["queued"] * 2
-
-
 @pytest.mark.parametrize(
     ("name", "source", "said"),
     [
@@ -117,3 +107,17 @@ def test_a_source_of_another_kind_is_refused(screen, target, name, source, said)
     answer = screen("submit", "--target", target if name == "vowels" else name, "--source", source)
     assert answer.status == 2
     assert re.search(said, " ".join(answer.err.split()))
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["predict", "--training", "phonondb-103", "--pool"], "libraries are of crystals"),
+        (["predict", "--pool", "phonondb-103", "--training"], "libraries are of crystals"),
+        (["replay", "--pool"], "replays are of crystals"),
+    ],
+)
+def test_studies_that_know_only_crystals_say_so(screen, command, said):
+    answer = screen(*command, "toy_kind:DICTIONARY:sky:3", "--value-key", "year")
+    assert answer.status == 2
+    assert said in " ".join(answer.err.split())

@@ -415,6 +415,7 @@ def test_a_picked_candidate_is_explained(screen, database, new_campaign, work):
     database.picks.update_many({}, {"$set": explained})
     shown = screen("show", "Cu").out
     value = database.results.find_one({"formula": "Cu"})["kappa_300k_w_per_m_k"]
+    assert ": Cu, space group 225, 1 atom; from toy-Cu (toy)" in shown.splitlines()[0]
     assert shown.splitlines()[1] == f"toy = {value:.2f} ± 0.10 Å³, emt"
     for part in ("4.90 Å³ ×/÷ 2.3", "rank by acquisition"):
         assert part in shown
