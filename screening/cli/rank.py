@@ -74,7 +74,7 @@ def rank(
         if pareto and campaign.config.second_objective is None:
             raise ScreenError(
                 f"--pareto: campaign '{campaign.name}' has one objective; a second one is named "
-                "in its YAML under 'also'"
+                "in its YAML under 'second_objective'"
             )
         if pareto:
             rows = [row for row in rows if row.on_front]
