@@ -68,8 +68,9 @@ class CampaignConfig(BaseModel):
     confirm
         A better engine for the best candidates; None leaves it at one engine.
     prior
-        An earlier campaign whose results are what is expected of candidates beforehand: a cheaper
-        engine's, or a cheaper objective of the same unit and scale; None expects nothing.
+        Name of an earlier campaign.  Its results are the prior of the model: what is expected of
+        candidates before they are computed.  It has a cheaper engine, or a cheaper objective of
+        the same unit and scale.
     recipe
         Scientific settings of the flow; checked against the objective's recipe model.
     sources
@@ -122,14 +123,14 @@ class CampaignConfig(BaseModel):
     @classmethod
     def chosen_by(cls, content: dict[str, Any]) -> type[CampaignConfig]:
         """Return the model whose filters are those of the objective's kind of candidates."""
-        filters = _kind_computed(content.get("objective")).filters
+        filters = _kind_of_objective(content.get("objective")).filters
         return create_model(cls.__name__, __base__=cls, filters=(filters, filters()))
 
     @field_validator("filters", mode="before")
     @classmethod
     def _filters_of_the_kind(cls, value: Any, info: ValidationInfo) -> Any:
         given = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
-        return _kind_computed(info.data.get("objective")).filters.model_validate(given)
+        return _kind_of_objective(info.data.get("objective")).filters.model_validate(given)
 
     @model_validator(mode="after")
     def _one_value_has_one_prior(self) -> Self:
@@ -159,7 +160,7 @@ class CampaignConfig(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _kind_computed(name: object) -> CandidateKind:
+def _kind_of_objective(name: object) -> CandidateKind:
     """Return the kind of candidates of an objective; of one that is unknown, crystals."""
     try:
         return candidate_kind(objective(str(name), "minimize").candidates)
