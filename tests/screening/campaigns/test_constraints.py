@@ -90,7 +90,7 @@ def test_samplers_learn_which_candidates_are_infeasible(toy):
 
 def test_an_outcome_of_an_earlier_version_is_not_taken_for_infeasible():
     config = load_campaign_config("low-kappa", {})
-    with pytest.raises(ScreenError, match=r"'Na' was stored by an earlier version.*SCREEN_DATABASE"):
+    with pytest.raises(ScreenError, match="'Na' was stored by an earlier version"):
         judged(config, {"candidate_id": "Na", "outcome": "measured"})
     unstable = {"candidate_id": "Na", "outcome": "unstable"}
     assert judged(config, unstable) is unstable
