@@ -49,9 +49,9 @@ mp: install ## the Materials Project's client (290 MB), for sources mp:QUERY
 		--constraint requirements.lock $(MP_API)
 
 run: install ## a real low-kappa campaign on a small budget, its ranking and its report.html
-	$(BIN)/screen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --batch-size 2 --name $(RUN) --wait
-	$(BIN)/screen rank $(RUN) --top 20
-	$(BIN)/screen report $(RUN) --output report.html
+	$(BIN)/matscreen submit --target low-kappa --source phonondb-103 --budget $(BUDGET) --batch-size 2 --name $(RUN) --wait
+	$(BIN)/matscreen rank $(RUN) --top 20
+	$(BIN)/matscreen report $(RUN) --output report.html
 	@echo "next: $(BIN)/matscreen show RbI tells all of one crystal; make run BUDGET=20 computes more of them"
 
 test: install ## the test suite

@@ -188,7 +188,7 @@ def _load_calculator(path: str, arguments_json: str) -> Calculator:
         factory = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise EngineError(
-            f"calculator '{path}' cannot be loaded ({error}); see `screen doctor`"
+            f"calculator '{path}' cannot be loaded ({error}); see `matscreen doctor`"
         ) from error
     calculator: Calculator = factory(**json.loads(arguments_json))
     return calculator

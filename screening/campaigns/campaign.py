@@ -135,10 +135,11 @@ class Campaign(CampaignRecords):
         features
             Read features and prior, which takes seconds for tens of thousands of candidates.
         """
-        # In this order, because others write meanwhile: an engine is added before its picks; a
-        # result is stored before its pick has ended, so that no pick that has ended lacks its
-        # result; and a pool only grows, so that it has the candidates of all picks.  Extensions
-        # are those of the first read: the same candidates have rows and features.
+        # The order matters, because other processes write meanwhile.  Engines before picks: an
+        # engine is added before its picks.  Picks before results: a result is stored before its
+        # pick ends, so every pick that has ended has its result here.  The pool last: it only
+        # grows, so it has the candidates of all picks.  Rows and features are read by the
+        # extensions of the first read, so that both are of the same candidates.
         document = self._document()
         self._take_stages(document)
         picks, confirmation_picks = self.picks(), self.confirmation_picks()

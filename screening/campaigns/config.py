@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     SerializeAsAny,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -22,7 +23,7 @@ from screening.candidates.kinds import CandidateKind, candidate_kind
 from screening.choosing.config import SamplerConfig
 from screening.machine import shipped_configs as shipped
 from screening.messages.errors import ScreenError
-from screening.messages.validation import _kinds, nearest, validated
+from screening.messages.validation import nearest, types_of, validated
 from screening.targets.constraints import Bound
 from screening.targets.objectives import Objective, load, objective
 from screening.targets.scale import Direction
@@ -67,8 +68,9 @@ class CampaignConfig(BaseModel):
     confirm
         A better engine for the best candidates; None leaves it at one engine.
     prior
-        An earlier campaign whose results are what is expected of candidates beforehand: a cheaper
-        engine's, or a cheaper objective of the same unit and scale; None expects nothing.
+        Name of an earlier campaign.  Its results are the prior of the model: what is expected of
+        candidates before they are computed.  It has a cheaper engine, or a cheaper objective of
+        the same unit and scale.
     recipe
         Scientific settings of the flow; checked against the objective's recipe model.
     sources
@@ -118,11 +120,17 @@ class CampaignConfig(BaseModel):
     max_attempts: int = Field(2, gt=0)
     seed: int = Field(0, ge=0)
 
+    @classmethod
+    def chosen_by(cls, content: dict[str, Any]) -> type[CampaignConfig]:
+        """Return the model whose filters are those of the objective's kind of candidates."""
+        filters = _kind_of_objective(content.get("objective")).filters
+        return create_model(cls.__name__, __base__=cls, filters=(filters, filters()))
+
     @field_validator("filters", mode="before")
     @classmethod
     def _filters_of_the_kind(cls, value: Any, info: ValidationInfo) -> Any:
         given = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
-        return _kind_computed(info.data.get("objective")).filters.model_validate(given)
+        return _kind_of_objective(info.data.get("objective")).filters.model_validate(given)
 
     @model_validator(mode="after")
     def _one_value_has_one_prior(self) -> Self:
@@ -152,7 +160,7 @@ class CampaignConfig(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _kind_computed(name: object) -> CandidateKind:
+def _kind_of_objective(name: object) -> CandidateKind:
     """Return the kind of candidates of an objective; of one that is unknown, crystals."""
     try:
         return candidate_kind(objective(str(name), "minimize").candidates)
@@ -173,8 +181,7 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
     content.setdefault("target", target)
     given = {key: value for key, value in overrides.items() if value is not None}
     content |= given
-    parts = {"filters": _kind_computed(content.get("objective")).filters}
-    config = validated(CampaignConfig, content, f"target '{target}'", options=given, parts=parts)
+    config = validated(CampaignConfig, content, f"target '{target}'", options=given)
     recipe_model = load(config.resolved_objective().recipe)
     recipe = validated(recipe_model, config.recipe, f"target '{target}', recipe")
     _check_fields(config, f"target '{target}'")
@@ -194,7 +201,7 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
     for part, field, numeric in named:
         allowed = {int, float} if numeric else {bool, str}
         fitting = [
-            name for name, field_info in known.items() if _kinds(field_info.annotation) & allowed
+            name for name, field_info in known.items() if types_of(field_info.annotation) & allowed
         ]
         if field not in known:
             raise ScreenError(

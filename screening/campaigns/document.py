@@ -140,8 +140,8 @@ class CampaignDocument:
     def check_active(self) -> None:
         """Raise `ScreenError` where nothing more may be computed for the campaign.
 
-        It is paused or cancelled, or an earlier version computed it by another recipe: numbers of
-        two kinds would stand in one ranking.
+        It is paused or cancelled, or its recipe or the files of an engine are no longer those of
+        its results: numbers of two kinds would stand in one ranking.
         """
         if (status := self.status) != "active":
             remedy = f"; go on with: matscreen resume {self.name}" if status == "paused" else ""
@@ -152,9 +152,10 @@ class CampaignDocument:
                 continue
             if self.config.recipe_hash(stage.engine.fingerprint()) != stage.recipe_hash:
                 raise ScreenError(
-                    f"campaign '{self.name}' was submitted by an earlier version, whose recipe is "
-                    "another one: what would be computed now is not comparable with its results; "
-                    "submit it again under another name, or go on with that version"
+                    f"campaign '{self.name}' was submitted by an earlier version, or with other "
+                    f"files of engine '{stage.engine.name}' than are here: what would be computed "
+                    "now is not comparable with its results; submit it again under another name, "
+                    "or go on with that version and those files"
                 )
 
     def touch(self) -> None:

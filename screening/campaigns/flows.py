@@ -137,7 +137,7 @@ class NotComputable:
 
 
 def _inputs(candidate: Candidate, inputs_hash: str, maker: TargetMaker) -> TargetInputs:
-    """Return those of the inputs that the source states which the Maker takes, as it takes them."""
+    """Return the inputs that the source states and the Maker takes, as the Maker's own model."""
     model = maker.inputs_model
     stated = candidate.inputs(inputs_hash)
     taken = {name: _built(value) for name, value in stated.items() if name in model.model_fields}

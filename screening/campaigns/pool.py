@@ -173,8 +173,8 @@ def _write_members(
 def extend_pool(database: Database, name: str, pool: Pool) -> int:
     """Add candidates to a submitted campaign; return how many it did not have yet.
 
-    Readers see the pool without them, then with all of them.  What a killed extension left stays
-    invisible; whoever repeats it completes it.
+    Readers see the pool without them, then with all of them.  The candidates of an extension that
+    was killed stay invisible until it is repeated.
 
     Raises
     ------

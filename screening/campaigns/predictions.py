@@ -33,7 +33,7 @@ class ModelData:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> ModelData:
-        """Return those of a campaign."""
+        """Return what a campaign gives the surrogate to learn from, and what is asked of it."""
         observations = training_data(snapshot)
         known = {*observations.ids, *observations.infeasible_ids}
         wanted = [key for key in snapshot.pool_features if key not in known]

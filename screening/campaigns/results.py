@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from screening.messages.errors import ScreenError
 from screening.store.database import any_of
 from screening.targets.constraints import is_known, violations
 
@@ -70,9 +71,20 @@ def as_seen(config: CampaignConfig, results: Results, pool: Mapping[str, PoolRow
 
 
 def judged(config: CampaignConfig, result: dict[str, Any]) -> dict[str, Any]:
-    """Return a result as a campaign judges it: infeasible where it breaks a constraint."""
-    if result["outcome"] != "computed":
+    """Return a result as a campaign judges it: infeasible where it breaks a constraint.
+
+    Raises
+    ------
+    ScreenError
+        When an earlier version stored it, whose words for outcomes were others.
+    """
+    if result["outcome"] == "unstable":
         return result
+    if result["outcome"] != "computed":
+        raise ScreenError(
+            f"the result of candidate '{result['candidate_id']}' was stored by an earlier version, "
+            f"with outcome '{result['outcome']}'; take a new database: set SCREEN_DATABASE"
+        )
     broken = violations(result, config.constraints)
     second = config.second_objective
     if second is not None and not is_known(result.get(second.field)):

@@ -31,9 +31,10 @@ def add(
         refuse_cancelled(campaign)
         database = campaign.database
         pool = read_pool(sources, campaign.config, campaign.engine, database, kept=not dry_run)
-        members = database.candidates.find({"campaigns": name}, {"_id": 1})
-        new = len(pool.candidates.keys() - {member["_id"] for member in members})
-        if not dry_run:
+        if dry_run:
+            known = campaign.snapshot(rows=False, features=False).pool
+            new = len(pool.candidates.keys() - known.keys())
+        else:
             new = campaign.extend_pool(pool)
         plan = f"{counted(new, 'candidate')} of {len(pool.candidates)} new to campaign '{name}'"
         if dry_run:

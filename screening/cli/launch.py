@@ -150,7 +150,7 @@ def _show(campaign: Campaign, config: QueueConfig, settings: Settings) -> None:
     from screening.queues.planning import jobs_needed
     from screening.queues.script import job_script
 
-    profiles = config.profiles(level.engine.name for level in campaign.stages)
+    profiles = config.profiles(stage.engine.name for stage in campaign.stages)
     needed = jobs_needed(campaign, profiles)
     for engines, shape in profiles.items():
         count = counted(needed[engines], "job")

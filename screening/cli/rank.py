@@ -74,7 +74,7 @@ def rank(
         if pareto and campaign.config.second_objective is None:
             raise ScreenError(
                 f"--pareto: campaign '{campaign.name}' has one objective; a second one is named "
-                "in its YAML under 'also'"
+                "in its YAML under 'second_objective'"
             )
         if pareto:
             rows = [row for row in rows if row.on_front]
@@ -150,13 +150,13 @@ def _print_table(
     from screening.cli.fitted_table import Column
     from screening.messages.quantities import heading
 
-    objective, also = campaign.objective, campaign.config.second_objective
+    objective, second = campaign.objective, campaign.config.second_objective
     unknown = [row.outcome == "predicted" and row.predicted_value is None for row in rows]
     only_predicted = all(row.outcome == "predicted" for row in rows)
     label = f"predicted {objective.label}" if only_predicted else "predicted"
     further = {quantity.field: quantity.heading for quantity in objective.shown_fields}
-    if also is not None:
-        further.setdefault(also.field, also.field.replace("_", " "))
+    if second is not None:
+        further.setdefault(second.field, second.field.replace("_", " "))
     numbered = list(zip(rows, unknown, strict=True))
     columns = [
         Column("rank", ["" if no else str(row.rank) for row, no in numbered], True),
@@ -181,7 +181,7 @@ def _print_table(
         ),
         Column("engine", [row.engine or "" for row in rows], expendable=8),
     ]
-    if also is not None:
+    if second is not None:
         columns.append(Column("front", ["yes" if row.on_front else "" for row in rows]))
     if any(row.exploration_value or row.expected_value for row in rows):
         others = [_other_engine(row) for row in rows]

@@ -77,7 +77,7 @@ def show(
                     "picks": picks,
                     "results": results,
                     "infeasible": broken,
-                    "standings": [_rank_record(rank) for rank in ranks],
+                    "ranks": [_rank_record(rank) for rank in ranks],
                 }
             )
             return

@@ -52,10 +52,10 @@ SOURCES = {
 def dictionary(selection: Selection) -> list[Column]:
     """Return the columns of a selection's ranking, in their order."""
     objective = selection.objective
-    also = selection.campaign.config.second_objective
-    further = [each.field for each in objective.shown_fields]
-    if also is not None and also.field not in further:
-        further.append(also.field)
+    second = selection.campaign.config.second_objective
+    further = [shown.field for shown in objective.shown_fields]
+    if second is not None and second.field not in further:
+        further.append(second.field)
     facts = {fact.field: fact for fact in KINDS.load(objective.candidates).facts}
     said = entry_meanings() | {field: fact.label for field, fact in facts.items()}
     names = columns(objective)
@@ -77,7 +77,7 @@ def dictionary(selection: Selection) -> list[Column]:
             }
         )
         if attribute == last_of_result:
-            found += [_further(objective, each) for each in further]
+            found += [_further(objective, field) for field in further]
     return found
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Collection
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +17,7 @@ def check_choice(option: str, given: str | None, known: Collection[str]) -> None
         raise ScreenError(f"{option} '{given}': unknown; {nearest(given, known)}")
 
 
-def _kinds(annotation: Any) -> set[Any]:
+def types_of(annotation: Any) -> set[Any]:
     """Return the types that a field may have."""
     return set(get_args(annotation) or (annotation,))
 
@@ -28,7 +27,6 @@ def validated(
     content: dict[str, Any],
     what: str,
     options: Collection[str] = (),
-    parts: Mapping[str, type[BaseModel]] = MappingProxyType({}),
 ) -> Model:
     """Return `content` as `model`.
 
@@ -36,8 +34,6 @@ def validated(
     ----------
     options
         Fields that the command line gave, to be named as its options.
-    parts
-        Model of each field whose own one depends on other fields.
 
     Raises
     ------
@@ -47,7 +43,7 @@ def validated(
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ScreenError(_explain(error, model, content, what, options, parts)) from None
+        raise ScreenError(_explain(error, model, content, what, options)) from None
 
 
 def _explain(
@@ -56,12 +52,11 @@ def _explain(
     content: Any,
     what: str,
     options: Collection[str],
-    parts: Mapping[str, type[BaseModel]],
 ) -> str:
     """Return one complaint of pydantic as one sentence a user can act on."""
     # A misspelt field is also a missing one; the misspelling is what the user can see.
     complaints = error.errors(include_url=False)
-    first = min(complaints, key=lambda each: each["type"] != "extra_forbidden")
+    first = min(complaints, key=lambda complaint: complaint["type"] != "extra_forbidden")
     # pydantic names the branch of a union and the key of a mapping as if they were fields.
     path = [str(part) for part in first["loc"] if part not in ("bool", "str", "[key]")]
     if path and path[0] in options:
@@ -69,7 +64,7 @@ def _explain(
     else:
         subject = f"{what}: field '{'.'.join(path)}'" if path else what
     if first["type"] == "extra_forbidden":
-        known = _fields_beside(model, path, content, parts)
+        known = _fields_at(model, path, content)
         return f"{subject} is unknown; {nearest(path[-1], known)}"
     if first["type"] == "missing":
         return f"{subject} is missing"
@@ -91,14 +86,12 @@ def _explain(
 
 def nearest(name: str, known: Collection[str]) -> str:
     """Return what an unknown name may have meant."""
-    close = [each for each in known if name in each.split("_")]
+    close = [field for field in known if name in field.split("_")]
     close += difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
 
 
-def _fields_beside(
-    model: type[BaseModel], path: list[str], content: Any, parts: Mapping[str, type[BaseModel]]
-) -> list[str]:
+def _fields_at(model: type[BaseModel], path: list[str], content: Any) -> list[str]:
     """Return the fields known at the place of an unknown one.
 
     A model that stands for others, as an extension point for its plug-ins, has `chosen_by`.
@@ -106,17 +99,14 @@ def _fields_beside(
     model = getattr(model, "chosen_by", lambda _: model)(content)
     for part in path[:-1]:
         content = content.get(part) if isinstance(content, dict) else None
-        if part in parts:
-            model = parts[part]
-            continue
         if part not in model.model_fields:  # the key of a mapping, or the place in a list
             continue
         # A part that may be left out is a union with None.
-        kinds = _kinds(model.model_fields[part].annotation)
-        inner = [each for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)]
-        if len(inner) != 1:
+        kinds = types_of(model.model_fields[part].annotation)
+        models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if len(models) != 1:
             return []
-        model = getattr(inner[0], "chosen_by", lambda _, found=inner[0]: found)(content)
+        model = getattr(models[0], "chosen_by", lambda _, model=models[0]: model)(content)
     return list(model.model_fields)
 
 

@@ -121,11 +121,6 @@ function dateAndTime(moment) {
   return new Date(moment).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
-/** @param {string} text */
-function capitalised(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 /**
  * Text for plotly, which reads a few HTML tags in its labels.
  * @param {string} text

@@ -58,7 +58,7 @@ def rank(
     outcome
         Rank only candidates of this outcome.
     """
-    # What is hidden still beats what is shown.
+    # The front is that of all candidates: one that a filter hides may beat one that is shown.
     entries = _with_front(snapshot, _entries(snapshot, expected))
     chosen = (
         entry

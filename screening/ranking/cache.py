@@ -33,7 +33,8 @@ MOST_IN_MEMORY = 4
 class RankingMemory:
     """Rows of the newest rankings, for a program that many ask for the same.
 
-    Of those who ask for a ranking that is not there, one computes it, and the others wait for it.
+    Where several threads ask for a ranking that is not there, one of them computes it, and the
+    others wait for it.
     """
 
     def __init__(self) -> None:
@@ -71,9 +72,9 @@ def cached_ranking(campaign: Campaign, top: int | None = None) -> tuple[list[Ran
     if memory is not None:
         return memory.ranking(campaign, top)
     revision = revision_of(campaign)
-    found = _kept(campaign, revision, top)
-    if found is not None:
-        return found
+    kept = _kept(campaign, revision, top)
+    if kept is not None:
+        return kept
     rows, total = _computed(campaign, revision)
     return rows[:top], total
 
@@ -92,14 +93,13 @@ def revision_of(campaign: Campaign) -> str:
     earlier = campaign.prior_of(campaign.database, campaign.config)
     if earlier is not None:
         campaigns.append(earlier)
-    for each in campaigns:
-        hashes += [f"{each.objective.name}/{stage.recipe_hash}" for stage in each.stages]
+    for asked in campaigns:
+        hashes += [f"{asked.objective.name}/{stage.recipe_hash}" for stage in asked.stages]
     own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
     shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
     versions = [RANKING_VERSION, MODEL_VERSION, campaign.config.kind().features_version]
-    return json.dumps(
-        [versions, own.get("revision"), [(each or {}).get("token") for each in shared]]
-    )
+    tokens = [(revision or {}).get("token") for revision in shared]
+    return json.dumps([versions, own.get("revision"), tokens])
 
 
 def _computed(campaign: Campaign, revision: str) -> tuple[list[RankedRow], int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.training_data import feature_matrix, for_search, training_data
@@ -12,9 +11,6 @@ from screening.choosing.observations import Proposal
 from screening.running import lease
 from screening.running.picks import new_pick
 from screening.running.submission import fill_queue
-
-if TYPE_CHECKING:
-    pass
 
 DUPLICATE = 11000
 """MongoDB's error code for a second document with a value that must be unique."""

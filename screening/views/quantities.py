@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def objective_view(campaign: Campaign) -> ObjectiveView:
     """Return what a campaign optimises, and what else its ranking shows."""
     objective, kind = campaign.objective, campaign.kind
-    beside = list(objective.shown_fields)
-    also = campaign.config.second_objective
-    if also is not None and all(each.field != also.field for each in beside):
-        beside.append(quantity(also.field))
+    shown = list(objective.shown_fields)
+    second = campaign.config.second_objective
+    if second is not None and all(further.field != second.field for further in shown):
+        shown.append(quantity(second.field))
     return ObjectiveView(
         name=objective.name,
         label=quantity_view(_label(kind)),
@@ -30,8 +30,8 @@ def objective_view(campaign: Campaign) -> ObjectiveView:
         error_field=objective.error_field,
         direction=objective.direction,
         logarithmic=objective.logarithmic,
-        shown_fields=[quantity_view(each) for each in beside],
-        second_objective=None if also is None else _second(also, beside),
+        shown_fields=[quantity_view(further) for further in shown],
+        second_objective=None if second is None else _second(second, shown),
     )
 
 
@@ -40,13 +40,13 @@ def _label(kind: CandidateKind) -> Quantity:
     return next(known, Quantity(kind.label_field, kind.label_field.replace("_", " "), ""))
 
 
-def _second(also: SecondObjective, beside: list[Quantity]) -> SecondObjectiveView:
-    shown = next(each for each in beside if each.field == also.field)
+def _second(second: SecondObjective, shown: list[Quantity]) -> SecondObjectiveView:
+    own = next(further for further in shown if further.field == second.field)
     return SecondObjectiveView(
-        field=shown.field, label=shown.label, unit=shown.unit, direction=also.direction
+        field=own.field, label=own.label, unit=own.unit, direction=second.direction
     )
 
 
-def quantity_view(each: Quantity) -> QuantityView:
+def quantity_view(shown: Quantity) -> QuantityView:
     """Return a quantity as pages have it."""
-    return QuantityView(field=each.field, label=each.label, unit=each.unit)
+    return QuantityView(field=shown.field, label=shown.label, unit=shown.unit)

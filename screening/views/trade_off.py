@@ -35,14 +35,14 @@ def trade_off(campaign: Campaign) -> TradeOffView:
 
     A campaign with one objective has none.
     """
-    also = campaign.config.second_objective
+    wanted = campaign.config.second_objective
     points = [
         (row, float(row.value), float(second))
-        for row in (cached_ranking(campaign)[0] if also is not None else [])
-        if also is not None
+        for row in (cached_ranking(campaign)[0] if wanted is not None else [])
+        if wanted is not None
         and row.outcome == "computed"
         and row.value is not None
-        and (second := row.shown_fields.get(also.field)) is not None
+        and (second := row.shown_fields.get(wanted.field)) is not None
     ]
     return TradeOffView(
         candidate_id=[row.candidate_id for row, _, _ in points],

@@ -11,6 +11,7 @@ from snapshots import ids, snapshot_of
 
 from screening.campaigns.config import load_campaign_config
 from screening.campaigns.progress import progress_of
+from screening.campaigns.results import judged
 from screening.campaigns.training_data import training_data
 from screening.figures.plot import plot
 from screening.messages.errors import ScreenError
@@ -85,6 +86,14 @@ def test_samplers_learn_which_candidates_are_infeasible(toy):
     progress = progress_of(snapshot)
     assert (progress.computed, progress.infeasible, progress.queued) == (1, 1, 1)
     assert (progress.best_value, progress.already_computed) == (1.0, 3)
+
+
+def test_an_outcome_of_an_earlier_version_is_not_taken_for_infeasible():
+    config = load_campaign_config("low-kappa", {})
+    with pytest.raises(ScreenError, match="'Na' was stored by an earlier version"):
+        judged(config, {"candidate_id": "Na", "outcome": "measured"})
+    unstable = {"candidate_id": "Na", "outcome": "unstable"}
+    assert judged(config, unstable) is unstable
 
 
 def test_rank_takes_an_outcome_that_no_result_stores(new_campaign, work):

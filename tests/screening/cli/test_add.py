@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from campaign_fixtures import write_cifs
+from campaign_fixtures import toy_pool, write_cifs
+
+from screening.candidates.kinds import to_document
 
 
 @pytest.fixture
@@ -25,10 +27,15 @@ def test_new_crystals_are_added_once(screen, database, campaign, tmp_path):
 
 def test_a_dry_run_adds_nothing(screen, database, campaign, tmp_path):
     write_cifs(tmp_path / "more", 5)
+    # What a killed extension left is not in the pool.
+    [left] = toy_pool(3).candidates.keys() - toy_pool(2).candidates.keys()
+    document = to_document(toy_pool(3).candidates[left])
+    joined = {"campaigns": ["mine"], "joined": ["mine/killed"]}
+    database.candidates.insert_one(document | joined)
     answer = screen("add", "mine", "--source", "more", "--dry-run")
     assert (answer.status, answer.out) == (0, "")
     assert "3 candidates of 5 new to campaign 'mine'; nothing was added" in answer.err
-    assert database.candidates.count_documents({"campaigns": "mine"}) == 2
+    assert campaign.snapshot().pool.keys() == toy_pool(2).candidates.keys()
 
 
 def test_what_cannot_be_added_is_refused(screen, campaign, tmp_path):

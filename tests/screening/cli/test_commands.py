@@ -444,7 +444,7 @@ def test_show_tells_what_is_expected_of_a_candidate(screen, new_campaign, work):
         "Å³ ×/÷",
     ):
         assert part in shown
-    stated = json.loads(screen("show", key, "--format", "json").out)["standings"]
+    stated = json.loads(screen("show", key, "--format", "json").out)["ranks"]
     [mine] = [each for each in stated if each["campaign"] == "dear"]
     assert (mine["prior"], mine["candidates"], mine["outcome"]) == ("fast", 8, "predicted")
     assert mine["predicted_kappa_300k_w_per_m_k"] > 0

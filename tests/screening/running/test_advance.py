@@ -197,7 +197,7 @@ def test_unstable_and_failed_candidates_are_infeasible_to_the_surrogate(new_camp
     assert seen.features.shape == (2, seen.infeasible_features.shape[1])
 
 
-def test_a_measured_value_that_has_no_logarithm_is_infeasible(new_campaign):
+def test_a_computed_value_that_has_no_logarithm_is_infeasible(new_campaign):
     campaign = new_campaign(pool=8)
     ids = campaign_ids(campaign)
     store_results(campaign, ids[:3], value=-1.0)
