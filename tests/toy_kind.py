@@ -133,6 +133,7 @@ class VowelMaker(Maker):
 
 VOWELS = Objective(
     name="vowels",
+    help="Vowels of a word.",
     maker="toy_kind.VowelMaker",
     recipe="toy_kind.VowelRecipe",
     document="workflows.documents.ThermalConductivityDocument",

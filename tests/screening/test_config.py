@@ -222,7 +222,7 @@ def test_an_engine_of_ones_own(write):
     ("changes", "said"),
     [
         ({"calculatr": "x"}, "field 'calculatr' is unknown; did you mean 'calculator'?"),
-        ({"kind": "magic"}, "kind 'magic' unknown; known: ase, "),
+        ({"kind": "magic"}, "kind of engine 'magic': unknown; known: ase, "),
         (
             {"calculator": "not_there.Calculator", "install_hint": "run: pip install not-there"},
             "engine 'mine' cannot run: Python package 'not_there' is not installed; "

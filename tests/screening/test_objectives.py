@@ -11,9 +11,9 @@ from screening.targets.objectives import OBJECTIVES, load, objective
 from workflows.target import TargetMaker
 
 
-@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+@pytest.mark.parametrize("name", OBJECTIVES.names())
 def test_every_row_names_things_that_exist(name):
-    row = OBJECTIVES[name]
+    row = OBJECTIVES.load(name)
     assert row.name == name
     recipe = load(row.recipe)()
     assert isinstance(load(row.maker)(engine=None, recipe=recipe), TargetMaker)

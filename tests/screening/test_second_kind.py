@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from toy_kind import TARGET, VOWELS, WORDS, Word
+from toy_kind import TARGET, WORDS, Word
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import load_campaign_config
@@ -25,7 +25,7 @@ KEPT = {"word-apple", "word-sky", "word-queue", "word-strength"}
 
 @pytest.fixture
 def target(tmp_path, monkeypatch):
-    monkeypatch.setitem(OBJECTIVES, "vowels", VOWELS)
+    monkeypatch.setitem(OBJECTIVES.built_in, "vowels", "toy_kind:VOWELS")
     path = tmp_path / "vowels.yaml"
     path.write_text(TARGET)
     return str(path)

@@ -108,10 +108,10 @@ ELECTRODE = {
 
 def of_result(objective, result):
     """Return what draws each figure of a result."""
-    views = _pictures(OBJECTIVES[objective], result)
+    views = _pictures(OBJECTIVES.load(objective), result)
     return {
         name: functools.partial(draw, [view for view in views if view.name == name], OBJECTIVE)
-        for name in OBJECTIVES[objective].curves
+        for name in OBJECTIVES.load(objective).curves
     }
 
 
