@@ -314,8 +314,8 @@ HEAVY = {
     "torch",
 }
 LIGHT = {
-    "workflows.recipes": {"numpy"},
     "screening.cli.program": {"numpy", "pydantic", "rich", "yaml"},
+    "workflows.recipes": {"numpy"},
     # Its licence is the GPL: `secantus` is imported only when the server starts.
     "screening.store.embedded_process": {"numpy"},
     "screening.candidates.crystal_kind": set(),

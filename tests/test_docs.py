@@ -276,7 +276,13 @@ def test_every_recipe_has_its_table():
 
     wanted = parts("screening.campaigns.config:CampaignConfig")
     wanted |= parts("workflows.recipes:ThermalConductivityRecipe")
-    assert wanted <= documented
+    # What stands for plug-ins is documented by theirs.
+    known = [imported(path) for path in documented]
+    missing = {
+        path for path in wanted if not any(issubclass(model, imported(path)) for model in known)
+    }
+    assert missing == {"screening.choosing.config:SurrogateConfig"}
+    assert "screening.choosing.surrogates:SURROGATES" in {path for _, path in _marked("plug-ins")}
 
 
 def test_machine_settings_are_all_listed():

@@ -8,6 +8,7 @@ from campaign_fixtures import toy_candidates, toy_pool
 from screening.campaigns import pool as pools
 from screening.campaigns.campaign import Campaign
 from screening.candidates.candidate import Origin
+from screening.candidates.refusal import Refusal
 from screening.intake.ingest import Pool, Refused
 from screening.machine.clock import now
 from screening.messages.errors import ScreenError
@@ -50,7 +51,7 @@ def test_a_pool_grows(new_campaign):
     assert len(cached_ranking(campaign)[0]) == 3
     more = part(2, 6)
     more.duplicates, more.remarks = 2, ["a folder was empty"]
-    more.refused = [Refused("file.cif", "x", "it is no crystal")]
+    more.refused = [Refused("file.cif", "x", Refusal.of_words("it is no crystal"))]
     assert campaign.extend_pool(more) == 3
     assert pool_of(campaign) == set(toy_pool(6).candidates)
     # The one who extended it, and whoever opened it before, see it too.
@@ -63,7 +64,12 @@ def test_a_pool_grows(new_campaign):
         "duplicates": 3,
         "refused": 1,
         "refusals": [
-            {"location": "file.cif", "material_id": "x", "reason": "it is no crystal"},
+            {
+                "location": "file.cif",
+                "material_id": "x",
+                "reason": "it is no crystal",
+                "refusal": {"text": "it is no crystal", "values": {}, "code": ""},
+            },
         ],
         "remarks": ["a folder was empty"],
     }

@@ -152,7 +152,7 @@ def test_objects_among_the_inputs_of_a_flow_are_not_built(trap, rocksalt):
     def reason(**inputs):
         origin = Origin(source="x", material_id="x", inputs=inputs)
         candidate = crystal_from_structure(rocksalt, origin)
-        return refusal(candidate, config, parse_engine(LENNARD_JONES, "mine"))
+        return str(refusal(candidate, config, parse_engine(LENNARD_JONES, "mine")))
 
     assert "holds no less" in reason(charged=charged, working_ion="Na", unknown=trap)
     with pytest.raises(ValidationError, match="charged"):
