@@ -17,6 +17,7 @@ from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import SourceRecord
 from screening.targets.objectives import Objective
 from workflows.recipes import Recipe
+from workflows.target import TargetDefaults
 
 WORDS_NAME = "toy_kind:WORDS"
 
@@ -105,7 +106,7 @@ class VowelRecipe(Recipe):
 
 
 @dataclass
-class VowelMaker(Maker):
+class VowelMaker(TargetDefaults, Maker):
     """Counts the vowels of a word, plus one: there is no structure anywhere."""
 
     name: str = "vowels"
