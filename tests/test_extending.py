@@ -61,7 +61,7 @@ class Lab:
                 if fence.label == f"row: {place}" and any(name in fence.text for name in modules)
             ]
             self._add_row(place, row)
-        self._forget()
+        self.forget()
 
     def _add_row(self, place: str, row: str) -> None:
         if place != "pyproject.toml":
@@ -82,7 +82,7 @@ class Lab:
         ]
         (installed / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """Do what a new process does: see what is there now."""
         plugins._offered.cache_clear()
         for name in [name for name in sys.modules if name.partition(".")[0] == "lab"]:
@@ -96,7 +96,7 @@ def lab(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # files change within a second
     monkeypatch.syspath_prepend(tmp_path)
     yield lab
-    lab._forget()
+    lab.forget()
 
 
 @pytest.mark.parametrize("what", AT_MOST)
@@ -181,13 +181,13 @@ def volumes(lab, screen, database, work, tmp_path) -> Any:
     target = ("--target", tmp_path / "lab" / "volume.yaml", "--engine", "emt")
     answer = screen("submit", *target, "--source", crystals, "--budget", 1, "--name", "volumes")
     assert answer.status == 0, answer.err
+    lab.forget()  # a worker is another process, and knows what the database says
     campaign = Campaign.open(database, "volumes")
     work(campaign)
     return campaign
 
 
 def test_a_target_its_curve_a_figure_and_a_form(volumes, lab, screen, tmp_path):
-    # Workers read the campaign from the database: what they need to find the objective is there.
     assert volumes.config.model_dump()["objective"] == "lab.objectives:VOLUME"
     ranking = screen("rank", "volumes", "--format", "json")
     assert ranking.status == 0, ranking.err
