@@ -126,7 +126,7 @@ def database(connect):
 @pytest.fixture
 def toy(monkeypatch):
     """Register the objective ``toy``."""
-    monkeypatch.setitem(OBJECTIVES, "toy", toy_objective.TOY)
+    monkeypatch.setitem(OBJECTIVES.built_in, "toy", toy_objective.PATH)
     return toy_objective.TOY
 
 

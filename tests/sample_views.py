@@ -324,7 +324,7 @@ def pictures(name: str, result: dict[str, Any]) -> list[Any]:
     from screening.targets.objectives import OBJECTIVES
     from screening.views.candidate import _pictures
 
-    return _pictures(OBJECTIVES[name], result)
+    return _pictures(OBJECTIVES.load(name), result)
 
 
 def _summed(kappa: float, scale: Iterable[float]) -> list[float]:

@@ -270,10 +270,10 @@ def test_only_its_own_process_imports_the_embedded_server():
 
 
 def test_objectives_name_makers_that_exist():
-    from screening.targets.objectives import OBJECTIVES, load
+    from screening.targets.objectives import known_objectives, load
     from workflows.target import TargetMaker
 
-    for objective in OBJECTIVES.values():
+    for objective in known_objectives():
         maker, recipe = load(objective.maker), load(objective.recipe)
         assert maker.__module__.startswith("workflows.")
         assert recipe.model_config["extra"] == "forbid"

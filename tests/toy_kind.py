@@ -150,6 +150,7 @@ class VowelMaker(TargetDefaults, Maker):
 
 VOWELS = Objective(
     name="vowels",
+    help="Vowels of a word.",
     maker="toy_kind.VowelMaker",
     recipe="toy_kind.VowelRecipe",
     document="toy_kind.VowelDocument",
@@ -165,7 +166,7 @@ VOWELS = Objective(
 
 def register(patch: pytest.MonkeyPatch) -> None:
     """Make the target known, as long as the patch lasts."""
-    patch.setitem(OBJECTIVES, VOWELS.name, VOWELS)
+    patch.setitem(OBJECTIVES.built_in, VOWELS.name, "toy_kind:VOWELS")
 
 
 TARGET = """\

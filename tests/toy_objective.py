@@ -4,6 +4,7 @@ from screening.targets.objectives import OBJECTIVES, Objective
 
 TOY = Objective(
     name="toy",
+    help="A number that costs nothing.",
     maker="toy_flow.ToyMaker",
     recipe="toy_flow.ToyRecipe",
     document="workflows.documents.ThermalConductivityDocument",
@@ -13,7 +14,8 @@ TOY = Objective(
     unit="Å³",
     logarithmic=True,
 )
+PATH = "toy_objective:TOY"
 
 
 def register() -> None:
-    OBJECTIVES[TOY.name] = TOY
+    OBJECTIVES.built_in[TOY.name] = PATH

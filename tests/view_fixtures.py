@@ -29,7 +29,7 @@ def computed_once(server_uri, tmp_path_factory):
     name = f"screen_test_{uuid.uuid4().hex[:12]}"
     database = Database(server_uri, name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(OBJECTIVES, "toy", toy_objective.TOY)
+        patch.setitem(OBJECTIVES.built_in, "toy", toy_objective.PATH)
         database.prepare(indexes())
         recipe = {"unstable": ["Cu3Pt"], "failing": ["Al"]}
         shared = {"recipe": recipe, "max_attempts": 1}

@@ -57,8 +57,8 @@ class CampaignConfig(BaseModel):
     description
         One sentence for people.
     objective, direction
-        Which number is optimised, a key of `screening.targets.objectives.OBJECTIVES`, and which
-        way.
+        Which number is optimised, a name in `screening.targets.objectives.OBJECTIVES` or the
+        import path of an `Objective`, and which way.
     second_objective
         A second number to make good at the same time, also written ``also``; None leaves it at one.
     constraints

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from screening.candidates.kinds import KINDS, candidate_kind
-from screening.targets.objectives import OBJECTIVES
+from screening.targets.objectives import known_objectives
 
 Indexes = dict[str, list[tuple[list[tuple[str, int]], bool]]]
 """For each collection: the keys of an index, and whether they are unique."""
@@ -35,7 +35,7 @@ def indexes() -> Indexes:
             ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),
             *(
                 ([(field, 1)], False)
-                for field in sorted({o.value_field for o in OBJECTIVES.values()})
+                for field in sorted({o.value_field for o in known_objectives()})
             ),
         ],
     }

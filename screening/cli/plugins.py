@@ -13,6 +13,8 @@ from screening.cli.output import print_fitting, print_json
 POINTS = {
     "sources": "screening.sources:SOURCES",
     "candidate-kinds": "screening.candidates.kinds:KINDS",
+    "objectives": "screening.targets.objectives:OBJECTIVES",
+    "engine-kinds": "screening.targets.engines:ENGINE_KINDS",
     "samplers": "screening.choosing.samplers:SAMPLERS",
     "surrogates": "screening.choosing.surrogates:SURROGATES",
     "export-forms": "screening.exports:FORMS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -189,10 +190,14 @@ def print_candidate(
 
 
 def _finding(result: Mapping[str, Any]) -> str:
+    from screening.messages.errors import ScreenError
     from screening.targets.objectives import OBJECTIVES
 
-    objective = OBJECTIVES.get(result["objective"])
-    value = None if objective is None else result.get(objective.value_field)
+    objective = value = None
+    # A result may be of an objective of a package that is not installed here.
+    with contextlib.suppress(ScreenError):
+        objective = OBJECTIVES.load(result["objective"])
+        value = result.get(objective.value_field)
     if objective is None or value is None:
         return f"{result['outcome']}, {result['engine']}: {result.get('reason') or 'no value'}"
     number = with_error(value, objective.error_of(result))

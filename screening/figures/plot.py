@@ -62,19 +62,22 @@ def plot(
     ScreenError
         When there is no such thing to be drawn, or nowhere to write it; nothing is written then.
     """
-    check_choice("--kind", kind, [*FIGURES.names(), *candidate_figures()])
     low, high = style.WIDTHS_MM
     if not low <= width_mm <= high:
         raise ScreenError(f"--width-mm: between {low:g} and {high:g} mm, not {width_mm:g}")
     style.checked_path(output)
-    if _is_campaign(database, target, kind, campaign_name):
+    of_campaign = _is_campaign(database, target, kind, campaign_name)
+    if of_campaign:
         campaign, of = Campaign.open(database, target), target
-        chosen, pictures = _campaign_figure(campaign, kind)
     else:
         if kind is None and campaign_name is None and not _is_candidate(database, target):
             _refuse_unknown(database, target)
         campaign, of = _campaign_and_candidate(database, target, campaign_name)
-        chosen, pictures = _candidate_figure(campaign, of, kind)
+    known = [*FIGURES.names(), *candidate_figures(), *campaign.objective.curves]
+    check_choice("--kind", kind, known)
+    chosen, pictures = (
+        _campaign_figure(campaign, kind) if of_campaign else _candidate_figure(campaign, of, kind)
+    )
     title = f"{chosen} of {of}" + ("" if of == campaign.name else f", campaign {campaign.name}")
     style.save(draw(pictures, objective_view(campaign), width_mm), output, title)
     return Plotted(chosen, of, campaign.name)

@@ -7,7 +7,9 @@ package or an installed one offers it, or by its import path, ``package.module:a
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
@@ -28,21 +30,26 @@ class PlugIns(Generic[PlugIn]):
     built_in
         Import path of each plug-in of this package, ``module:attribute``, by its name.  Nothing is
         imported before it is used.
+
+    Attributes
+    ----------
+    built_in : dict
+        A copy of it, in which a test may put a plug-in of its own, as
+        ``monkeypatch.setitem(OBJECTIVES.built_in, "toy", "toy_objective:TOY")``.
     """
 
     def __init__(self, what: str, group: str, built_in: Mapping[str, str]) -> None:
         self.what = what
         self.group = group
-        self._built_in = dict(built_in)
+        self.built_in = dict(built_in)
 
     def paths(self) -> dict[str, str]:
         """Return the import path of every plug-in by its name; those of this package first."""
-        offered = {entry.name: entry.value for entry in entry_points(group=self.group)}
-        return {**offered, **self._built_in}
+        return {**_offered(self.group, tuple(sys.path)), **self.built_in}
 
     def names(self) -> list[str]:
         """Return the names of all plug-ins; those of this package first."""
-        return list(dict.fromkeys([*self._built_in, *sorted(self.paths())]))
+        return list(dict.fromkeys([*self.built_in, *sorted(self.paths())]))
 
     def load(self, name: str) -> PlugIn:
         """Return the plug-in of a name or import path.
@@ -52,7 +59,7 @@ class PlugIns(Generic[PlugIn]):
         ScreenError
             When there is none of that name, or it cannot be imported.
         """
-        path = self._built_in.get(name) or self.paths().get(name, name)
+        path = self.built_in.get(name) or self.paths().get(name, name)
         module, _, attribute = path.partition(":")
         if not attribute:
             # pydantic, which takes longer to import than a light command may.
@@ -65,3 +72,9 @@ class PlugIns(Generic[PlugIn]):
             raise ScreenError(f"{self.what} '{name}': cannot be imported: {error}") from error
         loaded: PlugIn = plug_in
         return loaded
+
+
+@lru_cache
+def _offered(group: str, _path: tuple[str, ...]) -> Mapping[str, str]:
+    """Return what packages on the path of imports offer; remembered, as all of them are read."""
+    return {entry.name: entry.value for entry in entry_points(group=group)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from screening.machine import shipped_configs as shipped
+from screening.machine.plugins import PlugIns
 from screening.messages.errors import ScreenError
 from screening.messages.validation import validated
 from workflows.dft.programs import PROGRAMS, load_program
@@ -26,10 +27,12 @@ class EngineConfig(BaseModel):
 
     Parameters
     ----------
+    help
+        What engines of this kind are, in a sentence.
     engine_class
-        Import path of the class in `workflows`.
+        Import path of a class that is a `workflows.engines.Engine`.
     kind
-        Row of `CONFIGS`.
+        Name in `ENGINE_KINDS`, or an import path.
     description, licence
         For people choosing.
     fidelity
@@ -42,6 +45,7 @@ class EngineConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
+    help: ClassVar[str]
     engine_class: ClassVar[str]
 
     name: str
@@ -73,6 +77,7 @@ class EngineConfig(BaseModel):
 class AseEngineConfig(EngineConfig):
     """An ASE calculator inside the worker's process; see `workflows.engines.AseEngine`."""
 
+    help: ClassVar[str] = "An ASE calculator, inside the worker's process."
     engine_class: ClassVar[str] = "workflows.engines.AseEngine"
     kind: Literal["ase"] = "ase"
     calculator: str
@@ -96,6 +101,7 @@ class AseEngineConfig(EngineConfig):
 class DftEngineConfig(EngineConfig):
     """A DFT program, one process a supercell; see `workflows.dft.engine.DftEngine`."""
 
+    help: ClassVar[str] = "A first-principles program, one process a supercell."
     engine_class: ClassVar[str] = "workflows.dft.engine.DftEngine"
     kind: str
     inline_supercells: int = Field(0, ge=0)
@@ -132,10 +138,15 @@ class DftEngineConfig(EngineConfig):
         return {**fields, "program": self.kind}
 
 
-CONFIGS: dict[str, type[EngineConfig]] = {
-    "ase": AseEngineConfig,
-    **dict.fromkeys(PROGRAMS, DftEngineConfig),
-}
+ENGINE_KINDS: PlugIns[type[EngineConfig]] = PlugIns(
+    "kind of engine",
+    "matscreen.engine_kinds",
+    {
+        "ase": f"{__name__}:AseEngineConfig",
+        **dict.fromkeys(PROGRAMS, f"{__name__}:DftEngineConfig"),
+    },
+)
+"""Models of engines' YAMLs; an engine itself needs no row, only its YAML."""
 
 
 def parse_engine(content: Mapping[str, Any], what: str) -> EngineConfig:
@@ -146,10 +157,11 @@ def parse_engine(content: Mapping[str, Any], what: str) -> EngineConfig:
     ScreenError
         When its kind is unknown or a field is wrong.
     """
-    kind = content.get("kind", "ase")
-    if kind not in CONFIGS:
-        raise ScreenError(f"{what}: kind '{kind}' unknown; known: {', '.join(sorted(CONFIGS))}")
-    return validated(CONFIGS[kind], dict(content), what)
+    try:
+        model = ENGINE_KINDS.load(str(content.get("kind", "ase")))
+    except ScreenError as error:
+        raise ScreenError(f"{what}: {error}") from None
+    return validated(model, dict(content), what)
 
 
 def engine_config(name_or_path: str) -> EngineConfig:

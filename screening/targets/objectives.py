@@ -1,7 +1,6 @@
 """Objectives: which number of which flow a campaign optimises, and on which scale.
 
-A new target is one row of `OBJECTIVES`, its Maker in `workflows/`, and a YAML in
-`configs/targets/`.
+A new target is an `Objective`, its Maker, and a YAML that names the objective.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from screening.messages.errors import ScreenError
+from screening.machine.plugins import PlugIns
 from screening.messages.quantities import Quantity, heading
 from screening.targets.scale import Direction, Scale
 
@@ -24,6 +23,8 @@ class Objective(Scale):
     ----------
     name
         Name in the campaign's YAML.
+    help
+        What it is, in a sentence.
     maker
         Import path of a `workflows.target.TargetMaker`; the output document of its flow has
         `value_field` and `error_field`.
@@ -57,6 +58,7 @@ class Objective(Scale):
     """
 
     name: str
+    help: str
     maker: str
     recipe: str
     document: str
@@ -94,75 +96,88 @@ class Objective(Scale):
         return result.get("outcome") == "computed" and self.usable(result.get(self.value_field))
 
 
-OBJECTIVES: dict[str, Objective] = {
-    objective.name: objective
-    for objective in (
-        Objective(
-            name="lattice-thermal-conductivity",
-            maker="workflows.conductivity.ThermalConductivityMaker",
-            recipe="workflows.recipes.ThermalConductivityRecipe",
-            document="workflows.documents.ThermalConductivityDocument",
-            value_field="kappa_300k_w_per_m_k",
-            error_field="kappa_300k_error_w_per_m_k",
-            label="κ(300 K)",
-            unit="W/m/K",
-            logarithmic=True,
-            curves={
-                "bands": "screening.views.conductivity_curves:phonons",
-                "dos": "screening.views.conductivity_curves:density_of_states",
-                "kappa": "screening.views.conductivity_curves:kappa",
-                "accumulation": "screening.views.conductivity_curves:accumulation",
-                "meshes": "screening.views.conductivity_curves:meshes",
-            },
-            large_fields=("spectrum", "transport"),
-        ),
-        Objective(
-            name="electrode-volume-change",
-            maker="workflows.insertion.InsertionMaker",
-            recipe="workflows.recipes.InsertionRecipe",
-            document="workflows.documents.InsertionDocument",
-            value_field="delta_volume_fraction",
-            error_field="delta_volume_error_fraction",
-            label="ΔV/V",
-            unit="",
-            logarithmic=False,
-            shown_fields=(
-                Quantity("average_voltage_v", "voltage", "V"),
-                Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
-                Quantity("host_dimensionality", "host dimensions", ""),
-            ),
-            curves={"volume-change": "screening.views.electrode_curves:volume_and_voltage"},
-        ),
-        Objective(
-            name="slack-thermal-conductivity",
-            maker="workflows.elasticity.ElasticityMaker",
-            recipe="workflows.recipes.ElasticityRecipe",
-            document="workflows.documents.ElasticityDocument",
-            value_field="slack_kappa_300k_w_per_m_k",
-            error_field=None,
-            label="Slack's κ(300 K)",
-            unit="W/m/K",
-            logarithmic=True,
-            shown_fields=(
-                Quantity("debye_temperature_k", "Debye temperature", "K"),
-                Quantity("bulk_modulus_gpa", "bulk modulus", "GPa"),
-                Quantity("shear_modulus_gpa", "shear modulus", "GPa"),
-            ),
-        ),
-    )
-}
+LATTICE_THERMAL_CONDUCTIVITY = Objective(
+    name="lattice-thermal-conductivity",
+    help="Lattice thermal conductivity at 300 K, from phonons and their scattering.",
+    maker="workflows.conductivity.ThermalConductivityMaker",
+    recipe="workflows.recipes.ThermalConductivityRecipe",
+    document="workflows.documents.ThermalConductivityDocument",
+    value_field="kappa_300k_w_per_m_k",
+    error_field="kappa_300k_error_w_per_m_k",
+    label="κ(300 K)",
+    unit="W/m/K",
+    logarithmic=True,
+    curves={
+        "bands": "screening.views.conductivity_curves:phonons",
+        "dos": "screening.views.conductivity_curves:density_of_states",
+        "kappa": "screening.views.conductivity_curves:kappa",
+        "accumulation": "screening.views.conductivity_curves:accumulation",
+        "meshes": "screening.views.conductivity_curves:meshes",
+    },
+    large_fields=("spectrum", "transport"),
+)
+ELECTRODE_VOLUME_CHANGE = Objective(
+    name="electrode-volume-change",
+    help="Relative change of an electrode's volume when its working ion leaves.",
+    maker="workflows.insertion.InsertionMaker",
+    recipe="workflows.recipes.InsertionRecipe",
+    document="workflows.documents.InsertionDocument",
+    value_field="delta_volume_fraction",
+    error_field="delta_volume_error_fraction",
+    label="ΔV/V",
+    unit="",
+    logarithmic=False,
+    shown_fields=(
+        Quantity("average_voltage_v", "voltage", "V"),
+        Quantity("gravimetric_capacity_mah_per_g", "capacity", "mAh/g"),
+        Quantity("host_dimensionality", "host dimensions", ""),
+    ),
+    curves={"volume-change": "screening.views.electrode_curves:volume_and_voltage"},
+)
+SLACK_THERMAL_CONDUCTIVITY = Objective(
+    name="slack-thermal-conductivity",
+    help="Estimate of the lattice thermal conductivity by Slack's formula, from elastic constants.",
+    maker="workflows.elasticity.ElasticityMaker",
+    recipe="workflows.recipes.ElasticityRecipe",
+    document="workflows.documents.ElasticityDocument",
+    value_field="slack_kappa_300k_w_per_m_k",
+    error_field=None,
+    label="Slack's κ(300 K)",
+    unit="W/m/K",
+    logarithmic=True,
+    shown_fields=(
+        Quantity("debye_temperature_k", "Debye temperature", "K"),
+        Quantity("bulk_modulus_gpa", "bulk modulus", "GPa"),
+        Quantity("shear_modulus_gpa", "shear modulus", "GPa"),
+    ),
+)
+OBJECTIVES: PlugIns[Objective] = PlugIns(
+    "objective",
+    "matscreen.objectives",
+    {
+        "lattice-thermal-conductivity": f"{__name__}:LATTICE_THERMAL_CONDUCTIVITY",
+        "electrode-volume-change": f"{__name__}:ELECTRODE_VOLUME_CHANGE",
+        "slack-thermal-conductivity": f"{__name__}:SLACK_THERMAL_CONDUCTIVITY",
+    },
+)
+
+
+def known_objectives() -> list[Objective]:
+    """Return the objectives that have a name."""
+    return [OBJECTIVES.load(name) for name in OBJECTIVES.names()]
 
 
 def objective(name: str, direction: Direction) -> Objective:
-    """Return the objective of that name, to be minimised or maximised."""
-    if name not in OBJECTIVES:
-        raise ScreenError(f"objective '{name}': unknown; known: {', '.join(sorted(OBJECTIVES))}")
-    return replace(OBJECTIVES[name], direction=direction)
+    """Return the objective of a name or import path, to be minimised or maximised.
+
+    Its name is then the one that it was asked by: results are stored under it.
+    """
+    return replace(OBJECTIVES.load(name), name=name, direction=direction)
 
 
 def candidate_figures() -> list[str]:
     """Return the names of all curves that results of some objective have."""
-    return list(dict.fromkeys(name for known in OBJECTIVES.values() for name in known.curves))
+    return list(dict.fromkeys(name for known in known_objectives() for name in known.curves))
 
 
 def load(path: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from screening.messages.quantities import UNITS, Quantity
-from screening.targets.objectives import OBJECTIVES
+from screening.targets.objectives import known_objectives
 
 RESULT_QUANTITIES: tuple[Quantity, ...] = (
     # κ
@@ -65,7 +65,7 @@ RESULT_QUANTITIES: tuple[Quantity, ...] = (
     Quantity("cost_unit", "unit of the cost", ""),
     Quantity("wall_s", "wall time", "s"),
 )
-"""In the order of tables; the value itself and what a ranking shows are `OBJECTIVES`' own."""
+"""In the order of tables; the value itself and what a ranking shows are the objectives' own."""
 
 
 SOURCE_QUANTITIES: tuple[Quantity, ...] = (
@@ -80,8 +80,9 @@ SOURCE_QUANTITIES: tuple[Quantity, ...] = (
 
 def quantity(field: str) -> Quantity:
     """Return the label and unit of a field, read off its name where no table has it."""
-    for each in OBJECTIVES.values():
-        named = (Quantity(each.value_field, each.label, each.unit), *each.shown_fields)
+    for objective in known_objectives():
+        own = Quantity(objective.value_field, objective.label, objective.unit)
+        named = (own, *objective.shown_fields)
         if found := next((one for one in named if one.field == field), None):
             return found
     for known in (*RESULT_QUANTITIES, *SOURCE_QUANTITIES):

@@ -91,7 +91,7 @@ class Project:
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(out),
         ):
-            patch.setitem(OBJECTIVES, "toy", toy_objective.TOY)
+            patch.setitem(OBJECTIVES.built_in, "toy", toy_objective.PATH)
             patch.setattr("sys.argv", words)
             try:
                 main()

@@ -14,7 +14,13 @@ from campaign_fixtures import toy_content
 from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.machine import shipped_configs as shipped
 from screening.messages.errors import ScreenError
-from screening.targets.engines import build_engine, engine_config, parse_engine, require_engine
+from screening.targets.engines import (
+    EngineConfig,
+    build_engine,
+    engine_config,
+    parse_engine,
+    require_engine,
+)
 
 KAPPA = {
     "objective": "lattice-thermal-conductivity",
@@ -218,11 +224,28 @@ def test_an_engine_of_ones_own(write):
     assert config.supported_elements() is None
 
 
+class ConstantConfig(EngineConfig):
+    """A kind of engine of another package."""
+
+    help = "Always the same energy."
+    energy_ev: float
+
+
+def test_a_kind_of_engine_by_its_import_path(write):
+    config = engine_config(
+        write({"name": "mine", "kind": f"{__name__}:ConstantConfig", "energy_ev": 1.5})
+    )
+    assert isinstance(config, ConstantConfig)
+    assert parse_engine(config.model_dump(mode="json"), "stored") == config
+    with pytest.raises(ScreenError, match="energy_ev"):
+        engine_config(write({"name": "mine", "kind": f"{__name__}:ConstantConfig"}))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"calculatr": "x"}, "field 'calculatr' is unknown; did you mean 'calculator'?"),
-        ({"kind": "magic"}, "kind 'magic' unknown; known: ase, "),
+        ({"kind": "magic"}, "kind of engine 'magic': unknown; known: ase, "),
         (
             {"calculator": "not_there.Calculator", "install_hint": "run: pip install not-there"},
             "engine 'mine' cannot run: Python package 'not_there' is not installed; "

@@ -11,9 +11,9 @@ from screening.targets.objectives import OBJECTIVES, load, objective
 from workflows.target import TargetMaker
 
 
-@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+@pytest.mark.parametrize("name", OBJECTIVES.names())
 def test_every_row_names_things_that_exist(name):
-    row = OBJECTIVES[name]
+    row = OBJECTIVES.load(name)
     assert row.name == name
     recipe = load(row.recipe)()
     assert isinstance(load(row.maker)(engine=None, recipe=recipe), TargetMaker)
@@ -59,3 +59,17 @@ def test_what_the_surrogate_can_use(value, outcome, usable):
 def test_an_unknown_objective_is_answered_with_the_known_ones():
     with pytest.raises(ScreenError, match=r"objective 'taste': unknown; known: .*conductivity"):
         objective("taste", "minimize")
+
+
+def test_an_objective_by_import_path_is_known_by_it():
+    named = objective("toy_objective:TOY", "maximize")
+    assert (named.name, named.direction) == ("toy_objective:TOY", "maximize")
+    with pytest.raises(ScreenError, match="'toy_objective:TASTE': cannot be imported"):
+        objective("toy_objective:TASTE", "minimize")
+
+
+def test_results_of_a_package_that_is_not_installed_are_still_shown():
+    from screening.cli.show import _finding
+
+    result = {"objective": "gone.targets:TASTE", "outcome": "computed", "engine": "emt"}
+    assert _finding(result) == "computed, emt: no value"

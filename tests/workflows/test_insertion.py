@@ -89,7 +89,7 @@ def test_a_result_has_path_and_crystals(document):
 
     stored = jsanitize(document, strict=True)
     identity = {"candidate_id": "AlCu3", "campaign": "c", "engine": "emt"}
-    result = Result(None, OBJECTIVES["electrode-volume-change"], {**stored, **identity})
+    result = Result(None, OBJECTIVES.load("electrode-volume-change"), {**stored, **identity})
     assert (result.unit, result.error) == ("", document.delta_volume_error_fraction)
     # For a formula unit of the host, copper.
     assert list(result.path["working_ions"]) == pytest.approx([0, 1 / 3])

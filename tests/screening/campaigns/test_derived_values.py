@@ -17,7 +17,7 @@ from screening.targets.objectives import OBJECTIVES
 
 @pytest.fixture
 def hull(toy, monkeypatch):
-    monkeypatch.setitem(OBJECTIVES, "hull", HULL)
+    monkeypatch.setitem(OBJECTIVES.built_in, "hull", "hull_objective:HULL")
 
 
 def of_element(symbol, pool=25):

@@ -86,7 +86,7 @@ def test_an_unknown_campaign_is_named(new_campaign):
 
 def test_another_scale_is_refused(toy):
     with pytest.raises(ScreenError, match="cannot stand for 'toy'; both need the same unit"):
-        check_same_scale("fast", OBJECTIVES["electrode-volume-change"], toy)
+        check_same_scale("fast", OBJECTIVES.load("electrode-volume-change"), toy)
     check_same_scale("fast", toy, toy)
 
 

@@ -70,8 +70,9 @@ def test_plug_ins_of_other_packages_say_where_they_come_from(run, monkeypatch):
         EntryPoint("polymer", "chains.kinds:POLYMER", group),
         EntryPoint("salt", "screening.candidates.crystal_kind:CRYSTAL", group),
     ]
+    of_kinds = {entry.name: entry.value for entry in offered}
     monkeypatch.setattr(
-        plugins, "entry_points", lambda *, group: offered if "candidate" in group else []
+        plugins, "_offered", lambda group, _: of_kinds if "candidate" in group else {}
     )
     rows = json.loads(run("plugins", "candidate-kinds", "--format", "json"))
     assert [row["name"] for row in rows] == ["crystal", "polymer", "salt"]

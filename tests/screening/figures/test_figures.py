@@ -108,10 +108,10 @@ ELECTRODE = {
 
 def of_result(objective, result):
     """Return what draws each figure of a result."""
-    views = _pictures(OBJECTIVES[objective], result)
+    views = _pictures(OBJECTIVES.load(objective), result)
     return {
         name: functools.partial(draw, [view for view in views if view.name == name], OBJECTIVE)
-        for name in OBJECTIVES[objective].curves
+        for name in OBJECTIVES.load(objective).curves
     }
 
 
@@ -420,13 +420,15 @@ class TestCurveOfTheGuide(PictureContract):
     @pytest.fixture
     def pictures(self):
         [code] = [
-            fence for fence in re.findall(r"```python\n(.*?)```", GUIDE, re.S) if "def " in fence
+            fence
+            for fence in re.findall(r"```python\n(.*?)```", GUIDE, re.S)
+            if "file: lab/curves.py" in fence
         ]
         namespace = {}
         exec(code, namespace)
-        assert namespace["equation_of_state"]({}) == []
-        result = {"volumes_a3": [1.0, 2.0], "energies_ev": [0.5, 0.1]}
-        return namespace["equation_of_state"](result)
+        assert namespace["relaxation"]({}) == []
+        result = {"initial_volume_a3_per_atom": 11.0, "volume_a3_per_atom": 10.5}
+        return namespace["relaxation"](result)
 
 
 class TestContract(PictureContract):

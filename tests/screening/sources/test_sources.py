@@ -257,7 +257,7 @@ DEMO = SourcePlugIn(
 
 
 def test_plug_ins_open_by_their_name_and_by_their_import_path(monkeypatch):
-    monkeypatch.setitem(SOURCES._built_in, "demo", f"{__name__}:DEMO")
+    monkeypatch.setitem(SOURCES.built_in, "demo", f"{__name__}:DEMO")
     assert open_source("demo:a:b") == ["a", "b"]
     assert open_source(f"{__name__}:DEMO:a:b") == ["a", "b"]
     with pytest.raises(ScreenError, match="cannot be imported"):

@@ -190,9 +190,9 @@ LEFT_OUT = {
 }
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", OBJECTIVES.names())
 def test_every_field_of_a_result_has_a_label(name):
-    objective = OBJECTIVES[name]
+    objective = OBJECTIVES.load(name)
     own = {objective.value_field, *(each.field for each in objective.shown_fields)}
     known = {each.field for each in RESULT_QUANTITIES} | own | LEFT_OUT
     assert set(load(objective.document).model_fields) <= known

@@ -60,7 +60,7 @@ def test_a_prediction_has_its_bounds(campaign):
 
 
 def test_bounds_are_in_order_where_large_is_good():
-    upwards = replace(OBJECTIVES["lattice-thermal-conductivity"], direction="maximize")
+    upwards = replace(OBJECTIVES.load("lattice-thermal-conductivity"), direction="maximize")
     low, high = bounds(upwards, upwards.to_model(10.0), 0.5)
     assert (low, high) == pytest.approx((10 / 10**0.5, 10 * 10**0.5))
 
