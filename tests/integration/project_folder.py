@@ -85,12 +85,16 @@ class Project:
         return out, err
 
     def json(self, *arguments: object) -> Any:
-        """Return what ``matscreen …`` answers; asked in this process, it costs no interpreter."""
+        """Return what ``matscreen …`` answers to programs."""
+        return json.loads(self.here(*arguments, "--format", "json"))
+
+    def here(self, *arguments: object) -> str:
+        """Run ``matscreen …`` in this process, without an interpreter of its own; return stdout."""
         from screening.cli import main
 
         out, status = io.StringIO(), None
         handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
-        words = ["screen", *map(str, arguments), "--format", "json"]
+        words = ["screen", *map(str, arguments)]
         with (
             pytest.MonkeyPatch.context() as patch,
             contextlib.chdir(self.folder),
@@ -106,7 +110,7 @@ class Project:
                 for each, handler in handlers.items():
                     signal.signal(each, handler)
         assert not status, (status, self.logs())
-        return json.loads(out.getvalue())
+        return out.getvalue()
 
     def server(self) -> psutil.Process | None:
         """Return the process of the folder's server, if there is a live one."""
