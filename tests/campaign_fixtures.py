@@ -201,10 +201,10 @@ def every_crystal(*sources: Any, database: Any):
     return ingest(sources, CRYSTAL, CRYSTAL.filters(), database, lambda candidate: None)
 
 
-def write_cifs(folder: Path, count: int) -> Path:
-    """Write the first `count` toy crystals as CIF files."""
+def write_cifs(folder: Path, count: int, first: int = 0) -> Path:
+    """Write `count` toy crystals from the `first` on as CIF files."""
     folder.mkdir(exist_ok=True)
-    for structure in toy_structures()[:count]:
+    for structure in toy_structures()[first : first + count]:
         structure.to(str(folder / f"{structure.reduced_formula}.cif"))
     return folder
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator
+
+from screening.machine.shipped_configs import data_file, parse_yaml
 
 # Written out, because reading a campaign must not wait for pymatgen.
 _SYMBOLS = (
@@ -53,6 +53,5 @@ def crustal_abundances_ppm() -> dict[str, float]:
 
 
 def _shipped(name: str) -> dict[str, Any]:
-    text = (resources.files("configs") / f"{name}.yaml").read_text("utf-8")
-    content: dict[str, Any] = yaml.safe_load(text)
+    content: dict[str, Any] = parse_yaml(data_file(f"{name}.yaml").read_text("utf-8"))
     return content

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from screening.machine.shipped_configs import data_file
+from screening.machine.shipped_configs import data_file, parse_yaml
 
 if TYPE_CHECKING:
     from screening.exports.selection import Selection
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 
 def bibtex(selection: Selection) -> str:
     """Return the references of a selection, sorted, each with the reasons why it is cited."""
-    known = yaml.safe_load(data_file("citations.yaml").read_text("utf-8"))
+    known = parse_yaml(data_file("citations.yaml").read_text("utf-8"))
     reasons: dict[str, set[str]] = {}
     for key, reason in _needed(selection, known):
         reasons.setdefault(key, set()).add(reason)

@@ -15,6 +15,15 @@ from screening.messages.errors import ScreenError
 SUFFIXES = (".yaml", ".yml")
 
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""In C where PyYAML has been built so: ten times as fast."""
+
+
+def parse_yaml(text: str) -> Any:
+    """Return the content of a YAML text; PyYAML's errors are the caller's to tell."""
+    return yaml.load(text, Loader=_LOADER)
+
+
 def data_file(name: str) -> Traversable:
     """Return a data file that is shipped in `configs/`."""
     return resources.files("configs") / name
@@ -62,7 +71,7 @@ def read(kind: str, name_or_path: str) -> dict[str, Any]:
         except OSError as error:
             raise ScreenError(f"{name_or_path}: cannot be read ({error.strerror})") from None
     try:
-        content = yaml.safe_load(text)
+        content = parse_yaml(text)
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f" at line {place.line + 1}" if place is not None else ""

@@ -22,6 +22,7 @@ from campaign_fixtures import MACHINE, TOY_PATH, toy_content, write_cifs
 
 from screening.targets.objectives import OBJECTIVES
 
+NEAREST = {"kind": "screening.testing.nearest_value:NearestValue"}
 TIMEOUT_S = 600.0
 """After which a test fails instead of hanging; on no machine does anything here take so long."""
 
@@ -49,8 +50,12 @@ class Project:
     def write_toy(self, **changes: Any) -> None:
         """Write ``toy.yaml`` and its crystals; the toy keeps its diary in the folder."""
         recipe = {"folder": str(self.folder)} | changes.pop("recipe", {})
-        write_cifs(self.folder / "crystals", 10)
-        self.write("toy.yaml", **toy_content(sources=["crystals"], recipe=recipe, **changes))
+        # Alloys: of the face-centred metals symmetry is found in seven times the time.
+        write_cifs(self.folder / "crystals", 10, first=7)
+        # Each worker ranks, and would import scikit-learn for it.
+        sampler = {"kind": "random", "surrogate": NEAREST}
+        content = {"sources": ["crystals"], "sampler": sampler, "recipe": recipe, **changes}
+        self.write("toy.yaml", **toy_content(**content))
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start ``matscreen …`` in a process group of its own, as a shell does."""
@@ -80,12 +85,16 @@ class Project:
         return out, err
 
     def json(self, *arguments: object) -> Any:
-        """Return what ``matscreen …`` answers; asked in this process, it costs no interpreter."""
+        """Return what ``matscreen …`` answers to programs."""
+        return json.loads(self.here(*arguments, "--format", "json"))
+
+    def here(self, *arguments: object) -> str:
+        """Run ``matscreen …`` in this process, without an interpreter of its own; return stdout."""
         from screening.cli import main
 
         out, status = io.StringIO(), None
         handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
-        words = ["screen", *map(str, arguments), "--format", "json"]
+        words = ["screen", *map(str, arguments)]
         with (
             pytest.MonkeyPatch.context() as patch,
             contextlib.chdir(self.folder),
@@ -101,7 +110,7 @@ class Project:
                 for each, handler in handlers.items():
                     signal.signal(each, handler)
         assert not status, (status, self.logs())
-        return json.loads(out.getvalue())
+        return out.getvalue()
 
     def server(self) -> psutil.Process | None:
         """Return the process of the folder's server, if there is a live one."""

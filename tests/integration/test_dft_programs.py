@@ -80,6 +80,7 @@ def test_killed_between_supercells_only_the_missing_ones_are_computed(dft_projec
     assert list((project.folder / "scratch").glob("matscreen-*")) == []
 
 
+@pytest.mark.slow
 def test_a_program_that_always_fails_ends_as_failed_with_its_last_words(dft_project):
     project = dft_project
     write_target(project, max_attempts=1)

@@ -38,7 +38,7 @@ def test_from_files_to_a_ranking(project):
         recipe=RECIPE,
     )
     out, err = project.screen(
-        "submit", "--target", "metals.yaml", "--name", "metals", "--wait", "--workers", 2
+        "submit", "--target", "metals.yaml", "--name", "metals", "--wait", "--workers", 1
     )
     assert out == ""
     assert "matscreen rank metals" in err
@@ -57,10 +57,8 @@ def check_answers(project):
     ranked = project.json("rank")
     assert [row["rank"] for row in ranked] == [1, 2, 3, 4]
     assert sum(row["outcome"] == "predicted" for row in ranked) == 2
-    out, err = project.screen("rank", "metals", "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(out)))
+    rows = list(csv.DictReader(io.StringIO(project.here("rank", "metals", "--format", "csv"))))
     assert [row["candidate_id"] for row in rows] == [row["candidate_id"] for row in ranked]
-    assert err == ""
     status = project.json("status", "metals")
     assert (status["finished"], status["picked"], status["failed"]) == (True, 2, 0)
     computed = next(row for row in ranked if row["outcome"] != "predicted")

@@ -98,14 +98,14 @@ def test_one_worker_killed_of_two_is_no_loss(project):
 
 def test_two_programs_side_by_side_share_the_work(project):
     project.write_toy(budget=BUDGET, batch_size=3, refill_below=2, recipe=SLOW)
-    project.screen("submit", "--target", "toy.yaml", "--name", "toy")
+    project.here("submit", "--target", "toy.yaml", "--name", "toy")
     programs = [project.start("work", "toy", "--workers", 1) for _ in range(2)]
     wait_until(lambda: ends(project), programs[0])
     # Others may look meanwhile; nothing but the answer is on stdout.
-    for command, key in (("rank", 0), ("status", "running")):
-        out, err = project.screen(command, "--format", "json")
-        assert json.loads(out)[key] is not None
-        assert err == ""
+    out, err = project.screen("rank", "--format", "json")
+    assert json.loads(out)[0] is not None
+    assert err == ""
+    assert project.json("status")["running"] is not None
     for program in programs:
         project.finish(program)
     assert project.server() is None
@@ -118,14 +118,15 @@ def test_two_programs_side_by_side_share_the_work(project):
 def test_signals_stop_cleanly_and_work_goes_on(project):
     project.write_toy(budget=BUDGET, batch_size=3, recipe=GATED)
     before = {}
-    for count, command, number, status in (
-        (1, SUBMIT, signal.SIGINT, 130),
-        (2, ("work", "toy"), signal.SIGTERM, 143),
+    for count, command, workers, number, status in (
+        (1, SUBMIT, 2, signal.SIGINT, 130),
+        (2, ("work", "toy"), 1, signal.SIGTERM, 143),
     ):
         seen = len(starts(project))
         allow(project.folder, count)
-        program = project.start(*command, "--workers", 2)
-        wait_until(lambda seen=seen: len(starts(project)) >= seen + 2, program)
+        program = project.start(*command, "--workers", workers)
+        started = seen + workers
+        wait_until(lambda started=started: len(starts(project)) >= started, program)
         wait_until(lambda count=count: sum(ends(project).values()) >= count, program)
         members = family(program)
         program.send_signal(number)
@@ -148,7 +149,7 @@ def test_signals_stop_cleanly_and_work_goes_on(project):
 
 def test_the_server_may_be_killed_between_commands(project):
     project.write_toy(budget=2, batch_size=2)
-    project.screen(*SUBMIT, "--workers", 1)
+    project.screen("submit", "--target", "toy.yaml", "--name", "toy")
     assert project.server() is None  # it has stopped with its last client
     with project.database():
         server = project.server()
@@ -158,7 +159,7 @@ def test_the_server_may_be_killed_between_commands(project):
         server.kill()
         server.wait()
         assert project.json("rank") == before
-        assert project.json("status")["computed"] == 2
+        assert project.json("status")["budget"] == 2
 
 
 @pytest.mark.slow
@@ -180,7 +181,7 @@ def test_killing_the_server_under_a_running_program_loses_nothing(project):
 
 def test_a_worker_that_cannot_run_is_reported(project):
     project.write_toy(budget=2, batch_size=1)
-    project.screen("submit", "--target", "toy.yaml", "--name", "toy")
+    project.here("submit", "--target", "toy.yaml", "--name", "toy")
     project.environment["PYTHONPATH"] = "/nowhere"
     _, err = project.screen("work", "toy", "--workers", 2, status=2)
     assert err.strip().splitlines()[-1].startswith("error: ")

@@ -37,6 +37,13 @@ def crystal(symbol: str) -> Structure:
     return Structure(lattice, [symbol, "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
+def dense_crystal(symbol: str) -> Structure:
+    """Return a crystal like CsCl with lithium: of it symmetry is found in a tenth of the time."""
+    radii = (float(CovalentRadius.radius.get(each, 1.5)) for each in (symbol, "Li"))
+    lattice = Lattice.cubic(1.2 * sum(radii) * 2 / np.sqrt(3))
+    return Structure(lattice, [symbol, "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
 def candidate(structure: Structure, **inputs) -> Candidate:
     return crystal_from_structure(structure, Origin(source="s", material_id="m", inputs=inputs))
 
@@ -55,7 +62,7 @@ def config(objective: str, recipe: dict, engine: str = "sevennet-0") -> Campaign
 
 @pytest.fixture(scope="module")
 def candidates() -> dict[str, Candidate]:
-    return {symbol: candidate(crystal(symbol)) for symbol in SYMBOLS}
+    return {symbol: candidate(dense_crystal(symbol)) for symbol in SYMBOLS}
 
 
 def test_every_element_has_features(candidates):
@@ -67,9 +74,10 @@ def test_every_element_has_features(candidates):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_element_is_refused_with_a_reason_or_has_a_flow(objective, candidates):
+    engine = engine_config("sevennet-0")
     for symbol, found in candidates.items():
+        # The second recipe is laxer than the first: it is for what that refuses.
         for recipe in OBJECTIVES[objective]:
-            engine = engine_config("sevennet-0")
             settings = config(objective, recipe)
             reason = refusal(found, settings, engine)
             if reason is not None:
@@ -79,6 +87,7 @@ def test_every_element_is_refused_with_a_reason_or_has_a_flow(objective, candida
             if objective == "lattice-thermal-conductivity" and not recipe:
                 # What the last step of that flow does with the elements.
                 assert np.isfinite(get_mass_variances(symbols=[symbol])).all()
+            break
 
 
 def test_masses_are_those_of_the_elements():

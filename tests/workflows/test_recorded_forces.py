@@ -38,6 +38,7 @@ def test_sodium_chloride(sodium_chloride):
     assert kappa(sodium_chloride, 9) == pytest.approx(7.86, rel=0.02)
 
 
+@pytest.mark.slow
 def test_silicon(silicon_pbe):
     assert kappa(silicon_pbe, 11) == pytest.approx(119.5, rel=0.02)
 

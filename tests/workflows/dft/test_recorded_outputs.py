@@ -56,6 +56,22 @@ def kappa(cell, distance_a, read):
     return result.isotropic_w_per_m_k(300.0)
 
 
+def test_vasp_forces_are_those_of_the_record(dft_forces, tmp_path):
+    """phono3py made the file `FORCES_FC3` of these outputs; its κ is known."""
+    silicon = dft_forces / "Si-PBE"
+    folder = unpack(silicon / "vasprun_xmls.tar.lzma", tmp_path) / "vasprun_xmls"
+    cell = unit_cell(silicon)
+    recipe = ThirdOrderRecipe(route="finite-displacements", distance_a=0.03)
+    plan = third_order.plan_third_order(cell, conventional_cell(cell)[1], TWICE, recipe)
+    supercells = third_order.third_order_supercells(plan)
+    assert len(supercells) == 111
+    recorded = np.loadtxt(silicon / "FORCES_FC3").reshape(111, 64, 3)
+    for number in (1, 2, 111):
+        point = vasp.read_single_point(supercells[number - 1], folder / f"disp-{number:05d}")
+        np.testing.assert_allclose(point.forces_ev_per_a, recorded[number - 1], atol=1e-4)
+
+
+@pytest.mark.slow
 def test_vasp_outputs_give_phono3pys_value(dft_forces, tmp_path):
     folder = unpack(dft_forces / "Si-PBE" / "vasprun_xmls.tar.lzma", tmp_path) / "vasprun_xmls"
 
