@@ -129,7 +129,7 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
     from screening.candidates.crystal_kind import CRYSTAL
     from screening.choosing.config import SurrogateConfig
     from screening.intake.ingest import ingest
-    from screening.intake.refusals import summed_up
+    from screening.intake.refusal_groups import summed_up
     from screening.machine.settings import Settings
     from screening.sources import open_source
     from screening.store.database import open_database

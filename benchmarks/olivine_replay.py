@@ -140,7 +140,7 @@ def main() -> None:
     from screening.campaigns.campaign import Campaign
     from screening.machine.settings import Settings
     from screening.ranking.build import ranking
-    from screening.ranking.records import as_records
+    from screening.ranking.columns import as_records
     from screening.store.database import open_database
 
     by_id: dict[str, dict[str, Any]] = {}

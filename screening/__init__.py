@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from screening.results.notebook import Campaign as Campaign
+    from screening.results.notebook_api import Campaign as Campaign
     from screening.results.result import Result as Result
 
-_PUBLIC = {"Campaign": "screening.results.notebook", "Result": "screening.results.result"}
+_PUBLIC = {"Campaign": "screening.results.notebook_api", "Result": "screening.results.result"}
 """What is imported when it is asked for, so that the command line stays fast, and from where."""
 
 

@@ -13,8 +13,8 @@ from workflows.crystal_optimizer import CrystalOptimizer
 from workflows.documents import Provenance, RelaxationDocument, StepCost
 from workflows.errors import EngineError
 from workflows.kept_symmetry import keep_symmetry, space_group_number
-from workflows.lost_crystals import why_lost, why_out_of_domain
 from workflows.primitive_cells import reduction_of
+from workflows.relaxation_failures import why_lost, why_out_of_domain
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -7,11 +7,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 from screening.campaigns import pool as pools
+from screening.campaigns.campaign_data import CampaignRecords
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.names import check_name_is_free, taken
 from screening.campaigns.prior_campaign import check_same_scale, prior_values
 from screening.campaigns.progress import Progress, progress_of
-from screening.campaigns.records import CampaignRecords
 from screening.campaigns.results import as_seen, read_results
 from screening.campaigns.snapshot import PoolRow, Snapshot
 from screening.campaigns.stages import stage_document

@@ -14,7 +14,7 @@ from screening.campaigns.stages import EngineStage, check_confirming, stage_docu
 from screening.candidates.kinds import KINDS, CandidateKind
 from screening.messages.errors import ScreenError
 from screening.messages.validation import validated
-from screening.store.queue import JobQueue
+from screening.store.job_queue import JobQueue
 
 if TYPE_CHECKING:
     from screening.store.database import Database

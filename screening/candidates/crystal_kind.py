@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from screening.candidates.candidate import Candidate, Origin
-from screening.candidates.consistency import contradiction, lost_symmetry
 from screening.candidates.crystal import SPACE_GROUP, Crystal, crystal_from_structure
 from screening.candidates.crystal_features import FEATURES_VERSION, features
 from screening.candidates.crystal_filters import CrystalFilters
 from screening.candidates.kinds import CandidateKind
 from screening.candidates.refusal import RefusedError
+from screening.candidates.stated_facts import contradiction, lost_symmetry
 from screening.messages.quantities import Quantity
 
 if TYPE_CHECKING:

@@ -63,7 +63,7 @@ def read_pool(
 def say_pool(pool: Pool, engine_name: str, *, kept: bool) -> None:
     """Say what ingesting took and refused, and why; parameters are those of `read_pool`."""
     from screening.campaigns.flows import UNSUPPORTED
-    from screening.intake.refusals import summed_up
+    from screening.intake.refusal_groups import summed_up
 
     taken, refused = len(pool.candidates), len(pool.refused)
     read = taken + pool.duplicates + refused

@@ -49,8 +49,8 @@ def launch(
     from screening.machine import shipped_configs
     from screening.machine.settings import Settings
     from screening.queues.config import load_queue_config
+    from screening.queues.job_records import store_queue, stored_queue
     from screening.queues.planning import top_up
-    from screening.queues.records import store_queue, stored_queue
     from screening.store.database import open_database
 
     settings = Settings()
@@ -104,7 +104,7 @@ def _require_credentials(config: QueueConfig, settings: Settings, *, embedded: b
 
 
 def _say_submitted(campaign: Campaign, numbers: list[str]) -> None:
-    from screening.queues.records import queue_state
+    from screening.queues.job_records import queue_state
 
     state = queue_state(campaign)
     if numbers:

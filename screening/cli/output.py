@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from screening.campaigns.campaign import Campaign
     from screening.cli.fitted_table import Column
-    from screening.intake.refusals import LeftOut
+    from screening.intake.refusal_groups import LeftOut
     from screening.targets.objectives import Objective
 
 SAY_EVERY_S = 30.0

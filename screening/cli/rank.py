@@ -57,8 +57,8 @@ def rank(
     """Rank candidates: computed and predicted side by side."""
     from screening.ranking.build import ranking
     from screening.ranking.cache import cached_ranking
+    from screening.ranking.columns import as_records
     from screening.ranking.filter import check_fields, check_filter
-    from screening.ranking.records import as_records
 
     if bound is not None and not predicted:
         raise ScreenError("--bound: asks about predictions; give --predicted too")

@@ -121,7 +121,7 @@ def _rank_in(campaign: Campaign, key: str) -> CandidateRank | None:
 
 
 def _rank_record(rank: CandidateRank) -> dict[str, Any]:
-    from screening.ranking.records import as_records
+    from screening.ranking.columns import as_records
 
     campaign, objective = rank.campaign, rank.campaign.objective
     [record] = as_records([rank.row], objective)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from screening.campaigns.progress import Progress
     from screening.campaigns.throughput import Throughput
     from screening.campaigns.worker_presence import WorkerPresence
-    from screening.queues.records import QueueState
+    from screening.queues.job_records import QueueState
 
 
 def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -> None:
@@ -23,7 +23,7 @@ def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -
     from screening.campaigns.progress import progress_of
     from screening.campaigns.throughput import throughput_of
     from screening.campaigns.worker_presence import worker_presence
-    from screening.queues.records import queue_state
+    from screening.queues.job_records import queue_state
 
     with opened_campaign(name) as campaign:
         snapshot = campaign.snapshot(rows=False, features=False)

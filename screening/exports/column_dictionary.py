@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING, TypedDict
 
 from screening.candidates.kinds import KINDS
+from screening.ranking.columns import SOMETIMES, columns
 from screening.ranking.entries import Entry, RankedRow
-from screening.ranking.records import SOMETIMES, columns
 from screening.targets.objectives import Objective, load
 from screening.targets.result_labels import quantity
 

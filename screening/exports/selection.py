@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from screening.candidates.candidate import Candidate
+from screening.ranking.columns import as_records
 from screening.ranking.entries import RankedRow
-from screening.ranking.records import as_records
 from screening.results.result import Result
 
 if TYPE_CHECKING:

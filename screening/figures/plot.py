@@ -19,7 +19,7 @@ from screening.targets.objectives import candidate_figures
 from screening.views.campaign_figures import FIGURES, figures_of
 from screening.views.candidate import candidate_view
 from screening.views.forms import CurveView, PhononView, PoolMapView
-from screening.views.quantities import objective_view
+from screening.views.objective import objective_view
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,8 +23,8 @@ from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.messages.stderr import say
 from screening.queues.config import seconds_of
+from screening.queues.job_records import End, note_trouble, record_of, set_record
 from screening.queues.planning import last_finish, top_up
-from screening.queues.records import End, note_trouble, record_of, set_record
 from screening.running.local_workers import UnfitMachineError, run_workers
 from screening.store.database import open_database
 from screening.store.database_retry import with_retry

@@ -21,7 +21,7 @@ from screening.machine.clock import now
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.queues.config import JobShape, QueueConfig
-from screening.queues.records import (
+from screening.queues.job_records import (
     End,
     Record,
     forget,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from screening.ranking.records import as_records, columns
+from screening.ranking.columns import as_records, columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame

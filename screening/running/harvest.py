@@ -11,7 +11,7 @@ from screening.campaigns.pick_states import PickState
 from screening.machine.clock import now
 from screening.messages.errors import ScreenError
 from screening.running.picks import count_loss, end
-from screening.store.queue import StoredFlow
+from screening.store.job_queue import StoredFlow
 
 TRACEBACK = 8000
 """Characters of a traceback that are kept, its end."""

@@ -12,7 +12,7 @@ from screening.machine.process_names import is_alive_here, is_dead_here
 from screening.running.harvest import store_result
 from screening.running.picks import count_loss, move, picks_in
 from screening.running.submission import fill_queue
-from screening.store.queue import CAN_RUN, StoredFlow
+from screening.store.job_queue import CAN_RUN, StoredFlow
 
 NEVER_S = 1e9
 """Timeout so long that no job counts as lost (s)."""

@@ -27,8 +27,8 @@ from screening.running.advance import advance
 from screening.running.picks import count_loss
 from screening.store.database import open_database
 from screening.store.database_retry import EX_TEMPFAIL, with_retry
+from screening.store.job_queue import give_back
 from screening.store.outbox import DISK_FULL, Outbox
-from screening.store.queue import give_back
 from screening.targets.engines import require_engine
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from screening.candidates.consistency import Stated, compared, parsed_formula
 from screening.candidates.crystal import SPACE_GROUP
+from screening.candidates.stated_facts import Stated, compared, parsed_formula
 from screening.candidates.symmetry_search import found_number
 from screening.sources.cif_grammar import Tags
 from screening.sources.cif_sites import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from screening.candidates.refusal import Refusal
-from screening.intake.refusals import LeftOut, summed_up
+from screening.intake.refusal_groups import LeftOut, summed_up
 from screening.machine.process_pool import processes
 from screening.messages.errors import ScreenError
 

@@ -23,7 +23,7 @@ from screening.choosing.feature_scaling import FeatureScaling, nearest
 from screening.choosing.observations import Observations
 from screening.choosing.prediction import fit_predict
 from screening.intake.ingest import PackedCandidates
-from screening.intake.refusals import LeftOut, summed_up
+from screening.intake.refusal_groups import LeftOut, summed_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

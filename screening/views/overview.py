@@ -11,7 +11,7 @@ from screening.campaigns.progress import STATUS_COUNTS, progress_of
 from screening.campaigns.snapshot import Snapshot, best_results
 from screening.campaigns.throughput import throughput_of
 from screening.candidates.refusal import Refusal
-from screening.intake.refusals import alike
+from screening.intake.refusal_groups import alike
 from screening.views.campaign_figures import figures_of
 from screening.views.forms import (
     CampaignLine,
@@ -22,7 +22,7 @@ from screening.views.forms import (
     RefusalGroup,
 )
 from screening.views.numbers import finite
-from screening.views.quantities import objective_view
+from screening.views.objective import objective_view
 from screening.views.ranking import first_row
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from screening.ranking.entries import Outcome
 from screening.views.campaign_figures import CampaignFigure
 from screening.views.forms import Axis, CurveView, Line, Note, Role, Shape, View
 from screening.views.numbers import finite, in_digits, short_or_none, subscripted
-from screening.views.quantities import objective_view
+from screening.views.objective import objective_view
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign

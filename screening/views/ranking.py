@@ -13,7 +13,7 @@ from screening.ranking.cache import PIECE, cached_ranking
 from screening.ranking.entries import Outcome, RankedRow
 from screening.views.forms import RankingPage, RankingRow
 from screening.views.numbers import finite
-from screening.views.quantities import objective_view
+from screening.views.objective import objective_view
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign

@@ -9,7 +9,7 @@ from screening.ranking.cache import cached_ranking
 from screening.views.campaign_figures import CampaignFigure
 from screening.views.forms import Axis, CurveView, Line, View
 from screening.views.numbers import in_digits, short, short_or_none, with_error
-from screening.views.quantities import objective_view
+from screening.views.objective import objective_view
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign

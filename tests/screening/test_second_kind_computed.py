@@ -16,7 +16,7 @@ from toy_kind import TARGET, register
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.indexes import indexes
 from screening.messages.errors import ScreenError
-from screening.results.notebook import Campaign as Notebook
+from screening.results.notebook_api import Campaign as Notebook
 from screening.store.database import Database
 
 KEPT = ["word-apple", "word-queue", "word-sky", "word-strength"]

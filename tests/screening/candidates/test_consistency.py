@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from screening.candidates.consistency import Stated, compared, contradiction, lost_symmetry
+from screening.candidates.stated_facts import Stated, compared, contradiction, lost_symmetry
 
 
 @pytest.mark.parametrize(

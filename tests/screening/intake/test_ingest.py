@@ -16,7 +16,7 @@ from screening.candidates.crystal_filters import CrystalFilters
 from screening.candidates.crystal_kind import CRYSTAL
 from screening.candidates.kinds import from_document, to_document
 from screening.intake.ingest import ingest
-from screening.intake.refusals import summed_up
+from screening.intake.refusal_groups import summed_up
 from screening.sources import SourceRecord
 from screening.targets.engines import engine_config
 

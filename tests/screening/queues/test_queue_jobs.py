@@ -22,10 +22,10 @@ from screening.machine.clock import now
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.queues import driver, planning
-from screening.queues import records as records_module
+from screening.queues import job_records as records_module
 from screening.queues.config import QueueConfig
+from screening.queues.job_records import queue_state, set_record, store_queue, stored_queue
 from screening.queues.planning import jobs_needed, plan, top_up
-from screening.queues.records import queue_state, set_record, store_queue, stored_queue
 from screening.running.advance import advance
 from screening.running.local_workers import UnfitMachineError, run_workers
 from screening.running.worker import work

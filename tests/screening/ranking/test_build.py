@@ -10,8 +10,8 @@ from snapshots import VALUE, ids, snapshot_of
 
 from screening.campaigns.predictions import predict
 from screening.ranking.build import rank
+from screening.ranking.columns import as_records, columns
 from screening.ranking.entries import proposals
-from screening.ranking.records import as_records, columns
 
 pytestmark = pytest.mark.usefixtures("toy")
 KEYS = {

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from toy_objective import TOY
 
+from screening.ranking.columns import as_records
 from screening.ranking.entries import Entry, rank_candidates
-from screening.ranking.records import as_records
 
 
 def entry(candidate_id: str, outcome: str, value: float | None = None, **more: object) -> Entry:

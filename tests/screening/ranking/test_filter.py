@@ -9,8 +9,8 @@ import pytest
 
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
+from screening.ranking.columns import as_records
 from screening.ranking.filter import STORED_FIELDS, check_fields, check_filter
-from screening.ranking.records import as_records
 
 
 def add(campaign, candidate_id, outcome, value=None, pick_state=None, **pick):

@@ -10,7 +10,7 @@ import pytest
 
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
-from screening.results.notebook import Campaign
+from screening.results.notebook_api import Campaign
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorials" / "notebook.ipynb"
 

@@ -18,7 +18,7 @@ from screening.running import lease
 from screening.running.advance import advance
 from screening.running.control import drop_queued, requeue
 from screening.running.proposals import propose
-from screening.store.queue import delete_workflow
+from screening.store.job_queue import delete_workflow
 
 # ------------------------------------------------------------------------------------- to the end
 

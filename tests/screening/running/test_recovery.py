@@ -25,7 +25,7 @@ from screening.running.advance import advance
 from screening.running.control import requeue
 from screening.running.picks import MAX_LOST
 from screening.running.recovery import recover
-from screening.store.queue import StoredFlow, delete_workflow
+from screening.store.job_queue import StoredFlow, delete_workflow
 
 MOMENT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

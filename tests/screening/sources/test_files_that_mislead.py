@@ -9,7 +9,7 @@ import pytest
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
-from screening.candidates.consistency import contradiction
+from screening.candidates.stated_facts import contradiction
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.extended_xyz import frame_atoms
 from screening.sources.files import FileSource

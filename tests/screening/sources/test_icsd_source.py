@@ -10,7 +10,7 @@ from screening.candidates.candidate import Origin
 from screening.candidates.crystal import crystal_from_structure
 from screening.candidates.crystal_filters import CrystalFilters
 from screening.intake.ingest import Pool, Refused
-from screening.intake.refusals import summed_up
+from screening.intake.refusal_groups import summed_up
 from screening.sources import SourceError, open_source
 from screening.sources.cif import CifBlock
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from optimade_server import REASON, SALT, Answer, entry
 
-from screening.candidates.consistency import contradiction
+from screening.candidates.stated_facts import contradiction
 from screening.messages.errors import ScreenError
 from screening.sources import SourceError, open_source
 

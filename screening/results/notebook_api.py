@@ -16,8 +16,8 @@ from screening.candidates.find import find_candidate
 from screening.candidates.kinds import from_document
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
+from screening.ranking.columns import columns
 from screening.ranking.entries import Outcome, RankedRow
-from screening.ranking.records import columns
 from screening.results.result import Result
 from screening.results.tables import picks_table, ranking_table
 from screening.store.database import open_database
