@@ -15,13 +15,13 @@ from screening.messages.errors import ScreenError
 SUFFIXES = (".yaml", ".yml")
 
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """In C where PyYAML has been built so: ten times as fast."""
 
 
 def parse_yaml(text: str) -> Any:
     """Return the content of a YAML text; PyYAML's errors are the caller's to tell."""
-    return yaml.load(text, Loader=_LOADER)
+    return yaml.load(text, Loader=_SAFE_LOADER)
 
 
 def data_file(name: str) -> Traversable:

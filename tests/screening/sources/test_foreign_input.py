@@ -65,11 +65,13 @@ def test_nothing_is_read_with_what_builds_any_object():
                 if called.endswith(tuple(f".{name}" for name in DANGEROUS)):
                     found.add((path.name, ast.unparse(node)))
     # With the loader of plain values.
-    assert {name for name, _ in found} == {"parameter_files.py"}
+    assert {name for name, _ in found} == {"parameter_files.py", "shipped_configs.py"}
     assert all(call.endswith("Loader=_SAFE_LOADER)") for _, call in found)
+    from screening.machine import shipped_configs
     from workflows.lattice_dynamics import parameter_files
 
-    assert parameter_files._SAFE_LOADER.__name__ in ("CSafeLoader", "SafeLoader")
+    for module in (parameter_files, shipped_configs):
+        assert module._SAFE_LOADER.__name__ in ("CSafeLoader", "SafeLoader")
 
 
 @pytest.mark.parametrize("command", ["submit", "predict"])
