@@ -416,7 +416,9 @@ def _check_fields(db: Any) -> None:
         stored = {key for document in db[collection].find() for key in document} - {"_id"}
         assert stored <= documented, f"{collection}: {sorted(stored - documented)} undocumented"
     page = (ROOT / "docs/data-model.md").read_text("utf-8")
-    for name in {each.partition(".")[0] for each in db.list_collection_names()}:
+    # Other tests leave empty collections in the database that they all share.
+    filled = [name for name in db.list_collection_names() if db[name].find_one() is not None]
+    for name in {filled_name.partition(".")[0] for filled_name in filled}:
         assert f"`{name}`" in page, f"collection {name} is undocumented"
     added = re.search(r"When it is stored, these are added: (.*?)\.\n", _section("`results`"), re.S)
     outputs = {"outcome", "reason", "formula", "cost", "cost_unit", "wall_s"}
