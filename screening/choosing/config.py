@@ -34,8 +34,6 @@ class PlugInConfig(BaseModel, extra="forbid"):
     """
 
     plug_ins: ClassVar[PlugIns[Any]]
-    earlier_options: ClassVar[dict[str, Any]] = {}
-    """Options of stored campaigns that were taken away, with the values that had no effect."""
 
     kind: str
 
@@ -64,13 +62,7 @@ class PlugInConfig(BaseModel, extra="forbid"):
             problem = PydanticCustomError("plug_in", "{problem}", {"problem": str(error)})
             details = InitErrorDetails(type=problem, loc=("kind",), input=content["kind"])
             raise ValidationError.from_exception_data(cls.__name__, [details]) from error
-        earlier = [
-            name
-            for name, value in cls.earlier_options.items()
-            if name not in model.model_fields and content.get(name) == value
-        ]
-        kept = {name: value for name, value in content.items() if name not in earlier}
-        return handler(kept) if model is cls else model.model_validate(kept)
+        return handler(content) if model is cls else model.model_validate(content)
 
 
 class SurrogateConfig(PlugInConfig):
@@ -83,7 +75,6 @@ class SurrogateConfig(PlugInConfig):
     """
 
     plug_ins = SURROGATES
-    earlier_options: ClassVar = {"n_trees": 200}
 
     kind: str = "gaussian-process"
 
@@ -102,7 +93,6 @@ class SamplerConfig(PlugInConfig):
     """
 
     plug_ins = SAMPLERS
-    earlier_options: ClassVar = {"xi": 0.01, "kappa": 1.96, "cost_exponent": 0.0}
 
     kind: str = "expected-improvement"
     initial: int = Field(default=5, ge=1)

@@ -70,14 +70,12 @@ def _facts(
         "status": progress.status,
         "finished": progress.exhausted,
         "engine": campaign.engine.name,
-        "confirming_engines": [level.engine.name for level in campaign.stages[1:]],
+        "confirming_engines": [stage.engine.name for stage in campaign.stages[1:]],
         "confirmed": progress.confirmed,
         "to_confirm": progress.to_confirm,
         "pool": progress.pool,
         "entries": {
-            **{key: campaign.ingested[key] for key in ("taken", "duplicates", "refused")},
-            # Earlier versions stored none.
-            "remarks": campaign.ingested.get("remarks", []),
+            key: campaign.ingested[key] for key in ("taken", "duplicates", "refused", "remarks")
         },
         **{name: getattr(progress, name) for name in STATUS_COUNTS},
         f"best_{campaign.objective.value_field}": progress.best_value,
@@ -116,7 +114,7 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     rows: dict[str, Any] = {
         "target": campaign.config.target,
         "status": "finished" if ended else progress.status,
-        "engine": ", then ".join(level.engine.name for level in campaign.stages),
+        "engine": ", then ".join(stage.engine.name for stage in campaign.stages),
         "pool": counted(progress.pool, "candidate"),
         **{name.replace("_", " "): getattr(progress, name) for name in STATUS_COUNTS},
     }

@@ -82,12 +82,11 @@ def _view(
         row=row,
         origins=[
             Origin(
-                source=each["source"],
-                material_id=each["material_id"],
-                # Earlier versions stored none.
-                note=each.get("note", ""),
+                source=origin["source"],
+                material_id=origin["material_id"],
+                note=origin["note"],
             )
-            for each in stored["origins"]
+            for origin in stored["origins"]
         ],
         picture=_drawing(kind, stored, found),
         relaxed=bool(found),

@@ -90,8 +90,7 @@ def overview(campaign: Campaign) -> Overview:
         ],
         outcomes=_outcomes(snapshot),
         refusals=_refusals(campaign),
-        # Earlier versions stored none.
-        remarks=[str(each) for each in campaign.ingested.get("remarks", [])],
+        remarks=campaign.ingested["remarks"],
         cost_by_engine=_cost_by_engine(snapshot),
         cost_by_step=_cost_by_step(campaign),
     )

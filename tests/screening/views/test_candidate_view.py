@@ -159,8 +159,6 @@ def test_what_was_done_to_the_crystal_of_a_source(silicon_alone):
     note = "refined from P1 to Fd-3m within 0.010 Å and 0.10% strain"
     database.candidates.update_one({"_id": key}, {"$set": {"origins.0.note": note}})
     assert [each.note for each in candidate_view(silicon_alone, key).origins] == [note]
-    database.candidates.update_one({"_id": key}, {"$unset": {"origins.0.note": ""}})
-    assert [each.note for each in candidate_view(silicon_alone, key).origins] == [""]
 
 
 def test_why_it_was_chosen(computed):
