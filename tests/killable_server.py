@@ -22,7 +22,9 @@ class KillableServer:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self._folder = folder
-        self.uri = f"mongodb://127.0.0.1:{self._port}/"
+        # A driver that waits half a second for it, and looks as often whether it is back.
+        waits = "serverSelectionTimeoutMS=500&heartbeatFrequencyMS=500"
+        self.uri = f"mongodb://127.0.0.1:{self._port}/?{waits}"
         self.start()
 
     def start(self) -> None:

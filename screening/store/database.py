@@ -47,9 +47,10 @@ class Database:
 
         self._uri = uri
         self.name = name
-        self._client: MongoClient[dict[str, Any]] = MongoClient(
-            uri, serverSelectionTimeoutMS=10_000, tz_aware=True
-        )
+        # What the address itself says about waiting comes first.
+        waits = "serverselectiontimeoutms" in uri.lower()
+        patience: dict[str, Any] = {} if waits else {"serverSelectionTimeoutMS": 10_000}
+        self._client: MongoClient[dict[str, Any]] = MongoClient(uri, tz_aware=True, **patience)
 
     def __repr__(self) -> str:
         """Name the database, not its address: the address may hold a password."""

@@ -421,7 +421,7 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
     from screening.targets.engines import engine_config
 
     token = "token-of-the-test"
-    database = Database(f"{server.uri}?serverSelectionTimeoutMS=3000", "screen")
+    database = Database(server.uri, "screen")
     deadline = time.monotonic() + 300
     while not _answers(database) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -256,7 +256,7 @@ def test_a_database_that_is_away_is_said_and_waited_for(tmp_path):
     from screening.store.database import Database
 
     server = KillableServer(tmp_path / "database")
-    database = Database(f"{server.uri}?serverSelectionTimeoutMS=500", "screen")
+    database = Database(server.uri, "screen")
     try:
         _wait_until(lambda: database.campaigns.find_one({}) is None)
         with served(dashboard(database, loopback=True, token=None)) as client:

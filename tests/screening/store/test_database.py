@@ -158,3 +158,10 @@ assert launchpad.WFLOCK_EXPIRATION_KILL
 assert not fw_config.PRINT_FW_JSON
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("options", "seconds"), [("", 10), ("?serverSelectionTimeoutMS=50", 0.05)])
+def test_an_address_may_say_how_long_to_wait_for_its_server(options, seconds):
+    database = Database(f"mongodb://127.0.0.1:1/{options}", "screen")
+    assert database._client.options.server_selection_timeout == seconds
+    database.close()

@@ -168,8 +168,10 @@ def test_a_damaged_note_is_written_anew(tmp_path, text):
 
 
 def test_a_lost_password_is_made_anew_once_nobody_uses_the_database(tmp_path):
-    with embedded_server(tmp_path) as uri, MongoClient(uri) as client:
-        client.db.things.insert_one({"_id": 1})
+    with embedded_server(tmp_path) as uri:
+        # Closed before its server stops: it would look for that one for half a minute.
+        with MongoClient(uri) as client:
+            client.db.things.insert_one({"_id": 1})
         (tmp_path / "password").unlink()
         with pytest.raises(ScreenError, match=r"password is lost, and other programs use"):
             embedded_server(tmp_path).__enter__()
