@@ -96,6 +96,7 @@ def test_one_worker_killed_of_two_is_no_loss(project):
         check_finished(project, database)
 
 
+@pytest.mark.slow
 def test_two_programs_side_by_side_share_the_work(project):
     project.write_toy(budget=BUDGET, batch_size=3, refill_below=2, recipe=SLOW)
     project.here("submit", "--target", "toy.yaml", "--name", "toy")
@@ -115,6 +116,7 @@ def test_two_programs_side_by_side_share_the_work(project):
     assert "Traceback" not in project.logs()
 
 
+@pytest.mark.slow
 def test_signals_stop_cleanly_and_work_goes_on(project):
     project.write_toy(budget=BUDGET, batch_size=3, recipe=GATED)
     before = {}
@@ -146,6 +148,7 @@ def test_signals_stop_cleanly_and_work_goes_on(project):
         assert {pick["attempts"] for pick in database.picks.find()} == {1}
 
 
+@pytest.mark.slow
 def test_the_server_may_be_killed_between_commands(project):
     project.write_toy(budget=2, batch_size=2)
     project.screen("submit", "--target", "toy.yaml", "--name", "toy")
