@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -22,6 +23,8 @@ def run(monkeypatch, capsys):
 
     def run(*arguments: str, program: str = "matscreen") -> str:
         monkeypatch.setattr("sys.argv", [f"/somewhere/bin/{program}", *arguments])
+        # As a script, and not by ``python -m``, as pytest may have been called.
+        monkeypatch.setattr(sys.modules["__main__"], "__package__", None, raising=False)
         with pytest.raises(SystemExit) as ended:
             app()
         assert not ended.value.code
