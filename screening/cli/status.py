@@ -92,7 +92,7 @@ def _print_table(
 ) -> None:
     from rich.table import Table
 
-    rows = _progress_rows(campaign, progress) | _pace_rows(throughput, progress)
+    rows = _progress_rows(campaign, progress) | _throughput_rows(throughput, progress)
     if jobs is not None:
         rows["queue jobs"] = (
             f"unknown: {jobs.scheduler} cannot be asked here"
@@ -131,7 +131,7 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     return rows
 
 
-def _pace_rows(throughput: Throughput, progress: Progress) -> dict[str, Any]:
+def _throughput_rows(throughput: Throughput, progress: Progress) -> dict[str, Any]:
     per_hour, end = throughput.candidates_per_hour, throughput.expected_end
     unknown = "–" if progress.exhausted else "unknown"
     if per_hour is not None:

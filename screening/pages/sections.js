@@ -77,7 +77,7 @@ function glanceCards(overview) {
     found.push(card('confirmed by a better engine', element('strong', {}, `${counts.confirmed} of ${counts.to_confirm}`)));
   }
   if (overview.candidates_per_hour !== null) {
-    found.push(card('pace', element('strong', {}, `${inDigits(overview.candidates_per_hour, 2)} / h`), 'candidates'));
+    found.push(card('throughput', element('strong', {}, `${inDigits(overview.candidates_per_hour, 2)} / h`), 'candidates'));
   }
   if (overview.expected_end !== null) {
     found.push(card('expected end', element('strong', {}, dateAndTime(overview.expected_end))));

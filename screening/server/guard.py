@@ -108,7 +108,7 @@ class Guard:
 
 
 def _same(given: str, wanted: str) -> bool:
-    """Compare in a time that does not tell how much agrees; nothing is nobody's token."""
+    """Compare in constant time; an empty token never matches."""
     return hmac.compare_digest(given.encode(), wanted.encode()) and wanted != ""
 
 
