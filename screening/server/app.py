@@ -169,7 +169,7 @@ def _add_api(app: FastAPI, database: Database) -> None:
         return whole(name, request, "", overview, overview_tag)
 
     def overview_tag(campaign: Campaign) -> str:
-        """Return a campaign's tag and, while it is not finished, the minute: its throughput changes."""
+        """Return a campaign's tag; while it is not finished with the minute: its speed changes."""
         tag = campaign_tag(campaign)
         # Whether it is finished takes as long as the answer, and changes with the campaign only.
         finished = answers.get(
