@@ -40,10 +40,10 @@ def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -
         if jobs is not None and jobs.trouble:
             say(f"the last attempt to queue a job failed: {jobs.trouble}")
         if goes_on and jobs is not None and jobs.nothing_left():
-            say(f"no queue job is left; go on with: matscreen launch {campaign.name}")
+            say(f"no queue job is left; continue with: matscreen launch {campaign.name}")
         if there is not None and not there.present:
-            died = f": {counted(there.dead, 'worker')} died at work" if there.dead else ""
-            say(f"nobody computes now{died}; go on with: matscreen work {campaign.name}")
+            died = f" ({there.dead} died)" if there.dead else ""
+            say(f"no worker is running{died}; continue with: matscreen work {campaign.name}")
 
 
 def _facts(

@@ -179,7 +179,7 @@ def test_a_killed_job_is_replaced(cluster, toy_campaign):
     subprocess.run(["scancel", "--signal=KILL", "--full", number], check=True)
     wait_until(lambda: not Scheduler("SLURM").jobs())
     _, err = cluster.screen("status")
-    assert "no queue job is left; go on with: matscreen launch toy" in err
+    assert "no queue job is left; continue with: matscreen launch toy" in err
     allow(cluster.folder, EVERYTHING)
     cluster.screen("launch", "toy")
     wait_until(campaign.is_exhausted)

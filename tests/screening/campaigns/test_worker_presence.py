@@ -1,4 +1,4 @@
-"""`matscreen status` says when nobody computes."""
+"""`matscreen status` says when no worker is running."""
 
 from __future__ import annotations
 
@@ -87,12 +87,10 @@ def test_a_worker_between_two_jobs_has_just_driven_it(campaign):
 
 def test_status_says_so_in_one_line(campaign, screen, dead_process):
     answer = screen("status")
-    assert answer.err == "nobody computes now; go on with: matscreen work mine\n"
+    assert answer.err == "no worker is running; continue with: matscreen work mine\n"
     start(campaign, dead_process)
     answer = screen("status")
-    assert answer.err == (
-        "nobody computes now: 1 worker died at work; go on with: matscreen work mine\n"
-    )
+    assert answer.err == ("no worker is running (1 died); continue with: matscreen work mine\n")
     assert json.loads(screen("status", "--format", "json").out)["workers_present"] is False
     campaign.set_status("paused")
     assert screen("status").err == ""
