@@ -1,0 +1,31 @@
+"""Targets keep the contract that plug-ins are tested with: of crystals, and of words."""
+
+from __future__ import annotations
+
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from screening.testing.target_contract import TargetContract
+
+
+class TestSlack(TargetContract):
+    @pytest.fixture
+    def name(self):
+        return "slack-thermal-conductivity"
+
+    @pytest.fixture
+    def content(self):
+        faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+        return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)
+
+
+class TestWords(TargetContract):
+    """Neither crystals nor force calls."""
+
+    @pytest.fixture
+    def name(self):
+        return "toy_kind:VOWELS"
+
+    @pytest.fixture
+    def content(self):
+        return "apple:5"
