@@ -85,7 +85,7 @@ class CampaignRecords(CampaignDocument):
             query = self._members(document)
             self._features = (
                 extensions,
-                pools.read_features(self.database, query, self.config.kind()),
+                pools.read_features(self.database, query, self.kind),
             )
         return self._features[1]
 

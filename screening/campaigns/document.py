@@ -11,7 +11,7 @@ from screening.campaigns.config import CampaignConfig
 from screening.campaigns.results import result_key
 from screening.campaigns.snapshot import Status
 from screening.campaigns.stages import EngineStage, check_confirming, stage_document, stages_of
-from screening.candidates.kinds import KINDS, CandidateKind
+from screening.candidates.kinds import CandidateKind
 from screening.messages.errors import ScreenError
 from screening.messages.validation import validated
 from screening.store.job_queue import JobQueue
@@ -52,7 +52,7 @@ class CampaignDocument:
     @property
     def kind(self) -> CandidateKind:
         """The kind of its candidates."""
-        return KINDS.load(self.objective.candidates)
+        return self.config.kind()
 
     @property
     def queue(self) -> JobQueue:

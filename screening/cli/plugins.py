@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Annotated, Any, Optional
+import pkgutil
+from typing import Annotated, Optional
 
 import typer
 
@@ -60,7 +60,7 @@ def _rows(point: str) -> list[dict[str, str]]:
     """
     from screening.messages.errors import ScreenError
 
-    table = _at(POINTS[point])
+    table = pkgutil.resolve_name(POINTS[point])
     rows = []
     for name, path in ((name, table.paths()[name]) for name in table.names()):
         try:
@@ -83,10 +83,5 @@ def _rows(point: str) -> list[dict[str, str]]:
 
 def names_at(path: str) -> list[str]:
     """Return the names in the table at an import path, ``module:attribute``, or given by it."""
-    table = _at(path)
+    table = pkgutil.resolve_name(path)
     return list(table.names() if hasattr(table, "names") else table())
-
-
-def _at(path: str) -> Any:
-    module, _, attribute = path.partition(":")
-    return getattr(importlib.import_module(module), attribute)

@@ -97,7 +97,7 @@ def revision_of(campaign: Campaign) -> str:
         hashes += [f"{asked.objective.name}/{stage.recipe_hash}" for stage in asked.stages]
     own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
     shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
-    versions = [RANKING_VERSION, MODEL_VERSION, campaign.config.kind().features_version]
+    versions = [RANKING_VERSION, MODEL_VERSION, campaign.kind.features_version]
     tokens = [(revision or {}).get("token") for revision in shared]
     return json.dumps([versions, own.get("revision"), tokens])
 

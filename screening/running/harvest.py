@@ -67,7 +67,7 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
         "campaign": campaign.name,
         "engine": stage.engine.name,
         "fidelity": stage.engine.fidelity,
-        **{name: getattr(candidate, name) for name in campaign.config.kind().repeated},
+        **{name: getattr(candidate, name) for name in campaign.kind.repeated},
         "output_uuid": output_uuid,
         "stored_at": now(),
     }
