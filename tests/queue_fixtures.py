@@ -13,7 +13,7 @@ SUBMIT = """#!/bin/sh
 cd {folder}
 [ -e refusal ] && {{ cat refusal >&2; exit 1; }}
 number=$(( $(cat number) + 1 ))
-echo $number >number
+echo $number >number.new && mv number.new number  # never empty to who reads it
 echo "$number PD" >>jobs
 echo {answer}
 """

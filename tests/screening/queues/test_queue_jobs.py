@@ -604,12 +604,14 @@ def test_the_daemon_outlives_a_scheduler_that_is_away(screen, new_campaign, slur
     assert queue_state(campaign).trouble == ""
 
     def come_back():
-        while not queue_state(campaign).trouble:
-            time.sleep(0.05)
-        (slurm.folder / "refusal").unlink()
-        while slurm.submitted < 2:
-            time.sleep(0.05)
-        campaign.set_status("paused")
+        try:
+            while not queue_state(campaign).trouble:
+                time.sleep(0.05)
+            (slurm.folder / "refusal").unlink()
+            while slurm.submitted < 2:
+                time.sleep(0.05)
+        finally:
+            campaign.set_status("paused")  # else the daemon would never end
 
     thread = threading.Thread(target=come_back, daemon=True)
     thread.start()
