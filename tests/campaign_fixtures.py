@@ -59,44 +59,56 @@ def has_room(folder: Path, bytes_free: int = 2**30) -> bool:
     return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > bytes_free
 
 
+@pytest.fixture(scope="session")
+def client(server_uri) -> Iterator[Any]:
+    """One connection that makes and drops databases: each login takes 20 ms."""
+    from pymongo import MongoClient
+
+    with MongoClient(server_uri) as client:
+        yield client
+
+
 @pytest.fixture
-def database_name(request, server_uri) -> Iterator[str]:
+def database_name(request, client) -> Iterator[str]:
     """Name of an empty database; one that does not exist yet, unless the test uses `database`."""
     if "database" in request.fixturenames:
         name = request.getfixturevalue("prepared_name")
-        empty(server_uri, name)
+        empty(client[name])
         yield name
         return
-    with new_database_name(server_uri) as name:
-        yield name
-
-
-@contextlib.contextmanager
-def new_database_name(server_uri: str) -> Iterator[str]:
-    """Name a database that does not exist yet; drop it in the end."""
-    from pymongo import MongoClient
-
-    name = f"screen_test_{uuid.uuid4().hex[:12]}"
+    name = new_name()
     yield name
-    with MongoClient(server_uri) as client:
-        client.drop_database(name)
+    client.drop_database(name)
+
+
+def new_name() -> str:
+    """Return a name for a database that does not exist yet."""
+    return f"screen_test_{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session")
-def prepared_name(server_uri) -> Iterator[str]:
+def prepared_name(server_uri, client) -> Iterator[str]:
     """Name of the one database that tests use in turn: to make its 30 indexes takes 0.1 s."""
-    with new_database_name(server_uri) as name:
-        yield name
+    from screening.store.database import Database
+
+    name = new_name()
+    database = Database(server_uri, name)
+    database.prepare(indexes())
+    database.close()
+    yield name
+    client.drop_database(name)
 
 
-def empty(server_uri: str, name: str) -> None:
-    """Delete all documents of a database, and keep its indexes."""
-    from pymongo import MongoClient
+def empty(database: Any) -> None:
+    """Delete all documents of a database, and keep its indexes and FireWorks' counters.
 
-    with MongoClient(server_uri) as client:
-        for collection in client[name].list_collection_names():
-            if client[name][collection].find_one({}, {"_id": 1}) is not None:
-                client[name][collection].delete_many({})
+    FireWorks makes its ten indexes again where there are no counters.
+    """
+    for collection in database.list_collection_names():
+        if collection == "fw_id_assigner":
+            continue
+        if database[collection].find_one({}, {"_id": 1}) is not None:
+            database[collection].delete_many({})
 
 
 @pytest.fixture
@@ -111,16 +123,14 @@ def connect(server_uri, database_name) -> Iterator[Callable[[], Any]]:
         return opened[-1]
 
     yield connect
-    for each in opened:
-        each.close()
+    for database in opened:
+        database.close()
 
 
 @pytest.fixture
 def database(connect):
-    """A prepared, empty database."""
-    database = connect()
-    database.prepare(indexes())
-    return database
+    """An empty database with its indexes."""
+    return connect()
 
 
 @pytest.fixture
@@ -212,6 +222,10 @@ def write_cifs(folder: Path, count: int, first: int = 0) -> Path:
 # ------------------------------------------------------------------------------------ campaigns
 
 
+NEAREST = {"kind": "screening.testing.nearest_value:NearestValue"}
+"""A surrogate that fits in no time."""
+
+
 def toy_content(**changes: Any) -> dict[str, Any]:
     """Return the YAML of a toy campaign as a dictionary."""
     content = {
@@ -219,7 +233,7 @@ def toy_content(**changes: Any) -> dict[str, Any]:
         "objective": "toy",
         "engine": "emt",
         "sources": ["toy"],
-        "sampler": {"kind": "random"},
+        "sampler": {"kind": "random", "surrogate": NEAREST},
         "budget": 4,
         "batch_size": 2,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Annotated, Any
 
@@ -108,12 +109,18 @@ def main() -> None:
     sys.exit(status)
 
 
+@functools.cache
+def _command() -> Any:
+    """Return the program that the functions' signatures describe, which takes 0.1 s to read."""
+    return typer.main.get_command(app)
+
+
 def _run() -> int | str | None:
     """Run the command; return its exit status, once what is wrong was said."""
     from screening.messages.terminal import FULL, give_up_output
 
     try:
-        app()
+        _command()()
     except SystemExit as ended:
         return ended.code
     except ScreenError as error:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jobflow import JobStore
     from pymongo import MongoClient
     from pymongo.collection import Collection
+    from pymongo.database import Database as MongoDatabase
 
     from screening.machine.settings import Settings
 
@@ -45,7 +46,6 @@ class Database:
     def __init__(self, uri: str, name: str) -> None:
         from pymongo import MongoClient
 
-        self._uri = uri
         self.name = name
         # What the address itself says about waiting comes first.
         waits = "serverselectiontimeoutms" in uri.lower()
@@ -174,26 +174,27 @@ class Database:
                 if keys not in known:
                     self.collection(collection).create_index(keys, unique=unique)
 
+    @property
+    def _of_libraries(self) -> MongoDatabase[dict[str, Any]]:
+        """The database as FireWorks and jobflow read it: they compare dates without time zone."""
+        from bson.codec_options import CodecOptions
+
+        options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=False)
+        return self._client.get_database(self.name, codec_options=options)
+
     @functools.cached_property
     def launchpad(self) -> LaunchPad:
         """FireWorks' queue in this database; its counters are created on first use."""
         from screening.store.launchpad import open_launchpad
 
-        return open_launchpad(self._uri, self.name)
+        return open_launchpad(self._of_libraries)
 
     @functools.cached_property
     def job_store(self) -> JobStore:
         """jobflow's store in this database: ``job_outputs``, large values in GridFS."""
-        from jobflow import JobStore
-        from maggma.stores import GridFSStore, MongoStore
+        from screening.store.job_store import open_job_store
 
-        outputs = MongoStore.from_uri(self._uri, "job_outputs", database=self.name)
-        blobs = GridFSStore.from_uri(self._uri, "job_blobs", database=self.name, key="blob_uuid")
-        store = JobStore(outputs, additional_stores={"data": blobs})
-        store.connect()
-        # They are connected; their names and `as_dict` would say the address and the password.
-        outputs.uri = blobs.uri = None
-        return store
+        return open_job_store(self._of_libraries)
 
     def close(self) -> None:
         """Close the connection."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pymongo.database import Database as MongoDatabase
+
     from screening.store.safe_launchpad import SafeLaunchPad
 
 
@@ -19,15 +21,13 @@ def use_fireworks_settings() -> None:
     os.environ.setdefault("FW_CONFIG_FILE", str(resources.files("configs") / "fireworks.yaml"))
 
 
-def open_launchpad(uri: str, database: str) -> SafeLaunchPad:
-    """Return the LaunchPad in `database`, ready to use."""
+def open_launchpad(database: MongoDatabase[Any]) -> SafeLaunchPad:
+    """Return the LaunchPad in a database, ready to use."""
     use_fireworks_settings()
     # Only now: importing FireWorks reads its settings, and takes longer than most commands.
     from screening.store.safe_launchpad import SafeLaunchPad
 
-    launchpad = SafeLaunchPad(host=uri, name=database, uri_mode=True, strm_lvl="ERROR")
-    # It is connected; its `to_dict`, and with it its repr, would show the address and the password.
-    launchpad.host = None
+    launchpad = SafeLaunchPad(database)
     counters = launchpad.fw_id_assigner
     if counters.find_one({}) is None:
         # As LaunchPad.reset does, which would also delete what another program has just queued.

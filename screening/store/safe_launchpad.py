@@ -11,12 +11,15 @@ import datetime
 from typing import TYPE_CHECKING, Any
 
 from fireworks import LaunchPad
+from fireworks.fw_config import GRIDFS_FALLBACK_COLLECTION
+from gridfs import GridFS
 
 from screening.store.database_retry import with_retry
 from screening.store.outbox import through_outbox
 
 if TYPE_CHECKING:
     from jobflow import JobStore
+    from pymongo.database import Database as MongoDatabase
 
     from screening.store.outbox import Outbox, OutboxJob
 
@@ -33,6 +36,11 @@ class SafeLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
     Here both are taken by compare and swap.
 
     **A database that does not answer.**  Results go through an outbox, and their delivery waits.
+
+    Parameters
+    ----------
+    database
+        The database, connected; FireWorks would open a connection of its own.
     """
 
     outbox: Outbox | None = None
@@ -41,6 +49,17 @@ class SafeLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
     """Where results are delivered."""
     running: OutboxJob | None = None
     """The job that this process runs now, or ran last."""
+
+    def __init__(self, database: MongoDatabase[Any]) -> None:
+        never = {"connect": False}
+        super().__init__(
+            name=database.name, strm_lvl="ERROR", uri_mode=True, mongoclient_kwargs=never
+        )
+        self.connection = database.client
+        self.db = database
+        for collection in ("fireworks", "launches", "offline_runs", "fw_id_assigner", "workflows"):
+            setattr(self, collection, database[collection])
+        self.gridfs_fallback = GridFS(database, GRIDFS_FALLBACK_COLLECTION)
 
     def get_new_fw_id(self, quantity: int = 1) -> int:
         """Return the first of `quantity` new Firework numbers."""

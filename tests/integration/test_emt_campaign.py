@@ -85,8 +85,9 @@ def check_results(database):
 
 
 def check_no_address_is_stored(database):
-    address = database._uri.removeprefix("mongodb://").rstrip("/")
-    base = database._client[database.name]
+    client = database._client
+    address = "{}:{}".format(*client.address)
+    base = client[database.name]
     names = base.list_collection_names()
     assert {"campaigns", "candidates", "picks", "results", "job_outputs"} <= set(names)
     for name in names:

@@ -10,7 +10,7 @@ import re
 from io import StringIO
 
 import pytest
-from campaign_fixtures import new_database_name
+from campaign_fixtures import new_name
 from toy_kind import TARGET, register
 
 from screening.campaigns.campaign import Campaign
@@ -25,10 +25,11 @@ COLUMNS = ["rank", "candidate_id", "material_id", "text", "n_letters", "outcome"
 
 
 @pytest.fixture(scope="module")
-def database_name(server_uri):
+def database_name(client):
     """One database for all tests here: the campaign is computed once, and only read."""
-    with new_database_name(server_uri) as name:
-        yield name
+    name = new_name()
+    yield name
+    client.drop_database(name)
 
 
 @pytest.fixture(scope="module")
