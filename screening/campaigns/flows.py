@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from screening.candidates.crystal import bare_structure
 from screening.candidates.refusal import Refusal
 from screening.targets.constraints import violations
 from screening.targets.engines import build_engine
-from screening.targets.objectives import Objective, load
+from screening.targets.objectives import Objective
 
 if TYPE_CHECKING:
     from fireworks import Workflow
@@ -65,7 +66,7 @@ def estimate_cost(candidate: Candidate, config: CampaignConfig, engine: EngineCo
 
 def cost_unit(config: CampaignConfig) -> str:
     """Return what the costs of a campaign count, as force calls."""
-    unit: str = load(config.resolved_objective().maker).cost_unit
+    unit: str = resolve_name(config.resolved_objective().maker).cost_unit
     return unit
 
 
@@ -156,6 +157,6 @@ def _built(value: Any) -> Any:
 
 
 def _maker(objective: Objective, config: CampaignConfig, engine: EngineConfig) -> TargetMaker:
-    recipe = load(objective.recipe).model_validate(config.recipe)
-    maker: TargetMaker = load(objective.maker)(engine=build_engine(engine), recipe=recipe)
+    recipe = resolve_name(objective.recipe).model_validate(config.recipe)
+    maker: TargetMaker = resolve_name(objective.maker)(engine=build_engine(engine), recipe=recipe)
     return maker

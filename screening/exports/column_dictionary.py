@@ -9,12 +9,13 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, TypedDict
 
 from screening.candidates.kinds import KINDS
 from screening.ranking.columns import SOMETIMES, columns
 from screening.ranking.entries import Entry, RankedRow
-from screening.targets.objectives import Objective, load
+from screening.targets.objectives import Objective
 from screening.targets.result_labels import quantity
 
 if TYPE_CHECKING:
@@ -121,5 +122,5 @@ def _further(objective: Objective, field: str) -> Column:
 
 def _of_document(objective: Objective, field: str) -> str:
     """Return what the document of an objective says of a field, empty where it says nothing."""
-    known = load(objective.document).model_fields.get(field)
+    known = resolve_name(objective.document).model_fields.get(field)
     return "" if known is None else " ".join((known.description or "").split())

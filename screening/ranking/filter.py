@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from screening.messages.errors import ScreenError
@@ -57,12 +58,11 @@ def check_fields(campaign: Campaign, where: dict[str, Any]) -> None:
     Known are the fields of candidates and of the objective's results, those that are in the
     database in whatever version's documents, and every path below them.
     """
-    from screening.targets.objectives import load
 
     known = {
         *campaign.kind.model.model_fields,
         *STORED_FIELDS,
-        *load(campaign.objective.document).model_fields,
+        *resolve_name(campaign.objective.document).model_fields,
     }
     database = campaign.database
     places: tuple[tuple[Any, dict[str, Any]], ...] = (

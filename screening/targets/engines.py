@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -177,9 +178,8 @@ def engine_config(name_or_path: str) -> EngineConfig:
 
 def build_engine(config: EngineConfig) -> Engine:
     """Return the engine that flows use, which may need what this machine does not have."""
-    from screening.targets.objectives import load
 
-    engine: Engine = load(config.engine_class)(**config.engine_fields())
+    engine: Engine = resolve_name(config.engine_class)(**config.engine_fields())
     return engine
 
 

@@ -5,9 +5,9 @@ A new target is an `Objective`, its Maker, and a YAML that names the objective.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pkgutil import resolve_name
 from typing import Any
 
 from screening.machine.plugins import PlugIns
@@ -88,7 +88,7 @@ class Objective(Scale):
         """Return the fields that `derive` derives from all results, by candidate id."""
         if self.derive is None:
             return {}
-        fields: Mapping[str, Mapping[str, Any]] = load(self.derive)(results, pool)
+        fields: Mapping[str, Mapping[str, Any]] = resolve_name(self.derive)(results, pool)
         return fields
 
     def is_usable(self, result: Mapping[str, Any]) -> bool:
@@ -178,9 +178,3 @@ def objective(name: str, direction: Direction) -> Objective:
 def candidate_figures() -> list[str]:
     """Return the names of all curves that results of some objective have."""
     return list(dict.fromkeys(name for known in known_objectives() for name in known.curves))
-
-
-def load(path: str) -> Any:
-    """Return the object at an import path ``package.module.name``."""
-    module, _, attribute = path.rpartition(".")
-    return getattr(importlib.import_module(module), attribute)

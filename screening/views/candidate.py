@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from screening.choosing.samplers import reason_text
@@ -11,7 +12,6 @@ from screening.messages.errors import ScreenError
 from screening.messages.quantities import Quantity
 from screening.results.result import with_large_values
 from screening.store.database import any_of
-from screening.targets.objectives import load
 from screening.targets.result_labels import RESULT_QUANTITIES, quantity
 from screening.views.forms import AnyPicture, CandidateView, Fact, Origin, PickView, RankingRow
 from screening.views.numbers import finite, short
@@ -107,12 +107,12 @@ def _pictures(objective: Objective, result: Mapping[str, Any]) -> list[AnyPictur
     return [
         picture.model_copy(update={"name": name})
         for name, path in objective.curves.items()
-        for picture in load(path.replace(":", "."))(there)
+        for picture in resolve_name(path)(there)
     ]
 
 
 def _drawing(kind: CandidateKind, *documents: Mapping[str, Any]) -> Any:
-    return None if kind.drawing is None else load(kind.drawing.replace(":", "."))(*documents)
+    return None if kind.drawing is None else resolve_name(kind.drawing)(*documents)
 
 
 def _facts(objective: Objective, result: Mapping[str, Any]) -> list[Fact]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from pkgutil import resolve_name
 
 import pytest
 
 from screening.messages.errors import ScreenError
-from screening.targets.objectives import OBJECTIVES, load, objective
+from screening.targets.objectives import OBJECTIVES, objective
 from workflows.target import TargetMaker
 
 
@@ -15,8 +16,8 @@ from workflows.target import TargetMaker
 def test_every_row_names_things_that_exist(name):
     row = OBJECTIVES.load(name)
     assert row.name == name
-    recipe = load(row.recipe)()
-    assert isinstance(load(row.maker)(engine=None, recipe=recipe), TargetMaker)
+    recipe = resolve_name(row.recipe)()
+    assert isinstance(resolve_name(row.maker)(engine=None, recipe=recipe), TargetMaker)
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from recorded_results import recorded_document
 from screening.exports import FORMS
 from screening.machine import shipped_configs as shipped
 from screening.results.result import Result
-from screening.targets.objectives import OBJECTIVES, load
+from screening.targets.objectives import OBJECTIVES
 from screening.testing.export_form_contract import ExportFormContract
 
 ROOT = Path(__file__).parents[3]
@@ -135,7 +136,7 @@ def test_without_pyarrow_parquet_says_what_to_do(export, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", OBJECTIVES.names())
 def test_documents_explain_what_is_ranked(name):
     objective = OBJECTIVES.load(name)
-    fields = load(objective.document).model_fields
+    fields = resolve_name(objective.document).model_fields
     for field in filter(None, (objective.value_field, objective.error_field)):
         assert fields[field].description
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from screening.candidates.crystal_kind import CRYSTAL
 from screening.messages.errors import ScreenError
 from screening.ranking.cache import cached_ranking
-from screening.targets.objectives import OBJECTIVES, load
+from screening.targets.objectives import OBJECTIVES
 from screening.targets.result_labels import RESULT_QUANTITIES, quantity
 from screening.views.candidate import candidate_view
 from screening.views.conductivity_curves import symbol
@@ -193,7 +194,7 @@ def test_every_field_of_a_result_has_a_label(name):
     objective = OBJECTIVES.load(name)
     own = {objective.value_field, *(each.field for each in objective.shown_fields)}
     known = {each.field for each in RESULT_QUANTITIES} | own | LEFT_OUT
-    assert set(load(objective.document).model_fields) <= known
+    assert set(resolve_name(objective.document).model_fields) <= known
 
 
 def test_labels_are_told_apart_and_units_are_those_of_the_names():
