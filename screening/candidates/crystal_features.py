@@ -145,7 +145,7 @@ def _valence_electrons(symbol: str) -> tuple[int, ...]:
         structure = element.electronic_structure  # "[Kr].4d10.5s1"
     except KeyError:  # beyond Lr: as the element above it
         return _valence_electrons(Element.from_row_and_group(element.row - 1, element.group).symbol)
-    shells = [each for each in structure.split(".") if "[" not in each]
+    shells = [shell for shell in structure.split(".") if "[" not in shell]
     found = dict.fromkeys(_ORBITALS, 0)
     for shell in shells:
         found[shell[1]] += int(shell[2:])

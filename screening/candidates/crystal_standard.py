@@ -176,10 +176,12 @@ def _refined(cell: _Cell) -> tuple[_Cell, str]:
     if exact is not None and widest is not None and len(exact.rotations) == len(widest.rotations):
         return cell, ""
     plain = symmetry_dataset(cell, SYMPREC_A)
-    n_exact, n_plain = (0 if found is None else len(found.rotations) for found in (exact, plain))
+    n_exact, n_plain = (
+        0 if dataset is None else len(dataset.rotations) for dataset in (exact, plain)
+    )
     limits = NOISE if n_exact <= 2 else DISTORTION
     wider = [widest, *(symmetry_dataset(cell, symprec_a) for symprec_a in LADDER_A[1:])]
-    by_order = {len(found.rotations): found for found in wider if found is not None}
+    by_order = {len(dataset.rotations): dataset for dataset in wider if dataset is not None}
     for order in sorted(by_order, reverse=True):
         if order <= n_plain:
             break
@@ -228,7 +230,7 @@ def _averaged_wholly(cell: _Cell, dataset: Any, limits: Limits) -> _Averaged | N
     if primitive is None or len(primitive[2]) == len(cell[2]):
         return averaged
     wider = [symmetry_dataset(primitive, symprec_a) for symprec_a in (*LADDER_A, SYMPREC_A)]
-    rest = {len(found.rotations): found for found in wider if found is not None}
+    rest = {len(dataset.rotations): dataset for dataset in wider if dataset is not None}
     for order in sorted(rest, reverse=True):
         again = _averaged(primitive, rest[order])
         # The steps add up at worst.

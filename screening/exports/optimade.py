@@ -36,8 +36,11 @@ def write(selection: Selection, folder: Path, name: str) -> None:
                 "prefix": PREFIX,
             },
             f"_{PREFIX}_properties": {
-                f"_{PREFIX}_{each['name']}": {"description": each["meaning"], "unit": each["unit"]}
-                for each in dictionary(selection)
+                f"_{PREFIX}_{column['name']}": {
+                    "description": column["meaning"],
+                    "unit": column["unit"],
+                }
+                for column in dictionary(selection)
             },
         },
     }

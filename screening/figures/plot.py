@@ -97,7 +97,9 @@ def _is_campaign(
 
 def _refuse_unknown(database: Database, target: str) -> None:
     """Say of a name that it is neither a candidate nor a campaign."""
-    names = sorted(str(each["_id"]) for each in database.campaigns.find(SUBMITTED, {"_id": 1}))
+    names = sorted(
+        str(document["_id"]) for document in database.campaigns.find(SUBMITTED, {"_id": 1})
+    )
     try:
         find_candidate(database, target)
     except ScreenError as error:
@@ -187,16 +189,16 @@ def _campaign_with_result(database: Database, document: dict[str, Any]) -> Campa
     candidate_id = document["_id"]
     query = {"$and": [SUBMITTED, {"_id": {"$in": document["campaigns"]}}]}
     campaigns = [
-        Campaign(database, each)
-        for each in database.campaigns.find(query, sort=[("created_at", -1)])
+        Campaign(database, document)
+        for document in database.campaigns.find(query, sort=[("created_at", -1)])
     ]
     if not campaigns:
         raise ScreenError(f"candidate '{candidate_id}' is in no campaign any more")
-    results = [(each, each.result(candidate_id)) for each in campaigns]
-    found = [(each, result["_id"]) for each, result in results if result is not None]
+    results = [(campaign, campaign.result(candidate_id)) for campaign in campaigns]
+    found = [(campaign, result["_id"]) for campaign, result in results if result is not None]
     if len({result_id for _, result_id in found}) > 1:
         raise ScreenError(
             f"candidate '{candidate_id}' has results in several campaigns "
-            f"({', '.join(each.name for each, _ in found)}); choose one with --campaign"
+            f"({', '.join(campaign.name for campaign, _ in found)}); choose one with --campaign"
         )
     return found[0][0] if found else campaigns[0]

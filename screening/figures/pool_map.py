@@ -23,7 +23,7 @@ def pool_map_figure(view: PoolMapView, objective: ObjectiveView, width_mm: float
 
     figure = new_figure(width_mm, 0.85)
     axes = figure.add_subplot()
-    values = [each for each in view.value if each is not None]
+    values = [value for value in view.value if value is not None]
     logarithmic = objective.logarithmic and bool(values) and min(values) > 0
     norm_of = LogNorm if logarithmic else Normalize
     norm = norm_of(min(values), max(values)) if values else None
@@ -34,7 +34,7 @@ def pool_map_figure(view: PoolMapView, objective: ObjectiveView, width_mm: float
         colours = [view.value[place] for place in places]
         points = [view.x[place] for place in places], [view.y[place] for place in places]
         computed = outcome == "computed"
-        known = norm is not None and all(each is not None for each in colours)
+        known = norm is not None and all(colour is not None for colour in colours)
         size = 22 if computed else 14 if outcome != "predicted" else 3 if view.shown > MANY else 7
         shape: dict[str, Any] = {
             "marker": "o" if outcome == "predicted" else marker,
@@ -50,7 +50,7 @@ def pool_map_figure(view: PoolMapView, objective: ObjectiveView, width_mm: float
             # A cross has no face.
             shape |= {} if marker == "x" else {"facecolors": "none"}
         axes.scatter(*points, **shape)
-    first, second = (f"{round(100 * each)} %" for each in view.explained_fraction)
+    first, second = (f"{round(100 * fraction)} %" for fraction in view.explained_fraction)
     axes.set_xlabel(f"first component ({first} of the variance)")
     axes.set_ylabel(f"second component ({second})")
     axes.set_xticks([])

@@ -97,20 +97,20 @@ def plain_log_ticks(axis: Any, most: int = 6) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = sorted(axis.get_view_interval())
-    densest = next((each for each in _TICKS if _count(each, low, high) <= most), _TICKS[-1])
+    densest = next((ticks for ticks in _TICKS if _count(ticks, low, high) <= most), _TICKS[-1])
     axis.set_major_locator(LogLocator(subs=densest, numticks=50))
     axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=50))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-_TICKS = (tuple(float(each) for each in range(1, 10)), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
+_TICKS = (tuple(float(digit) for digit in range(1, 10)), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
 """Multiples of powers of ten that an axis may label, the densest first."""
 
 
 def _count(multiples: tuple[float, ...], low: float, high: float) -> int:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return sum(low <= each * 10.0**power <= high for power in powers for each in multiples)
+    return sum(low <= multiple * 10.0**power <= high for power in powers for multiple in multiples)
 
 
 def name_places(figure: Figure, axes: Axes, places: list[float], names: list[str]) -> None:
@@ -123,7 +123,7 @@ def name_places(figure: Figure, axes: Axes, places: list[float], names: list[str
     labels = axes.get_xticklabels()
     for place, name, label in sorted(zip(places, names, labels, strict=True), key=itemgetter(0)):
         box = label.get_window_extent()
-        row = next((each for each in range(ROWS) if box.x0 > ends[each] + gap), ROWS - 1)
+        row = next((line for line in range(ROWS) if box.x0 > ends[line] + gap), ROWS - 1)
         ends[row] = box.x1
         lowered.append((place, "\n" * row + name))
     axes.set_xticks([place for place, _ in lowered], [name for _, name in lowered])

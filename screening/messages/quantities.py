@@ -52,5 +52,5 @@ def unit_of(field: str) -> str:
 
     Endings of one letter, which could be anything there, do not count.
     """
-    endings = (each for each in UNITS if len(each) > 2)
-    return next((UNITS[each] for each in endings if field.lower().endswith(each)), "")
+    endings = (ending for ending in UNITS if len(ending) > 2)
+    return next((UNITS[ending] for ending in endings if field.lower().endswith(ending)), "")

@@ -281,10 +281,10 @@ def _with_files(source: str) -> tuple[str, list[str]]:
 
 def _policy(programs: list[str]) -> str:
     """Return the policy: these programs run, and nothing is loaded from anywhere."""
-    hashes = [
-        base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in programs
+    digests = [
+        base64.b64encode(hashlib.sha256(program.encode()).digest()).decode() for program in programs
     ]
-    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     # plotly.js sets styles of its own; pictures that are saved pass through data: and blob:.
     rules = (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "

@@ -116,7 +116,7 @@ def _unless_known(
     """Answer, or say that what the reader has is still right."""
     # Kept by the browser, but never used without asking.
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if tag in (each.strip() for each in request.headers.get("if-none-match", "").split(",")):
+    if tag in (known.strip() for known in request.headers.get("if-none-match", "").split(",")):
         return Response(status_code=304, headers=headers)
     return Response(make(), media_type=kind, headers=headers)
 
@@ -161,7 +161,7 @@ def _add_api(app: FastAPI, database: Database) -> None:
     @app.get("/api/v1/campaigns", response_model=list[CampaignLine], **api)
     def list_campaigns() -> Any:
         """All campaigns, the newest first."""
-        return _fresh([each.model_dump(mode="json") for each in campaigns(database)])
+        return _fresh([campaign.model_dump(mode="json") for campaign in campaigns(database)])
 
     @app.get("/api/v1/campaigns/{name}", response_model=Overview, **api)
     def get_overview(name: str, request: Request) -> Any:
@@ -205,7 +205,7 @@ def _add_api(app: FastAPI, database: Database) -> None:
     @app.get("/api/v1/campaigns/{name}/figures/{figure}", response_model=AnyPicture, **api)
     def get_figure(name: str, figure: str, request: Request) -> Any:
         """A picture of the campaign; the overview lists those that it has."""
-        known = {each.name: each for each in figures_of(opened(name))}
+        known = {figure.name: figure for figure in figures_of(opened(name))}
         if figure not in known:
             raise HTTPException(
                 404, f"campaign '{name}' has no figure '{figure}'; known: {', '.join(known)}"

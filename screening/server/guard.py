@@ -101,7 +101,7 @@ class Guard:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(given.strip()):
             return True
-        return any(_same(each, self._session) for each in cookies)
+        return any(_same(cookie, self._session) for cookie in cookies)
 
     def _is_token(self, given: str) -> bool:
         return _same(given, self._token or "")
@@ -136,8 +136,8 @@ def _cookies(scope: Scope, name: str) -> list[str]:
     stops at the first that it dislikes.
     """
     sent = [value.decode("latin-1") for key, value in scope["headers"] if key == b"cookie"]
-    parts = [each.strip() for each in ";".join(sent).split(";")]
-    return [each.removeprefix(f"{name}=") for each in parts if each.startswith(f"{name}=")]
+    parts = [part.strip() for part in ";".join(sent).split(";")]
+    return [part.removeprefix(f"{name}=") for part in parts if part.startswith(f"{name}=")]
 
 
 async def _start_session(send: Send, name: str, session: str) -> None:

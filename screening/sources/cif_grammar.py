@@ -67,7 +67,7 @@ def _blocks(text: str) -> list[str]:
             continue
         if blocks:
             blocks[-1].append(line)
-    return [each for lines in blocks for each in _unless_swallowed("\n".join(lines))]
+    return [block for lines in blocks for block in _unless_swallowed("\n".join(lines))]
 
 
 def _unless_swallowed(block: str) -> list[str]:
@@ -106,8 +106,8 @@ def tags_of(block: str) -> Tags:
         key = tag.lower().replace(".", "_")
         if escaped:
             values = [
-                _ESCAPED.sub(lambda m: m[0].encode().decode("unicode_escape"), each)
-                for each in values
+                _ESCAPED.sub(lambda m: m[0].encode().decode("unicode_escape"), value)
+                for value in values
             ]
         if key in tags and not _same(tags[key], values) and _CRYSTAL.match(key):
             raise EntryError("its CIF states {tag} twice, and not the same", tag=tag)

@@ -421,8 +421,10 @@ def settings_of_symbol(symbol: str) -> tuple[tuple[int, int], ...]:
     plain = re.sub(r"[\u2011-\u2015]", "-", plain)
     if numbered := re.fullmatch(r"(.+?)[(,;]?(?:no\.?|#|\()(\d{1,3})\)?", plain):
         # Its number behind it says the same once more, or nobody knows the symbol.
-        said = settings_of_symbol(numbered[1])
-        return tuple(each for each in said if _table()[each[0]].number == int(numbered[2]))
+        settings = settings_of_symbol(numbered[1])
+        return tuple(
+            setting for setting in settings if _table()[setting[0]].number == int(numbered[2])
+        )
     plain = re.sub(r"\((hexagonal|h)(axes)?\)$", ":h", plain)
     plain = re.sub(r"\((rhombohedral|r)(axes)?\)$", ":r", plain)
     plain = re.sub(r"\(?origin(choice)?([12])\)?$", r":\2", plain)

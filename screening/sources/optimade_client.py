@@ -202,7 +202,7 @@ class Pages:
             "next": self._same_host(url, following) if following else None,
             "data": answer["data"],
             "more": meta.get("more_data_available"),
-            "matching": max((each for each in counts if type(each) is int), default=None),
+            "matching": max((count for count in counts if type(count) is int), default=None),
             "pause_s": pause_s if isinstance(pause_s, int | float) and pause_s > 0 else 0,
         }
 
@@ -323,7 +323,7 @@ class _End:
 
 def plain(text: str) -> str:
     """Return what a server says in a line, nothing in it that a terminal obeys."""
-    line = "".join(each if each.isprintable() else " " for each in text)
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
     line = " ".join(line.split()).rstrip(".:")
     return line if len(line) <= 240 else f"{line[:240]}…"
 

@@ -62,8 +62,8 @@ def is_known(value: Any) -> bool:
 
 def violations(result: Mapping[str, Any], constraints: Mapping[str, Bound]) -> list[str]:
     """Return how a result breaks the constraints of a campaign, in their order."""
-    found = (bound.violation(field, result.get(field)) for field, bound in constraints.items())
-    return [each for each in found if each is not None]
+    broken = (bound.violation(field, result.get(field)) for field, bound in constraints.items())
+    return [violation for violation in broken if violation is not None]
 
 
 def _said(value: Any) -> str:

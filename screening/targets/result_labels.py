@@ -83,7 +83,7 @@ def quantity(field: str) -> Quantity:
     for objective in known_objectives():
         own = Quantity(objective.value_field, objective.label, objective.unit)
         named = (own, *objective.shown_fields)
-        if found := next((one for one in named if one.field == field), None):
+        if found := next((shown for shown in named if shown.field == field), None):
             return found
     for known in (*RESULT_QUANTITIES, *SOURCE_QUANTITIES):
         if known.field == field:

@@ -86,7 +86,7 @@ class SourceContract:
         """`spec` is what a person can give."""
         opened = open_source(source.spec)
         assert opened.spec == source.spec
-        first, same = (next(iter(each.records())) for each in (source, opened))
+        first, same = (next(iter(opening.records())) for opening in (source, opened))
         assert _stated(first) == _stated(same)
 
     def test_what_it_left_out_is_said_in_sentences(self, source: Source) -> None:

@@ -50,7 +50,7 @@ def candidate_views(campaign: Campaign, rows: Sequence[RankingRow]) -> list[Cand
     ids = [row.candidate_id for row in rows]
     database = campaign.database
     documents = database.candidates.find({"_id": any_of(ids)}, {"features": 0})
-    stored = {str(each["_id"]): each for each in documents}
+    stored = {str(document["_id"]): document for document in documents}
     if gone := sorted(set(ids) - stored.keys()):
         raise ScreenError(f"candidate '{gone[0]}' is no longer in the database")
     results = with_large_values(
@@ -91,7 +91,7 @@ def _view(
         picture=_drawing(kind, stored, found),
         relaxed=bool(found),
         facts=_facts(campaign.objective, found) if found else _stated(stored, kind),
-        picks=[_pick(campaign, each) for each in picks],
+        picks=[_pick(campaign, pick) for pick in picks],
         provenance=_provenance(found),
         curves=_pictures(campaign.objective, found),
     )
@@ -121,12 +121,12 @@ def _facts(objective: Objective, result: Mapping[str, Any]) -> list[Fact]:
         Quantity(objective.value_field, objective.label, objective.unit),
         *objective.shown_fields,
     ]
-    told = {each.field for each in own}
-    known = [*own, *(each for each in RESULT_QUANTITIES if each.field not in told)]
+    told = {quantity.field for quantity in own}
+    known = [*own, *(quantity for quantity in RESULT_QUANTITIES if quantity.field not in told)]
     return [
-        Fact(label=each.label, value=value, unit=each.unit)
-        for each in known
-        if (value := _plain(result.get(each.field))) not in (None, "")
+        Fact(label=quantity.label, value=value, unit=quantity.unit)
+        for quantity in known
+        if (value := _plain(result.get(quantity.field))) not in (None, "")
     ]
 
 

@@ -269,9 +269,9 @@ def meshes(result: Mapping[str, Any]) -> list[CurveView]:
     value, error = _value_and_error(result, "kappa_300k_mesh_error_w_per_m_k")
     if not solved or value is None or result.get("kappa_300k_mesh_error_w_per_m_k") is None:
         return []
-    names = ["×".join(map(str, each["mesh"])) for each in solved]
-    fineness = [short(float(np.prod(each["mesh"])) ** (-2 / 3)) for each in solved]
-    kappas = shortened(each["kappa_300k_w_per_m_k"] for each in solved)
+    names = ["×".join(map(str, solution["mesh"])) for solution in solved]
+    fineness = [short(float(np.prod(solution["mesh"])) ** (-2 / 3)) for solution in solved]
+    kappas = shortened(solution["kappa_300k_w_per_m_k"] for solution in solved)
     return [
         CurveView(
             name="",

@@ -40,12 +40,12 @@ def campaigns(database: Database) -> list[CampaignLine]:
     documents = database.campaigns.find(SUBMITTED, fields, sort=[("created_at", -1), ("_id", 1)])
     return [
         CampaignLine(
-            name=str(each["_id"]),
-            target=each["config"]["target"],
-            status=each["status"],
-            created_at=each["created_at"],
+            name=str(document["_id"]),
+            target=document["config"]["target"],
+            status=document["status"],
+            created_at=document["created_at"],
         )
-        for each in documents
+        for document in documents
     ]
 
 
@@ -128,7 +128,7 @@ def _outcomes(snapshot: Snapshot) -> list[OutcomeGroup]:
 def _gist(reason: str) -> str:
     """Return a reason without what follows its colon, where that is details in numbers."""
     gist, colon, details = reason.partition(": ")
-    return gist if colon and any(each.isdigit() for each in details) else reason
+    return gist if colon and any(letter.isdigit() for letter in details) else reason
 
 
 def _refusals(campaign: Campaign) -> list[RefusalGroup]:
@@ -140,7 +140,7 @@ def _refusals(campaign: Campaign) -> list[RefusalGroup]:
             count=len(places),
             example=str(refused[places[0]]["location"] or refused[places[0]]["material_id"]),
         )
-        for reason, places in alike([Refusal.model_validate(each["refusal"]) for each in refused])
+        for reason, places in alike([Refusal.model_validate(entry["refusal"]) for entry in refused])
     ]
     return sorted(groups, key=lambda each: (-each.count, each.reason))
 

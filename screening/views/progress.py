@@ -100,9 +100,9 @@ def progress(campaign: Campaign) -> ProgressView:
         candidate_id=[pick["candidate_id"] for pick, _ in picks],
         label=[row_of[pick["candidate_id"]].label for pick, _ in picks],
         outcome=outcomes,
-        value=[short_or_none(each) for each in values],
-        best=[short_or_none(each) for each in _best_so_far(values, objective.direction)],
-        random_best=[short_or_none(each) for each in random],
+        value=[short_or_none(number) for number in values],
+        best=[short_or_none(number) for number in _best_so_far(values, objective.direction)],
+        random_best=[short_or_none(number) for number in random],
         random_known=len(computed),
         random_predicted=len(predicted),
     )

@@ -143,8 +143,8 @@ def find_row(campaign: Campaign, candidate_id: str) -> RankedRow:
 def _wanted(search: str, *, by_elements: bool) -> Callable[[RankedRow], bool]:
     """Return what says of a row whether it is searched for."""
     if by_elements and "," in search:
-        symbols = {each.strip() for each in search.split(",")} - {""}
-        if unknown := sorted(each for each in symbols if not is_element(each)):
+        symbols = {symbol.strip() for symbol in search.split(",")} - {""}
+        if unknown := sorted(symbol for symbol in symbols if not is_element(symbol)):
             raise ScreenError(
                 f"ranking: '{unknown[0]}' in the search '{search}' is not the symbol of an "
                 "element; write elements as Pb,I"
