@@ -36,6 +36,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 		$(BIN)/python -m pip install --quiet torch==$(TORCH_VERSION)
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q configs screening workflows
 	@touch $@
 
 gpaw: install ## GPAW for real first-principles forces (needs MPI, libxc, BLAS, a C compiler)
@@ -53,6 +54,10 @@ run: install ## a real low-kappa campaign on a small budget, its ranking and its
 	$(BIN)/matscreen rank $(RUN) --top 20
 	$(BIN)/matscreen report $(RUN) --output report.html
 	@echo "next: $(BIN)/matscreen show RbI tells all of one crystal; make run BUDGET=20 computes more of them"
+
+# Containers often tell Python to keep nothing it has compiled: each program that tests start would
+# compile this project again, and pytest all tests.
+test test-fast test-slow test-slurm: export PYTHONDONTWRITEBYTECODE =
 
 test: install ## the test suite
 	$(BIN)/python -m pytest $(PARALLEL)

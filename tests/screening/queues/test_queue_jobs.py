@@ -29,6 +29,7 @@ from screening.queues.planning import jobs_needed, plan, top_up
 from screening.running.advance import advance
 from screening.running.local_workers import UnfitMachineError, run_workers
 from screening.running.worker import work
+from screening.store.embedded import embedded_server
 
 STARTED = time.time() - 1
 """When a queue job began, while these tests take less than its hour."""
@@ -384,9 +385,11 @@ def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(
 
 
 @pytest.fixture
-def embedded(monkeypatch):
-    """Have no MongoDB but the folder's own."""
+def embedded(screen, monkeypatch, tmp_path):
+    """Have no MongoDB but the folder's own, which all commands of the test share."""
     monkeypatch.delenv("SCREEN_MONGODB_URI")
+    with embedded_server(tmp_path / ".screen"):
+        yield
 
 
 def test_a_dry_run_prints_the_script_though_nodes_cannot_reach_the_database(
