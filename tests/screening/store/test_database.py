@@ -32,6 +32,19 @@ def test_a_campaign_has_one_pick_of_each_number(database):
         database.picks.insert_one({"_id": "c/b", "campaign": "c", "number": 1})
 
 
+def test_libraries_open_no_connections_of_their_own(database):
+    large = database.job_store.additional_stores["data"]
+    collections = [
+        database.launchpad.fireworks,
+        database.launchpad.fw_id_assigner,
+        database.job_store.docs_store._collection,
+        large._files_store._collection,
+        large._chunks_collection,
+        large._collection._files,
+    ]
+    assert all(collection.database.client is database._client for collection in collections)
+
+
 def test_times_come_back_with_their_zone(database):
     from screening.machine.clock import now
 
