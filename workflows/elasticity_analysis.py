@@ -136,8 +136,7 @@ def _components(tensors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _kelvin(tensors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return symmetric tensors, shape (…, 3, 3), as vectors whose products are theirs."""
-    rows, columns = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
-    return np.asarray(tensors)[..., rows, columns] * np.sqrt([1, 1, 1, 2, 2, 2])
+    return _components(np.asarray(tensors)) * np.sqrt([1, 1, 1, 2, 2, 2])
 
 
 def lowest_eigenvalue_gpa(tensor: ElasticTensor) -> float:
