@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import os
-from collections.abc import Callable
 from importlib import resources
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -40,60 +36,11 @@ RECORDS = {"dft_forces"}
 
 def pytest_configure() -> None:
     """Make once what many tests ask libraries for."""
-    _build_space_groups_once()
-    _search_symmetry_once()
+    # Not above: it imports numpy.
+    from asked_once import build_space_groups_once, search_symmetry_once
 
-
-def _search_symmetry_once() -> None:
-    """Ask spglib once for each cell and tolerance: of a face-centred crystal it takes 35 ms."""
-    import numpy as np
-    from spglib import _spglib
-
-    def once(search: Callable[..., Any]) -> Callable[..., Any]:
-        answers: dict[Any, tuple[Any, list[Any]]] = {}
-
-        def ask(*arguments: Any) -> Any:
-            key = tuple(
-                (word.shape, word.dtype.str, word.tobytes())
-                if isinstance(word, np.ndarray)
-                else word
-                for word in arguments
-            )
-            if key not in answers:
-                answer = search(*arguments)
-                answers[key] = copy.deepcopy((answer, list(arguments)))
-                return answer
-            answer, after = answers[key]
-            # Some searches answer in the arrays that they are given.
-            for word, changed in zip(arguments, after, strict=True):
-                if isinstance(word, np.ndarray):
-                    word[...] = changed
-            return copy.deepcopy(answer)
-
-        return ask
-
-    for name in ("dataset", "refine_cell", "standardize_cell"):
-        setattr(_spglib, name, once(getattr(_spglib, name)))
-
-
-def _build_space_groups_once() -> None:
-    """Build each of pymatgen's space groups once, and without half a second of comparisons.
-
-    It forgets a group with the last crystal that was built of it, and compares each operation with
-    all others when it builds one, although the operations of its table are all different.
-    """
-    from pymatgen.core.operations import SymmOp
-    from pymatgen.symmetry.groups import SpaceGroup
-
-    build = SpaceGroup.__new__
-
-    @functools.cache
-    def build_once(*arguments: object, **options: object) -> SpaceGroup:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(SymmOp, "__eq__", object.__eq__)
-            return build(*arguments, **options)
-
-    SpaceGroup.__new__ = build_once
+    build_space_groups_once()
+    search_symmetry_once()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

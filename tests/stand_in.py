@@ -13,9 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-from ase import Atoms
-from ase.calculators.emt import EMT
-
 folder = Path(sys.argv[-1])
 task = json.loads((folder / "task.json").read_text())
 fault = os.environ.get("STAND_IN_FAULT", "")
@@ -32,6 +29,11 @@ if "mixer" not in task["parameters"]:
         raise RuntimeError("gpaw.KohnShamConvergenceError: did not converge")
     if fault in ("hang", f"hang at {so_many} of {len(task['symbols'])}"):
         time.sleep(3600)
+
+# Half a second, of which what fails above has no need.
+from ase import Atoms  # noqa: E402
+from ase.calculators.emt import EMT  # noqa: E402
+
 atoms = Atoms(
     task["symbols"], scaled_positions=task["scaled_positions"], cell=task["cell_a"], pbc=True
 )

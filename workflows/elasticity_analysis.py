@@ -96,17 +96,18 @@ def elastic_tensor(
         Cauchy's stress of each, its positions relaxed: xx, yy, zz, yz, xz, xy, positive where the
         cell is stretched.
     """
-    from pymatgen.analysis.elasticity import ElasticTensor, Strain, Stress
+    from pymatgen.analysis.elasticity import ElasticTensor, Stress
 
     rotations = point_group(structure)
     strains, responses = [], []
     for cell, stress_gpa in zip(cells, stresses_gpa, strict=True):
         strain = cell.deformation.green_lagrange_strain
         response = Stress.from_voigt(np.array(stress_gpa)).piola_kirchoff_2(cell.deformation)
-        strains += [Strain(each).voigt for each in images_of(strain, rotations)]
-        responses += [Stress(each).voigt for each in images_of(response, rotations)]
+        # Of a strain, Voigt's notation counts each shear twice.
+        strains.append(_components(images_of(strain, rotations)) * [1, 1, 1, 2, 2, 2])
+        responses.append(_components(images_of(response, rotations)))
     # Both signs of each strain are there: the slope of least squares is a central difference.
-    slope = np.linalg.lstsq(np.array(strains), np.array(responses), rcond=None)[0]
+    slope = np.linalg.lstsq(np.concatenate(strains), np.concatenate(responses), rcond=None)[0]
     asymmetry_gpa = float(np.abs(slope - slope.T).max())
     return ElasticTensor.from_voigt((slope + slope.T) / 2), asymmetry_gpa
 
@@ -128,10 +129,14 @@ def images_of(tensor: NDArray[np.float64], rotations: NDArray[np.float64]) -> ND
     return (turned + turned.transpose(0, 2, 1)) / 2
 
 
+def _components(tensors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return xx, yy, zz, yz, xz, xy of symmetric tensors, shape (…, 6)."""
+    return tensors[..., (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
+
+
 def _kelvin(tensors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return symmetric tensors, shape (…, 3, 3), as vectors whose products are theirs."""
-    rows, columns = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
-    return np.asarray(tensors)[..., rows, columns] * np.sqrt([1, 1, 1, 2, 2, 2])
+    return _components(np.asarray(tensors)) * np.sqrt([1, 1, 1, 2, 2, 2])
 
 
 def lowest_eigenvalue_gpa(tensor: ElasticTensor) -> float:

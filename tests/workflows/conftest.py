@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asked_once import permute_atoms_once
 from phono3py import Phono3py
 from phonopy import Phonopy
 from pymatgen.core.lattice import Lattice
@@ -19,6 +20,8 @@ from workflows.lattice_dynamics import harmonic, third_order, transport
 from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.lattice_dynamics.third_order import ThirdOrderForceConstants, ThirdOrderPlan
 from workflows.recipes import RelaxationRecipe, ThirdOrderRecipe
+
+permute_atoms_once()
 
 ELEMENTS = ["Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt"]
 

@@ -58,6 +58,13 @@ RECIPE = ThermalConductivityRecipe(
         temperatures_k=(200.0, 300.0), mesh_lengths_a=(6.5, 10.4, 14.5), direct_solution=True
     ),
 )
+# The coarsest series there is, and no isotopes: for flows of which κ is not looked into.
+COARSE = TransportRecipe(
+    temperatures_k=(300.0,),
+    mesh_lengths_a=(3.0, 3.1, 3.2),
+    isotopes=False,
+    gruneisen_mesh_length_a=10.0,
+)
 
 
 class Finished:
@@ -108,7 +115,7 @@ def finished_in_chunks(emt, ordered_cuau, tmp_path_factory) -> dict[int, Finishe
     recipe = ThermalConductivityRecipe(
         phonons=RECIPE.phonons.model_copy(update={"min_length_a": 5.0}),
         third_order=ThirdOrderRecipe(min_length_a=5.0, min_pairs=4),
-        transport=TransportRecipe(temperatures_k=(300.0,), mesh_lengths_a=(3.0, 3.1, 3.2)),
+        transport=COARSE,
     )
     return {
         size: run(chunked(emt, size), ordered_cuau, tmp_path_factory.mktemp(f"{size}"), recipe)
@@ -213,7 +220,8 @@ def test_finite_displacements_have_no_fit_error(emt, fcc_copper, tmp_path, docum
         update={
             "third_order": ThirdOrderRecipe(
                 route="finite-displacements", min_length_a=7.0, max_atoms=32
-            )
+            ),
+            "transport": RECIPE.transport.model_copy(update={"direct_solution": False}),
         }
     )
     finite = run(emt, fcc_copper, tmp_path, recipe).output()
@@ -449,7 +457,7 @@ def test_known_born_charges_reach_the_document(emt, ordered_cuau, tmp_path):
     recipe = ThermalConductivityRecipe(
         phonons=RECIPE.phonons.model_copy(update={"min_length_a": 5.0}),
         third_order=ThirdOrderRecipe(min_length_a=5.0),
-        transport=TransportRecipe(temperatures_k=(300.0,), mesh_lengths_a=(3.0, 3.1, 3.2)),
+        transport=COARSE,
     )
     values = {}
     for nac in ("auto", "off"):

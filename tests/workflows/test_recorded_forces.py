@@ -28,6 +28,17 @@ def sodium_chloride(dft_forces):
 
 
 @pytest.fixture(scope="module")
+def silicon(dft_forces):
+    """Third order in the 8 atoms of the conventional cell, harmonic part in 64."""
+    return recorded_model(dft_forces / "phono3py_params_Si-111-222-fd.yaml.xz")
+
+
+@pytest.fixture(scope="module")
+def silicon_kappa(silicon):
+    return kappa(silicon, 7)
+
+
+@pytest.fixture(scope="module")
 def silicon_pbe(dft_forces):
     folder = dft_forces / "Si-PBE"
     return recorded_model(folder / "phono3py_disp.yaml", folder / "FORCES_FC3")
@@ -45,39 +56,44 @@ def test_silicon(silicon_pbe):
 
 def test_born_charges_matter_for_sodium_chloride(sodium_chloride):
     born_charges = sodium_chloride.nac_params
-    polar = kappa(sodium_chloride, 7)
+    polar = kappa(sodium_chloride, 5)
     try:
         sodium_chloride.nac_params = None
-        assert kappa(sodium_chloride, 7) > 1.03 * polar
+        # 19 % were seen; round-off moves κ by 0.5 % on this mesh, see test_transport.
+        assert kappa(sodium_chloride, 5) > 1.1 * polar
     finally:
         sodium_chloride.nac_params = born_charges
 
 
-@pytest.mark.parametrize(
-    ("name", "divisions"),
-    [
-        ("Si-111-222-fd", 7),
-        # The basis of 64 atoms takes ten seconds. 8.16 and 8.43 W/m/K were seen: noise of the
-        # forces, of which a least-squares fit takes less than finite differences do.
-        pytest.param("NaCl222", 7, marks=pytest.mark.slow),
-    ],
-)
-def test_symfc_and_finite_differences_agree_on_the_same_forces(name, divisions, dft_forces):
-    model = recorded_model(dft_forces / f"phono3py_params_{name}.yaml.xz")
-    differences = kappa(model, divisions)
-    second_order = np.array(model.fc2)
-    displacements, forces = get_displacements_and_forces_fc3(model.dataset)
-    model.dataset = {"displacements": displacements, "forces": forces}
-    model.produce_fc3(fc_calculator="symfc")
-    model.fc2 = second_order
-    assert kappa(model, divisions) == pytest.approx(differences, rel=0.05)
+def fitted_kappa(model) -> float:
+    """Return κ from symfc's fit to the forces that a model took finite differences of."""
+    dataset, second_order, third_order = model.dataset, np.array(model.fc2), model.fc3
+    displacements, forces = get_displacements_and_forces_fc3(dataset)
+    try:
+        model.dataset = {"displacements": displacements, "forces": forces}
+        model.produce_fc3(fc_calculator="symfc")
+        model.fc2 = second_order
+        return kappa(model, 7)
+    finally:
+        model.dataset, model.fc2, model.fc3 = dataset, second_order, third_order
 
 
-def test_own_harmonic_supercell_is_used(dft_forces):
+def test_symfc_and_finite_differences_agree_on_the_same_forces(silicon, silicon_kappa):
+    assert fitted_kappa(silicon) == pytest.approx(silicon_kappa, rel=0.05)
+
+
+@pytest.mark.slow
+def test_symfc_and_finite_differences_agree_for_sodium_chloride(sodium_chloride):
+    # The basis of 64 atoms takes ten seconds. 8.16 and 8.43 W/m/K were seen: noise of the
+    # forces, of which a least-squares fit takes less than finite differences do.
+    differences = kappa(sodium_chloride, 7)
+    assert fitted_kappa(sodium_chloride) == pytest.approx(differences, rel=0.05)
+
+
+def test_own_harmonic_supercell_is_used(silicon, silicon_kappa):
     # 8-atom supercell for third order, 64 atoms for the harmonic part.
-    model = recorded_model(dft_forces / "phono3py_params_Si-111-222-fd.yaml.xz")
-    assert (len(model.supercell), len(model.phonon_supercell)) == (8, 64)
-    assert kappa(model, 7) == pytest.approx(100, rel=0.25)
+    assert (len(silicon.supercell), len(silicon.phonon_supercell)) == (8, 64)
+    assert silicon_kappa == pytest.approx(100, rel=0.25)
 
 
 def test_snapshots_that_leave_directions_out_are_refused(dft_forces):
@@ -93,7 +109,7 @@ def test_record_without_forces_is_refused(dft_forces):
 
 
 def test_record_on_a_cell_of_another_kind_is_refused(dft_forces):
-    with lzma.open(dft_forces / "phono3py_params_NaCl222.yaml.xz", "rt") as file:
+    with lzma.open(dft_forces / "phono3py_params_Si-111-222-fd.yaml.xz", "rt") as file:
         text = file.read()
     start = text.index("primitive_matrix:")
     end = text.index("supercell_matrix:", start)

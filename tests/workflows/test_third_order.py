@@ -42,6 +42,27 @@ def even_forces(crystal, plan, displacements) -> np.ndarray:
     return (forces[0] + forces[1]) / 2
 
 
+@pytest.fixture(scope="module")
+def copper_kappa(copper, copper_pairs, copper_fit) -> float:
+    return kappa(copper, copper_pairs, copper_fit)
+
+
+@pytest.fixture(scope="module")
+def copper_finite_kappa(copper, copper_finite, copper_finite_fit) -> float:
+    return kappa(copper, copper_finite, copper_finite_fit)
+
+
+@pytest.fixture(scope="module")
+def nearest_pairs(copper):
+    """Random pairs of copper, fitted to interactions of nearest neighbours only."""
+    return copper.plan(cutoff_a=3.0)
+
+
+@pytest.fixture(scope="module")
+def nearest_fit(nearest_pairs):
+    return third_order.fit_third_order(nearest_pairs)
+
+
 # --- random pairs -----------------------------------------------------------------------------
 
 
@@ -65,8 +86,9 @@ def test_random_pairs_are_set_by_the_seed(copper, copper_pairs):
         )
         return displacements_a(plan)
 
-    np.testing.assert_array_equal(planned(0), displacements_a(copper_pairs))
-    assert np.abs(planned(1) - planned(0)).max() > 0.01
+    again = planned(0)
+    np.testing.assert_array_equal(again, displacements_a(copper_pairs))
+    assert np.abs(planned(1) - again).max() > 0.01
 
 
 def test_pairs_give_more_equations_than_unknowns(cu3au_pairs):
@@ -170,45 +192,37 @@ def test_routes_agree_for_a_compound(cu3au, cu3au_pairs, cu3au_fit):
 
 
 @pytest.mark.slow
-def test_seeds_agree(copper, copper_pairs, copper_fit):
+def test_seeds_agree(copper, copper_kappa):
     other = copper.plan(seed=5)
     assert kappa(copper, other, third_order.fit_third_order(other)) == pytest.approx(
-        kappa(copper, copper_pairs, copper_fit), rel=0.03
+        copper_kappa, rel=0.03
     )
 
 
 # --- cut-off ----------------------------------------------------------------------------------
 
 
-def test_cutoff_saves_finite_displacements(copper, copper_finite, copper_finite_fit):
+def test_cutoff_saves_finite_displacements(copper, copper_finite, copper_finite_kappa):
     cut = copper.plan(route="finite-displacements", cutoff_a=3.0)
     planned = third_order.third_order_supercells(cut)
     assert 0 < len(planned) < len(third_order.third_order_supercells(copper_finite))
     constants = third_order.fit_third_order(cut)
     # Nearest neighbours carry most of it.
-    assert kappa(copper, cut, constants) == pytest.approx(
-        kappa(copper, copper_finite, copper_finite_fit), rel=0.3
-    )
+    assert kappa(copper, cut, constants) == pytest.approx(copper_finite_kappa, rel=0.3)
 
 
-def test_cutoff_shrinks_the_fit(copper, copper_pairs, copper_fit):
-    cut = copper.plan(cutoff_a=3.0)
-    assert cut.basis_size < copper_pairs.basis_size
-    constants = third_order.fit_third_order(cut)
-    assert kappa(copper, cut, constants) == pytest.approx(
-        kappa(copper, copper_pairs, copper_fit), rel=0.3
-    )
+def test_cutoff_shrinks_the_fit(copper, copper_pairs, copper_kappa, nearest_pairs, nearest_fit):
+    assert nearest_pairs.basis_size < copper_pairs.basis_size
+    assert kappa(copper, nearest_pairs, nearest_fit) == pytest.approx(copper_kappa, rel=0.3)
 
 
 @pytest.mark.parametrize(
     "route", ["random-pairs", pytest.param("finite-displacements", marks=pytest.mark.slow)]
 )
-def test_cutoff_beyond_the_supercell_changes_nothing(
-    route, copper, copper_finite, copper_finite_fit
-):
+def test_cutoff_beyond_the_supercell_changes_nothing(route, copper, copper_finite_kappa):
     wide = copper.plan(route=route, cutoff_a=20.0)
     assert kappa(copper, wide, third_order.fit_third_order(wide)) == pytest.approx(
-        kappa(copper, copper_finite, copper_finite_fit), rel=0.02
+        copper_finite_kappa, rel=0.02
     )
 
 
@@ -244,16 +258,14 @@ def test_only_crystals_with_free_positions_take_the_perfect_supercell_along(copp
     assert not copper_pairs.undisplaced
 
 
-def test_nothing_interacts_beyond_the_cutoff(copper):
-    plan = copper.plan(cutoff_a=3.0)
-    fitted = third_order.fit_third_order(plan)
-    supercell = plan.model.supercell
+def test_nothing_interacts_beyond_the_cutoff(nearest_pairs, nearest_fit):
+    supercell = nearest_pairs.model.supercell
     lattice = Lattice(supercell.cell)
     distances = lattice.get_all_distances(supercell.scaled_positions, supercell.scaled_positions)
-    first = distances[plan.model.primitive.p2s_map]
+    first = distances[nearest_pairs.model.primitive.p2s_map]
     # Of three atoms the two farthest apart decide.
     farthest = np.maximum(np.maximum(first[:, :, None], first[:, None, :]), distances[None, :, :])
-    size = np.abs(fitted.third_order).max(axis=(-1, -2, -3))
+    size = np.abs(nearest_fit.third_order).max(axis=(-1, -2, -3))
     assert size[farthest > 3.0].max() == 0
     assert size[farthest < 3.0].max() > 1
 

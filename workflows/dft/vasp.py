@@ -1,8 +1,8 @@
 """VASP, through atomate2's input sets and custodian.
 
-Inputs come from the input-set generators of atomate2's Makers, with settings fit for third-order
-forces on top; custodian runs VASP and mends what it knows how to mend.  Commands are atomate2's
-own settings (``ATOMATE2_VASP_CMD``, ``~/.atomate2.yaml``), potentials are pymatgen's
+Inputs come from atomate2's input-set generators, with settings fit for third-order forces on top;
+custodian runs VASP and mends what it knows how to mend.  Commands are atomate2's own settings
+(``ATOMATE2_VASP_CMD``, ``~/.atomate2.yaml``), potentials are pymatgen's
 (``PMG_VASP_PSP_DIR``).
 """
 
@@ -113,10 +113,7 @@ def single_point(
     ProgramFailure
         When custodian gave up, VASP did not converge or was not done in time.
     """
-    from atomate2.vasp.jobs.core import StaticMaker
-
-    maker = StaticMaker(input_set_generator=static_generator(structure, settings, purpose))
-    _run(maker, structure, folder, timeout_s)
+    _run(static_generator(structure, settings, purpose), structure, folder, timeout_s)
     return read_single_point(structure, folder)
 
 
@@ -137,14 +134,12 @@ def relax(
     ProgramFailure
         When custodian gave up, or VASP did not reach the tolerance or was not done in time.
     """
-    from atomate2.vasp.jobs.core import TightRelaxMaker
-
     steps = 0
     for number in (1, 2):
         inner = folder / f"relaxation-{number}"
         inner.mkdir()
         generator = relaxation_generator(structure, settings, force_tolerance_ev_per_a)
-        _run(TightRelaxMaker(input_set_generator=generator), structure, inner, timeout_s)
+        _run(generator, structure, inner, timeout_s)
         run = _read(inner)
         if not run.converged_ionic:
             raise ProgramFailure("VASP's relaxation did not converge", _last_words(inner))
@@ -207,11 +202,9 @@ def dielectric(
     Metal
         Where there is no gap.
     """
-    from atomate2.vasp.jobs.core import DielectricMaker
     from pymatgen.io.vasp import Outcar
 
-    maker = DielectricMaker(input_set_generator=dielectric_generator(structure, settings))
-    _run(maker, structure, folder, timeout_s)
+    _run(dielectric_generator(structure, settings), structure, folder, timeout_s)
     run = _read(folder)
     gap_ev = float(run.eigenvalue_band_properties[0])
     if gap_ev < LEAST_GAP_EV:
@@ -311,9 +304,12 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
     }
 
 
-def _run(maker: Any, structure: Structure, folder: Path, timeout_s: float) -> None:
-    """Write the input of an atomate2 Maker and run it under custodian."""
-    input_set(maker.input_set_generator, structure).write_input(str(folder))
+def _run(generator: Any, structure: Structure, folder: Path, timeout_s: float) -> None:
+    """Write the input of one of atomate2's generators and run it under custodian.
+
+    Without atomate2's Makers, which take three seconds to import and add nothing to the input.
+    """
+    input_set(generator, structure).write_input(str(folder))
     # In a process of its own: custodian keeps what it learned between runs, and VASP must end
     # with its worker or at the time limit.
     command = [sys.executable, "-m", "workflows.dft.vasp_task"]

@@ -175,16 +175,26 @@ FIGURES = {
     "parity": functools.partial(draw, [parity_picture(PARITY, OBJECTIVE)], OBJECTIVE),
     "trade-off": functools.partial(draw, [trade_off_picture(TRADE_OFF, TWO_OBJECTIVES)], OBJECTIVE),
     "map": functools.partial(draw, [MAP], OBJECTIVE),
+    "map, linear": functools.partial(
+        draw, [MAP], OBJECTIVE.model_copy(update={"logarithmic": False})
+    ),
 }
 
 
+@functools.cache
+def shown(name, width_mm=85.0):
+    """Return a figure laid out, for tests that only look at it."""
+    figure = FIGURES[name](width_mm)
+    figure.draw_without_rendering()
+    return figure
+
+
 def texts(figure):
-    """Return all text of a figure that has any."""
+    """Return all text of a figure, laid out, that has any."""
     from matplotlib.text import Text
 
-    figure.draw_without_rendering()
-    shown = [each for each in figure.findobj(Text) if each.get_visible() and each.get_text()]
-    return {each.get_text().strip(): each for each in shown}
+    visible = [each for each in figure.findobj(Text) if each.get_visible() and each.get_text()]
+    return {each.get_text().strip(): each for each in visible}
 
 
 def tick_labels(axis):
@@ -201,9 +211,9 @@ def tick_labels(axis):
 @pytest.mark.parametrize("width_mm", [70.0, 85.0, 180.0])
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_is_cut_or_lies_on_another(name, width_mm):
-    figure = FIGURES[name](width_mm)
+    figure = shown(name, width_mm)
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(width_mm)
-    figure.draw_without_rendering()
+    assert any(axes.has_data() for axes in figure.axes)
     drawn = list(figure.legends)
     for axes in figure.axes:
         drawn += [axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title]
@@ -236,11 +246,11 @@ def test_no_text_is_cut_or_lies_on_another(name, width_mm):
     ],
 )
 def test_axes_say_what_they_are_and_in_which_unit(name, units):
-    assert set(units) <= set(texts(FIGURES[name](85.0)))
+    assert set(units) <= set(texts(shown(name)))
 
 
 def test_bands_are_drawn_whole_with_their_points_named():
-    figure = FIGURES["bands"](85.0)
+    figure = shown("bands")
     axes, beside = figure.axes
     names = [label.get_text().strip() for label in axes.get_xticklabels()]
     assert names == ["Γ", "X", "U|K", "Γ"]
@@ -248,16 +258,17 @@ def test_bands_are_drawn_whole_with_their_points_named():
     lines = [line for line in axes.lines if len(line.get_xdata()) > 2 or line.get_xdata()[0] > 0.2]
     assert max(max(line.get_ydata()) for line in lines) == 3.0
     # No room for both.
-    assert len(FIGURES["bands"](70.0).axes) == 1
+    assert len(shown("bands", 70.0).axes) == 1
 
 
 def test_imaginary_modes_are_below_zero_and_marked():
     bands = [[[0.0, 0.0], [-0.8, 2.0], [1.5, 3.0]], *RESULT["spectrum"]["band_frequency_thz"][1:]]
     soft = RESULT["spectrum"] | {"band_frequency_thz": bands}
     figure = drawn(spectrum=soft)["bands"](85.0)
+    figure.draw_without_rendering()
     assert figure.axes[0].get_ylim()[0] < -0.8
     assert "imaginary" in texts(figure)
-    assert "imaginary" not in texts(FIGURES["bands"](85.0))
+    assert "imaginary" not in texts(shown("bands"))
 
 
 def legend_of(figure):
@@ -265,7 +276,7 @@ def legend_of(figure):
 
 
 def test_kappa_is_logarithmic_where_it_spans_much():
-    [axes] = FIGURES["kappa"](85.0).axes
+    [axes] = shown("kappa").axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     near = {"temperatures_k": [250.0, 300.0], "kappa_tensor_w_per_m_k": [[1.2] * 6, [1.0] * 6]}
     [axes] = drawn(**near)["kappa"](85.0).axes
@@ -300,25 +311,25 @@ def test_axes_of_a_trigonal_crystal_are_equal_where_its_threefold_axis_is_z():
 
 
 def test_half_of_kappa_is_named():
-    said = texts(FIGURES["accumulation"](85.0))
+    said = texts(shown("accumulation"))
     assert {"half at\n2.0 THz", "half at\n10 nm"} <= set(said)
 
 
 def test_what_has_no_value_is_marked_below_and_the_best_is_named():
-    figure = FIGURES["progress"](85.0)
+    figure = shown("progress")
     assert "RbI" in texts(figure)
     wanted = ["best so far", "random choice, on average", "computed", "unstable", "failed"]
     assert legend_of(figure) == wanted
 
 
 def test_lines_that_belong_together_differ_in_grey():
-    figure = FIGURES["kappa"](85.0)
+    figure = shown("kappa")
     looks = [(line.get_linestyle(), line.get_marker()) for line in figure.axes[0].lines[:3]]
     assert len(set(looks)) == 3
 
 
 def test_formulas_have_subscripts():
-    assert "LiFe₂(PO₄)₂" in texts(FIGURES["volume-change"](85.0))
+    assert "LiFe₂(PO₄)₂" in texts(shown("volume-change"))
 
 
 @pytest.mark.parametrize("low_high", [(0.02, 300.0), (0.9, 1.7), (1.05, 9.0), (3.0, 40.0)])
@@ -345,6 +356,7 @@ def test_the_users_own_style_is_neither_used_nor_changed():
     with matplotlib.rc_context(mine):
         figure = FIGURES["dos"](85.0)
         assert {key: matplotlib.rcParams[key] for key in mine} == mine
+    figure.draw_without_rendering()
     assert texts(figure)["frequency / THz"].get_fontsize() == 8
     assert to_hex(figure.axes[0].lines[0].get_color()) == style.BLUE.lower()
 
@@ -362,12 +374,13 @@ def test_the_same_figure_is_the_same_file(tmp_path, ending):
 
 
 def test_text_can_be_edited(tmp_path):
-    style.save(FIGURES["kappa"](85.0), tmp_path / "a.svg", "κ of KCl")
+    figure = FIGURES["kappa"](85.0)
+    style.save(figure, tmp_path / "a.svg", "κ of KCl")
     text = (tmp_path / "a.svg").read_text("utf-8")
     assert "<text" in text
     assert "temperature / K" in text
     assert "<dc:date" not in text
-    style.save(FIGURES["kappa"](85.0), tmp_path / "a.pdf", "κ of KCl")
+    style.save(figure, tmp_path / "a.pdf", "κ of KCl")
     content = (tmp_path / "a.pdf").read_bytes()
     # Fonts that can be edited (42), instead of drawn glyphs (3).
     assert b"/Type42" in content or b"/CIDFontType2" in content or b"/TrueType" in content
@@ -389,7 +402,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, ending):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_text() == "an earlier one"
     assert list(tmp_path.iterdir()) == [path]
-    style.save(FIGURES["dos"](85.0), path, "")
+    style.save(figure, path, "")
     assert path.read_bytes()[:5] in (b"<?xml", b"%PDF-", b"\x89PNG\r")
 
 
@@ -432,6 +445,9 @@ class TestCurveOfTheGuide(PictureContract):
 
 
 class TestContract(PictureContract):
+    # `test_no_text_is_cut_or_lies_on_another` draws all of them in the same widths, and sees more.
+    test_they_are_drawn_for_print = None
+
     @pytest.fixture(params=sorted(FIGURES))
     def pictures(self, request):
         return FIGURES[request.param].args[0]

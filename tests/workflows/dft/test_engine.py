@@ -118,7 +118,7 @@ def test_a_run_that_does_not_converge_is_named_so(engine, copper, diary, monkeyp
 
 def test_a_run_that_hangs_is_ended(engine, copper, diary, monkeypatch):
     monkeypatch.setenv("STAND_IN_FAULT", "hang")
-    engine.timeout_h, engine.retries = 2 / 3600, []
+    engine.timeout_h, engine.retries = 0.25 / 3600, []
     # Long enough for the program to have begun, on this machine as it is now.
     while not diary.read_text():
         engine.timeout_h *= 2
