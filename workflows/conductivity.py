@@ -139,14 +139,14 @@ class ConductivityMaker(Maker):
         densest = series[-1]
         meshes = [
             MeshConductivity(
-                mesh=each.mesh,
-                kappa_300k_w_per_m_k=each.isotropic_w_per_m_k(ROOM_TEMPERATURE_K),
-                wall_s=each.wall_s,
+                mesh=solution.mesh,
+                kappa_300k_w_per_m_k=solution.isotropic_w_per_m_k(ROOM_TEMPERATURE_K),
+                wall_s=solution.wall_s,
             )
-            for each in series
+            for solution in series
         ]
         limit = transport.extrapolate(
-            [each.mesh for each in meshes], [each.kappa_300k_w_per_m_k for each in meshes]
+            [mesh.mesh for mesh in meshes], [mesh.kappa_300k_w_per_m_k for mesh in meshes]
         )
         relative_fit_error = self._fit_error(plan, model, meshes[0])
         fit_error = (

@@ -115,7 +115,7 @@ class CrystalOptimizer(BFGS):
             response = inverse_hessian(self.path, 1 / curvature) @ dilation
             changes.append(abs(float(response @ gradient)))
         # Norms of vectors and tensors, so that it is the same in every Cartesian frame.
-        forces, responses = (each[: 3 * atoms].reshape(-1, 3) for each in (gradient, response))
+        forces, responses = (vector[: 3 * atoms].reshape(-1, 3) for vector in (gradient, response))
         of_forces = np.linalg.norm(responses, axis=1) @ np.linalg.norm(forces, axis=1)
         noise = stress_noise_ev_per_a3 * self.volume_a3 / length_a
         stress = max(float(np.linalg.norm(gradient[3 * atoms :])), noise)

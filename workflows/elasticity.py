@@ -60,11 +60,11 @@ class ElasticTensorMaker(Maker):
                 time.perf_counter() - started,
             ),
         ]
-        lost = next((each.lost for each in (relaxation, *strained) if each.lost), "")
+        lost = next((cell.lost for cell in (relaxation, *strained) if cell.lost), "")
         found = (
             {"outcome": "unstable", "reason": lost}
             if lost
-            else self._tensor_fields(structure, cells, [each.stress_gpa or [] for each in strained])
+            else self._tensor_fields(structure, cells, [cell.stress_gpa or [] for cell in strained])
         )
         return ElasticityDocument(
             **found,

@@ -75,10 +75,13 @@ def strained_cells(structure: Structure, strain_fraction: float) -> list[Straine
             continue
         gram += vectors.T @ vectors / len(vectors)
         chosen.append(strain)
-        if not any(np.allclose(each, -strain, atol=tolerance) for each in images):
+        if not any(np.allclose(image, -strain, atol=tolerance) for image in images):
             chosen.append(-strain)
-    deformations = [each.get_deformation_matrix(shape="symmetric") for each in chosen]
-    return [StrainedCell(each.apply_to_structure(structure), each) for each in deformations]
+    deformations = [deformation.get_deformation_matrix(shape="symmetric") for deformation in chosen]
+    return [
+        StrainedCell(deformation.apply_to_structure(structure), deformation)
+        for deformation in deformations
+    ]
 
 
 def elastic_tensor(

@@ -69,7 +69,7 @@ def queue_forces(
         forces = displaced_forces(maker, structure, first, last)
         forces.name = f"{maker.name} forces {first + 1}-{last} of {count}"
         jobs.append(forces)
-    finishing = finish([each.output for each in jobs])
+    finishing = finish([force_job.output for force_job in jobs])
     # jobflow would instead add a job that stores a reference, which fails the output schema.
     finishing.set_uuid(CURRENT_JOB.job.uuid)
     finishing.index = CURRENT_JOB.job.index + 1

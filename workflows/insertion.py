@@ -79,7 +79,10 @@ class InsertionMaker(TargetDefaults, Maker):
         host = insertion_analysis.host_composition(structure, ion)
         if not host:
             return f"nothing is left of it when the {ion} leaves"
-        if charged is None and {each.symbol for each in host.elements} <= insertion_analysis.ANIONS:
+        if (
+            charged is None
+            and {element.symbol for element in host.elements} <= insertion_analysis.ANIONS
+        ):
             left = host.reduced_formula
             return f"only {left} is left of it when the {ion} leaves: no host to insert into"
         if charged is None:
@@ -96,7 +99,9 @@ class InsertionMaker(TargetDefaults, Maker):
                 f"its charged crystal has the host {other.reduced_formula}, not "
                 f"{host.reduced_formula}"
             )
-        ions = [insertion_analysis.state_of(each, ion, 0.0).ions for each in (charged, structure)]
+        ions = [
+            insertion_analysis.state_of(crystal, ion, 0.0).ions for crystal in (charged, structure)
+        ]
         if ions[0] >= ions[1]:
             return f"its charged crystal holds no less {ion} than the discharged one"
         return None
@@ -154,13 +159,13 @@ class InsertionMaker(TargetDefaults, Maker):
                     continue
                 most = 1 if name == "charged" else self.recipe.max_orderings
                 found = insertion_analysis.orderings(cell, ion, stay, most, inputs.oxidation_states)
-                for number, each in enumerate(found, start=1):
-                    crystals[name if most == 1 else f"{name}, ordering {number}"] = each
+                for number, crystal in enumerate(found, start=1):
+                    crystals[name if most == 1 else f"{name}, ordering {number}"] = crystal
         crystals[f"{ion} metal"] = insertion_analysis.metal_of(ion)
         jobs: list[Job] = []
-        for name, each in crystals.items():
+        for name, crystal in crystals.items():
             maker = RelaxationMaker(self.engine, f"relax {name}", self.recipe.relaxation)
-            jobs.append(maker.make(each))
+            jobs.append(maker.make(crystal))
         document = insertion_document(
             [job.output for job in jobs[:-1]],
             jobs[-1].output,
@@ -253,7 +258,7 @@ def insertion_document(
         **total_cost(_costs(relaxations, metal, working_ion)),
         "provenance": relaxations[0].provenance,
     }
-    states = [_state(each, working_ion) for each in relaxations]
+    states = [_state(relaxation, working_ion) for relaxation in relaxations]
     charge = insertion_analysis.ION_CHARGES[working_ion]
     ions = states[0].ions - states[1].ions
     capacity = insertion_analysis.gravimetric_capacity_mah_per_g(states[0], ions, charge)
@@ -263,7 +268,9 @@ def insertion_document(
         if not relaxation.lost:
             of_composition.append((state, relaxation))
     lost = "; ".join(
-        f"{each.structure.reduced_formula}: {each.lost}" for each in relaxations if each.lost
+        f"{relaxation.structure.reduced_formula}: {relaxation.lost}"
+        for relaxation in relaxations
+        if relaxation.lost
     )
     if not all(survivors.values()):
         return InsertionDocument(
@@ -356,6 +363,6 @@ def _costs(
     names += [f"intermediate {number}" for number in range(1, len(relaxations) - 1)]
     names.append(f"{working_ion} metal")
     return [
-        each.cost.model_copy(update={"step": name})
-        for each, name in zip([*relaxations, metal], names, strict=True)
+        relaxation.cost.model_copy(update={"step": name})
+        for relaxation, name in zip([*relaxations, metal], names, strict=True)
     ]

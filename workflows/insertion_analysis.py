@@ -90,7 +90,7 @@ def _compact(edges_a: tuple[float, float, float], multiple: int) -> tuple[int, i
         for j in range(1, multiple + 1)
         if multiple % (i * j) == 0
     ]
-    return min(choices, key=lambda each: (max(np.multiply(each, edges_a)), each))
+    return min(choices, key=lambda counts: (max(np.multiply(counts, edges_a)), counts))
 
 
 def orderings(
@@ -136,8 +136,8 @@ def orderings(
     ranked = removal.apply_transformation(charged, return_ranked_list=8 * count)
     matcher = StructureMatcher(primitive_cell=False, scale=False, attempt_supercell=False)
     found: list[Structure] = []
-    for each in ranked:
-        bare = each["structure"].copy()
+    for ranking in ranked:
+        bare = ranking["structure"].copy()
         bare.remove_oxidation_states()
         if not any(matcher.fit(bare, other) for other in found):
             found.append(bare)
@@ -328,8 +328,8 @@ def _strain(discharged: NDArray[np.float64], charged: NDArray[np.float64]) -> di
     gradient = np.linalg.solve(discharged, charged).T
     stretch = np.sqrt(np.linalg.eigvalsh(gradient.T @ gradient))
     return {
-        "strain_fraction": tuple(float(each) for each in lengths),
-        "principal_strains_fraction": tuple(float(each) for each in np.sort(stretch) - 1),
+        "strain_fraction": tuple(float(length) for length in lengths),
+        "principal_strains_fraction": tuple(float(strain) for strain in np.sort(stretch) - 1),
     }
 
 

@@ -55,7 +55,6 @@ class SafeLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
         super().__init__(
             name=database.name, strm_lvl="ERROR", uri_mode=True, mongoclient_kwargs=never
         )
-        self.connection.close()
         self.connection = database.client
         self.db = database
         for collection in ("fireworks", "launches", "offline_runs", "fw_id_assigner", "workflows"):

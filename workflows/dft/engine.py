@@ -126,8 +126,10 @@ class DftEngine(MSONable):
             When all attempts failed; the end of the program's output is its cause.
         """
         return [
-            checked_force(self.name, each, self.single_point(each, "forces").forces_ev_per_a)
-            for each in supercells
+            checked_force(
+                self.name, supercell, self.single_point(supercell, "forces").forces_ev_per_a
+            )
+            for supercell in supercells
         ]
 
     def single_point(self, structure: Structure, purpose: Purpose) -> SinglePoint:

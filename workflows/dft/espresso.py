@@ -127,12 +127,12 @@ def _refuse_metal(
     output = (folder / "pw.out").read_text(errors="replace")
     count = re.search(r"number of electrons\s*=\s*([\d.]+)", output)
     blocks = re.findall(r"bands \(ev\):\s*\n\s*\n(.*?)\n\s*\n", output, re.DOTALL)
-    bands = [[float(value) for value in re.findall(r"-?\d+\.\d+", each)] for each in blocks]
+    bands = [[float(value) for value in re.findall(r"-?\d+\.\d+", block)] for block in blocks]
     occupied = round(float(count.group(1)) / 2) if count else 0
-    if not bands or any(len(each) <= occupied for each in bands):
+    if not bands or any(len(energies) <= occupied for energies in bands):
         raise ProgramFailure("pw.x printed no empty bands to find the gap with", output[-3000:])
-    top = max(each[occupied - 1] for each in bands)
-    gap_ev = min(each[occupied] for each in bands) - top
+    top = max(energies[occupied - 1] for energies in bands)
+    gap_ev = min(energies[occupied] for energies in bands) - top
     if round(float(count.group(1))) % 2 or gap_ev < LEAST_GAP_EV:  # type: ignore[union-attr]
         raise Metal(f"band gap {max(gap_ev, 0.0):.2f} eV")
 
@@ -226,7 +226,7 @@ def pw_input(
 
     library = _library()
     symbols = sorted({element.symbol for element in structure.composition.elements})
-    used = {each: library[each] for each in symbols}
+    used = {symbol: library[symbol] for symbol in symbols}
     cutoff, density_cutoff = _cutoffs_ev(used, settings, purpose)
     mesh = k_mesh(structure, settings.k_spacing(purpose))
     system: dict[str, Any] = {
@@ -250,8 +250,8 @@ def pw_input(
         # write_espresso_in turns moments in μB into one species a moment, relative to z_valence.
         atoms.set_initial_magnetic_moments(
             [
-                MAGNETIC_MOMENT_MU_B.get(each, 0.0) / max(used[each].z_valence, 1.0)
-                for each in atoms.get_chemical_symbols()
+                MAGNETIC_MOMENT_MU_B.get(symbol, 0.0) / max(used[symbol].z_valence, 1.0)
+                for symbol in atoms.get_chemical_symbols()
             ]
         )
     corrected = settings.hubbard_u(structure)
@@ -259,7 +259,7 @@ def pw_input(
         system["lda_plus_u"] = True
         # pw.x numbers species as ASE lists them: by first appearance.
         order = list(dict.fromkeys(atoms.get_chemical_symbols()))
-        system |= {f"Hubbard_U({order.index(each) + 1})": u for each, u in corrected.items()}
+        system |= {f"Hubbard_U({order.index(symbol) + 1})": u for symbol, u in corrected.items()}
     text = io.StringIO()
     write_espresso_in(
         text,
@@ -317,7 +317,7 @@ def _cutoffs_ev(
     used: dict[str, Pseudopotential], settings: EspressoSettings, purpose: Purpose
 ) -> tuple[float, float]:
     """Return the cut-offs of wave functions and density in eV."""
-    stated = [each.cutoff_ev for each in used.values()]
+    stated = [potential.cutoff_ev for potential in used.values()]
     wave = settings.cutoff_ev
     if wave is None:
         if None in stated:
@@ -325,10 +325,10 @@ def _cutoffs_ev(
         wave = max(value for value in stated if value is not None)
     ratio = settings.cutoff_ratio
     if ratio is None:
-        ratio = 4.0 if all(each.norm_conserving for each in used.values()) else 8.0
-        for each in used.values():
-            if each.cutoff_ev and each.density_cutoff_ev:
-                ratio = max(ratio, each.density_cutoff_ev / each.cutoff_ev)
+        ratio = 4.0 if all(potential.norm_conserving for potential in used.values()) else 8.0
+        for potential in used.values():
+            if potential.cutoff_ev and potential.density_cutoff_ev:
+                ratio = max(ratio, potential.density_cutoff_ev / potential.cutoff_ev)
     if purpose == "relaxation":
         wave = settings.relaxation_cutoff_ev or RELAXATION_CUTOFF_FACTOR * wave
     return wave, ratio * wave

@@ -116,7 +116,7 @@ def cutoff_ev(structure: Structure, settings: GpawSettings, purpose: Purpose) ->
     cutoff = settings.cutoff_ev
     if cutoff is None:
         table = recommended_cutoffs_ev()
-        highest = max(table[each.symbol] for each in structure.composition.elements)
+        highest = max(table[element.symbol] for element in structure.composition.elements)
         cutoff = settings.cutoff_scale * highest
     if purpose == "relaxation":
         return settings.relaxation_cutoff_ev or RELAXATION_CUTOFF_FACTOR * cutoff
@@ -218,7 +218,7 @@ def _cell(structure: Structure, settings: GpawSettings) -> dict[str, Any]:
     symbols = [site.specie.symbol for site in structure]
     moments = None
     if settings.is_spin_polarised(structure):
-        moments = [MAGNETIC_MOMENT_MU_B.get(each, 0.0) for each in symbols]
+        moments = [MAGNETIC_MOMENT_MU_B.get(symbol, 0.0) for symbol in symbols]
     return {
         "symbols": symbols,
         "scaled_positions": structure.frac_coords.tolist(),

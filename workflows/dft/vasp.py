@@ -250,7 +250,7 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
         )
     mesh = k_mesh(structure, settings.k_spacing(purpose))
     # Of a Γ-centred mesh VASP's shift is in divisions.
-    x, y, z = (each / 2 for each in mesh.shift)
+    x, y, z = (shift / 2 for shift in mesh.shift)
     polarised = settings.is_spin_polarised(structure)
     corrected = settings.hubbard_u(structure)
     incar: dict[str, Any] = {
@@ -285,12 +285,12 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
             "LDAUTYPE": 2,
             "LDAUU": corrected,
             "LDAUJ": dict.fromkeys(corrected, 0),
-            "LDAUL": {each: 3 if each in F_SHELL else 2 for each in corrected},
+            "LDAUL": {symbol: 3 if symbol in F_SHELL else 2 for symbol in corrected},
         }
     if polarised:
         incar["MAGMOM"] = {
-            each.symbol: MAGNETIC_MOMENT_MU_B.get(each.symbol, 0.6)
-            for each in structure.composition.elements
+            element.symbol: MAGNETIC_MOMENT_MU_B.get(element.symbol, 0.6)
+            for element in structure.composition.elements
         }
     else:
         incar["MAGMOM"] = None

@@ -15,9 +15,9 @@ import psutil
 
 
 def _end_family(number: int, frame: Any) -> None:
-    for each in psutil.Process().children(recursive=True):
+    for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
-            each.kill()
+            process.kill()
     os._exit(128 + number)
 
 
@@ -29,7 +29,7 @@ def main() -> None:
 
     # One supercell with another smearing than its siblings would spoil all of them.
     changing = (KspacingMetalHandler, LargeSigmaHandler)
-    handlers = [each for each in DEFAULT_HANDLERS if not isinstance(each, changing)]
+    handlers = [handler for handler in DEFAULT_HANDLERS if not isinstance(handler, changing)]
     run_vasp(handlers=handlers, custodian_kwargs={"polling_time_step": 1})
 
 

@@ -141,7 +141,7 @@ def _mesh_refusal(structure: Structure, recipe: TransportRecipe) -> str | None:
     """
     length_a = recipe.mesh_lengths_a[-1]
     reciprocal = structure.lattice.reciprocal_lattice_crystallographic.abc
-    asked = math.prod(max(3, round(length_a * each)) for each in reciprocal)
+    asked = math.prod(max(3, round(length_a * edge)) for edge in reciprocal)
     points = min(asked, recipe.max_mesh_points * max(1.0, (2 / len(structure)) ** 1.5))
     needed_gb = points * (3 * len(structure)) ** 3 * 8 / 1e9
     if needed_gb <= MAX_MEMORY_GB:

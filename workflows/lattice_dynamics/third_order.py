@@ -110,7 +110,9 @@ def third_order_supercells(plan: ThirdOrderPlan) -> list[Structure]:
 
     Pairs beyond a finite-displacement cut-off are not computed and left out.
     """
-    displaced = [each for each in plan.model.supercells_with_displacements if each is not None]
+    displaced = [
+        supercell for supercell in plan.model.supercells_with_displacements if supercell is not None
+    ]
     cells = [plan.model.supercell, *displaced] if plan.undisplaced else displaced
     return [pymatgen_cell(cell) for cell in cells]
 
