@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -37,12 +38,26 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def open_page(chromium) -> Iterator[Callable[..., Any]]:
     """Open a page in a window of its own: ``open_page(address, width=…, dark=…)``.
 
-    What a page has complained about is in its ``complaints``.
+    What a page has complained about is in its ``complaints``.  The window is closed after the test:
+    a crystal in it would be drawn over and over, without an end.
     """
+    with _windows(chromium) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def open_shared_page(chromium) -> Iterator[Callable[..., Any]]:
+    """Do as `open_page` does, but for all tests of a module."""
+    with _windows(chromium) as open_page:
+        yield open_page
+
+
+@contextlib.contextmanager
+def _windows(chromium: Any) -> Iterator[Callable[..., Any]]:
     windows = []
 
     def open_page(address: str, *, width: int = 1280, dark: bool = False, before: str = "") -> Any:

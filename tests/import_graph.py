@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeGuard
+
+
+def tree_of(path: Path) -> ast.Module:
+    """Return the parsed text of a file; what has not changed is parsed once."""
+    return _tree(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 def imports(package_root: Path, package: str) -> dict[str, set[str]]:
@@ -26,7 +37,7 @@ def imports(package_root: Path, package: str) -> dict[str, set[str]]:
     for path in sorted(package_root.rglob("*.py")):
         parts = path.relative_to(package_root).with_suffix("").parts
         name = ".".join([package, *(parts[:-1] if parts[-1] == "__init__" else parts)])
-        trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+        trees[name] = tree_of(path)
     packages = {name for name in trees if any(other.startswith(f"{name}.") for other in trees)}
     stated = {
         name: list(_stated(tree, name if name in packages else name.rpartition(".")[0]))
@@ -83,8 +94,11 @@ def _stated(tree: ast.AST, package: str) -> Iterator[tuple[str, str | None, str]
             module = ".".join([*base, *filter(None, [node.module])])
             for alias in node.names:
                 yield module, alias.name, alias.asname or alias.name
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            yield from ((str(name.value), None, "") for name in node.args[:1] if _is_text(name))
+        elif isinstance(node, ast.Call):
+            # Looked at only where a text is handed over: to write a call out takes long.
+            for name in node.args[:1]:
+                if _is_text(name) and ast.unparse(node.func).endswith("import_module"):
+                    yield str(name.value), None, ""
 
 
 def _is_text(node: ast.AST) -> TypeGuard[ast.Constant]:

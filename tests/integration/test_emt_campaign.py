@@ -42,8 +42,9 @@ def test_from_files_to_a_ranking(project):
     )
     assert out == ""
     assert "matscreen rank metals" in err
-    check_answers(project)
+    # Held open: each command alone would start a server, and stop it again.
     with project.database() as database:
+        check_answers(project)
         check_results(database)
         check_no_address_is_stored(database)
     # FireWorks writes no description of a job, and nothing else is left in its folder.

@@ -90,9 +90,10 @@ def test_one_worker_killed_of_two_is_no_loss(project):
     wait_until(lambda: len(starts(project)) >= 2, program)
     worker = next(each for each in family(program) if "screening.running.worker" in each.cmdline())
     worker.kill()
-    allow(project.folder, EVERYTHING)
-    project.finish(program)
+    # Opened while the program has its server: it need not be started once more.
     with project.database() as database:
+        allow(project.folder, EVERYTHING)
+        project.finish(program)
         check_finished(project, database)
 
 
@@ -183,7 +184,9 @@ def test_killing_the_server_under_a_running_program_loses_nothing(project):
 
 def test_a_worker_that_cannot_run_is_reported(project):
     project.write_toy(budget=2, batch_size=1)
-    project.here("submit", "--target", "toy.yaml", "--name", "toy")
     project.environment["PYTHONPATH"] = "/nowhere"
-    _, err = project.screen("work", "toy", "--workers", 2, status=2)
+    # Held open, so that its server starts once.
+    with project.database():
+        project.here("submit", "--target", "toy.yaml", "--name", "toy")
+        _, err = project.screen("work", "toy", "--workers", 2, status=2)
     assert err.strip().splitlines()[-1].startswith("error: ")
