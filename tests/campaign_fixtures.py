@@ -60,7 +60,7 @@ def has_room(folder: Path, bytes_free: int = 2**30) -> bool:
 
 
 @pytest.fixture(scope="session")
-def client(server_uri) -> Iterator[Any]:
+def mongo(server_uri) -> Iterator[Any]:
     """One connection that makes and drops databases: each login takes 20 ms."""
     from pymongo import MongoClient
 
@@ -69,16 +69,16 @@ def client(server_uri) -> Iterator[Any]:
 
 
 @pytest.fixture
-def database_name(request, client) -> Iterator[str]:
+def database_name(request, mongo) -> Iterator[str]:
     """Name of an empty database; one that does not exist yet, unless the test uses `database`."""
     if "database" in request.fixturenames:
         name = request.getfixturevalue("prepared_name")
-        empty(client[name])
+        empty(mongo[name])
         yield name
         return
     name = new_name()
     yield name
-    client.drop_database(name)
+    mongo.drop_database(name)
 
 
 def new_name() -> str:
@@ -87,7 +87,7 @@ def new_name() -> str:
 
 
 @pytest.fixture(scope="session")
-def prepared_name(server_uri, client) -> Iterator[str]:
+def prepared_name(server_uri, mongo) -> Iterator[str]:
     """Name of the one database that tests use in turn: to make its 30 indexes takes 0.1 s."""
     from screening.store.database import Database
 
@@ -96,7 +96,7 @@ def prepared_name(server_uri, client) -> Iterator[str]:
     database.prepare(indexes())
     database.close()
     yield name
-    client.drop_database(name)
+    mongo.drop_database(name)
 
 
 def empty(database: Any) -> None:

@@ -25,11 +25,11 @@ COLUMNS = ["rank", "candidate_id", "material_id", "text", "n_letters", "outcome"
 
 
 @pytest.fixture(scope="module")
-def database_name(client):
+def database_name(mongo):
     """One database for all tests here: the campaign is computed once, and only read."""
     name = new_name()
     yield name
-    client.drop_database(name)
+    mongo.drop_database(name)
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,8 @@ def test_a_connection_shows_no_address(server_uri):
     database.close()
 
 
-def test_the_launchpad_is_empty_and_counts_from_one(database, connect):
+def test_the_launchpad_is_empty_and_counts_from_one(connect):
+    database = connect()
     counters = database.launchpad.fw_id_assigner
     assert counters.find_one({}, {"_id": 0}) == {"next_fw_id": 1, "next_launch_id": 1}
     database.launchpad.get_new_fw_id(quantity=5)
