@@ -10,9 +10,11 @@ TORCH_VERSION := 2.13.0
 GPAW := gpaw==26.7.0 gpaw-data==1.2.1
 MP_API := 'mp-api>=0.46'
 BUDGET ?= 10
-# Half of the tests in their order for each of two processes, and whoever is done takes from the other:
-# what the tests of a file share is built once.  The slowest ten are listed.
-PARALLEL := -n 2 --dist worksteal --durations=10
+# A share of the tests in their order for each process, and whoever is done takes from the others: what the
+# tests of a file share is built once.  The slowest ten are listed.
+PARALLEL := --dist worksteal --durations=10
+# One more than the two cores that this is for: tests that wait for a program leave theirs to another.
+PROCESSES ?= 3
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
@@ -60,13 +62,13 @@ run: install ## a real low-kappa campaign on a small budget, its ranking and its
 test test-fast test-slow test-slurm: export PYTHONDONTWRITEBYTECODE =
 
 test: install ## the test suite
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest -n $(PROCESSES) $(PARALLEL)
 
 test-fast: install ## a minute of it: no database server, no browser, no other program
-	$(BIN)/python -m pytest $(PARALLEL) -m "not heavy and not slow and not slurm" --override-ini addopts=-ra
+	$(BIN)/python -m pytest -n $(PROCESSES) $(PARALLEL) -m "not heavy and not slow and not slurm" --override-ini addopts=-ra
 
 test-slow: install ## checks that take minutes of computing
-	$(BIN)/python -m pytest $(PARALLEL) -m slow --override-ini addopts=-ra
+	$(BIN)/python -m pytest -n 2 $(PARALLEL) -m slow --override-ini addopts=-ra
 
 test-slurm: install ## campaigns on a real Slurm of one node; as root it is installed and started
 	$(BIN)/python tests/integration/slurm_node.py \
