@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib import resources
 
@@ -13,6 +14,9 @@ os.environ["FW_CONFIG_FILE"] = str(resources.files("configs") / "fireworks.yaml"
 # Small problems: threads that wait for each other double the time.  Read when numpy is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAYON_NUM_THREADS", "1")
+
+# Python would look for garbage among the millions of objects of the libraries again and again.
+gc.set_threshold(100_000, 20, 100)
 
 # A busy machine is no reason to fail.
 settings.register_profile(
@@ -41,6 +45,11 @@ def pytest_configure() -> None:
 
     build_space_groups_once()
     search_symmetry_once()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what libraries and tests have made so far out of the search for garbage."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
