@@ -133,7 +133,7 @@ class CampaignRecords(CampaignDocument):
         stored
             Their documents in ``candidates``.
         """
-        return self._whole(self.stages, own_inputs(self.name, stored))
+        return self._whole(self.stages, own_inputs(self.name, self.extensions(), stored))
 
     def _whole(self, stages: list[EngineStage], inputs: Mapping[str, str]) -> Results:
         rows, derived = self._rows_to_derive(), {}
@@ -156,9 +156,11 @@ class CampaignRecords(CampaignDocument):
     def _stated_inputs(self) -> dict[str, str]:
         """Return the fingerprint of the inputs of the candidates that have any, by id."""
         query = {"campaign_inputs.campaign": self.name}
-        return own_inputs(self.name, self.database.candidates.find(query, {"campaign_inputs": 1}))
+        stored = self.database.candidates.find(query, {"campaign_inputs": 1})
+        return own_inputs(self.name, self.extensions(), stored)
 
     def inputs_hash(self, candidate_id: str) -> str:
         """Return the fingerprint of the inputs of one candidate's flow, empty without any."""
         document = self.database.candidates.find_one({"_id": candidate_id}, {"campaign_inputs": 1})
-        return own_inputs(self.name, [document or {"_id": candidate_id}])[candidate_id]
+        stored = [document or {"_id": candidate_id}]
+        return own_inputs(self.name, self.extensions(), stored)[candidate_id]

@@ -10,6 +10,7 @@ from functools import cached_property
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from screening.candidates.candidate import LostInputsError
 from screening.candidates.crystal import bare_structure
 from screening.candidates.refusal import Refusal
 from screening.targets.constraints import violations
@@ -90,7 +91,10 @@ def refusal(
     maker = _maker(config.resolved_objective(), config, engine)
     if inputs_hash is None:
         inputs_hash = candidate.origins[0].inputs_hash
-    content, inputs = candidate.content(), _inputs(candidate, inputs_hash, maker)
+    try:
+        content, inputs = candidate.content(), _inputs(candidate, inputs_hash, maker)
+    except LostInputsError as error:
+        return Refusal.of_words(str(error), [candidate.candidate_id])
     reason = maker.refusal(content, inputs)
     if reason is None and config.constraints:
         known = maker.known_beforehand(content, inputs)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.results import own_inputs
 from screening.campaigns.snapshot import PoolRow
+from screening.candidates.candidate import merge
 from screening.candidates.kinds import from_document, to_document
 from screening.candidates.refusal import Refusal
 from screening.intake.ingest import Pool, Refused
@@ -145,7 +146,11 @@ def _write_members(
         entries: dict[str, dict[str, Any]] = {key: dict(marks) for key in block}
         for key in block:
             if marks and (inputs_hash := pool.inputs.get(key)):
-                entries[key]["campaign_inputs"] = {"campaign": name, "inputs_hash": inputs_hash}
+                entries[key]["campaign_inputs"] = {
+                    "campaign": name,
+                    "inputs_hash": inputs_hash,
+                    **({"joined": marks["joined"]} if "joined" in marks else {}),
+                }
         if stored.isdisjoint(block):
             # Servers take new documents several times faster than updates.
             new = [
@@ -155,12 +160,12 @@ def _write_members(
             with contextlib.suppress(BulkWriteError):  # another campaign stored some meanwhile
                 database.candidates.insert_many(new, ordered=False)
                 continue
-        if marks:
-            # What a killed extension stated is not of this one.
-            database.candidates.update_many(
-                {"_id": {"$in": block}, "campaign_inputs.campaign": name},
-                {"$pull": {"campaign_inputs": {"campaign": name}}},
-            )
+        # What others have stored since the pool was read is kept: their flows take inputs from it.
+        for document in database.candidates.find({"_id": {"$in": block}}):
+            origins = merge(from_document(document), pool.candidates[document["_id"]]).origins
+            documents[document["_id"]]["origins"] = [
+                origin.model_dump(mode="json") for origin in origins
+            ]
         updates = []
         for key in block:
             change: dict[str, Any] = {"$set": documents[key]}
@@ -186,7 +191,8 @@ def extend_pool(database: Database, name: str, pool: Pool) -> int:
     while not extended:
         extensions = _extensions(database, name)
         query = members(name, extensions)
-        known = own_inputs(name, database.candidates.find(query, {"campaign_inputs": 1}))
+        stored = database.candidates.find(query, {"campaign_inputs": 1})
+        known = own_inputs(name, extensions, stored)
         new = [key for key in pool.candidates if key not in known]
         # Results of a candidate, and perhaps a pick, are those of the inputs it has.
         refused = [key for key, inputs in pool.inputs.items() if known.get(key, inputs) != inputs]

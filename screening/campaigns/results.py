@@ -121,22 +121,26 @@ def whole_results(
     return whole
 
 
-def own_inputs(name: str, candidates: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def own_inputs(
+    name: str, extensions: Sequence[str], candidates: Iterable[Mapping[str, Any]]
+) -> dict[str, str]:
     """Return the fingerprint of the inputs that candidates have in a campaign, empty without any.
 
     Parameters
     ----------
+    extensions
+        Tokens of the campaign's complete extensions, in their order: of two that stated inputs for
+        one candidate at once, those of the first count, and those of one that was killed never do.
     candidates
         Their documents in ``candidates``.
     """
-    return {
-        str(document["_id"]): next(
-            (
-                str(stated["inputs_hash"])
-                for stated in document.get("campaign_inputs", [])
-                if stated["campaign"] == name
-            ),
-            "",
-        )
-        for document in candidates
-    }
+    order = {token: number for number, token in enumerate([None, *extensions])}
+    own = {}
+    for document in candidates:
+        stated = {
+            order[entry.get("joined")]: str(entry["inputs_hash"])
+            for entry in document.get("campaign_inputs", [])
+            if entry["campaign"] == name and entry.get("joined") in order
+        }
+        own[str(document["_id"])] = stated[min(stated)] if stated else ""
+    return own

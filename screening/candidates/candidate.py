@@ -55,6 +55,10 @@ class Origin(BaseModel):
         return self
 
 
+class LostInputsError(ValueError):
+    """What a source stated for the flow of a candidate is no longer stored."""
+
+
 class Candidate(BaseModel, ABC):
     """One member of a pool; each kind of candidates has a class of its own.
 
@@ -115,10 +119,22 @@ class Candidate(BaseModel, ABC):
         return hashlib.sha256(own.encode()).hexdigest()
 
     def inputs(self, inputs_hash: str) -> dict[str, Any]:
-        """Return the inputs of flows that have this fingerprint."""
-        return next(
-            (origin.inputs for origin in self.origins if origin.inputs_hash == inputs_hash), {}
-        )
+        """Return the inputs of flows that have this fingerprint.
+
+        Raises
+        ------
+        LostInputsError
+            When no origin states them any more.
+        """
+        for origin in self.origins:
+            if origin.inputs_hash == inputs_hash:
+                return origin.inputs
+        if inputs_hash:
+            raise LostInputsError(
+                f"what a source stated for the flow of '{self.candidate_id}' is stored no longer; "
+                "submit it again in a new campaign"
+            )
+        return {}
 
 
 AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)

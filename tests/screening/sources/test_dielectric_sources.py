@@ -10,6 +10,7 @@ from pymatgen.io.cif import CifWriter
 
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.flows import candidate_workflow
+from screening.candidates.candidate import LostInputsError
 from screening.sources import open_source
 from screening.targets.engines import engine_config
 
@@ -99,7 +100,9 @@ def test_charges_reach_the_candidate_and_its_flow(tmp_path, database):
     [candidate] = pool.candidates.values()
     inputs_hash = pool.inputs[candidate.candidate_id]
     assert candidate.inputs(inputs_hash)["dielectric"]["source"] == "a.jsonl:1"
-    assert candidate.inputs("another") == {}
+    assert candidate.inputs("") == {}
+    with pytest.raises(LostInputsError, match="submit it again"):
+        candidate.inputs("another")
     config = CampaignConfig(
         target="t",
         objective="lattice-thermal-conductivity",
