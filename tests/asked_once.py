@@ -14,7 +14,7 @@ import pytest
 def once(search: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function, asked once for each bit pattern of its arguments.
 
-    Every caller gets a copy of the answer.
+    Every caller gets a copy of the answer.  Arrays given by keyword are not answered in.
     """
     answers: dict[Any, tuple[Any, list[Any]]] = {}
 
@@ -38,7 +38,8 @@ def once(search: Callable[..., Any]) -> Callable[..., Any]:
 def _key(word: Any) -> Any:
     if isinstance(word, np.ndarray):
         return word.shape, word.dtype.str, word.tobytes()
-    return tuple(word) if isinstance(word, list) else word
+    # 1, 1.0 and True are equal, and need not mean the same.
+    return type(word), tuple(word) if isinstance(word, list) else word
 
 
 def search_symmetry_once() -> None:

@@ -77,7 +77,7 @@ def strained_cells(structure: Structure, strain_fraction: float) -> list[Straine
         chosen.append(strain)
         if not any(np.allclose(image, -strain, atol=tolerance) for image in images):
             chosen.append(-strain)
-    deformations = [deformation.get_deformation_matrix(shape="symmetric") for deformation in chosen]
+    deformations = [strain.get_deformation_matrix(shape="symmetric") for strain in chosen]
     return [
         StrainedCell(deformation.apply_to_structure(structure), deformation)
         for deformation in deformations

@@ -136,8 +136,8 @@ def orderings(
     ranked = removal.apply_transformation(charged, return_ranked_list=8 * count)
     matcher = StructureMatcher(primitive_cell=False, scale=False, attempt_supercell=False)
     found: list[Structure] = []
-    for ranking in ranked:
-        bare = ranking["structure"].copy()
+    for ordering in ranked:
+        bare = ordering["structure"].copy()
         bare.remove_oxidation_states()
         if not any(matcher.fit(bare, other) for other in found):
             found.append(bare)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pkgutil import resolve_name
 from typing import Any, Self
 
 from pydantic import (
@@ -23,6 +22,7 @@ from screening.candidates.filters import CandidateFilters
 from screening.candidates.kinds import CandidateKind, candidate_kind
 from screening.choosing.config import SamplerConfig
 from screening.machine import shipped_configs as shipped
+from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
 from screening.messages.validation import nearest, types_of, validated
 from screening.targets.constraints import Bound
@@ -154,7 +154,7 @@ class CampaignConfig(BaseModel):
 
         Results are shared between campaigns that agree in it.
         """
-        model = resolve_name(self.resolved_objective().recipe)
+        model = imported(self.resolved_objective().recipe)
         # Defaults are filled in first, so that spelling one out changes nothing.
         recipe = model.model_validate(self.recipe).model_dump(mode="json")
         content = json.dumps({"recipe": recipe, "engine": engine}, sort_keys=True)
@@ -183,7 +183,7 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
     given = {key: value for key, value in overrides.items() if value is not None}
     content |= given
     config = validated(CampaignConfig, content, f"target '{target}'", options=given)
-    recipe_model = resolve_name(config.resolved_objective().recipe)
+    recipe_model = imported(config.resolved_objective().recipe)
     recipe = validated(recipe_model, config.recipe, f"target '{target}', recipe")
     _check_fields(config, f"target '{target}'")
     # With all defaults filled in: a later version's defaults must not change a stored campaign.
@@ -192,7 +192,7 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
 
 def _check_fields(config: CampaignConfig, what: str) -> None:
     """Raise `ScreenError` where a constraint or the second objective names no field of a result."""
-    known = resolve_name(config.resolved_objective().document).model_fields
+    known = imported(config.resolved_objective().document).model_fields
     named = [
         (f"constraints.{field}", field, bound.equals is None)
         for field, bound in config.constraints.items()

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from screening.candidates.candidate import LostInputsError
 from screening.candidates.crystal import bare_structure
 from screening.candidates.refusal import Refusal
+from screening.machine.plugins import imported
 from screening.targets.constraints import violations
 from screening.targets.engines import build_engine
 from screening.targets.objectives import Objective
@@ -67,7 +67,7 @@ def estimate_cost(candidate: Candidate, config: CampaignConfig, engine: EngineCo
 
 def cost_unit(config: CampaignConfig) -> str:
     """Return what the costs of a campaign count, as force calls."""
-    unit: str = resolve_name(config.resolved_objective().maker).cost_unit
+    unit: str = imported(config.resolved_objective().maker).cost_unit
     return unit
 
 
@@ -161,6 +161,6 @@ def _built(value: Any) -> Any:
 
 
 def _maker(objective: Objective, config: CampaignConfig, engine: EngineConfig) -> TargetMaker:
-    recipe = resolve_name(objective.recipe).model_validate(config.recipe)
-    maker: TargetMaker = resolve_name(objective.maker)(engine=build_engine(engine), recipe=recipe)
+    recipe = imported(objective.recipe).model_validate(config.recipe)
+    maker: TargetMaker = imported(objective.maker)(engine=build_engine(engine), recipe=recipe)
     return maker

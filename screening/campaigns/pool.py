@@ -160,7 +160,8 @@ def _write_members(
             with contextlib.suppress(BulkWriteError):  # another campaign stored some meanwhile
                 database.candidates.insert_many(new, ordered=False)
                 continue
-        # What others have stored since the pool was read is kept: their flows take inputs from it.
+        # What others have stored since the pool was read, all but in this moment, is kept: their
+        # flows take inputs from it.
         for document in database.candidates.find({"_id": {"$in": block}}):
             origins = merge(from_document(document), pool.candidates[document["_id"]]).origins
             documents[document["_id"]]["origins"] = [
@@ -186,9 +187,10 @@ def extend_pool(database: Database, name: str, pool: Pool) -> int:
     ScreenError
         When the campaign is cancelled or gone.
     """
-    token = f"{name}/{uuid.uuid4().hex}"
     extended = False
     while not extended:
+        # A new one each time: what an attempt wrote that was overtaken never counts.
+        token = f"{name}/{uuid.uuid4().hex}"
         extensions = _extensions(database, name)
         query = members(name, extensions)
         stored = database.candidates.find(query, {"campaign_inputs": 1})

@@ -5,7 +5,7 @@ Results belong to no campaign; every campaign with the same objective, engine an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from screening.messages.errors import ScreenError
@@ -122,25 +122,26 @@ def whole_results(
 
 
 def own_inputs(
-    name: str, extensions: Sequence[str], candidates: Iterable[Mapping[str, Any]]
+    name: str, extensions: Collection[str], candidates: Iterable[Mapping[str, Any]]
 ) -> dict[str, str]:
     """Return the fingerprint of the inputs that candidates have in a campaign, empty without any.
 
     Parameters
     ----------
     extensions
-        Tokens of the campaign's complete extensions, in their order: of two that stated inputs for
-        one candidate at once, those of the first count, and those of one that was killed never do.
+        Tokens of the campaign's complete extensions; what others stated does not count.
     candidates
         Their documents in ``candidates``.
     """
-    order = {token: number for number, token in enumerate([None, *extensions])}
-    own = {}
-    for document in candidates:
-        stated = {
-            order[entry.get("joined")]: str(entry["inputs_hash"])
-            for entry in document.get("campaign_inputs", [])
-            if entry["campaign"] == name and entry.get("joined") in order
-        }
-        own[str(document["_id"])] = stated[min(stated)] if stated else ""
-    return own
+    counting = {None, *extensions}
+    return {
+        str(document["_id"]): next(
+            (
+                str(stated["inputs_hash"])
+                for stated in document.get("campaign_inputs", [])
+                if stated["campaign"] == name and stated.get("joined") in counting
+            ),
+            "",
+        )
+        for document in candidates
+    }

@@ -131,8 +131,8 @@ class Candidate(BaseModel, ABC):
                 return origin.inputs
         if inputs_hash:
             raise LostInputsError(
-                f"what a source stated for the flow of '{self.candidate_id}' is stored no longer; "
-                "submit it again in a new campaign"
+                f"what a source stated for the flow of '{self.candidate_id}' is gone from the "
+                "database; submit it again in a new campaign"
             )
         return {}
 

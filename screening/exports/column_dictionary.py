@@ -9,10 +9,10 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, TypedDict
 
 from screening.candidates.kinds import KINDS
+from screening.machine.plugins import imported
 from screening.ranking.columns import SOMETIMES, columns
 from screening.ranking.entries import Entry, RankedRow
 from screening.targets.objectives import Objective
@@ -122,5 +122,5 @@ def _further(objective: Objective, field: str) -> Column:
 
 def _of_document(objective: Objective, field: str) -> str:
     """Return what the document of an objective says of a field, empty where it says nothing."""
-    known = resolve_name(objective.document).model_fields.get(field)
+    known = imported(objective.document).model_fields.get(field)
     return "" if known is None else " ".join((known.description or "").split())

@@ -123,7 +123,8 @@ def name_places(figure: Figure, axes: Axes, places: list[float], names: list[str
     labels = axes.get_xticklabels()
     for place, name, label in sorted(zip(places, names, labels, strict=True), key=itemgetter(0)):
         box = label.get_window_extent()
-        row = next((line for line in range(ROWS) if box.x0 > ends[line] + gap), ROWS - 1)
+        free = (row for row in range(ROWS) if box.x0 > ends[row] + gap)
+        row = next(free, ROWS - 1)
         ends[row] = box.x1
         lowered.append((place, "\n" * row + name))
     axes.set_xticks([place for place, _ in lowered], [name for _, name in lowered])

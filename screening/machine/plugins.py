@@ -18,6 +18,13 @@ from screening.messages.errors import ScreenError
 PlugIn = TypeVar("PlugIn")
 
 
+def imported(path: str) -> Any:
+    """Return the object at an import path, ``module:attribute`` or ``module.attribute``."""
+    # pkgutil.resolve_name would take a module whose own imports fail for one that is not there.
+    module, _, attribute = path.replace(":", ".").rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
 class PlugIns(Generic[PlugIn]):
     """One extension point.
 
@@ -60,17 +67,15 @@ class PlugIns(Generic[PlugIn]):
             When there is none of that name, or it cannot be imported.
         """
         path = self.built_in.get(name) or self.paths().get(name, name)
-        module, _, attribute = path.partition(":")
-        if not attribute:
+        if ":" not in path:
             # pydantic, which takes longer to import than a light command may.
             from screening.messages.validation import nearest
 
             raise ScreenError(f"{self.what} '{name}': unknown; {nearest(name, self.names())}")
         try:
-            plug_in: Any = getattr(importlib.import_module(module), attribute)
+            loaded: PlugIn = imported(path)
         except (ImportError, AttributeError) as error:
             raise ScreenError(f"{self.what} '{name}': cannot be imported: {error}") from error
-        loaded: PlugIn = plug_in
         return loaded
 
 

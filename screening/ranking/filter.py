@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:
@@ -58,11 +58,10 @@ def check_fields(campaign: Campaign, where: dict[str, Any]) -> None:
     Known are the fields of candidates and of the objective's results, those that are in the
     database in whatever version's documents, and every path below them.
     """
-
     known = {
         *campaign.kind.model.model_fields,
         *STORED_FIELDS,
-        *resolve_name(campaign.objective.document).model_fields,
+        *imported(campaign.objective.document).model_fields,
     }
     database = campaign.database
     places: tuple[tuple[Any, dict[str, Any]], ...] = (

@@ -205,7 +205,7 @@ def _add_api(app: FastAPI, database: Database) -> None:
     @app.get("/api/v1/campaigns/{name}/figures/{figure}", response_model=AnyPicture, **api)
     def get_figure(name: str, figure: str, request: Request) -> Any:
         """A picture of the campaign; the overview lists those that it has."""
-        known = {figure.name: figure for figure in figures_of(opened(name))}
+        known = {shown.name: shown for shown in figures_of(opened(name))}
         if figure not in known:
             raise HTTPException(
                 404, f"campaign '{name}' has no figure '{figure}'; known: {', '.join(known)}"

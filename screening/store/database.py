@@ -177,9 +177,7 @@ class Database:
     @property
     def _of_libraries(self) -> MongoDatabase[dict[str, Any]]:
         """The database as FireWorks and jobflow read it: they compare dates without time zone."""
-        from bson.codec_options import CodecOptions
-
-        options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=False)
+        options = self._client.codec_options.with_options(tz_aware=False, tzinfo=None)
         return self._client.get_database(self.name, codec_options=options)
 
     @functools.cached_property

@@ -20,9 +20,7 @@ def open_job_store(database: MongoDatabase[Any]) -> JobStore:
     thousand workers, thousands.  They hold no address either, which their names would show.
     """
     outputs = _on(database["job_outputs"])
-    store = JobStore(outputs, additional_stores={"data": _LargeValues(database)})
-    store.connect()
-    return store
+    return JobStore(outputs, additional_stores={"data": _LargeValues(database)})
 
 
 def _on(collection: Collection[Any]) -> Any:

@@ -59,7 +59,8 @@ class SafeLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
         self.db = database
         for collection in ("fireworks", "launches", "offline_runs", "fw_id_assigner", "workflows"):
             setattr(self, collection, database[collection])
-        self.gridfs_fallback = GridFS(database, GRIDFS_FALLBACK_COLLECTION)
+        if GRIDFS_FALLBACK_COLLECTION is not None:  # as the user's FireWorks settings say
+            self.gridfs_fallback = GridFS(database, GRIDFS_FALLBACK_COLLECTION)
 
     def get_new_fw_id(self, quantity: int = 1) -> int:
         """Return the first of `quantity` new Firework numbers."""
@@ -93,9 +94,10 @@ class SafeLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
         """Store a heartbeat; one that the database does not answer is left to the next."""
-        from pymongo.errors import ConnectionFailure
+        from pymongo.errors import ConnectionFailure, InvalidOperation
 
-        with contextlib.suppress(ConnectionFailure):
+        # The thread that sends them may do so once more after the connection was closed.
+        with contextlib.suppress(ConnectionFailure, InvalidOperation):
             super().ping_launch(*args, **kwargs)
 
     def _get_a_fw_to_run(

@@ -7,13 +7,12 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from screening.machine import shipped_configs as shipped
-from screening.machine.plugins import PlugIns
+from screening.machine.plugins import PlugIns, imported
 from screening.messages.errors import ScreenError
 from screening.messages.validation import validated
 from workflows.dft.programs import PROGRAMS, load_program
@@ -178,8 +177,7 @@ def engine_config(name_or_path: str) -> EngineConfig:
 
 def build_engine(config: EngineConfig) -> Engine:
     """Return the engine that flows use, which may need what this machine does not have."""
-
-    engine: Engine = resolve_name(config.engine_class)(**config.engine_fields())
+    engine: Engine = imported(config.engine_class)(**config.engine_fields())
     return engine
 
 

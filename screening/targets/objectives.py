@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pkgutil import resolve_name
 from typing import Any
 
-from screening.machine.plugins import PlugIns
+from screening.machine.plugins import PlugIns, imported
 from screening.messages.quantities import Quantity, heading
 from screening.targets.scale import Direction, Scale
 
@@ -88,7 +87,7 @@ class Objective(Scale):
         """Return the fields that `derive` derives from all results, by candidate id."""
         if self.derive is None:
             return {}
-        fields: Mapping[str, Mapping[str, Any]] = resolve_name(self.derive)(results, pool)
+        fields: Mapping[str, Mapping[str, Any]] = imported(self.derive)(results, pool)
         return fields
 
     def is_usable(self, result: Mapping[str, Any]) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 import pytest
 
+from screening.machine.plugins import imported
 from screening.targets.engines import build_engine, engine_config
 from screening.targets.objectives import Objective, objective
 from workflows.documents import TargetDocument
@@ -62,9 +62,9 @@ class TargetContract:
     @pytest.fixture
     def maker(self, target: Objective, engine_name: str, recipe: dict[str, Any]) -> TargetMaker:
         """Return the Maker, built as campaigns build it."""
-        settings = resolve_name(target.recipe).model_validate(recipe)
+        settings = imported(target.recipe).model_validate(recipe)
         engine = build_engine(engine_config(engine_name))
-        made: TargetMaker = resolve_name(target.maker)(engine=engine, recipe=settings)
+        made: TargetMaker = imported(target.maker)(engine=engine, recipe=settings)
         return made
 
     @pytest.fixture
@@ -77,7 +77,7 @@ class TargetContract:
         assert target.help.endswith(".")
 
     def test_its_document_has_the_fields_it_names(self, target: Objective) -> None:
-        document = resolve_name(target.document)
+        document = imported(target.document)
         assert issubclass(document, TargetDocument)
         named = {target.value_field, *(quantity.field for quantity in target.shown_fields)}
         named |= set(target.large_fields)
@@ -121,7 +121,7 @@ class TargetContract:
         run_locally(flow, store=store, ensure_success=True, log=False)
         output = store.get_output(flow.output.uuid, which="last", load=True)
         stated = {key: value for key, value in output.items() if not key.startswith("@")}
-        document = resolve_name(target.document).model_validate(stated)
+        document = imported(target.document).model_validate(stated)
         assert document.outcome == "computed", document.reason
         assert document.cost_unit == maker.cost_unit
         assert document.cost >= 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from screening.choosing.samplers import reason_text
+from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
 from screening.messages.quantities import Quantity
 from screening.results.result import with_large_values
@@ -107,12 +107,12 @@ def _pictures(objective: Objective, result: Mapping[str, Any]) -> list[AnyPictur
     return [
         picture.model_copy(update={"name": name})
         for name, path in objective.curves.items()
-        for picture in resolve_name(path)(there)
+        for picture in imported(path)(there)
     ]
 
 
 def _drawing(kind: CandidateKind, *documents: Mapping[str, Any]) -> Any:
-    return None if kind.drawing is None else resolve_name(kind.drawing)(*documents)
+    return None if kind.drawing is None else imported(kind.drawing)(*documents)
 
 
 def _facts(objective: Objective, result: Mapping[str, Any]) -> list[Fact]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from pkgutil import resolve_name
 
 import pytest
 
+from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
 from screening.targets.objectives import OBJECTIVES, objective
 from workflows.target import TargetMaker
@@ -16,8 +16,18 @@ from workflows.target import TargetMaker
 def test_every_row_names_things_that_exist(name):
     row = OBJECTIVES.load(name)
     assert row.name == name
-    recipe = resolve_name(row.recipe)()
-    assert isinstance(resolve_name(row.maker)(engine=None, recipe=recipe), TargetMaker)
+    recipe = imported(row.recipe)()
+    assert isinstance(imported(row.maker)(engine=None, recipe=recipe), TargetMaker)
+
+
+@pytest.mark.parametrize("path", ["lab_of_tests.makers.Maker", "lab_of_tests.makers:Maker"])
+def test_a_module_that_cannot_be_imported_says_what_is_missing(path, tmp_path, monkeypatch):
+    (tmp_path / "lab_of_tests").mkdir()
+    (tmp_path / "lab_of_tests" / "__init__.py").touch()
+    (tmp_path / "lab_of_tests" / "makers.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
+        imported(path)
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])

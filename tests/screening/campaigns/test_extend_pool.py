@@ -199,14 +199,15 @@ def test_two_extensions_at_once_count_each_candidate_once(new_campaign, monkeypa
     assert campaign.ingested["taken"] == 7
 
 
+@pytest.mark.parametrize("stated", [{"inputs": {"working_ion": "Na"}}, {}])
 @pytest.mark.parametrize("overtaken_after", [1, 2])
 def test_of_two_extensions_with_other_inputs_the_first_one_counts(
-    new_campaign, monkeypatch, overtaken_after
+    new_campaign, monkeypatch, overtaken_after, stated
 ):
     """The other one is told, whichever wrote the candidates first."""
     campaign = new_campaign(pool=1)
     lithium = found_elsewhere(part(1, 2), inputs={"working_ion": "Li"})
-    sodium = found_elsewhere(part(1, 2), inputs={"working_ion": "Na"})
+    first = found_elsewhere(part(1, 2), **stated)
     [key] = lithium.candidates
     write, written = pools._write_members, []
 
@@ -214,13 +215,14 @@ def test_of_two_extensions_with_other_inputs_the_first_one_counts(
         # An extension writes twice: what the campaign has already, then what is new.
         written.append(arguments)
         if len(written) == overtaken_after:
-            assert pools.extend_pool(database, name, sodium) == 1
+            assert pools.extend_pool(database, name, first) == 1
         write(database, name, *arguments)
 
     monkeypatch.setattr(pools, "_write_members", overtaken)
     assert campaign.extend_pool(lithium) == 0
-    assert campaign.inputs_hash(key) == sodium.inputs[key]
-    assert campaign.candidate(key).inputs(sodium.inputs[key]) == {"working_ion": "Na"}
+    counts = first.inputs.get(key, "")
+    assert campaign.inputs_hash(key) == counts
+    assert campaign.candidate(key).inputs(counts) == stated.get("inputs", {})
     assert campaign.ingested["refused"] == 1
     assert "with other inputs" in campaign.ingested["refusals"][0]["reason"]
     assert pool_of(campaign) == {*toy_pool(1).candidates, key}

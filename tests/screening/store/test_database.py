@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from gridfs import GridFS
+from pymongo.collection import Collection
+from pymongo.database import Database as MongoDatabase
 from pymongo.errors import DuplicateKeyError
 
 from screening.campaigns.indexes import indexes
@@ -32,17 +35,35 @@ def test_a_campaign_has_one_pick_of_each_number(database):
         database.picks.insert_one({"_id": "c/b", "campaign": "c", "number": 1})
 
 
+def parts(*things):
+    """Return the collections of what libraries hold, of buckets and databases too."""
+    found = []
+    for thing in things:
+        for value in vars(thing).values():
+            if isinstance(value, Collection):
+                found.append(value)
+            elif isinstance(value, GridFS):
+                found += parts(value)
+            elif isinstance(value, MongoDatabase):
+                found.append(value["any"])
+    return found
+
+
 def test_libraries_open_no_connections_of_their_own(database):
-    large = database.job_store.additional_stores["data"]
-    collections = [
-        database.launchpad.fireworks,
-        database.launchpad.fw_id_assigner,
-        database.job_store.docs_store._collection,
-        large._files_store._collection,
-        large._chunks_collection,
-        large._collection._files,
-    ]
-    assert all(collection.database.client is database._client for collection in collections)
+    launchpad, large = database.launchpad, database.job_store.additional_stores["data"]
+    collections = parts(launchpad, database.job_store.docs_store, large, large._files_store)
+    assert len(collections) >= 12
+    assert launchpad.connection is database._client
+    for collection in collections:
+        assert collection.database.client is database._client
+        # They compare dates with their own, which name no time zone.
+        assert not collection.codec_options.tz_aware
+
+
+def test_the_user_may_tell_fireworks_to_keep_nothing_in_gridfs(database, monkeypatch):
+    for module in ("fireworks.core.launchpad", "screening.store.safe_launchpad"):
+        monkeypatch.setattr(f"{module}.GRIDFS_FALLBACK_COLLECTION", None)
+    assert database.launchpad.gridfs_fallback is None
 
 
 def test_times_come_back_with_their_zone(database):
