@@ -102,6 +102,9 @@ class Project:
         ):
             patch.setitem(OBJECTIVES.built_in, "toy", toy_objective.PATH)
             patch.setattr("sys.argv", words)
+            for name, value in self.environment.items():
+                if name.startswith("SCREEN_"):
+                    patch.setenv(name, value)
             try:
                 main()
             except SystemExit as end:
