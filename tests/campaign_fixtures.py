@@ -76,14 +76,16 @@ def database_name(request, mongo) -> Iterator[str]:
         empty(mongo[name])
         yield name
         return
-    name = new_name()
+    with new_database_name(mongo) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def new_database_name(mongo: Any) -> Iterator[str]:
+    """Name a database that does not exist yet; drop it in the end."""
+    name = f"screen_test_{uuid.uuid4().hex[:12]}"
     yield name
     mongo.drop_database(name)
-
-
-def new_name() -> str:
-    """Return a name for a database that does not exist yet."""
-    return f"screen_test_{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session")
@@ -91,12 +93,11 @@ def prepared_name(server_uri, mongo) -> Iterator[str]:
     """Name of the one database that tests use in turn: to make its 30 indexes takes 0.1 s."""
     from screening.store.database import Database
 
-    name = new_name()
-    database = Database(server_uri, name)
-    database.prepare(indexes())
-    database.close()
-    yield name
-    mongo.drop_database(name)
+    with new_database_name(mongo) as name:
+        database = Database(server_uri, name)
+        database.prepare(indexes())
+        database.close()
+        yield name
 
 
 def empty(database: Any) -> None:
@@ -223,7 +224,7 @@ def write_cifs(folder: Path, count: int, first: int = 0) -> Path:
 
 
 NEAREST = {"kind": "screening.testing.nearest_value:NearestValue"}
-"""A surrogate that fits in no time."""
+"""A surrogate that fits in no time: for others each worker, which ranks, imports scikit-learn."""
 
 
 def toy_content(**changes: Any) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from pkgutil import resolve_name
 
 import pytest
 from import_graph import circles, imports, tree_of
@@ -222,7 +221,7 @@ def test_the_rules_see_import_paths_outside_of_tables(tmp_path):
     path = tmp_path / "module.py"
     path.write_text(
         "KINDS = {'a': 'screening.candidates.kinds:CRYSTAL'}\n"
-        "def late():\n    return resolve_name('screening.cli.program:main')\n"
+        "def late():\n    return load('screening.cli.program:main')\n"
     )
     assert hidden_imports(path) == ["screening.cli.program:main"]
 
@@ -289,11 +288,12 @@ def test_only_its_own_process_imports_the_embedded_server():
 
 
 def test_objectives_name_makers_that_exist():
+    from screening.machine.plugins import imported
     from screening.targets.objectives import known_objectives
     from workflows.target import TargetMaker
 
     for objective in known_objectives():
-        maker, recipe = resolve_name(objective.maker), resolve_name(objective.recipe)
+        maker, recipe = imported(objective.maker), imported(objective.recipe)
         assert maker.__module__.startswith("workflows.")
         assert recipe.model_config["extra"] == "forbid"
         assert isinstance(maker(engine=None), TargetMaker)

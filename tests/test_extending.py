@@ -7,7 +7,6 @@ import re
 import sys
 import tomllib
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from doc_pages import fences, names_in, rows_after
 
 from screening.cli.plugins import POINTS
 from screening.machine import plugins
+from screening.machine.plugins import imported
 
 PAGE = "docs/extending.md"
 AT_MOST = {
@@ -116,12 +116,12 @@ def test_the_table_has_every_extension():
 def test_the_page_lists_every_extension_point():
     rows = rows_after(PAGE, "<!-- points -->")
     assert sorted(names_in(row[0])[0] for row in rows) == sorted(
-        resolve_name(path).group for path in POINTS.values()
+        imported(path).group for path in POINTS.values()
     )
     for _, what_it_is, _, _, suite in rows:
-        assert resolve_name(names_in(what_it_is)[0])
+        assert imported(names_in(what_it_is)[0])
         if not suite.startswith("none"):
-            assert resolve_name(f"screening.testing.{names_in(suite)[0]}")
+            assert imported(f"screening.testing.{names_in(suite)[0]}")
 
 
 def test_an_engine_is_a_yaml(lab, tmp_path):

@@ -144,7 +144,7 @@ class Campaign(CampaignRecords):
         self._take_stages(document)
         picks, confirmation_picks = self.picks(), self.confirmation_picks()
         running = len(self.queue.running_picks())
-        inputs = self._stated_inputs()
+        inputs = self._stated_inputs(document)
         stored = {
             stage.engine.name: read_results(self.database, self.config, stage, inputs)
             for stage in self.stages

@@ -151,13 +151,17 @@ class CampaignRecords(CampaignDocument):
         return pools.read_rows(self.database, query, self.kind)
 
     def _stored_results(self, stage: EngineStage) -> Results:
-        return read_results(self.database, self.config, stage, self._stated_inputs())
+        inputs = self._stated_inputs(self._document())
+        return read_results(self.database, self.config, stage, inputs)
 
-    def _stated_inputs(self) -> dict[str, str]:
-        """Return the fingerprint of the inputs of the candidates that have any, by id."""
+    def _stated_inputs(self, document: Mapping[str, Any]) -> dict[str, str]:
+        """Return the fingerprint of the inputs of the candidates that have any, by id.
+
+        Those count that the campaign has by its document.
+        """
         query = {"campaign_inputs.campaign": self.name}
         stored = self.database.candidates.find(query, {"campaign_inputs": 1})
-        return own_inputs(self.name, self.extensions(), stored)
+        return own_inputs(self.name, document.get("extensions", []), stored)
 
     def inputs_hash(self, candidate_id: str) -> str:
         """Return the fingerprint of the inputs of one candidate's flow, empty without any."""

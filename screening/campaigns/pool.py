@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.results import own_inputs
 from screening.campaigns.snapshot import PoolRow
-from screening.candidates.candidate import merge
+from screening.candidates.candidate import Origin, joined_origins
 from screening.candidates.kinds import from_document, to_document
 from screening.candidates.refusal import Refusal
 from screening.intake.ingest import Pool, Refused
@@ -162,11 +162,11 @@ def _write_members(
                 continue
         # What others have stored since the pool was read, all but in this moment, is kept: their
         # flows take inputs from it.
-        for document in database.candidates.find({"_id": {"$in": block}}):
-            origins = merge(from_document(document), pool.candidates[document["_id"]]).origins
-            documents[document["_id"]]["origins"] = [
-                origin.model_dump(mode="json") for origin in origins
-            ]
+        for document in database.candidates.find({"_id": {"$in": block}}, {"origins": 1}):
+            key = document["_id"]
+            known = map(Origin.model_validate, document["origins"])
+            origins = joined_origins(known, pool.candidates[key].origins)
+            documents[key]["origins"] = [origin.model_dump(mode="json") for origin in origins]
         updates = []
         for key in block:
             change: dict[str, Any] = {"$set": documents[key]}

@@ -163,22 +163,27 @@ def with_free_id(candidate: AnyCandidate, taken: Container[str]) -> AnyCandidate
 
 
 def merge(existing: AnyCandidate, incoming: AnyCandidate) -> AnyCandidate:
-    """Join the origins of two candidates that are the same.
+    """Join the origins of two candidates that are the same; all else stays as in `existing`."""
+    origins = joined_origins(existing.origins, incoming.origins)
+    return existing.model_copy(update={"origins": origins})
 
-    Everything else stays as in `existing`. An origin known already is updated with the incoming
-    properties, so importing a source twice changes nothing; one that states other inputs than
-    before is a further origin.
+
+def joined_origins(existing: Iterable[Origin], incoming: Iterable[Origin]) -> list[Origin]:
+    """Return the origins of both, each once.
+
+    One known already is updated with the incoming properties, so importing a source twice changes
+    nothing; one that states other inputs than before is a further origin.
     """
 
     def key_of(origin: Origin) -> tuple[str, str, str]:
         return origin.source, origin.material_id, origin.inputs_hash
 
-    origins = {key_of(origin): origin for origin in existing.origins}
-    for origin in incoming.origins:
+    origins = {key_of(origin): origin for origin in existing}
+    for origin in incoming:
         key = key_of(origin)
         known = origins[key].properties if key in origins else {}
         origins[key] = origin.model_copy(update={"properties": {**known, **origin.properties}})
-    return existing.model_copy(update={"origins": list(origins.values())})
+    return list(origins.values())
 
 
 SHOWN_FACTS = ("energy_above_hull_ev_per_atom", "band_gap_ev", "theoretical", "year")

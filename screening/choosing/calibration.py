@@ -75,7 +75,7 @@ def leave_one_out(
 
 
 def _rank_correlation(predictions: Floats, values: Floats) -> float:
-    """Return Spearman's; every worker does, and scipy.stats takes most of a second to import."""
+    """Return Spearman's, without scipy.stats: every worker would import it, in 0.8 s."""
     if not (np.ptp(predictions) and np.ptp(values)):
         return 0.0
     return float(np.corrcoef(_ranks(predictions), _ranks(values))[0, 1])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pkgutil
 from typing import Annotated, Optional
 
 import typer
 
 from screening.cli.options import Format, FormatOption
 from screening.cli.output import print_fitting, print_json
+from screening.machine.plugins import imported
 
 POINTS = {
     "sources": "screening.sources:SOURCES",
@@ -60,7 +60,7 @@ def _rows(point: str) -> list[dict[str, str]]:
     """
     from screening.messages.errors import ScreenError
 
-    table = pkgutil.resolve_name(POINTS[point])
+    table = imported(POINTS[point])
     rows = []
     for name, path in ((name, table.paths()[name]) for name in table.names()):
         try:
@@ -83,5 +83,5 @@ def _rows(point: str) -> list[dict[str, str]]:
 
 def names_at(path: str) -> list[str]:
     """Return the names in the table at an import path, ``module:attribute``, or given by it."""
-    table = pkgutil.resolve_name(path)
+    table = imported(path)
     return list(table.names() if hasattr(table, "names") else table())

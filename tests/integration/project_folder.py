@@ -22,7 +22,6 @@ from campaign_fixtures import MACHINE, TOY_PATH, toy_content, write_cifs
 
 from screening.targets.objectives import OBJECTIVES
 
-NEAREST = {"kind": "screening.testing.nearest_value:NearestValue"}
 TIMEOUT_S = 600.0
 """After which a test fails instead of hanging; on no machine does anything here take so long."""
 
@@ -52,9 +51,7 @@ class Project:
         recipe = {"folder": str(self.folder)} | changes.pop("recipe", {})
         # Alloys: of the face-centred metals symmetry is found in seven times the time.
         write_cifs(self.folder / "crystals", 10, first=7)
-        # Each worker ranks, and would import scikit-learn for it.
-        sampler = {"kind": "random", "surrogate": NEAREST}
-        content = {"sources": ["crystals"], "sampler": sampler, "recipe": recipe, **changes}
+        content = {"sources": ["crystals"], "recipe": recipe, **changes}
         self.write("toy.yaml", **toy_content(**content))
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:

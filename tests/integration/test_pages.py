@@ -14,7 +14,6 @@ import sample_views
 from browser_fixtures import ARTEFACTS
 from campaign_fixtures import toy_content, toy_pool
 from killable_server import KillableServer
-from project_folder import NEAREST
 
 from screening.campaigns.indexes import indexes
 from screening.pages import report
@@ -449,9 +448,7 @@ def test_the_dashboard_follows_a_campaign(toy, server, open_page, tmp_path):
     while not _answers(database) and time.monotonic() < deadline:
         time.sleep(0.1)
     database.prepare(indexes())
-    config = CampaignConfig.model_validate(
-        toy_content(budget=4, batch_size=1, sampler={"kind": "random", "surrogate": NEAREST})
-    )
+    config = CampaignConfig.model_validate(toy_content(budget=4, batch_size=1))
     pool = toy_pool(12)
     campaign = Campaign.create(database, "toy-1", config, engine_config("emt"), pool)
     app = dashboard(database, loopback=True, token=token)

@@ -10,7 +10,7 @@ import re
 from io import StringIO
 
 import pytest
-from campaign_fixtures import new_name
+from campaign_fixtures import new_database_name
 from toy_kind import TARGET, register
 
 from screening.campaigns.campaign import Campaign
@@ -27,9 +27,8 @@ COLUMNS = ["rank", "candidate_id", "material_id", "text", "n_letters", "outcome"
 @pytest.fixture(scope="module")
 def database_name(mongo):
     """One database for all tests here: the campaign is computed once, and only read."""
-    name = new_name()
-    yield name
-    mongo.drop_database(name)
+    with new_database_name(mongo) as name:
+        yield name
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.store.database import Database, open_database
 
-NEAREST = {"kind": "screening.testing.nearest_value:NearestValue"}
 PASSWORD = "p@ss/w:rd% sw0rdf1sh"
 WRONG = "wr0ng/s@lmon"
 
@@ -82,8 +81,7 @@ def test_a_campaign_leaves_its_password_nowhere(
     monkeypatch.setenv("SCREEN_MONGODB_URI", uri)
     target = tmp_path / "toy.yaml"
     crystals = write_cifs(tmp_path / "crystals", 3)
-    sampler = {"kind": "random", "surrogate": NEAREST}
-    content = toy_content(sources=[str(crystals)], budget=3, max_attempts=1, sampler=sampler)
+    content = toy_content(sources=[str(crystals)], budget=3, max_attempts=1)
     target.write_text(yaml.safe_dump({**content, "recipe": {"failing": ["Cu"], "seconds": 0.2}}))
     lines: set[str] = set()
     watched = threading.Event()
@@ -165,8 +163,7 @@ def test_libraries_that_hold_the_address_do_not_show_it(user_uri, database_name)
 def test_who_may_only_read_sees_everything_and_writes_nothing(
     screen, new_campaign, work, user_uri, server_uri, database_name, monkeypatch
 ):
-    sampler = {"kind": "random", "surrogate": NEAREST}
-    campaign = new_campaign("mine", pool=6, budget=3, sampler=sampler)
+    campaign = new_campaign("mine", pool=6, budget=3)
     work(campaign)
     # What the ranking would keep is not there yet.
     campaign.database.predictions.drop()

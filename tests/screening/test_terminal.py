@@ -46,9 +46,7 @@ SHOWN = {"cp1252": "kappa–€", "latin-1": "kappa-?", "ascii": "kappa-?"}
 
 
 def test_terminals_without_unicode(screen_to, new_campaign, work):
-    nearest = {"kind": "screening.testing.nearest_value:NearestValue"}
-    sampler = {"kind": "random", "surrogate": nearest}
-    work(new_campaign("mine", pool=3, budget=2, sampler=sampler))
+    work(new_campaign("mine", pool=3, budget=2))
     for encoding, shown in SHOWN.items():
         for arguments in (
             ["rank"],

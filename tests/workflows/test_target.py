@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pkgutil import resolve_name
-
 import pytest
 from pydantic import ValidationError
 
+from screening.machine.plugins import imported
 from screening.targets.objectives import OBJECTIVES
 from workflows.documents import StepCost, TargetDocument, total_cost
 from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs, TargetMaker
@@ -34,7 +33,7 @@ def test_defaults_make_a_target_of_any_kind_of_candidate():
 
 @pytest.mark.parametrize("name", OBJECTIVE_NAMES)
 def test_inputs_may_all_be_left_out_and_unknown_ones_are_refused(name):
-    model = resolve_name(OBJECTIVES.load(name).maker).inputs_model
+    model = imported(OBJECTIVES.load(name).maker).inputs_model
     assert issubclass(model, TargetInputs)
     model()
     with pytest.raises(ValidationError):
@@ -44,14 +43,14 @@ def test_inputs_may_all_be_left_out_and_unknown_ones_are_refused(name):
 @pytest.mark.parametrize("name", OBJECTIVE_NAMES)
 def test_a_maker_is_stored_with_its_engine_its_recipe_and_nothing_else(name, emt):
     row = OBJECTIVES.load(name)
-    stored = resolve_name(row.maker)(engine=emt).as_dict()
+    stored = imported(row.maker)(engine=emt).as_dict()
     assert {key for key in stored if not key.startswith("@")} == {"engine", "name", "recipe"}
     assert f"{stored['@module']}.{stored['@class']}" == row.maker
 
 
 @pytest.mark.parametrize("name", OBJECTIVE_NAMES)
 def test_documents_share_what_every_result_states(name):
-    assert issubclass(resolve_name(OBJECTIVES.load(name).document), TargetDocument)
+    assert issubclass(imported(OBJECTIVES.load(name).document), TargetDocument)
 
 
 def test_costs_add_up_in_one_unit():

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from recorded_results import recorded_document
 
 from screening.exports import FORMS
 from screening.machine import shipped_configs as shipped
+from screening.machine.plugins import imported
 from screening.results.result import Result
 from screening.targets.objectives import OBJECTIVES
 from screening.testing.export_form_contract import ExportFormContract
@@ -136,7 +136,7 @@ def test_without_pyarrow_parquet_says_what_to_do(export, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", OBJECTIVES.names())
 def test_documents_explain_what_is_ranked(name):
     objective = OBJECTIVES.load(name)
-    fields = resolve_name(objective.document).model_fields
+    fields = imported(objective.document).model_fields
     for field in filter(None, (objective.value_field, objective.error_field)):
         assert fields[field].description
 

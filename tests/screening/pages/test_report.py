@@ -14,11 +14,6 @@ import sample_views
 from screening.messages.errors import ScreenError
 from screening.pages import linked_names, page_text, plotly_text, report
 
-QUICK = {
-    "kind": "random",
-    "surrogate": {"kind": "screening.testing.nearest_value:NearestValue"},
-}
-"""A sampler whose model costs nothing: what a report holds does not depend on it."""
 WRITTEN = datetime.datetime(2026, 11, 22, 12, 30, tzinfo=datetime.UTC)
 
 
@@ -169,7 +164,7 @@ def test_a_report_replaces_a_report_and_nothing_else(tmp_path):
 
 
 def test_of_large_pools_all_that_was_computed_is_told(new_campaign, work, monkeypatch):
-    campaign = new_campaign(pool=10, budget=5, recipe={"unstable": ["Cu", "Ag"]}, sampler=QUICK)
+    campaign = new_campaign(pool=10, budget=5, recipe={"unstable": ["Cu", "Ag"]})
     work(campaign)
     whole = report.documents_of(campaign).rows
     computed = [row.candidate_id for row in whole if row.outcome != "predicted"]
@@ -183,7 +178,7 @@ def test_of_large_pools_all_that_was_computed_is_told(new_campaign, work, monkey
 
 
 def test_a_campaign_that_changes_meanwhile_is_read_again(new_campaign, work, monkeypatch):
-    campaign = new_campaign(pool=5, budget=2, sampler=QUICK)
+    campaign = new_campaign(pool=5, budget=2)
     work(campaign)
     read, times = report._documents_now, []
 
@@ -200,7 +195,7 @@ def test_a_campaign_that_changes_meanwhile_is_read_again(new_campaign, work, mon
 
 
 def test_the_command_writes_a_campaign(new_campaign, work, screen, tmp_path):
-    campaign = new_campaign(budget=4, recipe={"unstable": ["Cu"]}, sampler=QUICK)
+    campaign = new_campaign(budget=4, recipe={"unstable": ["Cu"]})
     work(campaign)
     answer = screen("report", campaign.name, "-o", "out.html")
     assert answer.status == 0, answer.err

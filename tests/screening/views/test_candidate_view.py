@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pkgutil import resolve_name
 
 import numpy as np
 import pytest
 
 from screening.candidates.crystal_kind import CRYSTAL
+from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
 from screening.ranking.cache import cached_ranking
 from screening.targets.objectives import OBJECTIVES
@@ -194,7 +194,7 @@ def test_every_field_of_a_result_has_a_label(name):
     objective = OBJECTIVES.load(name)
     own = {objective.value_field, *(each.field for each in objective.shown_fields)}
     known = {each.field for each in RESULT_QUANTITIES} | own | LEFT_OUT
-    assert set(resolve_name(objective.document).model_fields) <= known
+    assert set(imported(objective.document).model_fields) <= known
 
 
 def test_labels_are_told_apart_and_units_are_those_of_the_names():
