@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CAN_RUN = ("READY", "RESERVED", "RUNNING")
 """States of jobs that run, or that a worker may take."""
+ANY_HEARTBEAT_S = 3600.0
+"""Time by which no heartbeat lies in the future (s)."""
 
 
 @dataclass(frozen=True)
@@ -255,8 +257,13 @@ def give_back(launchpad: LaunchPad, worker: str) -> list[str]:
     list of str
         The picks whose jobs were put back.
     """
+    # The thread that sends a job's heartbeats sends a last one when the job has ended, maybe while
+    # FireWorks looks: the run counts as lost however fresh its last heartbeat is.
     _, fw_ids, _ = launchpad.detect_lostruns(
-        expiration_secs=0, rerun=True, refresh=True, launch_query={"fworker.name": worker}
+        expiration_secs=-ANY_HEARTBEAT_S,
+        rerun=True,
+        refresh=True,
+        launch_query={"fworker.name": worker},
     )
     picks: list[str] = launchpad.fireworks.distinct("spec.pick", {"fw_id": {"$in": fw_ids}})
     return picks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import os
 import sys
@@ -9,11 +10,13 @@ import threading
 import time
 
 import pytest
+from fireworks import FWorker
 from killable_server import KillableServer
 from toy_flow import allow, diary
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.indexes import indexes
+from screening.machine.clock import now
 from screening.machine.process_names import this_process
 from screening.running import advance as advance_module
 from screening.running import worker
@@ -214,6 +217,18 @@ def test_a_database_that_stays_away_is_not_the_candidates_fault(
     work(campaign)
     assert [pick["state"] for pick in campaign.picks()] == ["computed"]
     assert ends(tmp_path) == 1
+
+
+def test_a_last_heartbeat_keeps_no_job_from_going_back(new_campaign):
+    """FireWorks sends one more when the job has ended, while the worker puts the job back."""
+    campaign = new_campaign(pool=3, budget=1, batch_size=1)
+    advance(campaign)
+    launchpad = campaign.database.launchpad
+    claimed, launch_id = launchpad.checkout_fw(FWorker(this_process()), ".")
+    launchpad.ping_launch(launch_id, ptime=now() + datetime.timedelta(seconds=1))
+    [pick] = campaign.picks()
+    assert worker.give_back(launchpad, this_process()) == [pick["_id"]]
+    assert launchpad.get_fw_by_id(claimed.fw_id).state == "READY"
 
 
 def test_a_run_that_was_given_up_leaves_its_result_to_the_next(
