@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jobflow import Flow, Job, Maker, Response, job
@@ -64,12 +64,15 @@ class ConductivityMaker(Maker):
         How third-order force constants are sampled.
     transport
         Temperatures, q-meshes, scattering.
+    unstable
+        What is done with a crystal that has imaginary modes; see `ThermalConductivityRecipe`.
     """
 
     engine: Engine
     name: str = "conductivity"
     third_order: ThirdOrderRecipe = field(default_factory=ThirdOrderRecipe)
     transport: TransportRecipe = field(default_factory=TransportRecipe)
+    unstable: Literal["auto", "estimate", "stop"] = "auto"
 
     @job(
         output_schema=ThermalConductivityDocument,
@@ -81,7 +84,7 @@ class ConductivityMaker(Maker):
         phonons: PhononDocument,
         chunks: list[dict[str, Any]] | None = None,
     ) -> ThermalConductivityDocument | Response[ThermalConductivityDocument]:
-        """Compute κ, or end at once where the stability gate found imaginary modes.
+        """Compute κ, or of a crystal with imaginary modes what is left without them.
 
         Parameters
         ----------
@@ -90,7 +93,7 @@ class ConductivityMaker(Maker):
         chunks
             Forces computed by other jobs; None computes them here, or queues those jobs.
         """
-        if not phonons.stable:
+        if phonons.lost or not (phonons.stable or self._estimates_unstable()):
             return self._unstable(relaxation, phonons)
         started = time.perf_counter()
         plan = self.plan(relaxation.structure)
@@ -106,6 +109,10 @@ class ConductivityMaker(Maker):
         third_order.set_third_order_forces(plan, forces)
         forces_s = time.perf_counter() - started + elsewhere_s
         return self._measured(relaxation, phonons, plan, len(supercells), forces_s)
+
+    def _estimates_unstable(self) -> bool:
+        cheap = self.engine.inline_supercells > 0
+        return self.unstable == "estimate" or (self.unstable == "auto" and cheap)
 
     def plan(self, structure: Structure) -> ThirdOrderPlan:
         """Return the displacements for third-order force constants."""
@@ -162,16 +169,29 @@ class ConductivityMaker(Maker):
             if recipe.direct_solution
             else None
         )
+        error = float(np.hypot(limit.error_w_per_m_k, fit_error or 0.0))
+        found = (
+            {
+                "outcome": "computed",
+                "kappa_300k_w_per_m_k": limit.kappa_w_per_m_k,
+                "kappa_300k_error_w_per_m_k": error,
+            }
+            if phonons.stable
+            else {
+                "outcome": "unstable",
+                "reason": _imaginary_modes(phonons),
+                "kappa_300k_real_modes_w_per_m_k": limit.kappa_w_per_m_k,
+                "kappa_300k_real_modes_error_w_per_m_k": error,
+            }
+        )
         return ThermalConductivityDocument(
-            outcome="computed",
+            **found,
             **self._common(
                 relaxation,
                 phonons,
                 StepCost.of_force_calls("third-order forces", force_calls, forces_s),
                 StepCost.of_force_calls("transport", 0, time.perf_counter() - started),
             ),
-            kappa_300k_w_per_m_k=limit.kappa_w_per_m_k,
-            kappa_300k_error_w_per_m_k=float(np.hypot(limit.error_w_per_m_k, fit_error or 0.0)),
             kappa_300k_mesh_error_w_per_m_k=limit.error_w_per_m_k,
             kappa_300k_fit_error_w_per_m_k=fit_error,
             kappa_300k_direct_w_per_m_k=direct,
@@ -232,12 +252,7 @@ class ConductivityMaker(Maker):
     ) -> ThermalConductivityDocument:
         return ThermalConductivityDocument(
             outcome="unstable",
-            reason=phonons.lost
-            or (
-                f"imaginary modes: lowest frequency {phonons.min_frequency_thz:.2f} THz on a "
-                f"{'×'.join(map(str, phonons.stability_mesh or ()))} q-mesh, threshold "
-                f"{phonons.stability_threshold_thz:.2f} THz"
-            ),
+            reason=phonons.lost or _imaginary_modes(phonons),
             **self._common(relaxation, phonons),
         )
 
@@ -256,6 +271,14 @@ class ConductivityMaker(Maker):
             "provenance": self.engine.provenance(),
             "spectrum": phonons.spectrum,
         }
+
+
+def _imaginary_modes(phonons: PhononDocument) -> str:
+    return (
+        f"imaginary modes: lowest frequency {phonons.min_frequency_thz:.2f} THz on a "
+        f"{'×'.join(map(str, phonons.stability_mesh or ()))} q-mesh, threshold "
+        f"{phonons.stability_threshold_thz:.2f} THz"
+    )
 
 
 @job(
@@ -407,7 +430,10 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
             RelaxationMaker(self.engine, recipe=recipe.relaxation),
             PhononMaker(self.engine, recipe=recipe.phonons),
             ConductivityMaker(
-                self.engine, third_order=recipe.third_order, transport=recipe.transport
+                self.engine,
+                third_order=recipe.third_order,
+                transport=recipe.transport,
+                unstable=recipe.unstable,
             ),
         )
 

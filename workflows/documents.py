@@ -245,6 +245,11 @@ class ThermalConductivityDocument(CrystalDocument):
     q-mesh."""
     kappa_300k_error_w_per_m_k: float | None = None
     """Its error bar: q-mesh and fit of the force constants in quadrature; not the engine's own."""
+    kappa_300k_real_modes_w_per_m_k: float | None = None
+    """Of an unstable crystal: κ of its modes that are not imaginary.  An estimate for the case that
+    the imaginary ones are an error of the engine; nothing is ranked by it as if it were κ."""
+    kappa_300k_real_modes_error_w_per_m_k: float | None = None
+    """Error bar of that: q-mesh and fit in quadrature."""
     kappa_300k_mesh_error_w_per_m_k: float | None = None
     kappa_300k_fit_error_w_per_m_k: float | None = None
     kappa_300k_larger_supercell_w_per_m_k: float | None = None

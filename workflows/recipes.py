@@ -111,6 +111,10 @@ class ThermalConductivityRecipe(Recipe):
     nac: Literal["auto", "off"] = "auto"
     """Non-analytical term correction: ``auto`` applies it wherever Born charges are known, from
     the source of the crystal or from an engine that computes them."""
+    unstable: Literal["auto", "estimate", "stop"] = "auto"
+    """Crystals with imaginary modes: ``estimate`` computes κ of their other modes too, beside the
+    verdict and not in its place; ``stop`` saves that cost.  ``auto`` estimates with engines whose
+    supercells take seconds (potentials), which are often wrong about soft modes."""
     relaxation: RelaxationRecipe = RelaxationRecipe()
     phonons: PhononRecipe = PhononRecipe()
     third_order: ThirdOrderRecipe = ThirdOrderRecipe()

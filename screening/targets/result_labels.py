@@ -8,6 +8,8 @@ from screening.targets.objectives import known_objectives
 RESULT_QUANTITIES: tuple[Quantity, ...] = (
     # κ
     Quantity("kappa_300k_error_w_per_m_k", "error bar of κ(300 K)", "W/m/K"),
+    Quantity("kappa_300k_real_modes_w_per_m_k", "κ(300 K) without imaginary modes", "W/m/K"),
+    Quantity("kappa_300k_real_modes_error_w_per_m_k", "error bar of that", "W/m/K"),
     Quantity("kappa_300k_mesh_error_w_per_m_k", "error of κ from the q-mesh", "W/m/K"),
     Quantity("kappa_300k_fit_error_w_per_m_k", "error of κ from the fit", "W/m/K"),
     Quantity("kappa_300k_larger_supercell_w_per_m_k", "κ(300 K), larger supercells", "W/m/K"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -341,16 +342,37 @@ def test_unstable_crystal_ends_before_third_order(emt, bcc_copper, tmp_path, mon
     monkeypatch.setattr(
         third_order, "plan_third_order", lambda *args: planned.append(args) or plan(*args)
     )
-    finished = run(emt, bcc_copper, tmp_path)
+    finished = run(emt, bcc_copper, tmp_path, RECIPE.model_copy(update={"unstable": "stop"}))
     document = finished.output()
     assert document.outcome == "unstable"
     assert document.kappa_300k_w_per_m_k is None
+    assert document.kappa_300k_real_modes_w_per_m_k is None
     assert document.min_frequency_thz < -0.1
     assert "imaginary modes: lowest frequency -" in document.reason
     assert [cost.step for cost in document.costs] == ["relaxation", "phonons"]
     assert planned == []
     assert document.third_order_supercells is None
     assert document.spectrum is not None  # the bands show what is unstable
+
+
+def test_an_unstable_crystal_gets_an_estimate_without_its_imaginary_modes(
+    emt, bcc_copper, tmp_path
+):
+    document = run(emt, bcc_copper, tmp_path).output()
+    assert document.outcome == "unstable"
+    assert document.reason.startswith("imaginary modes: lowest frequency -")
+    assert document.kappa_300k_w_per_m_k is None
+    assert document.kappa_300k_error_w_per_m_k is None
+    assert document.kappa_300k_real_modes_w_per_m_k > 0
+    assert document.kappa_300k_real_modes_error_w_per_m_k > 0
+    assert [cost.step for cost in document.costs][-1] == "transport"
+
+
+def test_auto_estimates_unstable_crystals_with_cheap_engines_only(emt):
+    dear = replace(emt, inline_supercells=0)
+    assert ConductivityMaker(emt)._estimates_unstable()
+    assert not ConductivityMaker(dear)._estimates_unstable()
+    assert ConductivityMaker(dear, unstable="estimate")._estimates_unstable()
 
 
 def test_a_crystal_that_relaxation_loses_ends_there(emt, tmp_path):
