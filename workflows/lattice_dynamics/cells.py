@@ -150,6 +150,22 @@ def has_free_positions(cell: PhonopyAtoms) -> bool:
     return bool(np.abs(average - average.mean(axis=0)).max() > 1e-6)
 
 
+def has_inversion_at_all_sites(cell: PhonopyAtoms) -> bool:
+    """Return whether each atom is a centre of inversion of the crystal, as in rock salt."""
+    from phonopy.structure.symmetry import Symmetry
+
+    operations = Symmetry(cell, symprec=SYMPREC_A).symmetry_operations
+    positions = cell.scaled_positions
+    stays = np.zeros(len(positions), dtype=bool)
+    for rotation, translation in zip(
+        operations["rotations"], operations["translations"], strict=True
+    ):
+        if (rotation == -np.eye(3)).all():
+            apart = translation - 2 * positions
+            stays |= np.abs((apart - np.rint(apart)) @ cell.cell).max(axis=1) < 10 * SYMPREC_A
+    return bool(stays.all())
+
+
 def phonopy_cell(structure: Structure) -> PhonopyAtoms:
     """Return a pymatgen structure as phonopy's cell."""
     from phonopy.structure.atoms import PhonopyAtoms
