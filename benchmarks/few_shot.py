@@ -181,8 +181,14 @@ class Snapshots:
             order: list[int] = []
             while len(order) < draws * most:
                 order += generator.permutation(available).tolist()
-            self.of_draw = [order[draw * most : (draw + 1) * most] for draw in range(draws)]
-            self.displacements, self.forces = recorded.displacements, recorded.forces
+            used = sorted(set(order[: draws * most]))
+            place = {index: position for position, index in enumerate(used)}
+            self.of_draw = [
+                [place[index] for index in order[draw * most : (draw + 1) * most]]
+                for draw in range(draws)
+            ]
+            self.displacements = recorded.displacements[used]
+            self.forces = recorded.forces[used]
             return
         self.displacements = np.concatenate(
             [_displacements(recorded.model, most, seed) for seed in range(draws)]
@@ -228,14 +234,12 @@ def rows_of(
     emulator = engine_named(emulator_name) if recorded.displacements is None else None
     snapshots = Snapshots(recorded, basis, options.draws, max(options.snapshots), emulator)
     engine = None if options.engine == "none" else engine_named(options.engine)
-    used = sorted({index for indices in snapshots.of_draw for index in indices})
     potential = None
     alone = None
     if engine is not None:
         second, third = potential_force_constants(engine, recorded.model)
         alone = recorded.kappa(second, third, mesh)
-        forces = np.zeros_like(snapshots.forces)
-        forces[used] = engine_forces(engine, recorded.model, snapshots.displacements[used])
+        forces = engine_forces(engine, recorded.model, snapshots.displacements)
         potential = PotentialForces(second, third, forces)
     model = FewShotModel(basis, snapshots.displacements, potential, recorded.model.supercell)
     common = {

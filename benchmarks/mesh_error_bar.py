@@ -65,7 +65,7 @@ def check(name: str, before: dict[str, Any] | None) -> dict[str, Any]:
     before
         An earlier row, whose value on the dense mesh is good for this one too.
     """
-    from workflows.conductivity import mesh_series
+    from workflows.solved_transport import mesh_series
     from workflows.lattice_dynamics import transport
     from workflows.recipes import TransportRecipe
 

@@ -42,6 +42,13 @@ from workflows.recipes import (
     TransportRecipe,
 )
 from workflows.relaxation import RelaxationMaker
+from workflows.solved_transport import (
+    common_fields,
+    kappa_fields,
+    solve_transport,
+    transport_fields,
+    unstable_document,
+)
 from workflows.target import TargetDefaults, TargetInputs
 
 if TYPE_CHECKING:
@@ -94,7 +101,7 @@ class ConductivityMaker(Maker):
             Forces computed by other jobs; None computes them here, or queues those jobs.
         """
         if phonons.lost or not (phonons.stable or self._estimates_unstable()):
-            return self._unstable(relaxation, phonons)
+            return unstable_document(self.engine, relaxation, phonons)
         started = time.perf_counter()
         plan = self.plan(relaxation.structure)
         supercells = third_order.third_order_supercells(plan)
@@ -134,89 +141,26 @@ class ConductivityMaker(Maker):
         forces_s: float,
     ) -> ThermalConductivityDocument:
         started = time.perf_counter()
-        cell, centring = conventional_cell(relaxation.structure)
         phonon = harmonic.load_phonopy_params(str(phonons.phonopy_params))
         force_constants = third_order.fit_third_order(plan)
-        model = transport.transport_model(cell, centring, phonon, plan, force_constants)
-        recipe = self.transport
-        series = [
-            transport.conductivity(model, mesh, recipe.temperatures_k, isotopes=recipe.isotopes)
-            for mesh in mesh_series(model, recipe)
+        solved = solve_transport(
+            relaxation.structure, phonon, plan, force_constants, self.transport
+        )
+        relative_fit_error = self._fit_error(plan, solved.model, solved.meshes[0])
+        costs = [
+            StepCost.of_force_calls("third-order forces", force_calls, forces_s),
+            StepCost.of_force_calls("transport", 0, time.perf_counter() - started),
         ]
-        densest = series[-1]
-        meshes = [
-            MeshConductivity(
-                mesh=solution.mesh,
-                kappa_300k_w_per_m_k=solution.isotropic_w_per_m_k(ROOM_TEMPERATURE_K),
-                wall_s=solution.wall_s,
-            )
-            for solution in series
-        ]
-        limit = transport.extrapolate(
-            [mesh.mesh for mesh in meshes], [mesh.kappa_300k_w_per_m_k for mesh in meshes]
-        )
-        relative_fit_error = self._fit_error(plan, model, meshes[0])
-        fit_error = (
-            None if relative_fit_error is None else relative_fit_error * limit.kappa_w_per_m_k
-        )
-        gruneisen = transport.rms_gruneisen(
-            phonon, plan, force_constants, recipe.gruneisen_mesh_length_a, ROOM_TEMPERATURE_K
-        )
-        direct = (
-            transport.direct_conductivity(
-                model, densest.mesh, ROOM_TEMPERATURE_K, isotopes=recipe.isotopes
-            )
-            if recipe.direct_solution
-            else None
-        )
-        error = float(np.hypot(limit.error_w_per_m_k, fit_error or 0.0))
-        found = (
-            {
-                "outcome": "computed",
-                "kappa_300k_w_per_m_k": limit.kappa_w_per_m_k,
-                "kappa_300k_error_w_per_m_k": error,
-            }
-            if phonons.stable
-            else {
-                "outcome": "unstable",
-                "reason": _imaginary_modes(phonons),
-                "kappa_300k_real_modes_w_per_m_k": limit.kappa_w_per_m_k,
-                "kappa_300k_real_modes_error_w_per_m_k": error,
-            }
-        )
         return ThermalConductivityDocument(
-            **found,
-            **self._common(
-                relaxation,
-                phonons,
-                StepCost.of_force_calls("third-order forces", force_calls, forces_s),
-                StepCost.of_force_calls("transport", 0, time.perf_counter() - started),
-            ),
-            kappa_300k_mesh_error_w_per_m_k=limit.error_w_per_m_k,
-            kappa_300k_fit_error_w_per_m_k=fit_error,
-            kappa_300k_direct_w_per_m_k=direct,
-            kappa_300k_coherence_w_per_m_k=densest.isotropic_coherence_w_per_m_k(
-                ROOM_TEMPERATURE_K
-            ),
-            temperatures_k=densest.temperatures_k.tolist(),
-            kappa_tensor_w_per_m_k=np.round(
-                transport.in_frame_of(relaxation.structure, model, densest.kappa_w_per_m_k), 6
-            ).tolist(),
-            meshes=meshes,
-            isotope_scattering=recipe.isotopes,
-            nac=phonons.nac,
-            nac_source=phonons.nac_source,
-            nac_reason=phonons.nac_reason or None,
-            solver="rta",
-            gruneisen_rms=gruneisen,
+            **kappa_fields(phonons, solved, relative_fit_error),
+            **common_fields(self.engine, relaxation, phonons, *costs),
+            **transport_fields(solved, phonons),
             third_order_route=self.third_order.route,
             third_order_supercell_matrix=plan.model.supercell_matrix.tolist(),
             third_order_supercells=force_calls,
             third_order_basis_size=plan.basis_size,
             third_order_cutoff_a=self.third_order.cutoff_a,
             displacement_distance_a=self.third_order.distance_a,
-            transport=densest.accumulation(ROOM_TEMPERATURE_K),
-            phono3py_params=transport.phono3py_params(model),
         )
 
     def _fit_error(
@@ -246,39 +190,6 @@ class ConductivityMaker(Maker):
         model.fc3, model.fc3_nonzero_indices = complete
         change = abs(changed / coarsest.kappa_300k_w_per_m_k - 1)
         return change * math.sqrt(fewer / (plan.pairs - fewer))
-
-    def _unstable(
-        self, relaxation: RelaxationDocument, phonons: PhononDocument
-    ) -> ThermalConductivityDocument:
-        return ThermalConductivityDocument(
-            outcome="unstable",
-            reason=phonons.lost or _imaginary_modes(phonons),
-            **self._common(relaxation, phonons),
-        )
-
-    def _common(
-        self, relaxation: RelaxationDocument, phonons: PhononDocument, *costs: StepCost
-    ) -> dict[str, Any]:
-        response = [phonons.dielectric_cost] if phonons.dielectric_cost else []
-        steps = [relaxation.cost, *response, phonons.cost, *costs]
-        return {
-            "formula": relaxation.structure.reduced_formula,
-            "structure": relaxation.structure,
-            "min_frequency_thz": phonons.min_frequency_thz,
-            "max_frequency_thz": phonons.max_frequency_thz,
-            "volume_a3_per_atom": relaxation.volume_a3_per_atom,
-            **total_cost(steps),
-            "provenance": self.engine.provenance(),
-            "spectrum": phonons.spectrum,
-        }
-
-
-def _imaginary_modes(phonons: PhononDocument) -> str:
-    return (
-        f"imaginary modes: lowest frequency {phonons.min_frequency_thz:.2f} THz on a "
-        f"{'×'.join(map(str, phonons.stability_mesh or ()))} q-mesh, threshold "
-        f"{phonons.stability_threshold_thz:.2f} THz"
-    )
 
 
 @job(
@@ -456,29 +367,3 @@ def _with_larger_supercells(
             "third_order": recipe.third_order.model_copy(update=larger(recipe.third_order)),
         }
     )
-
-
-def mesh_series(model: Phono3py, recipe: TransportRecipe) -> list[tuple[int, int, int]]:
-    """Return one mesh a length, ascending, all divisions odd.
-
-    Even and odd meshes approach the limit on different curves, which a mixed series would take
-    for scatter.  In a long cell neighbouring lengths round to one mesh: the later one is then made
-    denser, so that there always is a series to extrapolate.
-    """
-
-    def mesh(length_a: float) -> tuple[int, int, int]:
-        a, b, c = harmonic.symmetric_mesh(model, length_a, parity="odd")
-        return max(a, 3), max(b, 3), max(c, 3)
-
-    scale = 1.0
-    # The time of a solution goes with points² × branches³; max_mesh_points is for two atoms.
-    points = recipe.max_mesh_points * max(1.0, (2 / len(model.primitive)) ** 1.5)
-    while np.prod(mesh(scale * recipe.mesh_lengths_a[-1])) > points:
-        scale *= 0.98
-    meshes: list[tuple[int, int, int]] = []
-    for length in recipe.mesh_lengths_a:
-        a, b, c = mesh(scale * length)
-        while meshes and a * b * c <= np.prod(meshes[-1]):
-            a, b, c = a + 2, b + 2, c + 2
-        meshes.append((a, b, c))
-    return meshes

@@ -76,24 +76,15 @@ class PhononMaker(Maker):
             )
         forces, elsewhere_s = joined(chunks) if chunks else (self.engine.forces(supercells), 0.0)
         drift = harmonic.set_harmonic_forces(model, forces)
-        dielectric = _with_dielectric(model, structure, dielectric, unrelaxed)
-        gate = harmonic.stability(model, self.recipe.stability_mesh_length_a)
-        return PhononDocument(
-            stable=gate.min_frequency_thz >= self.recipe.stability_threshold_thz,
-            min_frequency_thz=gate.min_frequency_thz,
-            max_frequency_thz=gate.max_frequency_thz,
-            stability_threshold_thz=self.recipe.stability_threshold_thz,
-            stability_mesh=gate.mesh,
+        seconds = time.perf_counter() - started + elsewhere_s
+        return harmonic_document(
+            model,
+            self.recipe,
+            with_dielectric(model, structure, dielectric, unrelaxed),
             acoustic_sum_rule_violation_ev_per_a2=drift,
-            supercell_matrix=model.supercell_matrix.tolist(),
-            supercell_atoms=len(model.supercell),
             displacement_distance_a=self.recipe.distance_a,
-            **_nac(dielectric),
-            cost=StepCost.of_force_calls(
-                self.name, len(supercells), time.perf_counter() - started + elsewhere_s
-            ),
+            cost=StepCost.of_force_calls(self.name, len(supercells), seconds),
             provenance=self.engine.provenance(),
-            spectrum=harmonic.spectrum(model, self.recipe.spectrum_mesh_length_a),
             phonopy_params=harmonic.phonopy_params(model),
         )
 
@@ -108,7 +99,34 @@ class PhononMaker(Maker):
         return harmonic.harmonic_supercells(self.model(structure))
 
 
-def _with_dielectric(
+def harmonic_document(
+    model: Phonopy, recipe: PhononRecipe, dielectric: DielectricDocument | None, **more: Any
+) -> PhononDocument:
+    """Return the document of a model with force constants: stability, spectrum, Born charges.
+
+    Parameters
+    ----------
+    dielectric
+        What `with_dielectric` returned for the model.
+    more
+        Fields of the document that depend on where the force constants are from.
+    """
+    gate = harmonic.stability(model, recipe.stability_mesh_length_a)
+    return PhononDocument(
+        stable=gate.min_frequency_thz >= recipe.stability_threshold_thz,
+        min_frequency_thz=gate.min_frequency_thz,
+        max_frequency_thz=gate.max_frequency_thz,
+        stability_threshold_thz=recipe.stability_threshold_thz,
+        stability_mesh=gate.mesh,
+        supercell_matrix=model.supercell_matrix.tolist(),
+        supercell_atoms=len(model.supercell),
+        **_nac(dielectric),
+        spectrum=harmonic.spectrum(model, recipe.spectrum_mesh_length_a),
+        **more,
+    )
+
+
+def with_dielectric(
     model: Phonopy,
     structure: Structure,
     dielectric: DielectricDocument | None,

@@ -21,7 +21,6 @@ from workflows.conductivity import (
     ConductivityMaker,
     ThermalConductivityInputs,
     ThermalConductivityMaker,
-    mesh_series,
 )
 from workflows.documents import (
     DielectricDocument,
@@ -46,6 +45,7 @@ from workflows.recipes import (
     TransportRecipe,
 )
 from workflows.relaxation import RelaxationMaker
+from workflows.solved_transport import mesh_series
 
 RECIPE = ThermalConductivityRecipe(
     phonons=PhononRecipe(
