@@ -65,9 +65,9 @@ def check(name: str, before: dict[str, Any] | None) -> dict[str, Any]:
     before
         An earlier row, whose value on the dense mesh is good for this one too.
     """
-    from workflows.solved_transport import mesh_series
     from workflows.lattice_dynamics import transport
     from workflows.recipes import TransportRecipe
+    from workflows.solved_transport import mesh_series
 
     model = model_of(name)
     started = time.perf_counter()

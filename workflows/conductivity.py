@@ -21,7 +21,9 @@ from workflows.documents import (
     ThermalConductivityDocument,
     total_cost,
 )
+from workflows.engines import supercells_are_dear
 from workflows.errors import CannotCompute
+from workflows.few_shot import FewShotMaker
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import (
     capability,
@@ -118,8 +120,8 @@ class ConductivityMaker(Maker):
         return self._measured(relaxation, phonons, plan, len(supercells), forces_s)
 
     def _estimates_unstable(self) -> bool:
-        cheap = self.engine.inline_supercells > 0
-        return self.unstable == "estimate" or (self.unstable == "auto" and cheap)
+        cheap = self.unstable == "auto" and not supercells_are_dear(self.engine)
+        return self.unstable == "estimate" or cheap
 
     def plan(self, structure: Structure) -> ThirdOrderPlan:
         """Return the displacements for third-order force constants."""
@@ -295,6 +297,13 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
             jobs.append(response)
             tensors = response.output
         crystal = relaxation.output.structure
+        name = f"{self.name} {structure.reduced_formula}"
+        if self.route == "few-shot":
+            few_shot = self._few_shot()
+            prior = few_shot.prior(crystal, lost=lost)
+            prior.name = "prior"
+            found = few_shot.make(relaxation.output, prior.output, tensors, unrelaxed)
+            return Flow([*jobs, prior, found], output=found.output, name=name)
         phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed, lost=lost)
         conductivity = conductivity_maker.make(relaxation.output, phonons.output)
         jobs += [phonons, conductivity]
@@ -310,14 +319,33 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
         return Flow(
             jobs,
             output=conductivity.output,
-            name=f"{self.name} {structure.reduced_formula}",
+            name=name,
         )
 
     def estimate_cost(self, structure: Structure) -> float:
         """Return about how many force calls `make` will need, relaxation taken as 20 steps."""
+        if self.route == "few-shot":
+            return 20 + self._few_shot().first_supercells(structure)
         _, phonon_maker, conductivity_maker = self._makers()
         displaced = len(phonon_maker.supercells(structure))
         return 20 + displaced + len(conductivity_maker.supercells(structure))
+
+    @property
+    def route(self) -> str:
+        """How third-order force constants are computed with this engine."""
+        route = self.recipe.third_order.route
+        if route != "auto":
+            return route
+        return "few-shot" if supercells_are_dear(self.engine) else "random-pairs"
+
+    def _few_shot(self) -> FewShotMaker:
+        recipe = self.recipe
+        return FewShotMaker(
+            self.engine,
+            phonons=recipe.phonons,
+            third_order=recipe.third_order,
+            transport=recipe.transport,
+        )
 
     def _without_nac(
         self, structure: Structure, dielectric: DielectricDocument | None
@@ -337,12 +365,13 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
 
     def _makers(self) -> tuple[RelaxationMaker, PhononMaker, ConductivityMaker]:
         recipe = self.recipe
+        third_order = recipe.third_order.model_copy(update={"route": self.route})
         return (
             RelaxationMaker(self.engine, recipe=recipe.relaxation),
             PhononMaker(self.engine, recipe=recipe.phonons),
             ConductivityMaker(
                 self.engine,
-                third_order=recipe.third_order,
+                third_order=third_order,
                 transport=recipe.transport,
                 unstable=recipe.unstable,
             ),

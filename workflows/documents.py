@@ -231,6 +231,70 @@ class TransportDocument(Document):
     cumulative_kappa_of_mean_free_path_w_per_m_k: list[float]
 
 
+class PotentialPriorDocument(Document):
+    """What a potential says of the force constants of a crystal that another engine computes."""
+
+    engine: str | None = None
+    """The potential; null where there is none that takes the crystal."""
+    reason: str = ""
+    """Why there is none."""
+    second_order: Any = None
+    """Compact force constants of the supercell of the snapshots, eV/Å², or the blob."""
+    third_order: Any = None
+    """The same, eV/Å³."""
+    larger_second_order: Any = None
+    """Of a larger supercell, where harmonic phonons have one."""
+    displacement_distance_a: float
+    """Of the snapshots: large enough for third-order forces to stand out of the noise."""
+    cost: StepCost
+    """Of the potential; not part of the cost of a flow, which counts the engine's force calls."""
+    provenance: Provenance | None = None
+
+
+class FewShotStep(Document):
+    """What was known after so many snapshots; κ on the coarsest mesh."""
+
+    snapshots: int
+    kappa_300k_w_per_m_k: float
+    relative_std: float
+    relative_shift: float
+    prior_kind: str
+    unstable_draws: int
+
+
+class FewShotDocument(Document):
+    """How force constants were fitted to few snapshots with a potential as prior."""
+
+    snapshots: int
+    mirrored: bool
+    """Whether each snapshot is followed by its mirror image."""
+    unknowns: int
+    """Of second and third order together."""
+    prior_engine: str | None
+    prior_kind: str
+    """``difference``: the potential's force constants with errors that go with their size;
+    ``shape``: only their sizes; ``distance``: no potential, sizes decay with distance."""
+    higher_orders_of_potential: bool
+    """Whether forces of fourth and higher order were taken from the potential."""
+    log_evidences: dict[str, float]
+    """Natural logarithms of the marginal likelihood of all fits that were compared."""
+    second_order_scale: float
+    third_order_scale: float
+    """Of the prior, found by evidence; of a difference the relative error of the potential."""
+    noise_ev_per_a: float
+    """Standard deviation of the part of the forces that was not explained."""
+    kappa_posterior_relative_std: float
+    """Standard deviation of κ over draws of the posterior, over κ."""
+    kappa_posterior_relative_shift: float
+    """Mean of κ over these draws less κ, over κ."""
+    unstable_draws: int
+    """Of the posterior's draws, those with imaginary modes."""
+    draws: int
+    unused_snapshot_relative_residual: float
+    """Force that a fit without the last snapshot (or pair) gets wrong on it, over the force."""
+    steps: list[FewShotStep]
+
+
 class ThermalConductivityDocument(CrystalDocument):
     """Lattice thermal conductivity of one crystal, or the reason why it has none.
 
@@ -278,6 +342,8 @@ class ThermalConductivityDocument(CrystalDocument):
     third_order_supercells: int | None = None
     third_order_basis_size: int | None = None
     third_order_cutoff_a: float | None = None
+    few_shot: FewShotDocument | None = None
+    """How the force constants were fitted, on the route few-shot."""
     displacement_distance_a: float | None = None
     min_frequency_thz: float | None = None
     max_frequency_thz: float | None = None
@@ -287,6 +353,9 @@ class ThermalConductivityDocument(CrystalDocument):
     transport: dict[str, Any] | TransportDocument | None = None
     phono3py_params: dict[str, Any] | str | None = None
     """phono3py's own parameter file (YAML) with all displacements and forces, or its blob."""
+    force_constants: dict[str, Any] | None = None
+    """On the route few-shot, whose forces alone do not determine them: ``second_order`` (of the
+    supercell of harmonic phonons, eV/Å²) and ``third_order`` (eV/Å³), compact; or the blob."""
 
 
 class ElectrodeState(Document):

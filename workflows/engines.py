@@ -49,12 +49,15 @@ class Engine(Protocol):
     compares_cells
         Whether stresses of cells that differ by a small strain can be subtracted.  Not where
         k-points are chosen by the cell: their number may jump between the two.
+    prior
+        A potential that says beforehand about what this engine will find; None without one.
     """
 
     name: str
     inline_supercells: int
     gives_dielectric: bool
     compares_cells: bool
+    prior: Engine | None
 
     def supported_elements(self) -> frozenset[str] | None:
         """Return the chemical symbols that this engine takes; None where it takes any."""
@@ -95,7 +98,7 @@ class AseEngine(MSONable):
         Distributions whose versions are recorded, the calculator's own first.
     install_hint
         What to type when the calculator's package is missing.
-    inline_supercells
+    inline_supercells, prior
         See `Engine`.
     """
 
@@ -106,6 +109,7 @@ class AseEngine(MSONable):
     distributions: list[str] = field(default_factory=lambda: ["ase"])
     install_hint: str = ""
     inline_supercells: int = 64
+    prior: Engine | None = None
     gives_dielectric: ClassVar[bool] = False
     compares_cells: ClassVar[bool] = True
 
@@ -192,6 +196,11 @@ def _load_calculator(path: str, arguments_json: str) -> Calculator:
         ) from error
     calculator: Calculator = factory(**json.loads(arguments_json))
     return calculator
+
+
+def supercells_are_dear(engine: Engine) -> bool:
+    """Return whether forces on a supercell take an engine minutes or more, as first principles."""
+    return engine.inline_supercells == 0
 
 
 def checked_force(engine_name: str, supercell: Structure, force: ArrayLike) -> NDArray[np.float64]:

@@ -50,7 +50,11 @@ def displaced_forces(
 
 
 def queue_forces(
-    maker: DisplacementMaker, structure: Structure, count: int, finish: Callable[..., Job]
+    maker: DisplacementMaker,
+    structure: Structure,
+    count: int,
+    finish: Callable[..., Job],
+    first: int = 0,
 ) -> Response[Any]:
     """Replace the running job by jobs that compute its forces and one that finishes it.
 
@@ -61,13 +65,15 @@ def queue_forces(
     finish
         Called with the outputs of the force jobs; returns the job that uses them.  It takes the
         identity of the running job, so that its output is what later jobs refer to.
+    first
+        Supercells before this one are computed already.
     """
     size = max(1, maker.engine.inline_supercells)
     jobs = []
-    for first in range(0, count, size):
-        last = min(count, first + size)
-        forces = displaced_forces(maker, structure, first, last)
-        forces.name = f"{maker.name} forces {first + 1}-{last} of {count}"
+    for start in range(first, count, size):
+        last = min(count, start + size)
+        forces = displaced_forces(maker, structure, start, last)
+        forces.name = f"{maker.name} forces {start + 1}-{last} of {count}"
         jobs.append(forces)
     finishing = finish([force_job.output for force_job in jobs])
     # jobflow would instead add a job that stores a reference, which fails the output schema.

@@ -61,17 +61,23 @@ class ThirdOrderRecipe(Recipe):
     directions, takes each with its mirror image (u and −u), and fits with symfc.  The mirror
     image cancels every odd power of u in the mean force, so that neither the harmonic nor the
     fourth-order term can leak into the third.  ``finite-displacements`` displaces every
-    symmetry-distinct pair of atoms.
+    symmetry-distinct pair of atoms.  ``few-shot`` fits second and third order together to as few
+    random snapshots as it takes, with a potential as prior, and computes more until κ is sure
+    enough.  ``auto`` is few-shot with engines whose supercells are dear (first principles), and
+    random pairs with others.
     """
 
-    route: Literal["random-pairs", "finite-displacements"] = "random-pairs"
+    route: Literal["auto", "random-pairs", "finite-displacements", "few-shot"] = "auto"
     min_length_a: float = Field(9.5, gt=0)
     max_atoms: int = Field(64, gt=0)
     distance_a: float = Field(0.03, gt=0)
     cutoff_a: float | None = Field(None, gt=0)
     """Atoms farther apart are taken as not interacting; None keeps all the supercell holds."""
     overdetermination: float = Field(1.5, ge=1)
-    """Random pairs: equations per unknown of the fit."""
+    """Random pairs: equations per unknown of the fit.  With few-shot no more snapshots are computed
+    than would fit all force constants so well without a prior."""
+    max_relative_error: float = Field(0.1, gt=0)
+    """Few-shot: snapshots are added until the error bar of κ that the fit leaves is no larger."""
     min_pairs: int = Field(2, ge=1)
     seed: int = Field(0, ge=0)
 

@@ -128,11 +128,7 @@ def kappa_fields(
     error = float(np.sqrt(mesh_error**2 + sum((kappa * each) ** 2 for each in known)))
     errors = {
         "kappa_300k_mesh_error_w_per_m_k": mesh_error,
-        "kappa_300k_fit_error_w_per_m_k": (
-            None
-            if not relative_errors or relative_errors[0] is None
-            else relative_errors[0] * kappa
-        ),
+        "kappa_300k_fit_error_w_per_m_k": None if fit_error is None else fit_error * kappa,
     }
     if phonons.stable:
         return {

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from screening.machine import shipped_configs as shipped
 from screening.machine.plugins import PlugIns, imported
@@ -107,9 +107,16 @@ class DftEngineConfig(EngineConfig):
     inline_supercells: int = Field(0, ge=0)
     settings: dict[str, Any] = Field(default_factory=dict)
     retries: list[dict[str, Any]] = Field(default_factory=list)
+    prior: AseEngineConfig | None = None
     timeout_h: float = Field(24.0, gt=0)
     force_floor_ev_per_a: float = Field(1e-3, gt=0)
     stress_floor_gpa: float = Field(0.05, gt=0)
+
+    @field_validator("prior", mode="before")
+    @classmethod
+    def _named_prior(cls, value: Any) -> Any:
+        # Whole, for a stored campaign: what a name stands for may change.
+        return shipped.read("engines", value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fill_in_settings(self) -> Self:
@@ -130,12 +137,17 @@ class DftEngineConfig(EngineConfig):
         shaping = {"kind", "settings", "force_floor_ev_per_a", "stress_floor_gpa"}
         program = load_program(self.kind)
         potentials = program.fingerprint(program.Settings.model_validate(self.settings))
-        return {**self.model_dump(mode="json", include=shaping), "potentials": potentials}
+        return {
+            **self.model_dump(mode="json", include=shaping),
+            "potentials": potentials,
+            "prior": None if self.prior is None else self.prior.fingerprint(),
+        }
 
     def engine_fields(self) -> dict[str, Any]:
         """Return the keyword arguments of the engine's class."""
-        fields = self.model_dump(exclude={"kind", "description", "licence", "fidelity"})
-        return {**fields, "program": self.kind}
+        fields = self.model_dump(exclude={"kind", "description", "licence", "fidelity", "prior"})
+        prior = None if self.prior is None else build_engine(self.prior)
+        return {**fields, "program": self.kind, "prior": prior}
 
 
 ENGINE_KINDS: PlugIns[type[EngineConfig]] = PlugIns(

@@ -16,7 +16,7 @@ from workflows.dft.execution import ProgramFailure, scratch_folder
 from workflows.dft.programs import Metal, Program, SinglePoint, load_program
 from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, DftSettings, Purpose
 from workflows.documents import DielectricDocument, Provenance, RelaxationDocument
-from workflows.engines import checked_force
+from workflows.engines import Engine, checked_force
 from workflows.errors import EngineError
 from workflows.versions import package_versions
 
@@ -54,7 +54,7 @@ class DftEngine(MSONable):
         Noise of the program: relaxation asks for no smaller forces and stress.
     elements
         Chemical symbols to take; None takes all that have a pseudopotential.
-    inline_supercells
+    inline_supercells, prior
         See `workflows.engines.Engine`.
     """
 
@@ -67,6 +67,7 @@ class DftEngine(MSONable):
     stress_floor_gpa: float = 0.05
     elements: list[str] | None = None
     inline_supercells: int = 0
+    prior: Engine | None = None
     gives_dielectric: ClassVar[bool] = True
     compares_cells: ClassVar[bool] = False
 

@@ -101,7 +101,7 @@ def _third_order_refusal(structure: Structure, recipe: ThirdOrderRecipe) -> str 
     matrix = supercell_matrix(cell, recipe.min_length_a, recipe.max_atoms)
     atoms = len(cell) * round(np.linalg.det(matrix))
     suspicious = False
-    if recipe.route == "random-pairs":
+    if recipe.route != "finite-displacements":
         # An exact count takes up to a second for each crystal of a library: only where a cutoff, or
         # the sum rules, could still decide.
         about = (3 * atoms) * (3 * atoms + 1) * (3 * atoms + 2) / 6 / _operations(cell, matrix)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MOST_HIGHER_ORDERS = 0.1
 """Part of a potential's forces that fourth and higher orders may be; more says that its force
 constants are not those of its forces, and taking them off would hide second and third order."""
+BAR_OF_STD = 1.65
+"""Standard deviations of κ over the posterior that make its part of the error bar: nine of ten
+values of a Gaussian are within."""
 POSTERIOR_DRAWS = 8
 """Force constants drawn from the posterior, for the error bar of κ."""
 
@@ -140,6 +143,30 @@ class FewShotModel:
         }
         return FewShotFit(best, higher_orders, evidences)
 
+    def expected(
+        self, forces: NDArray[np.float64], snapshots: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """Return the forces expected on some snapshots, from the forces on the first ones.
+
+        Parameters
+        ----------
+        forces
+            Shape (first snapshots, atoms, 3); with none, the prior's mean speaks.
+        """
+        chosen = np.asarray(snapshots)
+        displacements = self._displacements[chosen]
+        if len(forces):
+            found = self.fit(forces)
+            second, third = found.posterior.mean()
+            higher = found.higher_orders
+            coordinates = self.basis.second.coordinates(second), self.basis.third.coordinates(third)
+        else:
+            prior = self._priors[0]
+            higher = self._higher is not None
+            coordinates = prior.second.mean, prior.third.mean
+        expected = self.basis.forces(displacements, *coordinates)
+        return expected + self._higher[chosen] if higher and self._higher is not None else expected
+
 
 @dataclass(frozen=True)
 class KappaPosterior:
@@ -163,7 +190,7 @@ class KappaPosterior:
     @property
     def error_bar_w_per_m_k(self) -> float:
         """Error bar that is meant to cover the truth in at least nine of ten cases."""
-        return float(np.hypot(1.65 * self.std_w_per_m_k, self.shift_w_per_m_k))
+        return float(np.hypot(BAR_OF_STD * self.std_w_per_m_k, self.shift_w_per_m_k))
 
 
 def kappa_posterior(

@@ -1,0 +1,42 @@
+"""Second-order force constants of one supercell as those of a larger one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from phonopy import Phonopy
+
+
+def carried_over(
+    force_constants: NDArray[np.float64], smaller: Phonopy, larger: Phonopy
+) -> NDArray[np.float64]:
+    """Return compact force constants of a supercell as those of a larger one.
+
+    Those of a pair of atoms go to its shortest images, in equal parts where several are equally
+    short, as phonopy's interpolation in q takes them.  Sum rules and symmetry are kept.
+
+    Parameters
+    ----------
+    force_constants
+        Shape (primitive atoms, atoms of the smaller supercell, 3, 3), eV/Å².
+    smaller, larger
+        Models of the same conventional cell.
+    """
+    first_atoms, positions_a = larger.primitive.p2s_map, larger.supercell.positions
+    lattice_a = larger.supercell.cell
+    found = np.zeros((len(first_atoms), len(positions_a), 3, 3))
+    # phonopy's vectors, from the first atom to the second, are in the basis of the primitive cell.
+    vectors, counts = smaller.primitive.get_smallest_vectors()
+    for second in range(len(smaller.supercell)):
+        for first, first_atom in enumerate(first_atoms):
+            count, start = counts[second, first]
+            images_a = vectors[start : start + count] @ smaller.primitive.cell
+            for image_a in positions_a[first_atom] + images_a:
+                apart = np.linalg.solve(lattice_a.T, (image_a - positions_a).T).T
+                distances_a = np.linalg.norm((apart - np.rint(apart)) @ lattice_a, axis=1)
+                found[first, int(np.argmin(distances_a))] += force_constants[first, second] / count
+    return found
