@@ -46,7 +46,10 @@ function candidateHeader(row, objective) {
   const facts = [
     ['outcome', outcomeMark(row.outcome, isUnknown(row))],
     ['rank', isUnknown(row) ? '' : String(row.rank)],
-    [heading(value), withError(row.value, row.value_error)],
+    [heading(value), computedValue(row)],
+    ['within one total error', totalInterval(row)],
+    [`expected by first principles ${heading(value)}`, expectation(row, objective)],
+    ['total error by', row.total_low === null ? '' : row.error_basis],
     [`${row.value === null ? 'predicted' : 'predicted before'} ${heading(value)}`, prediction(row, objective)],
     ...objective.shown_fields.map((each) => [heading(each), plainly(row.shown_fields[each.field] ?? null)]),
     ['engine', row.engine ?? ''],
@@ -85,6 +88,14 @@ function absence(row, picks, objective) {
     case 'failed':
       return `Failed, so there is no ${objective.value.label}; the error is below.`;
     case 'unstable':
+      if (row.estimate !== null) {
+        return (
+          `Unstable by this engine${row.reason && `: ${row.reason}`}. In brackets is ${objective.value.label} ` +
+          'without the imaginary modes. Of the crystals of the table that the engine calls unstable as ' +
+          'deeply, none is so in first principles; by Laplace’s rule the probability of being really ' +
+          `unstable is ${Math.round(100 * (row.probability_unstable ?? 0))} %, if crystals are like those.`
+        );
+      }
       return `Unstable${row.reason && `: ${row.reason}`}. So there is no ${objective.value.label}.`;
     case 'infeasible':
       return `Computed, but it breaks a constraint of the campaign: ${row.reason}.`;

@@ -26,9 +26,19 @@ function rankingColumns(objective) {
       element('small', {}, ` ${row.candidate_id}`),
     ], 'name'),
     words('', 'outcome', (row) => [
-      outcomeMark(row.outcome, isUnknown(row)), ...(row.reason ? [element('small', { class: 'reason' }, row.reason)] : []),
+      outcomeMark(row.outcome, isUnknown(row)),
+      ...(row.probability_unstable === null
+        ? []
+        : [element('small', {}, ` probability ${Math.round(100 * row.probability_unstable)} %`)]),
+      ...(row.reason ? [element('small', { class: 'reason' }, row.reason)] : []),
     ]),
-    numbers('value', `computed ${title}`, (row) => withError(row.value, row.value_error), 'value'),
+    numbers('value', `computed ${title}`, computedValue, 'value'),
+    ...(objective.has_error_table
+      ? [
+          numbers('', 'within one total error', totalInterval),
+          numbers('expected_value', `expected ${title}`, (row) => expectation(row, objective)),
+        ]
+      : []),
     numbers('predicted_value', `predicted ${title}`, (row) => prediction(row, objective), 'prediction'),
     ...objective.shown_fields.map((each) =>
       numbers(each.field, heading(each), (row) => plainly(row.shown_fields[each.field] ?? null)),
@@ -230,6 +240,21 @@ function asCsv(rows, objective) {
     ),
     ...objective.shown_fields.map(
       (each) => /** @type {[string, (row: RankingRow) => any]} */ ([each.field, (row) => row.shown_fields[each.field] ?? null]),
+    ),
+    .../** @type {[string, (row: RankingRow) => any][]} */ (
+      objective.has_error_table
+        ? [
+            [`total_low_${field}`, (row) => row.total_low],
+            [`total_high_${field}`, (row) => row.total_high],
+            [`expected_${field}`, (row) => row.expected_value],
+            [`expected_low_${field}`, (row) => row.expected_low],
+            [`expected_high_${field}`, (row) => row.expected_high],
+            [`estimate_${field}`, (row) => row.estimate],
+            ['probability_unstable', (row) => row.probability_unstable],
+            ['error_basis', (row) => row.error_basis],
+            ['extrapolated', (row) => row.extrapolated],
+          ]
+        : []
     ),
     [`predicted_${field}`, (row) => row.predicted_value],
     [`predicted_low_${field}`, (row) => row.predicted_low],

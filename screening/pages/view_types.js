@@ -34,6 +34,7 @@
  * @property {boolean} elements
  * @property {QuantityView[]} shown_fields
  * @property {SecondObjectiveView|null} second_objective
+ * @property {boolean} has_error_table
  */
 
 /**
@@ -113,6 +114,16 @@
  * @property {Outcome} outcome
  * @property {number|null} value
  * @property {number|null} value_error
+ * @property {number|null} total_low
+ * @property {number|null} total_high
+ * @property {number|null} estimate
+ * @property {number|null} estimate_error
+ * @property {number|null} probability_unstable
+ * @property {number|null} expected_value
+ * @property {number|null} expected_low
+ * @property {number|null} expected_high
+ * @property {string} error_basis
+ * @property {boolean|null} extrapolated
  * @property {number|null} predicted_value
  * @property {number|null} predicted_low
  * @property {number|null} predicted_high

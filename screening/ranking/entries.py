@@ -79,7 +79,8 @@ class Entry:
     shown_fields : dict
         Further fields of the result.
     shown_total_std : dict
-        Total standard errors of those that have a table, in their own units.
+        Total standard errors of those that have a table, in their own units, by the names of
+        their columns.
     on_front : bool or None
         With two objectives, whether no other computed candidate beats it in both.
     chance : float or None
@@ -158,6 +159,38 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
     ordered = sorted(entries, key=key)
     # vars, not asdict: that copies every value, which takes longer than all the rest.
     return [RankedRow(rank=rank, **vars(entry)) for rank, entry in enumerate(ordered, start=1)]
+
+
+def by_lower_bound(
+    rows: Iterable[RankedRow], stds: float, to_model: Callable[[float], float]
+) -> list[RankedRow]:
+    """Return rows by what first principles may find at best, most promising first.
+
+    That is the expectation of a result, or the prediction of what is not computed, so many
+    standard deviations better than its mean.  Rows without either keep their place at the end,
+    and all keep the rank that they have.
+
+    Parameters
+    ----------
+    stds
+        How many standard deviations.
+    to_model
+        Brings a value to the scale of standard deviations, where lower is better.
+    """
+    known: list[tuple[float, RankedRow]] = []
+    unknown: list[RankedRow] = []
+    for row in rows:
+        number, std = row.value, None
+        if row.expected_value is not None:
+            number, std = row.expected_value, row.expected_std
+        elif row.outcome == "predicted":
+            number, std = row.predicted_value, row.predicted_std
+        stands = row.outcome in ("computed", "predicted") or row.expected_value is not None
+        if number is None or math.isnan(number) or not stands or row.outcome == "infeasible":
+            unknown.append(row)
+        else:
+            known.append((to_model(number) - stds * (std or 0.0), row))
+    return [row for _, row in sorted(known, key=lambda pair: (pair[0], pair[1].rank))] + unknown
 
 
 def proposals(

@@ -64,7 +64,7 @@ class TotalErrors:
         """
         name, key, objective = stage.engine.name, entry.candidate_id, self.snapshot.objective
         further = {
-            field: errors[key].total_std
+            f"total_std_{field}": errors[key].total_std
             for field, errors in self.of_fields[name].items()
             if key in errors
         }

@@ -62,6 +62,8 @@ class ObjectiveView(View):
     """Further fields of a result that a ranking shows."""
     second_objective: SecondObjectiveView | None
     """The second objective, where there are two; one of `shown_fields`."""
+    has_error_table: bool = False
+    """Whether an engine of the campaign has a table of its errors, and so total errors."""
 
 
 # ------------------------------------------------------------------------------------ a campaign
@@ -166,6 +168,19 @@ class RankingRow(View):
     outcome: Outcome
     value: float | None
     value_error: float | None
+    total_low: float | None = None
+    """The value, or the estimate for an unstable crystal, less one total standard error."""
+    total_high: float | None = None
+    """The same and one total standard error more."""
+    estimate: float | None = None
+    estimate_error: float | None = None
+    probability_unstable: float | None = None
+    expected_value: float | None = None
+    expected_low: float | None = None
+    """What first principles are expected to find, less one standard deviation."""
+    expected_high: float | None = None
+    error_basis: str = ""
+    extrapolated: bool | None = None
     predicted_value: float | None
     predicted_low: float | None
     """The prediction less one standard deviation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from screening.messages.quantities import Quantity
+from screening.targets.error_tables import error_table
 from screening.targets.result_labels import quantity
 from screening.views.forms import ObjectiveView, QuantityView, SecondObjectiveView
 
@@ -31,6 +32,10 @@ def objective_view(campaign: Campaign) -> ObjectiveView:
         direction=objective.direction,
         logarithmic=objective.logarithmic,
         shown_fields=[quantity_view(further) for further in shown],
+        has_error_table=any(
+            error_table(objective.value_field, stage.engine) is not None
+            for stage in campaign.stages
+        ),
         second_objective=None if second is None else _second(second, shown),
     )
 
