@@ -32,14 +32,12 @@ LIKENESS = (
 """Features by which a crystal is like another: its elements, and how they are put together."""
 KAPPA_FEATURES = [
     "value",
-    "unstable",
     "candidate.log_mean_atomic_mass",
     "candidate.electronegativity_max",
     "candidate.log_lindemann_slack_estimate",
 ]
-SLACK_FEATURES = [feature for feature in KAPPA_FEATURES if feature != "unstable"]
-VOLUME_FEATURES = ["value", "result.host_dimensionality", "candidate.electronegativity_max"]
-VOLTAGE_FEATURES = ["value", "candidate.electronegativity_max"]
+VOLUME_FEATURES = ["value", "result.host_dimensionality", "result.topotactic"]
+VOLTAGE_FEATURES = ["value", "candidate.d_electrons_mean"]
 
 
 def anion(composition: Any) -> str:
@@ -188,7 +186,7 @@ def slack(engine: str, path: Path | None) -> list[dict[str, Any]]:
         **common_of(engine, "low-kappa-slack"),
         "reference": "κ of PhononDB-PBE with the non-analytical correction",
         "source": PHONONDB,
-        "features": SLACK_FEATURES,
+        "features": KAPPA_FEATURES,
     }
     return [
         table_of(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.candidates.kinds import candidate_kind
-from screening.targets.error_tables import ErrorTable, described, error_table
+from screening.targets.error_tables import VALUE, ErrorTable, described, error_table
 
 if TYPE_CHECKING:
     from screening.campaigns.config import CampaignConfig
@@ -117,13 +117,13 @@ def errors_of(
         error = result.get((table.estimate_error if unstable else error_field(config, table)) or "")
         own.append(None if error is None else float(error))
         rows.append(
-            described(asked, result, candidate)
-            | {"value": table.scale.to_model(numbers[key]), "unstable": float(unstable)}
+            described(asked, result, candidate) | {VALUE: table.scale.to_model(numbers[key])}
         )
     known = [
         table.scale.std_to_model(numbers[key], error) for key, error in zip(ids, own, strict=True)
     ]
-    found = table.estimates(rows, np.array(known), ids)
+    unstable_ones = [results[key]["outcome"] == "unstable" for key in ids]
+    found = table.estimates(rows, np.array(known), unstable_ones, ids)
     basis = table.basis + ("" if same_recipe(config, table) else ", made with another recipe")
     sign = 1.0 if scale.direction == "minimize" else -1.0
     return {
@@ -135,7 +135,7 @@ def errors_of(
             total_std=float(found.total_std[i]),
             probability_unstable=(
                 table.probability_unstable(results[key].get(table.depth or ""))
-                if results[key]["outcome"] == "unstable"
+                if unstable_ones[i]
                 else None
             ),
             extrapolated=bool(found.extrapolated[i]),

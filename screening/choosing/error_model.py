@@ -11,6 +11,10 @@ the fit.  The factor that has 68 % of the table within one standard deviation is
 in conformal prediction (V. Vovk, A. Gammerman and G. Shafer, Algorithmic Learning in a Random
 World, Springer 2005).
 
+Estimates for crystals that the engine calls unstable are no part of the fit.  What it leaves of
+them tells by how much they are off beyond it; a table has few, so that both are drawn to a wide
+prior.
+
 A crystal that is unlike all of the table gets a wider spread, and is said to be unlike it.
 """
 
@@ -18,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import erf, isfinite, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -38,6 +42,11 @@ CENTRE_PENALTY = 2.0
 """Ridge penalty on the slopes of the centre, in rows: features have a standard deviation of one."""
 SPREAD_PENALTY = 20.0
 """The same of the spread; squared residuals say little of it."""
+Correction = Literal["none", "constant", "linear"]
+CORRECTIONS: tuple[Correction, ...] = ("none", "constant", "linear")
+"""What the centre of errors may be, the simplest first."""
+WORTH = 0.98
+"""A less simple centre must have so small a share of the mean deviation, on families left out."""
 ITERATIONS = 30
 WITHIN_ONE, WITHIN_TWO = 0.6827, 0.93
 """Shares of the table within one standard deviation, and at least within two.  The errors of
@@ -45,6 +54,8 @@ potentials have heavier tails than a normal distribution, which has 95 % there."
 MOST_WIDENED = 2.0
 """A spread is widened at most by this factor for a crystal that is unlike the table: a judgement,
 no measurement; families left out of the table need about 1.3."""
+PRIOR_ROWS, PRIOR_WIDTH = 2.0, 2.0
+"""The prior of unstable crystals: as many as that, off by so many spreads of the others."""
 LEAST_SPREAD = 0.3
 MOST_SPREAD = 3.0
 """A spread is at least and at most so much of the table's typical one, where nothing is new."""
@@ -76,24 +87,28 @@ class Core:
     high: float
 
     @classmethod
-    def fit(cls, features: Floats, errors: Floats) -> Core:
+    def fit(cls, features: Floats, errors: Floats, correction: Correction) -> Core:
         """Fit centre and spread.
 
         Parameters
         ----------
         features : ndarray, shape (n, d)
         errors : ndarray, shape (n,)
+        correction
+            What the centre may be.
         """
         mean, width = _scales(features)
         scaled = _scaled(features, mean, width)
         typical = float(np.median(np.abs(errors - np.median(errors)))) / 0.6745 or 1e-9
-        centre = Linear(float(np.median(errors)), np.zeros(features.shape[1]))
+        start = 0.0 if correction == "none" else float(np.median(errors))
+        centre = Linear(start, np.zeros(features.shape[1]))
         spread = Linear(float(np.log(typical)), np.zeros(features.shape[1]))
         for _ in range(ITERATIONS):
             std = np.exp(_within(spread(scaled), typical))
             residual = (errors - centre(scaled)) / std
             weight = (DEGREES_OF_FREEDOM + 1) / (DEGREES_OF_FREEDOM + residual**2)
-            centre = _ridge(scaled, errors, weight * (typical / std) ** 2, CENTRE_PENALTY)
+            weight = weight * (typical / std) ** 2
+            centre = _centre(scaled, errors, weight, correction)
             residual = np.abs(errors - centre(scaled)) / typical
             # The mean of ln|x| of a standard normal x is −0.635.
             logs = np.log(np.maximum(residual, 0.05)) + 0.635 + np.log(typical)
@@ -113,11 +128,24 @@ class Core:
         """Return centre and uncalibrated spread, shape (n,)."""
         scaled = _scaled(features, self.mean, self.width)
         # A line goes on for ever; no error of the table does.
-        bias = np.clip(self.centre(scaled), self.low, self.high)
+        bias = np.clip(self.centre(scaled), min(self.low, 0.0), max(self.high, 0.0))
         leverage = np.einsum("ni,ij,nj->n", scaled, self.inverse, scaled)
-        typical = float(np.exp(self.spread.constant))
-        std = np.exp(_within(self.spread(scaled), typical)) * np.sqrt(1 + leverage)
+        std = np.exp(_within(self.spread(scaled), self.typical)) * np.sqrt(1 + leverage)
         return bias, std
+
+    @property
+    def typical(self) -> float:
+        """Spread of a crystal of average features."""
+        return float(np.exp(self.spread.constant))
+
+
+def _centre(scaled: Floats, errors: Floats, weights: Floats, correction: Correction) -> Linear:
+    flat = np.zeros(scaled.shape[1])
+    if correction == "none":
+        return Linear(0.0, flat)
+    if correction == "constant":
+        return Linear(float(weights @ errors / weights.sum()), flat)
+    return _ridge(scaled, errors, weights, CENTRE_PENALTY)
 
 
 def _within(log_spread: Floats, typical: float) -> Floats:
@@ -134,6 +162,37 @@ def _ridge(scaled: Floats, values: Floats, weights: Floats, penalty: float) -> L
     gram = shifted.T @ (weights[:, None] * shifted) + penalty * np.eye(scaled.shape[1])
     slopes = np.linalg.solve(gram, shifted.T @ (weights * (values - level)))
     return Linear(level - float(middle @ slopes), slopes)
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """What estimates for unstable crystals are off beyond the fit to all others.
+
+    Parameters
+    ----------
+    shift
+        Its centre.
+    variance
+        About the centre, added to that of the fit.
+    """
+
+    shift: float
+    variance: float
+
+    @classmethod
+    def of(cls, left: Floats, typical: float) -> Beyond:
+        """Learn it from what the fit leaves of unstable crystals.
+
+        Parameters
+        ----------
+        left : ndarray, shape (k,)
+        typical
+            Spread of the fit to the others.
+        """
+        count = len(left)
+        shift = float(left.sum()) / (count + 1)
+        squares = float(((left - shift) ** 2).sum()) + PRIOR_ROWS * (PRIOR_WIDTH * typical) ** 2
+        return cls(shift, squares / (count + PRIOR_ROWS))
 
 
 @dataclass(frozen=True)
@@ -168,6 +227,8 @@ class ErrorModel:
         The fit to all rows.
     without
         By family, the fit to the rows of all others.
+    beyond
+        By family, and of all rows under the empty name: what unstable crystals have in addition.
     std_factor, total_factor
         What spreads are multiplied by, so that they hold for families left out.
     known_std
@@ -178,6 +239,7 @@ class ErrorModel:
 
     whole: Core
     without: Mapping[str, Core]
+    beyond: Mapping[str, Beyond]
     std_factor: float
     total_factor: float
     known_std: float
@@ -191,8 +253,9 @@ class ErrorModel:
         families: Sequence[str],
         likeness: Floats,
         known_std: Floats,
+        unstable: NDArray[np.bool_],
     ) -> ErrorModel:
-        """Fit and calibrate.
+        """Fit and calibrate; correct no more than helps families that are left out.
 
         Parameters
         ----------
@@ -206,6 +269,8 @@ class ErrorModel:
             What tells whether another crystal is like these.
         known_std : ndarray, shape (n,)
             The engine's own error bars.
+        unstable : ndarray of bool, shape (n,)
+            Which values are estimates for crystals that the engine calls unstable.
 
         Raises
         ------
@@ -219,18 +284,33 @@ class ErrorModel:
                 f"an error model needs {MIN_ROWS} rows of 3 families, not {len(errors)} of "
                 f"{len(distinct)}"
             )
-        without, resembled = {}, {"": Likeness.of(likeness, named)}
-        bias, std = np.zeros(len(errors)), np.zeros(len(errors))
+        resembled = {"": Likeness.of(likeness, named)}
         for family in distinct:
-            own = named == family
-            without[family] = Core.fit(features[~own], errors[~own])
-            bias[own], std[own] = without[family](features[own])
-            resembled[family] = Likeness.of(likeness[~own], named[~own])
+            rest = named != family
+            resembled[family] = Likeness.of(likeness[rest], named[rest])
+        correction = CORRECTIONS[0]
+        without, bias, std = _without_each(features, errors, named, unstable, correction)
+        least = float(np.abs(errors - bias)[~unstable].mean())
+        for tried in CORRECTIONS[1:]:
+            found = _without_each(features, errors, named, unstable, tried)
+            loss = float(np.abs(errors - found[1])[~unstable].mean())
+            if loss < WORTH * least:
+                least, correction, (without, bias, std) = loss, tried, found
+        whole = Core.fit(features[~unstable], errors[~unstable], correction)
+        left, beyond = errors - bias, {}
+        for family in ["", *distinct]:
+            core = without.get(family, whole)
+            beyond[family] = Beyond.of(left[unstable & (named != family)], core.typical)
+        for place in np.flatnonzero(unstable):
+            more = beyond[str(named[place])]
+            bias[place] += more.shift
+            std[place] = sqrt(std[place] ** 2 + more.variance)
         std_factor = _factor(np.abs(errors - bias) / std)
         total_factor = _factor(np.abs(errors) / width_about_zero(bias, std_factor * std))
         return cls(
-            whole=Core.fit(features, errors),
+            whole=whole,
             without=without,
+            beyond=beyond,
             std_factor=std_factor,
             total_factor=total_factor,
             known_std=float(np.median(known_std)),
@@ -238,13 +318,18 @@ class ErrorModel:
         )
 
     def __call__(
-        self, features: Floats, likeness: Floats, known_std: Floats, families: Sequence[str]
+        self,
+        features: Floats,
+        likeness: Floats,
+        known_std: Floats,
+        unstable: NDArray[np.bool_],
+        families: Sequence[str],
     ) -> Estimates:
         """Return the estimates of crystals.
 
         Parameters
         ----------
-        features, likeness, known_std
+        features, likeness, known_std, unstable
             As in `fit`, of the crystals that are asked about.
         families
             Of a crystal that is in the table its family, which is then left out: nothing may rest
@@ -257,6 +342,10 @@ class ErrorModel:
             own = named == family
             core = self.without.get(family, self.whole)
             bias[own], std[own] = core(features[own])
+            more = self.beyond.get(family, self.beyond[""])
+            odd = own & unstable
+            bias[odd] += more.shift
+            std[odd] = np.sqrt(std[odd] ** 2 + more.variance)
             widening, extrapolated[own] = self.likeness.get(family, self.likeness[""])(
                 likeness[own]
             )
@@ -264,8 +353,26 @@ class ErrorModel:
         std = self.std_factor * std
         total = self.total_factor * width_about_zero(bias, std)
         # An error bar as wide as those of the table is in the spread already.
-        more = np.maximum(np.nan_to_num(known_std) ** 2 - self.known_std**2, 0.0)
-        return Estimates(bias, np.sqrt(std**2 + more), np.sqrt(total**2 + more), extrapolated)
+        excess = np.maximum(np.nan_to_num(known_std) ** 2 - self.known_std**2, 0.0)
+        return Estimates(bias, np.sqrt(std**2 + excess), np.sqrt(total**2 + excess), extrapolated)
+
+
+def _without_each(
+    features: Floats,
+    errors: Floats,
+    families: NDArray[Any],
+    unstable: NDArray[np.bool_],
+    correction: Correction,
+) -> tuple[dict[str, Core], Floats, Floats]:
+    """Return the fits without each family, and centre and spread of the rows left out."""
+    without: dict[str, Core] = {}
+    bias, std = np.zeros(len(errors)), np.zeros(len(errors))
+    for family in np.unique(families).tolist():
+        own = families == family
+        fitted = ~own & ~unstable
+        without[family] = Core.fit(features[fitted], errors[fitted], correction)
+        bias[own], std[own] = without[family](features[own])
+    return without, bias, std
 
 
 @dataclass(frozen=True)

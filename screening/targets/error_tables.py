@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-VALUE, UNSTABLE = "value", "unstable"
-"""Features that are no field: the value on its scale, and whether the crystal is unstable."""
+VALUE = "value"
+"""The feature that is the value on its scale, of an unstable crystal the estimate."""
 RESULT, LOG_RESULT, CANDIDATE = "result.", "log10 result.", "candidate."
 """Beginnings of features' names: a field of the result, its logarithm, a candidate's feature."""
 
@@ -90,8 +90,8 @@ class ErrorTable(BaseModel):
     candidate_kind, features_version
         Of the candidates' features.
     features
-        What bias and spread depend on: ``value``, ``unstable``, ``result.FIELD``,
-        ``log10 result.FIELD`` or ``candidate.FEATURE``.
+        What bias and spread depend on: ``value``, ``result.FIELD``, ``log10 result.FIELD`` or
+        ``candidate.FEATURE``.
     likeness
         What tells whether another crystal is like these; the same kind of names.
     families
@@ -124,12 +124,11 @@ class ErrorTable(BaseModel):
 
     @model_validator(mode="after")
     def _values_are_on_the_scale(self) -> Self:
-        known = (VALUE, UNSTABLE)
         for name in (*self.features, *self.likeness):
-            if name not in known and not name.startswith((RESULT, LOG_RESULT, CANDIDATE)):
+            if name != VALUE and not name.startswith((RESULT, LOG_RESULT, CANDIDATE)):
                 raise ValueError(
-                    f"feature '{name}': expected {VALUE}, {UNSTABLE}, {RESULT}FIELD, "
-                    f"{LOG_RESULT}FIELD or {CANDIDATE}FEATURE"
+                    f"feature '{name}': expected {VALUE}, {RESULT}FIELD, {LOG_RESULT}FIELD or "
+                    f"{CANDIDATE}FEATURE"
                 )
         for row in self.rows:
             if not (self.scale.usable(row.value) and self.scale.usable(row.reference)):
@@ -171,6 +170,7 @@ class ErrorTable(BaseModel):
                 [row.family for row in self.rows],
                 matrix(described, self.likeness),
                 np.array(known),
+                np.array([row.unstable for row in self.rows]),
             )
         except ValueError as error:
             raise ScreenError(
@@ -178,12 +178,15 @@ class ErrorTable(BaseModel):
             ) from None
 
     def described(self, row: TableRow) -> dict[str, float | None]:
-        """Return the features of a row, its value and its outcome among them."""
-        value = self.scale.to_model(row.value)
-        return {**row.features, VALUE: value, UNSTABLE: float(row.unstable)}
+        """Return the features of a row, its value among them."""
+        return {**row.features, VALUE: self.scale.to_model(row.value)}
 
     def estimates(
-        self, described: Sequence[Mapping[str, float | None]], known: Floats, ids: Sequence[str]
+        self,
+        described: Sequence[Mapping[str, float | None]],
+        known: Floats,
+        unstable: Sequence[bool],
+        ids: Sequence[str],
     ) -> Estimates:
         """Return what is to be expected of first principles, for results of the engine.
 
@@ -193,6 +196,8 @@ class ErrorTable(BaseModel):
             By the names of features, for each result.
         known : ndarray, shape (n,)
             The results' own error bars on the table's scale.
+        unstable
+            Which results are estimates for crystals that the engine calls unstable.
         ids
             Candidates; those of the table are judged by the other families alone.
         """
@@ -201,6 +206,7 @@ class ErrorTable(BaseModel):
             matrix(described, self.features),
             matrix(described, self.likeness),
             known,
+            np.array(unstable, dtype=bool),
             ["" if row is None else row.family for row in rows],
         )
 

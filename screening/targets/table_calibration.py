@@ -113,6 +113,7 @@ def left_out(table: ErrorTable, family_of: Callable[[TableRow], str] | None = No
         found = rest.estimates(
             [table.described(row) for row in rows],
             np.array(known),
+            [row.unstable for row in rows],
             [row.candidate_id for row in rows],
         )
         bias[own], std[own], total[own] = found.bias, found.std, found.total_std
