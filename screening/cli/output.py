@@ -214,6 +214,14 @@ def total_error(row: RankedRow, objective: Objective) -> str:
     )
 
 
+def as_computed(campaign: Campaign) -> str:
+    """Say that a best value is as computed, where a ranking orders by what is expected instead."""
+    from screening.targets.error_tables import error_table
+
+    known = error_table(campaign.objective.value_field, campaign.engine)
+    return "" if known is None else ", as computed"
+
+
 def short(value: Any) -> str:
     """Return a stored value in few characters."""
     if isinstance(value, float):

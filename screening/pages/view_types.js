@@ -97,6 +97,7 @@
  * @property {string|null} expected_end
  * @property {string|null} best_candidate_id
  * @property {number|null} best_value
+ * @property {number|null} best_expected_value
  * @property {FigureView[]} figures
  * @property {OutcomeGroup[]} outcomes
  * @property {RefusalGroup[]} refusals

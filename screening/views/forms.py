@@ -145,6 +145,8 @@ class Overview(View):
     expected_end: datetime.datetime | None
     best_candidate_id: str | None
     best_value: float | None
+    best_expected_value: float | None = None
+    """What first principles are expected to find for it, where its engine has a table of errors."""
     figures: list[FigureView]
     outcomes: list[OutcomeGroup]
     refusals: list[RefusalGroup]
