@@ -35,7 +35,15 @@ KAPPA_FEATURES = [
     "candidate.log_mean_atomic_mass",
     "candidate.electronegativity_max",
     "candidate.log_lindemann_slack_estimate",
+    "discrepancy",
 ]
+PEERS = (
+    *LIKENESS,
+    *("log_lindemann_slack_estimate", "log_slack_conductivity_estimate", "log_volume_per_atom"),
+    *("bond_electronegativity_difference", "bond_log_mass_ratio", "melting_point_mean"),
+    "log_mean_atomic_mass",
+)
+"""Features that tell what an engine would find for a crystal, by its values for those like it."""
 VOLUME_FEATURES = ["value", "result.host_dimensionality", "result.topotactic"]
 VOLTAGE_FEATURES = ["value", "candidate.d_electrons_mean"]
 
@@ -98,7 +106,7 @@ def table_of(
     """
     known = candidates(source)
     estimate, error = common.get("estimate"), common.pop("error_field", None)
-    names = [*common["features"], *common["likeness"]]
+    names = [*common["features"], *common["likeness"], *common.get("peers", [])]
     if common.get("depth"):
         names.append(f"result.{common['depth']}")
     made = []
@@ -165,6 +173,7 @@ def kappa(engine: str, path: Path | None) -> list[dict[str, Any]]:
         "reference": "PhononDB-PBE without the non-analytical correction",
         "source": PHONONDB,
         "features": KAPPA_FEATURES,
+        "peers": [f"candidate.{name}" for name in PEERS],
     }
     return [
         table_of(
@@ -187,6 +196,7 @@ def slack(engine: str, path: Path | None) -> list[dict[str, Any]]:
         "reference": "κ of PhononDB-PBE with the non-analytical correction",
         "source": PHONONDB,
         "features": KAPPA_FEATURES,
+        "peers": [f"candidate.{name}" for name in PEERS],
     }
     return [
         table_of(

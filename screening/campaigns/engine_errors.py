@@ -108,7 +108,6 @@ def errors_of(
         return {}
     ids = sorted(numbers)
     names = kind.feature_names()
-    asked = [*table.features, *table.likeness]
     rows: list[dict[str, float | None]] = []
     own: list[float | None] = []
     for key in ids:
@@ -117,7 +116,7 @@ def errors_of(
         error = result.get((table.estimate_error if unstable else error_field(config, table)) or "")
         own.append(None if error is None else float(error))
         rows.append(
-            described(asked, result, candidate) | {VALUE: table.scale.to_model(numbers[key])}
+            described(table.asked, result, candidate) | {VALUE: table.scale.to_model(numbers[key])}
         )
     known = [
         table.scale.std_to_model(numbers[key], error) for key, error in zip(ids, own, strict=True)

@@ -15,9 +15,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from screening.choosing.error_model import ErrorModel, Estimates
+from screening.choosing.peers import Peers
 from screening.machine.settings import Settings
 from screening.machine.shipped_configs import data_file
 from screening.messages.errors import ScreenError
@@ -30,8 +38,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-VALUE = "value"
-"""The feature that is the value on its scale, of an unstable crystal the estimate."""
+VALUE, DISCREPANCY = "value", "discrepancy"
+"""Features that are no fields: the value on its scale, of an unstable crystal the estimate; and how
+far it is from what the engine finds for crystals like it, which `ErrorTable.peers` tells."""
 RESULT, LOG_RESULT, CANDIDATE = "result.", "log10 result.", "candidate."
 """Beginnings of features' names: a field of the result, its logarithm, a candidate's feature."""
 
@@ -90,10 +99,13 @@ class ErrorTable(BaseModel):
     candidate_kind, features_version
         Of the candidates' features.
     features
-        What bias and spread depend on: ``value``, ``result.FIELD``, ``log10 result.FIELD`` or
-        ``candidate.FEATURE``.
+        What bias and spread depend on: ``value``, ``discrepancy``, ``result.FIELD``,
+        ``log10 result.FIELD`` or ``candidate.FEATURE``.
     likeness
-        What tells whether another crystal is like these; the same kind of names.
+        What tells whether another crystal is like these; names of fields and features.
+    peers
+        What tells what the engine would find for a crystal, by its values for those like it; names
+        of fields and features.
     families
         What a family is, in words.
     rows
@@ -119,17 +131,21 @@ class ErrorTable(BaseModel):
     features_version: int
     features: list[str] = Field(min_length=1)
     likeness: list[str] = Field(min_length=1)
+    peers: list[str] = Field(default_factory=list)
     families: str
     rows: list[TableRow]
+    _known_peers: dict[str, Peers] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _values_are_on_the_scale(self) -> Self:
-        for name in (*self.features, *self.likeness):
-            if name != VALUE and not name.startswith((RESULT, LOG_RESULT, CANDIDATE)):
+        for name in self.asked:
+            if not name.startswith((RESULT, LOG_RESULT, CANDIDATE)):
                 raise ValueError(
-                    f"feature '{name}': expected {VALUE}, {RESULT}FIELD, {LOG_RESULT}FIELD or "
-                    f"{CANDIDATE}FEATURE"
+                    f"feature '{name}': expected {VALUE}, {DISCREPANCY}, {RESULT}FIELD, "
+                    f"{LOG_RESULT}FIELD or {CANDIDATE}FEATURE"
                 )
+        if DISCREPANCY in self.features and not self.peers:
+            raise ValueError(f"feature '{DISCREPANCY}' needs the names of features in peers")
         for row in self.rows:
             if not (self.scale.usable(row.value) and self.scale.usable(row.reference)):
                 raise ValueError(f"row '{row.candidate_id}': value and reference must be positive")
@@ -141,13 +157,17 @@ class ErrorTable(BaseModel):
         return Scale(logarithmic=self.logarithmic)
 
     @property
+    def asked(self) -> list[str]:
+        """The features that are fields of a result or features of its candidate."""
+        named = dict.fromkeys([*self.features, *self.likeness, *self.peers])
+        return [name for name in named if name not in (VALUE, DISCREPANCY)]
+
+    @property
     def fields(self) -> frozenset[str]:
         """The fields of a result that the model needs."""
         named = {self.quantity, self.estimate, self.estimate_error, self.depth} - {None}
         parts = {
-            name.split(".", 1)[1]
-            for name in (*self.features, *self.likeness)
-            if name.startswith((RESULT, LOG_RESULT))
+            name.split(".", 1)[1] for name in self.asked if name.startswith((RESULT, LOG_RESULT))
         }
         return frozenset({str(field) for field in named} | parts)
 
@@ -162,12 +182,13 @@ class ErrorTable(BaseModel):
         scale = self.scale
         errors = [scale.to_model(row.reference) - scale.to_model(row.value) for row in self.rows]
         known = [scale.std_to_model(row.value, row.value_error) for row in self.rows]
-        described = [self.described(row) for row in self.rows]
+        families = [row.family for row in self.rows]
+        described = self._with_discrepancy([self.described(row) for row in self.rows], families)
         try:
             return ErrorModel.fit(
                 matrix(described, self.features),
                 np.array(errors),
-                [row.family for row in self.rows],
+                families,
                 matrix(described, self.likeness),
                 np.array(known),
                 np.array([row.unstable for row in self.rows]),
@@ -202,13 +223,48 @@ class ErrorTable(BaseModel):
             Candidates; those of the table are judged by the other families alone.
         """
         rows = [self.of_candidate.get(key) for key in ids]
+        families = ["" if row is None else row.family for row in rows]
+        described = self._with_discrepancy(described, families)
         return self.model(
             matrix(described, self.features),
             matrix(described, self.likeness),
             known,
             np.array(unstable, dtype=bool),
-            ["" if row is None else row.family for row in rows],
+            families,
         )
+
+    def _with_discrepancy(
+        self, described: Sequence[Mapping[str, float | None]], families: Sequence[str]
+    ) -> Sequence[Mapping[str, float | None]]:
+        """Return features with how far each value is from those of crystals like it.
+
+        Parameters
+        ----------
+        families
+            Of each crystal, whose rows are left out; empty leaves none out.
+        """
+        if DISCREPANCY not in self.features:
+            return described
+        values = matrix(described, [VALUE])[:, 0]
+        features = matrix(described, self.peers)
+        found = np.zeros(len(described))
+        for family in set(families):
+            own = np.array([each == family for each in families])
+            found[own] = self._peers(family).discrepancy(features[own], values[own])
+        return [
+            {**each, DISCREPANCY: float(number)}
+            for each, number in zip(described, found, strict=True)
+        ]
+
+    def _peers(self, without: str) -> Peers:
+        """Return the engine's values of all families but one; unstable crystals are no peers."""
+        if without not in self._known_peers:
+            rows = [row for row in self.rows if row.family != without and not row.unstable]
+            described = [self.described(row) for row in rows]
+            self._known_peers[without] = Peers.of(
+                matrix(described, self.peers), matrix(described, [VALUE])[:, 0]
+            )
+        return self._known_peers[without]
 
     def with_rows(self, rows: list[TableRow]) -> ErrorTable:
         """Return the same table of other crystals, with a model of its own."""
