@@ -95,53 +95,67 @@ def errors_of(
     kind = candidate_kind(table.candidate_kind)
     if kind.features_version != table.features_version or scale.logarithmic != table.logarithmic:
         return {}
-    has_unstable = any(row.unstable for row in table.rows)
-    numbers = {}
-    for key, result in results.items():
-        unstable = result["outcome"] == "unstable"
-        field = table.estimate if unstable else table.quantity
-        if field is None or key not in features or (unstable and not has_unstable):
-            continue
-        if table.scale.usable(result.get(field)):
-            numbers[key] = float(result[field])
+    numbers = _numbers(config, table, {key: results[key] for key in results if key in features})
     if not numbers:
         return {}
-    ids = sorted(numbers)
     names = kind.feature_names()
-    rows: list[dict[str, float | None]] = []
-    own: list[float | None] = []
-    for key in ids:
-        result, unstable = results[key], results[key]["outcome"] == "unstable"
-        candidate = dict(zip(names, features[key], strict=True))
-        error = result.get((table.estimate_error if unstable else error_field(config, table)) or "")
-        own.append(None if error is None else float(error))
-        rows.append(
-            described(table.asked, result, candidate) | {VALUE: table.scale.to_model(numbers[key])}
-        )
-    known = [
-        table.scale.std_to_model(numbers[key], error) for key, error in zip(ids, own, strict=True)
-    ]
-    unstable_ones = [results[key]["outcome"] == "unstable" for key in ids]
-    found = table.estimates(rows, np.array(known), unstable_ones, ids)
+    found = table.estimates(
+        [
+            described(table.asked, results[key], dict(zip(names, features[key], strict=True)))
+            | {VALUE: table.scale.to_model(number.value)}
+            for key, number in numbers.items()
+        ],
+        np.array([table.scale.std_to_model(each.value, each.error) for each in numbers.values()]),
+        [each.unstable for each in numbers.values()],
+        list(numbers),
+    )
     basis = table.basis + ("" if same_recipe(config, table) else ", made with another recipe")
     sign = 1.0 if scale.direction == "minimize" else -1.0
     return {
         key: EngineError(
-            value=scale.to_model(numbers[key]),
-            value_error=own[i],
-            expected=scale.to_model(numbers[key]) + sign * float(found.bias[i]),
+            value=scale.to_model(number.value),
+            value_error=number.error,
+            expected=scale.to_model(number.value) + sign * float(found.bias[i]),
             std=float(found.std[i]),
             total_std=float(found.total_std[i]),
             probability_unstable=(
                 table.probability_unstable(results[key].get(table.depth or ""))
-                if unstable_ones[i]
+                if number.unstable
                 else None
             ),
             extrapolated=bool(found.extrapolated[i]),
             basis=basis,
         )
-        for i, key in enumerate(ids)
+        for i, (key, number) in enumerate(numbers.items())
     }
+
+
+@dataclass(frozen=True)
+class _Number:
+    """What a result says of a table's quantity: its value, or its estimate where unstable."""
+
+    value: float
+    error: float | None
+    unstable: bool
+
+
+def _numbers(
+    config: CampaignConfig, table: ErrorTable, results: Mapping[str, Mapping[str, Any]]
+) -> dict[str, _Number]:
+    """Return the numbers of the results that a table speaks of, by candidate id, sorted."""
+    knows_unstable = any(row.unstable for row in table.rows)
+    numbers = {}
+    for key, result in sorted(results.items()):
+        unstable = result["outcome"] == "unstable"
+        field = table.estimate if unstable else table.quantity
+        error_of = table.estimate_error if unstable else error_field(config, table)
+        known = field is not None and (knows_unstable or not unstable)
+        if known and table.scale.usable(value := result.get(field or "")):
+            error = None if error_of is None else result.get(error_of)
+            numbers[key] = _Number(
+                float(value or 0.0), None if error is None else float(error), unstable
+            )
+    return numbers
 
 
 def error_field(config: CampaignConfig, table: ErrorTable) -> str | None:

@@ -414,7 +414,7 @@ def width_about_zero(centre: Floats, std: Floats) -> Floats:
 
 def _half_width(centre: float, std: float) -> float:
     low, high = 0.0, centre + 2 * std
-    for _ in range(40):
+    for _ in range(25):
         middle = (low + high) / 2
         share = _below((middle - centre) / std) - _below((-middle - centre) / std)
         low, high = (middle, high) if share < WITHIN_ONE else (low, middle)

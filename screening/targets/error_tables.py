@@ -331,18 +331,27 @@ def error_table(quantity: str, engine: EngineConfig) -> ErrorTable | None:
 
 def tables_fingerprint(engine: EngineConfig) -> str:
     """Return what changes whenever a table of an engine does."""
-    texts = [
-        table.model_dump_json()
-        for table in known_tables()
-        if table.engine_fingerprint.get("kind") == engine.kind
-    ]
-    return hashlib.sha256("".join(texts).encode()).hexdigest()[:12]
+    return _fingerprint(_own_folder(), engine.kind)
 
 
 def known_tables() -> tuple[ErrorTable, ...]:
     """Return all tables, those of the machine's own folder first."""
+    return _tables(_own_folder())
+
+
+def _own_folder() -> str | None:
     own = Settings().engine_errors
-    return _tables(None if own is None else str(own))
+    return None if own is None else str(own)
+
+
+@functools.cache
+def _fingerprint(folder: str | None, kind: str) -> str:
+    texts = [
+        table.model_dump_json()
+        for table in _tables(folder)
+        if table.engine_fingerprint.get("kind") == kind
+    ]
+    return hashlib.sha256("".join(texts).encode()).hexdigest()[:12]
 
 
 @functools.cache
