@@ -1,8 +1,8 @@
 """What an engine finds for crystals like one: a value that stands out from these is suspect.
 
 Where a potential is wrong by a factor, it is mostly so for single crystals, and right for others
-like them.  A Gaussian process of the engine's own values tells what it would find for a crystal of such
-neighbours; no reference value is needed for that.
+like them.  A Gaussian process of the engine's own values tells what it would find for a crystal
+with such neighbours; no reference value is needed for that.
 """
 
 from __future__ import annotations
