@@ -32,7 +32,6 @@ LIKENESS = (
 """Features by which a crystal is like another: its elements, and how they are put together."""
 KAPPA_FEATURES = [
     "value",
-    "candidate.log_mean_atomic_mass",
     "candidate.electronegativity_max",
     "candidate.log_lindemann_slack_estimate",
     "discrepancy",
