@@ -33,7 +33,7 @@ function rankingColumns(objective) {
       ...(row.reason ? [element('small', { class: 'reason' }, row.reason)] : []),
     ]),
     numbers('value', `computed ${title}`, computedValue, 'value'),
-    ...(objective.has_error_table
+    ...(objective.error_basis
       ? [
           numbers('', 'within one total error', totalInterval),
           numbers('expected_value', `expected ${title}`, (row) => expectation(row, objective)),
@@ -81,6 +81,17 @@ class RankingTable {
     this.limit.value = String(this.query.limit);
     this.listen();
     this.drawHeadings();
+    this.sayErrors(overview.objective);
+  }
+
+  /** Say what the error bars are. @param {ObjectiveView} objective */
+  sayErrors({ error_basis: basis }) {
+    const note = document.getElementById('ranking-errors');
+    if (!note || !basis) return;
+    note.textContent =
+      'one total error is how far the engine is from first principles in 68 of 100 cases, its bias included ' +
+      `(${basis}; * unlike all of these), and “expected” is what first principles would find; ` +
+      'in brackets are estimates for crystals that the engine calls unstable';
   }
 
   listen() {
@@ -242,7 +253,7 @@ function asCsv(rows, objective) {
       (each) => /** @type {[string, (row: RankingRow) => any]} */ ([each.field, (row) => row.shown_fields[each.field] ?? null]),
     ),
     .../** @type {[string, (row: RankingRow) => any][]} */ (
-      objective.has_error_table
+      objective.error_basis
         ? [
             [`total_low_${field}`, (row) => row.total_low],
             [`total_high_${field}`, (row) => row.total_high],

@@ -57,7 +57,7 @@ function glanceCards(overview) {
     { amount: 0, unit: '', wall: 0 },
   );
   const best = overview.best_candidate_id;
-  const expected = objective.has_error_table ? overview.best_expected_value : null;
+  const expected = objective.error_basis ? overview.best_expected_value : null;
   const goal = objective.direction === 'minimize' ? 'lowest' : 'highest';
   const found = [
     card(

@@ -34,7 +34,7 @@
  * @property {boolean} elements
  * @property {QuantityView[]} shown_fields
  * @property {SecondObjectiveView|null} second_objective
- * @property {boolean} has_error_table
+ * @property {string} error_basis
  */
 
 /**

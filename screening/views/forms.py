@@ -62,8 +62,8 @@ class ObjectiveView(View):
     """Further fields of a result that a ranking shows."""
     second_objective: SecondObjectiveView | None
     """The second objective, where there are two; one of `shown_fields`."""
-    has_error_table: bool = False
-    """Whether an engine of the campaign has a table of its errors, and so total errors."""
+    error_basis: str = ""
+    """What total errors rest on; empty where no engine of the campaign has a table of them."""
 
 
 # ------------------------------------------------------------------------------------ a campaign

@@ -131,7 +131,7 @@ def parity_picture(view: ParityView, objective: ObjectiveView) -> CurveView:
     said = [
         counted(len(view.computed), "candidate") + " predicted when chosen, and computed since."
     ]
-    if objective.has_error_table:
+    if objective.error_basis:
         said.append(
             "Computed values are corrected for the engine's errors, by its table: they and the "
             "predictions are of what first principles would find."
