@@ -200,7 +200,7 @@ def _print_table(
             True,
         ),
         *(
-            Column(name, [cell(row.shown_fields.get(field)) for row in rows], True, number)
+            Column(name, [_further(row, field) for row in rows], True, number)
             for number, (field, name) in enumerate(further.items(), start=1)
         ),
         Column("engine", [row.engine or "" for row in rows], expendable=8),
@@ -250,6 +250,14 @@ def _total(row: RankedRow, objective: Objective) -> str:
     return f"± {digits(row.total_std, 2)}{mark}"
 
 
+def _further(row: RankedRow, field: str) -> str:
+    """Return a further field of a result, with its total error where it has a table."""
+    value, total = row.shown_fields.get(field), row.shown_total_std.get(f"total_std_{field}")
+    if total is None or isinstance(value, bool | str) or value is None:
+        return cell(value)
+    return with_error(float(value), total)
+
+
 def _expected(row: RankedRow, objective: Objective, *, by_table: bool) -> str:
     """Return what a row stands by where it has no value of first principles."""
     if by_table and row.expected_value is not None:
@@ -278,6 +286,8 @@ def _totals_key(rows: list[RankedRow], objective: Objective) -> str:
         words.append(
             "unstable? (probability of being so in first principles): value without imaginary modes"
         )
+    if any(row.shown_total_std for row in rows):
+        words.append("± of further columns: their total error")
     words += [f"no total error: {each}" for each in without]
     return "; ".join(words)
 

@@ -51,7 +51,7 @@ function candidateHeader(row, objective) {
     [`expected by first principles ${heading(value)}`, expectation(row, objective)],
     ['total error by', row.total_low === null ? '' : row.error_basis],
     [`${row.value === null ? 'predicted' : 'predicted before'} ${heading(value)}`, prediction(row, objective)],
-    ...objective.shown_fields.map((each) => [heading(each), plainly(row.shown_fields[each.field] ?? null)]),
+    ...objective.shown_fields.map((each) => [heading(each), furtherValue(row, each.field)]),
     ['engine', row.engine ?? ''],
     ['material', row.material_id],
     ...objective.facts.map((fact) => [heading(fact), plainly(row.facts[fact.field] ?? null)]),
@@ -121,6 +121,17 @@ function plainly(value) {
   if (typeof value !== 'number') return value ?? '';
   // Counts and years are whole and stay so.
   return Number.isInteger(value) ? minus(String(value)) : inDigits(Number(value.toPrecision(4)), 4).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
+}
+
+/**
+ * A further field of a result, with its total error where it has a table.
+ * @param {RankingRow} row
+ * @param {string} field
+ */
+function furtherValue(row, field) {
+  const value = row.shown_fields[field] ?? null;
+  const total = row.shown_total_std[`total_std_${field}`];
+  return typeof value === 'number' && total !== undefined ? withError(value, total) : plainly(value);
 }
 
 /**

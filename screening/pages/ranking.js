@@ -41,7 +41,7 @@ function rankingColumns(objective) {
       : []),
     numbers('predicted_value', `predicted ${title}`, (row) => prediction(row, objective), 'prediction'),
     ...objective.shown_fields.map((each) =>
-      numbers(each.field, heading(each), (row) => plainly(row.shown_fields[each.field] ?? null)),
+      numbers(each.field, heading(each), (row) => furtherValue(row, each.field)),
     ),
     ...(objective.second_objective ? [words('', 'front', (row) => [row.on_front ? 'yes' : ''])] : []),
     words('', 'material', (row) => [row.material_id], 'lesser material'),

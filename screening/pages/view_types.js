@@ -132,6 +132,7 @@
  * @property {string} reason
  * @property {Object<string, number|string|boolean|null>} facts
  * @property {Object<string, number|string|boolean|null>} shown_fields
+ * @property {Object<string, number>} shown_total_std
  * @property {boolean|null} on_front
  */
 

@@ -193,6 +193,8 @@ class RankingRow(View):
     facts: dict[str, float | str | bool | None]
     """What is known of it without a result; `ObjectiveView.facts` has labels and units."""
     shown_fields: dict[str, float | str | bool | None]
+    shown_total_std: dict[str, float] = {}
+    """Total standard errors of further fields that have a table, by ``total_std_FIELD``."""
     on_front: bool | None
     """Whether no other result beats it in both objectives; None where there is one."""
 

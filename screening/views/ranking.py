@@ -102,6 +102,7 @@ def ranking_row(row: RankedRow, objective: Objective, kind: CandidateKind) -> Ra
             field: finite(value) if isinstance(value, float) else value
             for field, value in row.shown_fields.items()
         },
+        shown_total_std=row.shown_total_std,
         on_front=row.on_front,
     )
 
