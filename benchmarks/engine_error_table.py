@@ -44,7 +44,7 @@ PEERS = (
 )
 """Features that tell what an engine would find for a crystal, by its values for those like it."""
 VOLUME_FEATURES = ["value", "result.host_dimensionality", "result.topotactic"]
-VOLTAGE_FEATURES = ["value", "candidate.d_electrons_mean"]
+VOLTAGE_FEATURES = ["candidate.d_electrons_mean"]
 
 
 def anion(composition: Any) -> str:

@@ -48,7 +48,7 @@ CORRECTIONS: tuple[Correction, ...] = ("none", "constant", "linear")
 WORTH = 0.98
 """A less simple centre must have so small a share of the mean deviation, on families left out."""
 ITERATIONS = 30
-WITHIN_ONE, WITHIN_TWO = 0.6827, 0.93
+WITHIN_ONE, WITHIN_TWO = 0.6827, 0.92
 """Shares of the table within one standard deviation, and at least within two.  The errors of
 potentials have heavier tails than a normal distribution, which has 95 % there."""
 MOST_WIDENED = 2.0
@@ -427,7 +427,7 @@ def _below(x: float) -> float:
 
 def _factor(ratios: Floats) -> float:
     """Return what spreads must be multiplied by, so that enough errors are within them."""
-    one, two = np.quantile(ratios, [WITHIN_ONE, WITHIN_TWO], method="higher")
+    one, two = np.quantile(ratios, [WITHIN_ONE, WITHIN_TWO])
     factor = float(max(one, two / 2))
     return factor if isfinite(factor) and factor > 0 else 1.0
 
