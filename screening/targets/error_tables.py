@@ -268,7 +268,8 @@ class ErrorTable(BaseModel):
 
     def with_rows(self, rows: list[TableRow]) -> ErrorTable:
         """Return the same table of other crystals, with a model of its own."""
-        return type(self).model_validate({**dict(self), "rows": rows})
+        content = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate({**content, "rows": rows})
 
     def probability_unstable(self, depth: float | None) -> float:
         """Return the probability that a crystal is unstable in first principles as well.
