@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.campaigns.engine_errors import has_table
 from screening.campaigns.training_data import feature_matrix
 from screening.choosing.observations import Observations
 
@@ -53,8 +54,12 @@ class Difference:
 
 
 def engine_differences(snapshot: Snapshot) -> Difference | None:
-    """Return the differences seen so far, or None while there are fewer than `MIN_PAIRS`."""
-    if len(snapshot.stages) < 2:
+    """Return the differences seen so far, or None while there are fewer than `MIN_PAIRS`.
+
+    None as well where the exploring engine has a table of its errors: what differs is then in
+    `screening.campaigns.expectations.expectations`, and what is learned from it.
+    """
+    if len(snapshot.stages) < 2 or has_table(snapshot):
         return None
     cheap = _on_model_scale(snapshot, snapshot.explored)
     stages = sorted(snapshot.stages[1:], key=lambda stage: -stage.engine.fidelity)

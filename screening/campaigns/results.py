@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from screening.campaigns.engine_errors import tables_of
 from screening.messages.errors import ScreenError
 from screening.store.database import any_of
 from screening.targets.constraints import is_known, violations
@@ -45,6 +46,8 @@ def read_results(
     }
     if objective.error_field is not None:
         fields.add(objective.error_field)
+    for table in tables_of(objective, stage.engine):
+        fields |= table.fields
     if config.second_objective is not None:
         fields.add(config.second_objective.field)
     documents = database.results.find(result_key(config, stage), dict.fromkeys(sorted(fields), 1))

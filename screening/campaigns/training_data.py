@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.campaigns.expectations import expectations
 from screening.campaigns.pick_states import IN_FLIGHT
 from screening.campaigns.snapshot import Snapshot
 from screening.choosing.observations import Observations
@@ -18,24 +19,25 @@ if TYPE_CHECKING:
 
 
 def training_data(snapshot: Snapshot) -> Observations:
-    """Return what is known about the pool: values, infeasible candidates, pending ones."""
-    objective, features = snapshot.objective, snapshot.pool_features
+    """Return what is known about the pool: values, infeasible candidates, pending ones.
+
+    Where the exploring engine has a table of its errors, values are what first principles are
+    expected to find, with that spread, also of crystals that the engine calls unstable.
+    """
+    features = snapshot.pool_features
     results = {key: result for key, result in snapshot.explored.items() if key in features}
-    usable = sorted(key for key, result in results.items() if objective.is_usable(result))
+    known = _values(snapshot, results)
+    usable = sorted(known)
     failed = {pick["candidate_id"] for pick in snapshot.picks if pick["state"] == "failed"}
     infeasible = sorted((results.keys() | (failed & features.keys())) - set(usable))
     in_flight = [pick["candidate_id"] for pick in snapshot.picks if pick["state"] in IN_FLIGHT]
     pending = [key for key in in_flight if key in features and key not in results]
-    values = [float(results[key][objective.value_field]) for key in usable]
-    errors = [objective.error_of(results[key]) for key in usable]
     prior = snapshot.prior
     return Observations(
         ids=usable,
         features=feature_matrix(features, usable),
-        values=np.array([objective.to_model(value) for value in values]),
-        value_std=np.array(
-            [objective.std_to_model(*pair) for pair in zip(values, errors, strict=True)]
-        ),
+        values=np.array([known[key][0] for key in usable]),
+        value_std=np.array([known[key][1] for key in usable]),
         infeasible_ids=infeasible,
         infeasible_features=feature_matrix(features, infeasible),
         pending_ids=pending,
@@ -46,6 +48,29 @@ def training_data(snapshot: Snapshot) -> Observations:
             else {key: value for key, value in prior.items() if key in features}
         ),
     )
+
+
+def _values(
+    snapshot: Snapshot, results: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[float, float]]:
+    """Return value and standard error of the results to learn from, on the model's scale."""
+    objective = snapshot.objective
+    found = {}
+    for key, result in results.items():
+        if objective.is_usable(result):
+            value = float(result[objective.value_field])
+            error = objective.std_to_model(value, objective.error_of(result))
+            found[key] = objective.to_model(value), error
+    expected = expectations(snapshot)
+    if not expected:
+        return found
+    # An estimate for an unstable crystal has no second value.
+    learned = {"computed"} if snapshot.config.second_objective else {"computed", "unstable"}
+    return {
+        key: expected[key]
+        for key, result in results.items()
+        if key in expected and result["outcome"] in learned
+    }
 
 
 def for_search(snapshot: Snapshot, observations: Observations, seed: int) -> Observations:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from screening.candidates.candidate import Candidate, Origin
 from screening.candidates.crystal import SPACE_GROUP, Crystal, crystal_from_structure
-from screening.candidates.crystal_features import FEATURES_VERSION, features
+from screening.candidates.crystal_features import FEATURES_VERSION, feature_names, features
 from screening.candidates.crystal_filters import CrystalFilters
 from screening.candidates.kinds import CandidateKind
 from screening.candidates.refusal import RefusedError
@@ -52,6 +52,7 @@ CRYSTAL = CandidateKind(
     ),
     read=read_crystal,
     describe=describe_crystal,
+    feature_names=feature_names,
     features_version=FEATURES_VERSION,
     filters=CrystalFilters,
     repeated=("space_group_number", "elements", "n_sites"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -38,6 +38,9 @@ class CandidateKind:
         `screening.candidates.refusal.RefusedError`, whose text is the reason.
     describe : callable
         Returns the features of a candidate, finite numbers, always as many.
+    feature_names : callable
+        Returns the names of the features in their order, empty where they have none; tables of
+        engines' errors refer to them.
     features_version : int
         Raised whenever `describe` or `read` changes: entries are then read again.
     filters : type
@@ -68,6 +71,7 @@ class CandidateKind:
     indexes: tuple[tuple[str, ...], ...] = ()
     chemical: bool = False
     drawing: str | None = None
+    feature_names: Callable[[], Sequence[str]] = list
 
     def with_features(self, candidate: Candidate) -> Candidate:
         """Return a candidate with features of the present version."""

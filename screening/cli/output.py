@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
     from screening.cli.fitted_table import Column
     from screening.intake.refusal_groups import LeftOut
+    from screening.ranking.entries import RankedRow
     from screening.targets.objectives import Objective
 
 SAY_EVERY_S = 30.0
@@ -190,6 +191,35 @@ def prediction(value: float | None, std: float | None, objective: Objective, uni
     if std is None:
         return f"{digits(value)} {unit}".rstrip()
     return with_spread(value, std, objective.logarithmic, unit)
+
+
+def total_error(row: RankedRow, objective: Objective) -> str:
+    """Return a result's total error and expectation in words, empty where nothing is said of it."""
+    if row.total_std is None:
+        return f"; no total error: {row.error_basis}" if row.error_basis else ""
+    size = f"×/÷ {digits(10**row.total_std, 2)}"
+    if not objective.logarithmic:
+        size = f"± {digits(row.total_std, 2)} {objective.unit}".rstrip()
+    expected = prediction(row.expected_value, row.expected_std, objective, objective.unit)
+    unlike = ", unlike all of them" if row.extrapolated else ""
+    chance = ""
+    if row.probability_unstable is not None:
+        of = "of the estimate without imaginary modes "
+        chance = f", unstable in first principles with probability {row.probability_unstable:.2f}"
+    else:
+        of = ""
+    return (
+        f"; total error {of}{size}, first principles expected to find {expected}{chance} "
+        f"(by {row.error_basis}{unlike})"
+    )
+
+
+def as_computed(campaign: Campaign) -> str:
+    """Say that a best value is as computed, where a ranking orders by what is expected instead."""
+    from screening.targets.error_tables import error_table
+
+    known = error_table(campaign.objective.value_field, campaign.engine)
+    return "" if known is None else ", as computed"
 
 
 def short(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
     from screening.ranking.entries import RankedRow
     from screening.targets.objectives import Objective
+
+BOUND_STDS = 2.0
+"""Standard deviations by which ``--sort lower-bound`` takes a candidate to be better."""
+
+
+class Order(StrEnum):
+    """Orders of a ranking's table."""
+
+    rank = "rank"
+    lower_bound = "lower-bound"
+
 
 _STYLES = {
     "computed": "bold",
@@ -52,12 +64,17 @@ def rank(
         Optional[float],
         typer.Option(help="With --predicted: rank by the chance of a better value than this."),
     ] = None,
+    sort: Annotated[
+        Order,
+        typer.Option(help="By what is expected, or by the best that is within two std. errors."),
+    ] = Order.rank,
     format: TableFormatOption = TableFormat.table,
 ) -> None:
     """Rank candidates: computed and predicted side by side."""
     from screening.ranking.build import ranking
     from screening.ranking.cache import cached_ranking
     from screening.ranking.columns import as_records
+    from screening.ranking.entries import by_lower_bound
     from screening.ranking.filter import check_fields, check_filter
 
     if bound is not None and not predicted:
@@ -70,7 +87,8 @@ def rank(
             rows = ranking(campaign, filtered)
             total = len(rows)
         else:
-            rows, total = cached_ranking(campaign, None if pareto or predicted else top)
+            everything = pareto or predicted or sort is not Order.rank
+            rows, total = cached_ranking(campaign, None if everything else top)
         if pareto and campaign.config.second_objective is None:
             raise ScreenError(
                 f"--pareto: campaign '{campaign.name}' has one objective; a second one is named "
@@ -82,6 +100,8 @@ def rank(
             rows = _predicted(campaign, rows, bound)
         if pareto or predicted:
             total = len(rows)
+        if sort is Order.lower_bound:
+            rows = by_lower_bound(rows, BOUND_STDS, campaign.objective.to_model)
         shown, objective = rows[:top], campaign.objective
         records = as_records(shown, objective)
         if not print_records(records, format):
@@ -166,24 +186,28 @@ def _print_table(
     ]
     # Where all are predicted the caption says it.
     if not only_predicted or any(unknown):
-        outcomes = ["not computed" if no else row.outcome for row, no in numbered]
+        outcomes = ["not computed" if no else _outcome(row) for row, no in numbered]
         columns.append(Column("outcome", outcomes))
+    columns.append(Column(objective.heading, [_value(row) for row in rows], True))
+    has_totals = any(row.total_std is not None for row in rows)
+    if has_totals:
+        columns.append(Column("total error", [_total(row, objective) for row in rows], True))
+        label = "expected"
     columns += [
-        Column(objective.heading, [with_error(row.value, row.value_error) for row in rows], True),
         Column(
             heading(label, objective.unit),
-            [prediction(row.predicted_value, row.predicted_std, objective) for row in rows],
+            [_expected(row, objective, by_table=has_totals) for row in rows],
             True,
         ),
         *(
-            Column(name, [cell(row.shown_fields.get(field)) for row in rows], True, number)
+            Column(name, [_further(row, field) for row in rows], True, number)
             for number, (field, name) in enumerate(further.items(), start=1)
         ),
         Column("engine", [row.engine or "" for row in rows], expendable=8),
     ]
     if second is not None:
         columns.append(Column("front", ["yes" if row.on_front else "" for row in rows]))
-    if any(row.exploration_value or row.expected_value for row in rows):
+    if any(row.exploration_value or (row.expected_value and not has_totals) for row in rows):
         others = [_other_engine(row) for row in rows]
         columns.append(Column(heading("of the other engine", objective.unit), others, True))
     if bound is not None:
@@ -193,6 +217,8 @@ def _print_table(
     by_model = f"predicted by the surrogate, {spread} standard deviation"
     computed = "computed, value ± its error bar" if objective.error_field else "computed"
     key = by_model if only_predicted else f"bold: {computed}; dim: {by_model}"
+    if has_totals:
+        key = _totals_key(rows, objective)
     print_fitting(
         columns,
         title=title_of(campaign),
@@ -200,6 +226,70 @@ def _print_table(
         styles=[] if only_predicted else [_STYLES[row.outcome] for row in rows],
         elsewhere=" (--format csv has them)",
     )
+
+
+def _outcome(row: RankedRow) -> str:
+    if row.probability_unstable is None:
+        return row.outcome
+    return f"unstable? ({100 * row.probability_unstable:.0f} %)"
+
+
+def _value(row: RankedRow) -> str:
+    if row.estimate is None:
+        return with_error(row.value, row.value_error)
+    return f"({with_error(row.estimate, row.estimate_error)})"
+
+
+def _total(row: RankedRow, objective: Objective) -> str:
+    """Return the total standard error, a factor where the objective is logarithmic."""
+    if row.total_std is None:
+        return ""
+    mark = " *" if row.extrapolated else ""
+    if objective.logarithmic:
+        return f"×/÷ {digits(10**row.total_std, 2)}{mark}"
+    return f"± {digits(row.total_std, 2)}{mark}"
+
+
+def _further(row: RankedRow, field: str) -> str:
+    """Return a further field of a result, with its total error where it has a table."""
+    value, total = row.shown_fields.get(field), row.shown_total_std.get(f"total_std_{field}")
+    if total is None or isinstance(value, bool | str) or value is None:
+        return cell(value)
+    return with_error(float(value), total)
+
+
+def _expected(row: RankedRow, objective: Objective, *, by_table: bool) -> str:
+    """Return what a row stands by where it has no value of first principles."""
+    if by_table and row.expected_value is not None:
+        return prediction(row.expected_value, row.expected_std, objective)
+    if by_table and row.outcome != "predicted":
+        return ""
+    return prediction(row.predicted_value, row.predicted_std, objective)
+
+
+def _totals_key(rows: list[RankedRow], objective: Objective) -> str:
+    """Say what the columns of a ranking with total errors mean, and what they rest on."""
+    own = "± what its mesh, fit or ordering contributes" if objective.error_field else ""
+    bases = dict.fromkeys(row.error_basis for row in rows if row.total_std is not None)
+    without = dict.fromkeys(
+        row.error_basis for row in rows if row.error_basis and row.total_std is None
+    )
+    words = [
+        f"{objective.label} {own}".strip(),
+        "total error: one standard error of the engine itself, by " + "; ".join(bases),
+        "expected: what first principles would find, from the result and that table, or (dim) "
+        "predicted",
+    ]
+    if any(row.extrapolated for row in rows):
+        words.append("*: unlike all crystals of the table")
+    if any(row.estimate is not None for row in rows):
+        words.append(
+            "unstable? (probability of being so in first principles): value without imaginary modes"
+        )
+    if any(row.shown_total_std for row in rows):
+        words.append("± of further columns: their total error")
+    words += [f"no total error: {each}" for each in without]
+    return "; ".join(words)
 
 
 def _chance_heading(objective: Objective, bound: float) -> str:

@@ -11,7 +11,14 @@ import typer
 
 from screening.cli.opening import existing_database
 from screening.cli.options import Format, FormatOption
-from screening.cli.output import prediction, print_json, short, stdout, with_error
+from screening.cli.output import (
+    prediction,
+    print_json,
+    short,
+    stdout,
+    total_error,
+    with_error,
+)
 from screening.messages.stderr import say
 
 if TYPE_CHECKING:
@@ -26,6 +33,13 @@ _HIDDEN_OF_PICKS = {"_id", "campaign", "candidate_id", "result_id", "traceback",
 _HIDDEN_OF_RESULTS = {
     *("_id", "candidate_id", "output_uuid", "recipe_hash", "inputs_hash", "schema_version")
 }
+
+
+_OF_RANKING = (
+    *("predicted_", "total_", "expected_", "estimate_", "error_basis", "extrapolated"),
+    "probability_unstable",
+)
+"""Beginnings of the columns that only the ranking knows."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +145,7 @@ def _rank_record(rank: CandidateRank) -> dict[str, Any]:
         f"prior_{objective.value_field}": rank.prior_value,
         "candidates": rank.total,
         **{key: record[key] for key in ("rank", "outcome")},
-        **{key: value for key, value in record.items() if key.startswith("predicted_")},
+        **{key: value for key, value in record.items() if key.startswith(_OF_RANKING)},
     }
 
 
@@ -213,7 +227,8 @@ def _rank_line(rank: CandidateRank) -> str:
         words.append(f"prior {campaign.config.prior}: {known}")
     where = f"in {campaign.name} ({'; '.join(words)})"
     if row.outcome != "predicted":
-        return f"rank {row.rank} of {rank.total} {where}: {row.outcome}"
+        total = total_error(row, objective)
+        return f"rank {row.rank} of {rank.total} {where}: {row.outcome}{total}"
     if row.predicted_value is None:
         return f"not computed {where}, and not predicted: a model needs two results with a value"
     expected = prediction(row.predicted_value, row.predicted_std, objective, objective.unit)

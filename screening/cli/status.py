@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.cli.opening import opened_campaign
 from screening.cli.options import CampaignOrNewest, Format, FormatOption
-from screening.cli.output import duration, print_json, stdout, title_of
+from screening.cli.output import as_computed, duration, print_json, stdout, title_of
 from screening.messages.stderr import counted, say
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     rows[f"best {objective.label}"] = (
         "–"
         if best is None
-        else f"{best:.3g} {objective.unit}".rstrip() + f" ({progress.best_candidate})"
+        else f"{best:.3g} {objective.unit}".rstrip()
+        + f" ({progress.best_candidate}{as_computed(campaign)})"
     )
     rows["mean time a candidate"] = (
         "–" if mean_s is None else f"{mean_s:.1f} s" if mean_s < 60 else duration(mean_s)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from screening.cli.options import CampaignOrNewest, WorkersOption
-from screening.cli.output import duration
+from screening.cli.output import as_computed, duration
 from screening.messages.stderr import say
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def progress_line(campaign: Campaign, progress: Progress, left_s: float | None =
         objective = campaign.objective
         parts.append(
             f"best {objective.label} {progress.best_value:.3g} {objective.unit}".rstrip()
-            + f" ({progress.best_candidate})"
+            + f" ({progress.best_candidate}{as_computed(campaign)})"
         )
     if left_s is not None:
         parts.append(f"about {duration(left_s)} left")

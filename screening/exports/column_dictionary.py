@@ -37,11 +37,21 @@ IN_UNIT_OF_VALUE = (
     "predicted_value",
     "exploration_value",
     "expected_value",
+    "estimate",
+    "estimate_error",
 )
 SOURCES = {
     "candidate_id": "the candidate",
     "material_id": "the source of the candidate",
     **dict.fromkeys(("value", "value_error", "exploration_value"), "the engine"),
+    **dict.fromkeys(("estimate", "estimate_error"), "the engine"),
+    **dict.fromkeys(
+        (
+            *("total_std", "expected_std", "error_basis", "extrapolated"),
+            "probability_unstable",
+        ),
+        "the table of the engine's errors",
+    ),
     **dict.fromkeys(("outcome", "reason"), "the engine and the constraints of the campaign"),
     **dict.fromkeys(("engine", "fidelity"), "the campaign"),
     **dict.fromkeys(("predicted_value", "predicted_std", "expected_value", "chance"), "the model"),
@@ -58,6 +68,7 @@ def dictionary(selection: Selection) -> list[Column]:
     if second is not None and second.field not in further:
         further.append(second.field)
     facts = {fact.field: fact for fact in KINDS.load(objective.candidates).facts}
+    totals = dict.fromkeys(name for row in selection.rows for name in row.shown_total_std)
     said = entry_meanings() | {field: fact.label for field, fact in facts.items()}
     names = columns(objective)
     if selection.rows:
@@ -79,6 +90,7 @@ def dictionary(selection: Selection) -> list[Column]:
         )
         if attribute == last_of_result:
             found += [_further(objective, field) for field in further]
+            found += [_total(name) for name in totals]
     return found
 
 
@@ -105,7 +117,7 @@ def entry_meanings() -> dict[str, str]:
 def _unit(objective: Objective, attribute: str) -> str:
     if attribute in IN_UNIT_OF_VALUE:
         return objective.unit
-    if attribute == "predicted_std":
+    if attribute in ("predicted_std", "total_std", "expected_std"):
         return "decades" if objective.logarithmic else objective.unit
     return ""
 
@@ -117,6 +129,17 @@ def _further(objective: Objective, field: str) -> Column:
         "meaning": _of_document(objective, field) or known.label,
         "unit": known.unit,
         "source": "the engine",
+    }
+
+
+def _total(name: str) -> Column:
+    """Return the column of the total standard error of a further field."""
+    known = quantity(name.removeprefix("total_std_"))
+    return {
+        "name": name,
+        "meaning": f"Total standard error of {known.label}, the engine's bias included.",
+        "unit": known.unit,
+        "source": "the table of the engine's errors",
     }
 
 

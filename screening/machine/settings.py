@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     workers
         ``SCREEN_WORKERS``: worker processes of `matscreen work`; unset takes one a usable core, at
         most as many as a batch has candidates.
+    engine_errors
+        ``SCREEN_ENGINE_ERRORS``: folder with further tables of engines' errors, beside the shipped.
     serve_token
         ``SCREEN_SERVE_TOKEN``: token that `matscreen serve` asks readers for.
     serve_token_file
@@ -50,6 +52,7 @@ class Settings(BaseSettings):
     database: str = "screen"
     directory: Path = Path(".screen")
     workers: int | None = Field(None, gt=0)
+    engine_errors: Path | None = None
     serve_token: SecretStr | None = None
     serve_token_file: Path | None = None
 
@@ -70,7 +73,9 @@ class Settings(BaseSettings):
             address = read_secret(self.mongodb_uri_file, "SCREEN_MONGODB_URI_FILE")
             self.mongodb_uri = SecretStr(address)
 
-    @field_validator("mongodb_uri_file", "directory", "serve_token_file", mode="before")
+    @field_validator(
+        "mongodb_uri_file", "directory", "engine_errors", "serve_token_file", mode="before"
+    )
     @classmethod
     def _is_a_path(cls, value: Any, info: ValidationInfo) -> Any:
         if value is None:

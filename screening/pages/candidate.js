@@ -46,9 +46,12 @@ function candidateHeader(row, objective) {
   const facts = [
     ['outcome', outcomeMark(row.outcome, isUnknown(row))],
     ['rank', isUnknown(row) ? '' : String(row.rank)],
-    [heading(value), withError(row.value, row.value_error)],
+    [heading(value), computedValue(row)],
+    ['within one total error', totalInterval(row)],
+    [`expected by first principles ${heading(value)}`, expectation(row, objective)],
+    ['total error by', row.total_low === null ? '' : row.error_basis],
     [`${row.value === null ? 'predicted' : 'predicted before'} ${heading(value)}`, prediction(row, objective)],
-    ...objective.shown_fields.map((each) => [heading(each), plainly(row.shown_fields[each.field] ?? null)]),
+    ...objective.shown_fields.map((each) => [heading(each), furtherValue(row, each.field)]),
     ['engine', row.engine ?? ''],
     ['material', row.material_id],
     ...objective.facts.map((fact) => [heading(fact), plainly(row.facts[fact.field] ?? null)]),
@@ -85,6 +88,14 @@ function absence(row, picks, objective) {
     case 'failed':
       return `Failed, so there is no ${objective.value.label}; the error is below.`;
     case 'unstable':
+      if (row.estimate !== null) {
+        return (
+          `Unstable by this engine${row.reason && `: ${row.reason}`}. In brackets is ${objective.value.label} ` +
+          'without the imaginary modes. Of the crystals of the table that the engine calls unstable as ' +
+          'deeply, none is so in first principles; by Laplace’s rule the probability of being really ' +
+          `unstable is ${Math.round(100 * (row.probability_unstable ?? 0))} %, if crystals are like those.`
+        );
+      }
       return `Unstable${row.reason && `: ${row.reason}`}. So there is no ${objective.value.label}.`;
     case 'infeasible':
       return `Computed, but it breaks a constraint of the campaign: ${row.reason}.`;
@@ -110,6 +121,17 @@ function plainly(value) {
   if (typeof value !== 'number') return value ?? '';
   // Counts and years are whole and stay so.
   return Number.isInteger(value) ? minus(String(value)) : inDigits(Number(value.toPrecision(4)), 4).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
+}
+
+/**
+ * A further field of a result, with its total error where it has a table.
+ * @param {RankingRow} row
+ * @param {string} field
+ */
+function furtherValue(row, field) {
+  const value = row.shown_fields[field] ?? null;
+  const total = row.shown_total_std[`total_std_${field}`];
+  return typeof value === 'number' && total !== undefined ? withError(value, total) : plainly(value);
 }
 
 /**

@@ -83,6 +83,39 @@ function prediction(row, objective) {
 }
 
 /**
+ * What first principles are expected to find where an engine has a table of its errors.
+ * @param {RankingRow} row
+ * @param {ObjectiveView} objective
+ */
+function expectation(row, objective) {
+  const { expected_value, expected_low, expected_high } = row;
+  if (expected_low === null) return '';
+  return prediction(
+    { predicted_value: expected_value, predicted_low: expected_low, predicted_high: expected_high },
+    objective,
+  );
+}
+
+/**
+ * The interval of one total standard error about a computed value.
+ * @param {RankingRow} row
+ */
+function totalInterval({ total_low: low, total_high: high, extrapolated }) {
+  if (low === null || high === null) return '';
+  return `${inDigits(low, 2)} to ${inDigits(high, 2)}${extrapolated ? ' *' : ''}`;
+}
+
+/**
+ * The computed value with the error that the calculation itself tells of; in brackets the estimate
+ * for a crystal that the engine calls unstable.
+ * @param {RankingRow} row
+ */
+function computedValue(row) {
+  if (row.estimate !== null) return `(${withError(row.estimate, row.estimate_error)})`;
+  return withError(row.value, row.value_error);
+}
+
+/**
  * A heading: the label, and the unit where there is one; a quotient gets its brackets.
  * @param {{label: string, unit: string}} quantity
  */

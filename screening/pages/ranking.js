@@ -26,12 +26,22 @@ function rankingColumns(objective) {
       element('small', {}, ` ${row.candidate_id}`),
     ], 'name'),
     words('', 'outcome', (row) => [
-      outcomeMark(row.outcome, isUnknown(row)), ...(row.reason ? [element('small', { class: 'reason' }, row.reason)] : []),
+      outcomeMark(row.outcome, isUnknown(row)),
+      ...(row.probability_unstable === null
+        ? []
+        : [element('small', {}, ` probability ${Math.round(100 * row.probability_unstable)} %`)]),
+      ...(row.reason ? [element('small', { class: 'reason' }, row.reason)] : []),
     ]),
-    numbers('value', `computed ${title}`, (row) => withError(row.value, row.value_error), 'value'),
+    numbers('value', `computed ${title}`, computedValue, 'value'),
+    ...(objective.error_basis
+      ? [
+          numbers('', 'within one total error', totalInterval),
+          numbers('expected_value', `expected ${title}`, (row) => expectation(row, objective)),
+        ]
+      : []),
     numbers('predicted_value', `predicted ${title}`, (row) => prediction(row, objective), 'prediction'),
     ...objective.shown_fields.map((each) =>
-      numbers(each.field, heading(each), (row) => plainly(row.shown_fields[each.field] ?? null)),
+      numbers(each.field, heading(each), (row) => furtherValue(row, each.field)),
     ),
     ...(objective.second_objective ? [words('', 'front', (row) => [row.on_front ? 'yes' : ''])] : []),
     words('', 'material', (row) => [row.material_id], 'lesser material'),
@@ -71,6 +81,17 @@ class RankingTable {
     this.limit.value = String(this.query.limit);
     this.listen();
     this.drawHeadings();
+    this.sayErrors(overview.objective);
+  }
+
+  /** Say what the error bars are. @param {ObjectiveView} objective */
+  sayErrors({ error_basis: basis }) {
+    const note = document.getElementById('ranking-errors');
+    if (!note || !basis) return;
+    note.textContent =
+      'one total error is how far the engine is from first principles in 68 of 100 cases, its bias included ' +
+      `(${basis}; * unlike all of these), and “expected” is what first principles would find; ` +
+      'in brackets are estimates for crystals that the engine calls unstable';
   }
 
   listen() {
@@ -230,6 +251,21 @@ function asCsv(rows, objective) {
     ),
     ...objective.shown_fields.map(
       (each) => /** @type {[string, (row: RankingRow) => any]} */ ([each.field, (row) => row.shown_fields[each.field] ?? null]),
+    ),
+    .../** @type {[string, (row: RankingRow) => any][]} */ (
+      objective.error_basis
+        ? [
+            [`total_low_${field}`, (row) => row.total_low],
+            [`total_high_${field}`, (row) => row.total_high],
+            [`expected_${field}`, (row) => row.expected_value],
+            [`expected_low_${field}`, (row) => row.expected_low],
+            [`expected_high_${field}`, (row) => row.expected_high],
+            [`estimate_${field}`, (row) => row.estimate],
+            ['probability_unstable', (row) => row.probability_unstable],
+            ['error_basis', (row) => row.error_basis],
+            ['extrapolated', (row) => row.extrapolated],
+          ]
+        : []
     ),
     [`predicted_${field}`, (row) => row.predicted_value],
     [`predicted_low_${field}`, (row) => row.predicted_low],

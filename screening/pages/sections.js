@@ -57,12 +57,14 @@ function glanceCards(overview) {
     { amount: 0, unit: '', wall: 0 },
   );
   const best = overview.best_candidate_id;
+  const expected = objective.error_basis ? overview.best_expected_value : null;
   const goal = objective.direction === 'minimize' ? 'lowest' : 'highest';
   const found = [
     card(
-      `${goal} ${objective.value.label} so far`,
-      element('strong', {}, best ? inUnit(inDigits(overview.best_value), objective.value.unit) : '–'),
+      `${goal} ${expected === null ? '' : 'expected '}${objective.value.label} so far`,
+      element('strong', {}, best ? inUnit(inDigits(expected ?? overview.best_value), objective.value.unit) : '–'),
       best ? element('div', {}, candidateLink(best, best)) : 'nothing is computed yet',
+      expected === null ? null : element('div', {}, `computed: ${inUnit(inDigits(overview.best_value), objective.value.unit)}`),
     ),
     .../** @type {Outcome[]} */ (Object.keys(OUTCOMES))
       .filter((outcome) => counts[outcome])

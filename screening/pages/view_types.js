@@ -34,6 +34,7 @@
  * @property {boolean} elements
  * @property {QuantityView[]} shown_fields
  * @property {SecondObjectiveView|null} second_objective
+ * @property {string} error_basis
  */
 
 /**
@@ -96,6 +97,7 @@
  * @property {string|null} expected_end
  * @property {string|null} best_candidate_id
  * @property {number|null} best_value
+ * @property {number|null} best_expected_value
  * @property {FigureView[]} figures
  * @property {OutcomeGroup[]} outcomes
  * @property {RefusalGroup[]} refusals
@@ -113,6 +115,16 @@
  * @property {Outcome} outcome
  * @property {number|null} value
  * @property {number|null} value_error
+ * @property {number|null} total_low
+ * @property {number|null} total_high
+ * @property {number|null} estimate
+ * @property {number|null} estimate_error
+ * @property {number|null} probability_unstable
+ * @property {number|null} expected_value
+ * @property {number|null} expected_low
+ * @property {number|null} expected_high
+ * @property {string} error_basis
+ * @property {boolean|null} extrapolated
  * @property {number|null} predicted_value
  * @property {number|null} predicted_low
  * @property {number|null} predicted_high
@@ -120,6 +132,7 @@
  * @property {string} reason
  * @property {Object<string, number|string|boolean|null>} facts
  * @property {Object<string, number|string|boolean|null>} shown_fields
+ * @property {Object<string, number>} shown_total_std
  * @property {boolean|null} on_front
  */
 

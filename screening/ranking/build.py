@@ -11,6 +11,7 @@ from screening.campaigns.predictions import Predictions, predict
 from screening.campaigns.snapshot import Scalar, Snapshot, best_results
 from screening.ranking.entries import Entry, RankedRow, rank_candidates
 from screening.ranking.filter import matching
+from screening.ranking.total_errors import TotalErrors
 from screening.targets.second_objective import front
 
 if TYPE_CHECKING:
@@ -72,11 +73,13 @@ def _entries(snapshot: Snapshot, expected: Predictions | None) -> list[Entry]:
     expected = predict(snapshot) if expected is None else expected
     results = best_results(snapshot)
     picks = {pick["candidate_id"]: pick for pick in snapshot.picks}
+    totals = TotalErrors.of(snapshot)
     entries = []
     for key in snapshot.pool:
         pick = picks.get(key, {})
         if key in results:
-            entries.append(_computed(snapshot, key, *results[key], pick, expected.get(key)))
+            entry = _computed(snapshot, key, *results[key], pick, expected.get(key))
+            entries.append(totals.added_to(entry, results[key][1]))
         elif pick.get("state") == "failed":
             entries.append(_failed(snapshot, key, pick))
         else:

@@ -18,11 +18,12 @@ from screening.campaigns.predictions import MODEL_VERSION
 from screening.ranking.build import ranking
 from screening.ranking.entries import RankedRow
 from screening.store.cache import Cache, SingleFlight
+from screening.targets.error_tables import tables_fingerprint
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
 
-RANKING_VERSION = 2
+RANKING_VERSION = 3
 """Raise it whenever the same data are ranked differently, or rows have other fields."""
 PIECE = 1000
 """Rows in a document."""
@@ -97,7 +98,8 @@ def revision_of(campaign: Campaign) -> str:
         hashes += [f"{asked.objective.name}/{stage.recipe_hash}" for stage in asked.stages]
     own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
     shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
-    versions = [RANKING_VERSION, MODEL_VERSION, campaign.kind.features_version]
+    tables = [tables_fingerprint(stage.engine) for stage in campaign.stages]
+    versions = [RANKING_VERSION, MODEL_VERSION, campaign.kind.features_version, *tables]
     tokens = [(revision or {}).get("token") for revision in shared]
     return json.dumps([versions, own.get("revision"), tokens])
 

@@ -22,6 +22,7 @@ def columns(objective: Objective) -> dict[str, str]:
     only some rankings have comes last.
     """
     value, error = objective.value_field, objective.error_field
+    scale = "log10_" if objective.logarithmic else ""
     facts = KINDS.load(objective.candidates).facts
     return {
         "rank": "rank",
@@ -31,6 +32,7 @@ def columns(objective: Objective) -> dict[str, str]:
         "outcome": "outcome",
         "value": value,
         **({} if error is None else {"value_error": error}),
+        "total_std": f"total_{scale}std",
         "predicted_value": f"predicted_{value}",
         "predicted_std": (
             "predicted_log10_std" if objective.logarithmic else f"predicted_{value}_std"
@@ -39,6 +41,12 @@ def columns(objective: Objective) -> dict[str, str]:
         "fidelity": "fidelity",
         "exploration_value": f"exploration_{value}",
         "expected_value": f"expected_{value}",
+        "expected_std": f"expected_{scale}std",
+        "error_basis": "error_basis",
+        "extrapolated": "extrapolated",
+        "estimate": f"estimate_{value}",
+        "estimate_error": f"estimate_error_{value}",
+        "probability_unstable": "probability_unstable",
         "reason": "reason",
     }
 
@@ -47,13 +55,15 @@ def as_records(rows: Iterable[RankedRow], objective: Objective) -> list[dict[str
     """Turn rows into flat records whose names carry the unit."""
     names = columns(objective)
     last_of_result = "value" if objective.error_field is None else "value_error"
-    records = []
+    rows, records = list(rows), []
+    further = dict.fromkeys(name for row in rows for name in row.shown_total_std)
     for row in rows:
         values, record = vars(row), {}
         for attribute, name in names.items():
             record[name] = values[attribute] if attribute in values else row.facts.get(attribute)
             if attribute == last_of_result:
                 record |= row.shown_fields
+                record |= {name: row.shown_total_std.get(name) for name in further}
         for attribute, name in SOMETIMES.items():
             if values[attribute] is not None:
                 record[name] = values[attribute]

@@ -44,7 +44,17 @@ class Entry:
     value : float or None
         Result, in the unit of the objective.
     value_error : float or None
-        Its standard error, in the same unit.
+        Its standard error by q-mesh, fit or ordering, in the same unit; not the engine's error.
+    total_std : float or None
+        Its total standard error, the engine's bias included, in the objective's model space: 68 %
+        of the engine's values are as near to first principles. None where the engine has no table.
+    estimate : float or None
+        Value of an unstable crystal without its imaginary modes, in the same unit; `total_std`
+        belongs to it.
+    estimate_error : float or None
+        Its standard error by q-mesh and fit, in the same unit.
+    probability_unstable : float or None
+        Of being unstable in first principles too, where the engine calls it unstable.
     predicted_value : float or None
         What the surrogate expects, in the same unit.
     predicted_std : float or None
@@ -54,13 +64,23 @@ class Entry:
     exploration_value : float or None
         What the engine that explores had found, where a better engine computed the value.
     expected_value : float or None
-        What the better engine is expected to find, where only a cheaper one computed the value.
+        What first principles, or the better engine, are expected to find, where only a cheaper one
+        computed the value.
+    expected_std : float or None
+        Standard deviation of that, in the objective's model space.
+    error_basis : str
+        What the total error rests on, or why there is none.
+    extrapolated : bool or None
+        Whether the candidate is unlike all that the total error rests on.
     fidelity : int or None
         Of the engine.
     reason : str
         Why it is infeasible or unstable.
     shown_fields : dict
         Further fields of the result.
+    shown_total_std : dict
+        Total standard errors of those that have a table, in their own units, by the names of
+        their columns.
     on_front : bool or None
         With two objectives, whether no other computed candidate beats it in both.
     chance : float or None
@@ -74,14 +94,22 @@ class Entry:
     outcome: Outcome
     value: float | None = None
     value_error: float | None = None
+    total_std: float | None = None
+    estimate: float | None = None
+    estimate_error: float | None = None
+    probability_unstable: float | None = None
     predicted_value: float | None = None
     predicted_std: float | None = None
     engine: str | None = None
     exploration_value: float | None = None
     expected_value: float | None = None
+    expected_std: float | None = None
+    error_basis: str = ""
+    extrapolated: bool | None = None
     fidelity: int | None = None
     reason: str = ""
     shown_fields: dict[str, Scalar] = field(default_factory=dict)
+    shown_total_std: dict[str, float] = field(default_factory=dict)
     on_front: bool | None = None
     chance: float | None = None
 
@@ -103,9 +131,10 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
     """Order candidates from best to worst.
 
     Computed ones stand by their value and predicted ones among them by their prediction; where
-    some are computed with a better engine, the others stand by what it is expected to find, if
-    that is known.  After them come the unstable, the failed and those of which nothing is known.
-    Ties go by candidate id.
+    the engine has a table of its errors, or some are computed with a better engine, the others
+    stand by what first principles, or that engine, are expected to find.  An unstable crystal with
+    an expectation is one of them.  After them come the other unstable, the failed and those of
+    which nothing is known.  Ties go by candidate id.
     """
     sign = 1.0 if direction == "minimize" else -1.0
     entries = list(entries)
@@ -115,9 +144,12 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
 
     def key(entry: Entry) -> tuple[int, float, str]:
         number = entry.value if entry.outcome == "computed" else entry.predicted_value
-        if entry.expected_value is not None and (entry.fidelity or 0) < highest:
+        by_table = entry.total_std is not None
+        if entry.expected_value is not None and (by_table or (entry.fidelity or 0) < highest):
             number = entry.expected_value
         block = _BLOCKS[entry.outcome]
+        if entry.outcome == "unstable" and by_table and entry.expected_value is not None:
+            block = 0
         if block > 0:
             return block, 0.0, entry.candidate_id
         if number is None or math.isnan(number):
@@ -127,6 +159,38 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
     ordered = sorted(entries, key=key)
     # vars, not asdict: that copies every value, which takes longer than all the rest.
     return [RankedRow(rank=rank, **vars(entry)) for rank, entry in enumerate(ordered, start=1)]
+
+
+def by_lower_bound(
+    rows: Iterable[RankedRow], stds: float, to_model: Callable[[float], float]
+) -> list[RankedRow]:
+    """Return rows by what first principles may find at best, most promising first.
+
+    That is the expectation of a result, or the prediction of what is not computed, so many
+    standard deviations better than its mean.  Rows without either keep their place at the end,
+    and all keep the rank that they have.
+
+    Parameters
+    ----------
+    stds
+        How many standard deviations.
+    to_model
+        Brings a value to the scale of standard deviations, where lower is better.
+    """
+    known: list[tuple[float, RankedRow]] = []
+    unknown: list[RankedRow] = []
+    for row in rows:
+        number, std = row.value, None
+        if row.expected_value is not None:
+            number, std = row.expected_value, row.expected_std
+        elif row.outcome == "predicted":
+            number, std = row.predicted_value, row.predicted_std
+        stands = row.outcome in ("computed", "predicted") or row.expected_value is not None
+        if number is None or math.isnan(number) or not stands or row.outcome == "infeasible":
+            unknown.append(row)
+        else:
+            known.append((to_model(number) - stds * (std or 0.0), row))
+    return [row for _, row in sorted(known, key=lambda pair: (pair[0], pair[1].rank))] + unknown
 
 
 def proposals(

@@ -7,7 +7,7 @@ and force constants are fitted again from the forces that are stored, as the pro
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from screening.candidates.crystal import bare_structure
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from screening.campaigns.campaign import Campaign
+    from screening.ranking.entries import RankedRow
     from screening.store.database import Database
     from screening.targets.objectives import Objective
 
@@ -45,12 +46,19 @@ class Result:
         What its campaign optimises.
     document
         Its document in ``results``, with outcome and reason as the campaign judges them.
+    find_row
+        Finds its row of the campaign's ranking, which knows its total error.
     """
 
     def __init__(
-        self, database: Database, objective: Objective, document: Mapping[str, Any]
+        self,
+        database: Database,
+        objective: Objective,
+        document: Mapping[str, Any],
+        find_row: Callable[[], RankedRow | None] | None = None,
     ) -> None:
         self._database = database
+        self._find_row = find_row
         self.objective = objective
         self.document = dict(document)
 
@@ -77,7 +85,14 @@ class Result:
                 f"candidate '{candidate_id}': campaign '{campaign.name}' has no result of it{by}; "
                 f"`matscreen status {campaign.name}` tells what is computed"
             )
-        return cls(campaign.database, campaign.objective, document)
+
+        def find_row() -> RankedRow | None:
+            from screening.ranking.cache import cached_ranking
+
+            rows, _ = cached_ranking(campaign)
+            return next((row for row in rows if row.candidate_id == candidate_id), None)
+
+        return cls(campaign.database, campaign.objective, document, find_row)
 
     def __repr__(self) -> str:
         said = "" if self.value is None else f", {self.objective.label} = {self._value_text()}"
@@ -135,9 +150,42 @@ class Result:
 
     @property
     def error(self) -> float | None:
-        """Its error bar, in `unit`; None where the objective has none."""
+        """Its error bar by mesh, fit or ordering, in `unit`; None where the objective has none.
+
+        What the engine itself is wrong by is in `total_std`.
+        """
         error = self.objective.error_of(self.document)
         return None if error is None else float(error)
+
+    @functools.cached_property
+    def _row(self) -> RankedRow | None:
+        """Its row of the ranking, None where that stands by another engine's result."""
+        row = None if self._find_row is None else self._find_row()
+        return row if row is not None and row.engine == self.engine else None
+
+    @property
+    def total_std(self) -> float | None:
+        """Its total standard error, the engine's bias included; None where the engine has no table.
+
+        Of the decimal logarithm of the value where the objective is logarithmic, else in `unit`.
+        For an unstable crystal it belongs to the estimate without the imaginary modes.
+        """
+        return None if self._row is None else self._row.total_std
+
+    @property
+    def expected_value(self) -> float | None:
+        """What first principles, or a better engine, are expected to find, in `unit`."""
+        return None if self._row is None else self._row.expected_value
+
+    @property
+    def expected_std(self) -> float | None:
+        """Standard deviation of that, on the scale of `total_std`."""
+        return None if self._row is None else self._row.expected_std
+
+    @property
+    def error_basis(self) -> str:
+        """What total error and expectation rest on, or why there are none."""
+        return "" if self._row is None else self._row.error_basis
 
     @property
     def unit(self) -> str:

@@ -32,7 +32,8 @@ def promote(campaign: Campaign, stage: EngineStage, top: int) -> list[str]:
 
     Of those that the better engine can take, the best `top` by the ranking count, whether
     computed by the engine that explores or confirmed already; those that the better engine has
-    computed or is computing are not queued again.
+    computed or is computing are not queued again.  A crystal that the exploring engine calls
+    unstable counts where the ranking has an expectation of it.
     """
     done = set(campaign.results(stage))
     supported = stage.engine.supported_elements()
@@ -46,7 +47,12 @@ def promote(campaign: Campaign, stage: EngineStage, top: int) -> list[str]:
         inputs_hash = campaign.inputs_hash(candidate_id)
         return refusal(candidate, campaign.config, stage.engine, inputs_hash) is None
 
-    computed = (row for row in ranking(campaign) if row.outcome == "computed")
+    computed = (
+        row
+        for row in ranking(campaign)
+        if row.outcome == "computed"
+        or (row.outcome == "unstable" and row.expected_value is not None)
+    )
     best = itertools.islice((row for row in computed if takes(row.candidate_id)), top)
     for row in best:
         if row.candidate_id in done:

@@ -62,6 +62,8 @@ class ObjectiveView(View):
     """Further fields of a result that a ranking shows."""
     second_objective: SecondObjectiveView | None
     """The second objective, where there are two; one of `shown_fields`."""
+    error_basis: str = ""
+    """What total errors rest on; empty where no engine of the campaign has a table of them."""
 
 
 # ------------------------------------------------------------------------------------ a campaign
@@ -143,6 +145,8 @@ class Overview(View):
     expected_end: datetime.datetime | None
     best_candidate_id: str | None
     best_value: float | None
+    best_expected_value: float | None = None
+    """What first principles are expected to find for it, where its engine has a table of errors."""
     figures: list[FigureView]
     outcomes: list[OutcomeGroup]
     refusals: list[RefusalGroup]
@@ -166,6 +170,19 @@ class RankingRow(View):
     outcome: Outcome
     value: float | None
     value_error: float | None
+    total_low: float | None = None
+    """The value, or the estimate for an unstable crystal, less one total standard error."""
+    total_high: float | None = None
+    """The same and one total standard error more."""
+    estimate: float | None = None
+    estimate_error: float | None = None
+    probability_unstable: float | None = None
+    expected_value: float | None = None
+    expected_low: float | None = None
+    """What first principles are expected to find, less one standard deviation."""
+    expected_high: float | None = None
+    error_basis: str = ""
+    extrapolated: bool | None = None
     predicted_value: float | None
     predicted_low: float | None
     """The prediction less one standard deviation."""
@@ -176,6 +193,8 @@ class RankingRow(View):
     facts: dict[str, float | str | bool | None]
     """What is known of it without a result; `ObjectiveView.facts` has labels and units."""
     shown_fields: dict[str, float | str | bool | None]
+    shown_total_std: dict[str, float] = {}
+    """Total standard errors of further fields that have a table, by ``total_std_FIELD``."""
     on_front: bool | None
     """Whether no other result beats it in both objectives; None where there is one."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from screening.messages.quantities import Quantity
+from screening.targets.error_tables import error_table
 from screening.targets.result_labels import quantity
 from screening.views.forms import ObjectiveView, QuantityView, SecondObjectiveView
 
@@ -31,8 +32,16 @@ def objective_view(campaign: Campaign) -> ObjectiveView:
         direction=objective.direction,
         logarithmic=objective.logarithmic,
         shown_fields=[quantity_view(further) for further in shown],
+        error_basis="; ".join(_bases(campaign)),
         second_objective=None if second is None else _second(second, shown),
     )
+
+
+def _bases(campaign: Campaign) -> list[str]:
+    """Return what the total errors of the campaign's engines rest on."""
+    value = campaign.objective.value_field
+    tables = [error_table(value, stage.engine) for stage in campaign.stages]
+    return [table.basis for table in tables if table is not None]
 
 
 def _label(kind: CandidateKind) -> Quantity:

@@ -85,6 +85,7 @@ def overview(campaign: Campaign) -> Overview:
         expected_end=throughput.expected_end,
         best_candidate_id=None if best is None else best.candidate_id,
         best_value=None if best is None else finite(best.value),
+        best_expected_value=None if best is None else finite(best.expected_value),
         figures=[
             FigureView(name=figure.name, title=figure.title) for figure in figures_of(campaign)
         ],

@@ -15,7 +15,12 @@ from screening.views.objective import objective_view
 from screening.views.ranking import bounds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from screening.campaigns.campaign import Campaign
+    from screening.ranking.entries import RankedRow
+    from screening.targets.objectives import Objective
     from screening.views.forms import ObjectiveView
 
 
@@ -60,14 +65,16 @@ def parity(campaign: Campaign) -> ParityView:
         and (result := results.get(pick["candidate_id"])) is not None
         and objective.is_usable(result)
     ]
-    labels = {row.candidate_id: row.label for row in cached_ranking(campaign)[0]}
+    rows = {row.candidate_id: row for row in cached_ranking(campaign)[0]}
+    labels = {key: row.label for key, row in rows.items()}
     ends = [bounds(objective, pick["predicted_mean"], pick["predicted_std"]) for pick, _ in pairs]
-    computed = [float(result[objective.value_field]) for _, result in pairs]
-    errors = [objective.error_of(result) for _, result in pairs]
+    found = [_found(objective, result, rows.get(pick["candidate_id"])) for pick, result in pairs]
+    computed = [value for value, _, _ in found]
+    errors = [error for _, error, _ in found]
     within = [
         abs(objective.to_model(value) - pick["predicted_mean"])
-        <= math.hypot(pick["predicted_std"], objective.std_to_model(value, error))
-        for (pick, _), value, error in zip(pairs, computed, errors, strict=True)
+        <= math.hypot(pick["predicted_std"], std)
+        for (pick, _), (value, _, std) in zip(pairs, found, strict=True)
     ]
     return ParityView(
         candidate_id=[pick["candidate_id"] for pick, _ in pairs],
@@ -81,6 +88,22 @@ def parity(campaign: Campaign) -> ParityView:
         coverage_1std=sum(within) / len(within) if within else None,
         calibration=_calibration(campaign),
     )
+
+
+def _found(
+    objective: Objective, result: Mapping[str, Any], row: RankedRow | None
+) -> tuple[float, float | None, float]:
+    """Return what a prediction is compared with: value, its error, and that on the model's scale.
+
+    Where the engine has a table of its errors, what is predicted is what first principles would
+    find, and so is what it is compared with.
+    """
+    if row is not None and row.expected_value is not None and row.expected_std is not None:
+        value, std = row.expected_value, row.expected_std
+        error = value * math.log(10) * std if objective.logarithmic else std
+        return value, error, std
+    value, own = float(result[objective.value_field]), objective.error_of(result)
+    return value, own, objective.std_to_model(value, own)
 
 
 def _calibration(campaign: Campaign) -> CalibrationView | None:
@@ -108,6 +131,11 @@ def parity_picture(view: ParityView, objective: ObjectiveView) -> CurveView:
     said = [
         counted(len(view.computed), "candidate") + " predicted when chosen, and computed since."
     ]
+    if objective.error_basis:
+        said.append(
+            "Computed values are corrected for the engine's errors, by its table: they and the "
+            "predictions are of what first principles would find."
+        )
     headline = ""
     if view.coverage_1std is not None:
         within = f"{round(100 * view.coverage_1std)} %"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from screening.candidates.kinds import CandidateKind
     from screening.targets.objectives import Objective
 
-SORTABLE = ("rank", "label", "value", "predicted_value")
+SORTABLE = ("rank", "label", "value", "predicted_value", "expected_value")
 """Columns to sort by, beside the facts of candidates and the campaign's own further fields."""
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 
@@ -91,6 +91,7 @@ def ranking_row(row: RankedRow, objective: Objective, kind: CandidateKind) -> Ra
         outcome=row.outcome,
         value=finite(row.value),
         value_error=finite(row.value_error),
+        **_total_error(row, objective),
         predicted_value=predicted,
         predicted_low=low,
         predicted_high=high,
@@ -101,8 +102,33 @@ def ranking_row(row: RankedRow, objective: Objective, kind: CandidateKind) -> Ra
             field: finite(value) if isinstance(value, float) else value
             for field, value in row.shown_fields.items()
         },
+        shown_total_std=row.shown_total_std,
         on_front=row.on_front,
     )
+
+
+def _total_error(row: RankedRow, objective: Objective) -> dict[str, Any]:
+    """Return what is known of the total error of a row, bounds in the objective's unit."""
+    number = finite(row.value if row.estimate is None else row.estimate)
+    expected = finite(row.expected_value)
+    nothing: tuple[float | None, float | None] = (None, None)
+    total = expectation = nothing
+    if number is not None and row.total_std is not None:
+        total = bounds(objective, objective.to_model(number), row.total_std)
+    if expected is not None and row.expected_std is not None:
+        expectation = bounds(objective, objective.to_model(expected), row.expected_std)
+    return {
+        "total_low": total[0],
+        "total_high": total[1],
+        "estimate": finite(row.estimate),
+        "estimate_error": finite(row.estimate_error),
+        "probability_unstable": row.probability_unstable,
+        "expected_value": expected,
+        "expected_low": expectation[0],
+        "expected_high": expectation[1],
+        "error_basis": row.error_basis,
+        "extrapolated": row.extrapolated,
+    }
 
 
 def bounds(objective: Objective, mean: float, std: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from screening.messages.stderr import counted
@@ -13,6 +14,8 @@ from screening.views.objective import objective_view
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
+    from screening.ranking.entries import RankedRow
+    from screening.targets.objectives import Objective
     from screening.views.forms import ObjectiveView, Role
 
 GOALS = {"minimize": "low is good", "maximize": "high is good"}
@@ -48,10 +51,17 @@ def trade_off(campaign: Campaign) -> TradeOffView:
         candidate_id=[row.candidate_id for row, _, _ in points],
         label=[row.label for row, _, _ in points],
         value=[short(value) for _, value, _ in points],
-        value_error=[short_or_none(row.value_error) for row, _, _ in points],
+        value_error=[short_or_none(_error(campaign.objective, row)) for row, _, _ in points],
         second=[short(second) for _, _, second in points],
         on_front=[bool(row.on_front) for row, _, _ in points],
     )
+
+
+def _error(objective: Objective, row: RankedRow) -> float | None:
+    """Return the total error of a value in its unit, its own error where no table has one."""
+    if row.total_std is None or row.value is None:
+        return row.value_error
+    return row.value * math.log(10) * row.total_std if objective.logarithmic else row.total_std
 
 
 def trade_off_picture(view: TradeOffView, objective: ObjectiveView) -> CurveView:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from engine_error_fixtures import VALUE, written_table
 
 from screening.campaigns.campaign import Campaign
 from screening.messages.errors import ScreenError
@@ -146,3 +147,22 @@ def test_what_the_better_engine_cannot_take_makes_room_for_the_next(
     queued = promote(campaign, campaign.add_stage(engine_config(str(path))), 2)
     assert len(queued) == 2
     assert computed[0].candidate_id not in queued
+
+
+def test_an_unstable_crystal_with_an_estimate_is_sent_on(
+    new_campaign, work, better_engine, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SCREEN_ENGINE_ERRORS", str(written_table(tmp_path / "tables")))
+    campaign = new_campaign(pool=6, budget=4, batch_size=2)
+    work(campaign)
+    key = next(row.candidate_id for row in ranking(campaign) if row.outcome == "computed")
+    estimate = {"kappa_300k_real_modes_w_per_m_k": 1e-3, "min_frequency_thz": -0.5}
+    changes = {"outcome": "unstable", VALUE: None, **estimate}
+    campaign.database.results.update_one({"candidate_id": key}, {"$set": changes})
+    first = ranking(campaign)[0]
+    assert (first.candidate_id, first.outcome, first.estimate) == (key, "unstable", 1e-3)
+    stage = campaign.add_stage(engine_config(better_engine))
+    assert promote(campaign, stage, 1) == [key]
+    monkeypatch.delenv("SCREEN_ENGINE_ERRORS")
+    assert ranking(campaign)[0].candidate_id != key
+    assert key not in promote(campaign, stage, 2)

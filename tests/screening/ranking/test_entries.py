@@ -56,13 +56,21 @@ def test_records_name_their_units():
         "outcome": "computed",
         "kappa_300k_w_per_m_k": 1.5,
         "kappa_300k_error_w_per_m_k": 0.1,
+        "total_log10_std": None,
         "predicted_kappa_300k_w_per_m_k": None,
         "predicted_log10_std": 0.2,
         "engine": "emt",
         "fidelity": None,
         "exploration_kappa_300k_w_per_m_k": None,
         "expected_kappa_300k_w_per_m_k": None,
+        "expected_log10_std": None,
+        "error_basis": "",
+        "extrapolated": None,
+        "estimate_kappa_300k_w_per_m_k": None,
+        "estimate_error_kappa_300k_w_per_m_k": None,
+        "probability_unstable": None,
         "reason": "",
     }
     [record] = as_records(rows, replace(TOY, logarithmic=False))
     assert record["predicted_kappa_300k_w_per_m_k_std"] == 0.2
+    assert "total_std" in record
