@@ -10,7 +10,6 @@ greatest marginal likelihood ("evidence").
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -34,7 +33,7 @@ DECAY_LENGTH_A = 1.0
 
 STARTS = ((0.2, 0.5, 3e-4), (1.0, 1.0, 3e-4), (1.0, 1.0, 3e-3))
 """Scales and noise (eV/Å) from which the greatest evidence is searched for."""
-MOST_EVALUATIONS = 90
+MOST_EVALUATIONS = 150
 """Of the evidence, from each start."""
 
 
@@ -132,6 +131,109 @@ def _factor(basis: OrderBasis, spread: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray(np.linalg.cholesky(basis.precision(spread)), dtype=np.float64)
 
 
+class SnapshotEquations:
+    """Linear equations second c₂ + third c₃ = right that some snapshots give.
+
+    Parameters
+    ----------
+    displacements
+        Shape (snapshots, atoms, 3), Å: one snapshot is enough.
+    """
+
+    def __init__(self, basis: ForceConstantBasis, displacements: NDArray[np.float64]) -> None:
+        self.basis = basis
+        self.second = basis.second.forces(displacements)
+        self.third = basis.third.forces(displacements)
+        self.unfittable = 0
+        """Equations that no force constants can fit, which are left out."""
+        self._orthogonal: NDArray[np.float64] | None = None
+        self._parts: dict[tuple[int, int], _Covariance] = {}
+        split = self.second.shape[1]
+        equations, unknowns = len(self.second), split + self.third.shape[1]
+        if equations > unknowns:
+            # As many equations as unknowns say the same.
+            self._orthogonal, triangular = np.linalg.qr(np.hstack([self.second, self.third]))
+            self.second, self.third = triangular[:, :split], triangular[:, split:]
+            self.unfittable = equations - unknowns
+
+    def right(self, forces: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        """Return the right-hand side, and the sum of squares of what no force constants can fit."""
+        right = self.basis.equations(forces)
+        if self._orthogonal is None:
+            return right, 0.0
+        fitted = self._orthogonal.T @ right
+        return fitted, max(float(right @ right - fitted @ fitted), 0.0)
+
+    def covariance(self, prior: Prior) -> _Covariance:
+        """Return the covariance that a prior gives the right-hand sides, up to the scales."""
+        factors = prior.second.factor, prior.third.factor
+        key = id(factors[0]), id(factors[1])
+        if key not in self._parts:
+            self._parts[key] = _Covariance(self.second, self.third, *factors)
+        return self._parts[key]
+
+
+class _Covariance:
+    """Covariance s₂² W Wᵀ + s₃² V diag(λ) Vᵀ + σ² of the right-hand sides, as s₂, s₃ and σ change.
+
+    Decomposed once: the evidence at other hyperparameters then takes a small matrix only (the
+    matrix inversion lemma; W has as many columns as there are second-order unknowns).
+    """
+
+    def __init__(
+        self,
+        second: NDArray[np.float64],
+        third: NDArray[np.float64],
+        second_factor: NDArray[np.float64],
+        third_factor: NDArray[np.float64],
+    ) -> None:
+        from scipy.linalg import solve_triangular
+
+        # Held, so that their identities, by which the covariance is found, stay theirs.
+        self._factors = second_factor, third_factor
+        white = solve_triangular(third_factor, third.T, lower=True)
+        values, self._vectors = np.linalg.eigh(white.T @ white)
+        self._values = np.maximum(values, 0.0)
+        low_rank = self._vectors.T @ solve_triangular(second_factor, second.T, lower=True).T
+        if low_rank.shape[1] > low_rank.shape[0]:
+            low_rank = np.asarray(np.linalg.qr(low_rank.T, mode="r")).T
+        self._low_rank = low_rank
+
+    def log_density(
+        self, rest: NDArray[np.float64], scales: tuple[float, float], noise_ev_per_a: float
+    ) -> float:
+        """Return the logarithm of the density of right-hand sides with the mean taken off."""
+        diagonal, inner, reduced = self._reduced(rest, scales, noise_ev_per_a)
+        rotated = self._vectors.T @ rest
+        squares = rotated @ (rotated / diagonal) - reduced @ reduced
+        logarithms = 0.5 * np.log(diagonal).sum() + np.log(np.diag(inner)).sum()
+        return -float(logarithms + 0.5 * squares + 0.5 * len(rest) * np.log(2 * np.pi))
+
+    def solve(
+        self, rest: NDArray[np.float64], scales: tuple[float, float], noise_ev_per_a: float
+    ) -> NDArray[np.float64]:
+        """Return the inverse of the covariance, times a vector."""
+        from scipy.linalg import solve_triangular
+
+        diagonal, inner, reduced = self._reduced(rest, scales, noise_ev_per_a)
+        back = solve_triangular(inner, reduced, trans="T", lower=True)
+        rotated = self._vectors.T @ rest - scales[0] * (self._low_rank @ back)
+        return np.asarray(self._vectors @ (rotated / diagonal))
+
+    def _reduced(
+        self, rest: NDArray[np.float64], scales: tuple[float, float], noise_ev_per_a: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        from scipy.linalg import solve_triangular
+
+        diagonal = scales[1] ** 2 * self._values + noise_ev_per_a**2
+        weighted = scales[0] * self._low_rank / diagonal[:, None]
+        inner = scales[0] * self._low_rank.T @ weighted
+        inner[np.diag_indices_from(inner)] += 1.0
+        factor = np.linalg.cholesky(inner)
+        reduced = solve_triangular(factor, weighted.T @ (self._vectors.T @ rest), lower=True)
+        return diagonal, factor, reduced
+
+
 @dataclass(frozen=True)
 class Posterior:
     """Force constants as they are believed to be once forces are known.
@@ -153,8 +255,8 @@ class Posterior:
     scales: tuple[float, float]
     noise_ev_per_a: float
     log_evidence: float
-    _basis: ForceConstantBasis
-    _equations: _Equations
+    _equations: SnapshotEquations
+    _right: NDArray[np.float64]
 
     def mean(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the mean: compact force constants of second and third order, eV/Åᵒʳᵈᵉʳ."""
@@ -177,7 +279,7 @@ class Posterior:
             )
             for prior, scale in zip((self.prior.second, self.prior.third), self.scales, strict=True)
         )
-        noise = self.noise_ev_per_a * random.normal(size=len(self._equations.right))
+        noise = self.noise_ev_per_a * random.normal(size=len(self._right))
         return self._corrected(second, third, noise)
 
     def _corrected(
@@ -190,7 +292,8 @@ class Posterior:
         from scipy.linalg import cho_solve
 
         equations, prior = self._equations, self.prior
-        weights = cho_solve((self._factor, True), equations.rest(second, third) - noise)
+        rest = self._right - equations.second @ second - equations.third @ third - noise
+        weights = equations.covariance(prior).solve(rest, self.scales, self.noise_ev_per_a)
 
         def change(
             order: OrderPrior, design: NDArray[np.float64], scale: float
@@ -198,153 +301,56 @@ class Posterior:
             return np.asarray(scale**2 * cho_solve((order.factor, True), design.T @ weights))
 
         return (
-            self._basis.second.force_constants(
+            equations.basis.second.force_constants(
                 second + change(prior.second, equations.second, self.scales[0])
             ),
-            self._basis.third.force_constants(
+            equations.basis.third.force_constants(
                 third + change(prior.third, equations.third, self.scales[1])
             ),
         )
 
-    @cached_property
-    def _factor(self) -> NDArray[np.float64]:
-        grams = self._equations.grams(self.prior)
-        covariance = _covariance(grams, self.scales, self.noise_ev_per_a)
-        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
 
-
-def fit(
-    basis: ForceConstantBasis,
-    prior: Prior,
-    displacements: NDArray[np.float64],
-    forces: NDArray[np.float64],
-) -> Posterior:
+def fit(equations: SnapshotEquations, prior: Prior, forces: NDArray[np.float64]) -> Posterior:
     """Return the posterior of the force constants, hyperparameters by greatest evidence.
 
     Parameters
     ----------
-    displacements, forces
-        Shape (snapshots, atoms, 3), in Å and eV/Å: one snapshot is enough.
+    forces
+        On the snapshots of the equations, shape (snapshots, atoms, 3), eV/Å.
     """
     from scipy.optimize import minimize
 
-    equations = _Equations(
-        basis.second.forces(displacements),
-        basis.third.forces(displacements),
-        basis.equations(forces),
-    ).reduced()
-    grams = equations.grams(prior)
-    rest = equations.rest(prior.second.mean, prior.third.mean)
+    right, unfittable_squares = equations.right(forces)
+    rest = right - equations.second @ prior.second.mean - equations.third @ prior.third.mean
+    covariance, unfittable = equations.covariance(prior), equations.unfittable
 
     def loss(logarithms: NDArray[np.float64]) -> float:
         second, third, noise = _hyperparameters(logarithms)
-        return -_log_evidence(grams, rest, (second, third), noise, equations)
+        of_unfittable = (
+            unfittable * np.log(noise)
+            + 0.5 * unfittable_squares / noise**2
+            + 0.5 * unfittable * np.log(2 * np.pi)
+        )
+        return float(of_unfittable) - covariance.log_density(rest, (second, third), noise)
 
     def searched() -> Iterator[tuple[float, NDArray[np.float64]]]:
         for start in STARTS:
             origin = np.log(start)
-            simplex = origin + np.vstack([np.zeros(3), np.eye(3)])
             options = {
                 "maxfev": MOST_EVALUATIONS,
-                "xatol": 0.02,
-                "fatol": 0.02,
-                "initial_simplex": simplex,
+                "xatol": 0.01,
+                "fatol": 0.01,
+                "initial_simplex": origin + np.vstack([np.zeros(3), np.eye(3)]),
             }
             found = minimize(loss, origin, method="Nelder-Mead", options=options)
             yield float(found.fun), found.x
 
     least, best = min(searched(), key=lambda found: found[0])
     second, third, noise = _hyperparameters(best)
-    return Posterior(prior, (second, third), noise, -least, basis, equations)
+    return Posterior(prior, (second, third), noise, -least, equations, right)
 
 
 def _hyperparameters(logarithms: NDArray[np.float64]) -> tuple[float, float, float]:
-    # No scale beyond e¹² times the potential's: the search may wander where the data say nothing.
+    # The search may wander where the forces say nothing.
     second, third, noise = np.exp(np.clip(logarithms, -12.0, 12.0))
     return float(second), float(third), float(np.hypot(noise, LEAST_NOISE_EV_PER_A))
-
-
-def _log_evidence(
-    grams: tuple[NDArray[np.float64], NDArray[np.float64]],
-    rest: NDArray[np.float64],
-    scales: tuple[float, float],
-    noise_ev_per_a: float,
-    equations: _Equations,
-) -> float:
-    from scipy.linalg import solve_triangular
-
-    try:
-        factor = np.linalg.cholesky(_covariance(grams, scales, noise_ev_per_a))
-    except np.linalg.LinAlgError:  # round-off, at a scale that is far too large
-        return -1e300
-    white = solve_triangular(factor, rest, lower=True)
-    unfittable, squares = equations.unfittable, equations.unfittable_squares
-    return -float(
-        np.log(np.diag(factor)).sum()
-        + 0.5 * white @ white
-        + unfittable * np.log(noise_ev_per_a)
-        + 0.5 * squares / noise_ev_per_a**2
-        + 0.5 * (len(rest) + unfittable) * np.log(2 * np.pi)
-    )
-
-
-def _covariance(
-    grams: tuple[NDArray[np.float64], NDArray[np.float64]],
-    scales: tuple[float, float],
-    noise_ev_per_a: float,
-) -> NDArray[np.float64]:
-    covariance = scales[0] ** 2 * grams[0] + scales[1] ** 2 * grams[1]
-    covariance[np.diag_indices_from(covariance)] += noise_ev_per_a**2
-    return covariance
-
-
-@dataclass(frozen=True)
-class _Equations:
-    """Linear equations second @ c₂ + third @ c₃ = right, in eV/Å.
-
-    Parameters
-    ----------
-    second, third
-        Shapes (equations, unknowns).
-    right
-        Shape (equations,).
-    unfittable, unfittable_squares
-        Equations that no force constants can fit, left out, and the sum of squares of their right
-        sides.
-    """
-
-    second: NDArray[np.float64]
-    third: NDArray[np.float64]
-    right: NDArray[np.float64]
-    unfittable: int = 0
-    unfittable_squares: float = 0.0
-
-    def reduced(self) -> _Equations:
-        """Return at most as many equations as unknowns, which say the same."""
-        split = self.second.shape[1]
-        unknowns = split + self.third.shape[1]
-        if len(self.right) <= unknowns:
-            return self
-        orthogonal, triangular = np.linalg.qr(np.hstack([self.second, self.third]))
-        right = orthogonal.T @ self.right
-        return _Equations(
-            triangular[:, :split],
-            triangular[:, split:],
-            right,
-            len(self.right) - unknowns,
-            max(float(self.right @ self.right - right @ right), 0.0),
-        )
-
-    def rest(self, second: NDArray[np.float64], third: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what coordinates leave of the right-hand side."""
-        return np.asarray(self.right - self.second @ second - self.third @ third)
-
-    def grams(self, prior: Prior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the covariances of the equations that each order of a prior makes, at scale 1."""
-        from scipy.linalg import solve_triangular
-
-        second, third = (
-            solve_triangular(order.factor, design.T, lower=True)
-            for design, order in ((self.second, prior.second), (self.third, prior.third))
-        )
-        return second.T @ second, third.T @ third

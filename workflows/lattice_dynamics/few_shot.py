@@ -17,6 +17,7 @@ import numpy as np
 from workflows.lattice_dynamics.bayesian_fit import (
     Posterior,
     Prior,
+    SnapshotEquations,
     fit,
     prior_of_distance,
     priors_of_potential,
@@ -129,13 +130,13 @@ class FewShotModel:
             Which ones `forces` are of; None: the first ones.
         """
         chosen = np.arange(len(forces)) if snapshots is None else np.asarray(snapshots)
-        displacements = self._displacements[chosen]
+        equations = SnapshotEquations(self.basis, self._displacements[chosen])
         fits = []
         for prior in self._priors:
-            fits.append((prior.kind, False, fit(self.basis, prior, displacements, forces)))
+            fits.append((prior.kind, False, fit(equations, prior, forces)))
             if self._higher is not None:
                 rest = forces - self._higher[chosen]
-                fits.append((prior.kind, True, fit(self.basis, prior, displacements, rest)))
+                fits.append((prior.kind, True, fit(equations, prior, rest)))
         _, higher_orders, best = max(fits, key=lambda each: each[2].log_evidence)
         evidences = {
             f"{kind} + higher orders" if higher else kind: found.log_evidence
