@@ -28,6 +28,7 @@ import numpy as np
 from workflows.lattice_dynamics import third_order, transport
 from workflows.lattice_dynamics.cells import SYMPREC_A, has_inversion_at_all_sites, pymatgen_cell
 from workflows.lattice_dynamics.few_shot import FewShotModel, PotentialForces, kappa_posterior
+from workflows.lattice_dynamics.few_shot_crystal import random_displacements
 from workflows.lattice_dynamics.force_constant_basis import (
     ForceConstantBasis,
     force_constant_basis,
@@ -190,8 +191,13 @@ class Snapshots:
             self.displacements = recorded.displacements[used]
             self.forces = recorded.forces[used]
             return
+        atoms = len(recorded.model.supercell)
+        mirrored = not has_inversion_at_all_sites(recorded.model.primitive)
         self.displacements = np.concatenate(
-            [_displacements(recorded.model, most, seed) for seed in range(draws)]
+            [
+                random_displacements(atoms, most, AMPLITUDE_A, seed, mirrored=mirrored)
+                for seed in range(draws)
+            ]
         )
         self.of_draw = [list(range(draw * most, (draw + 1) * most)) for draw in range(draws)]
         second = basis.second.coordinates(recorded.second_order)
@@ -207,18 +213,6 @@ class Snapshots:
             self.forces += engine_forces(emulator, recorded.model, self.displacements) - low
         noise = np.random.default_rng(1).normal(size=self.forces.shape)
         self.forces += NOISE_EV_PER_A * noise
-
-
-def _displacements(model: Phono3py, most: int, seed: int) -> NDArray[np.float64]:
-    """Return random displacements, each followed by its mirror image where sites lack inversion."""
-    generator = np.random.default_rng(seed)
-    mirrored = not has_inversion_at_all_sites(model.primitive)
-    count = (most + 1) // 2 if mirrored else most
-    direction = generator.normal(size=(count, len(model.supercell), 3))
-    found = AMPLITUDE_A * direction / np.linalg.norm(direction, axis=-1, keepdims=True)
-    if mirrored:
-        found = np.stack([found, -found], axis=1).reshape(-1, *found.shape[1:])[:most]
-    return np.asarray(found)
 
 
 def rows_of(

@@ -66,8 +66,8 @@ def check(name: str, before: dict[str, Any] | None) -> dict[str, Any]:
         An earlier row, whose value on the dense mesh is good for this one too.
     """
     from workflows.lattice_dynamics import transport
+    from workflows.lattice_dynamics.meshes import mesh_series
     from workflows.recipes import TransportRecipe
-    from workflows.solved_transport import mesh_series
 
     model = model_of(name)
     started = time.perf_counter()

@@ -14,7 +14,6 @@ from scipy.stats import multivariate_normal
 
 from workflows.conductivity import ThermalConductivityMaker
 from workflows.documents import ThermalConductivityDocument
-from workflows.few_shot import FewShotCrystal, random_displacements
 from workflows.lattice_dynamics import bayesian_fit, few_shot, harmonic
 from workflows.lattice_dynamics.cells import (
     conventional_cell,
@@ -22,6 +21,7 @@ from workflows.lattice_dynamics.cells import (
     phonopy_cell,
     pymatgen_cell,
 )
+from workflows.lattice_dynamics.few_shot_crystal import FewShotCrystal, random_displacements
 from workflows.lattice_dynamics.force_constant_basis import force_constant_basis
 from workflows.lattice_dynamics.larger_supercell import carried_over
 from workflows.recipes import (

@@ -35,6 +35,7 @@ from workflows.errors import EngineError
 from workflows.lattice_dynamics import third_order, transport
 from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.lattice_dynamics.harmonic import load_phonopy_params
+from workflows.lattice_dynamics.meshes import mesh_series
 from workflows.lattice_dynamics.recorded_forces import recorded_model
 from workflows.phonons import PhononMaker
 from workflows.recipes import (
@@ -45,7 +46,6 @@ from workflows.recipes import (
     TransportRecipe,
 )
 from workflows.relaxation import RelaxationMaker
-from workflows.solved_transport import mesh_series
 
 RECIPE = ThermalConductivityRecipe(
     phonons=PhononRecipe(
@@ -54,7 +54,9 @@ RECIPE = ThermalConductivityRecipe(
         stability_mesh_length_a=20.0,
         spectrum_mesh_length_a=20.0,
     ),
-    third_order=ThirdOrderRecipe(min_length_a=7.0, max_atoms=32, overdetermination=2.0),
+    third_order=ThirdOrderRecipe(
+        route="random-pairs", min_length_a=7.0, max_atoms=32, overdetermination=2.0
+    ),
     transport=TransportRecipe(
         temperatures_k=(200.0, 300.0), mesh_lengths_a=(6.5, 10.4, 14.5), direct_solution=True
     ),

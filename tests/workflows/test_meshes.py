@@ -8,8 +8,8 @@ from pymatgen.core import Lattice, Structure
 
 from workflows.lattice_dynamics.cells import SYMPREC_A, conventional_cell, phonopy_cell
 from workflows.lattice_dynamics.harmonic import symmetric_mesh
+from workflows.lattice_dynamics.meshes import mesh_series
 from workflows.recipes import TransportRecipe
-from workflows.solved_transport import mesh_series
 
 CRYSTALS = {
     "I4/mmm": (Lattice.tetragonal(3.9, 12.8), ["Ti", "O"], [[0, 0, 0], [0, 0, 0.2]]),

@@ -50,11 +50,14 @@ class PotentialForces:
     forces
         Its forces on the snapshots less those on the undisplaced supercell, shape (snapshots,
         atoms, 3), eV/Å.
+    larger_second_order
+        Its compact force constants of the supercell of harmonic phonons, where that is larger.
     """
 
     second_order: NDArray[np.float64]
     third_order: NDArray[np.float64]
     forces: NDArray[np.float64]
+    larger_second_order: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
