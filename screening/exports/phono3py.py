@@ -25,6 +25,17 @@ TOLERANCE_FRACTION = 0.005
 """Deviation from the stored κ beyond which the person is told."""
 
 
+FITTED = {
+    "random-pairs": (
+        "finite differences, symmetrised",
+        "symfc, from mirrored random displacements",
+    ),
+    "finite-displacements": ("finite differences, symmetrised",) * 2,
+    "few-shot": ("few random snapshots, with a potential as prior: the forces alone say less",) * 2,
+}
+"""Where second- and third-order force constants are from, by route."""
+
+
 def write(selection: Selection, folder: Path, name: str) -> None:
     """Write a folder for each candidate.
 
@@ -103,11 +114,7 @@ def _readme(
         else f"Without the non-analytical term correction ({document.get('nac_reason')})."
     )
     said = "\n".join(f"- `{key}`: {value}" for key, value in facts.items())
-    fitted = (
-        "symfc, from mirrored random displacements"
-        if document.get("third_order_route") == "random-pairs"
-        else "finite differences, symmetrised"
-    )
+    second, third = FITTED[str(document.get("third_order_route"))]
     cutoff_a = document.get("third_order_cutoff_a")
     cutoff = "without a cut-off" if cutoff_a is None else f"with a cut-off of {cutoff_a} Å"
     return f"""# {facts["formula"]}, {facts["candidate_id"]}
@@ -133,8 +140,8 @@ differ by some tenths of a per cent, on coarse meshes by more. The value that is
 phono3py reads `fc2.hdf5` and `fc3.hdf5` because they lie here; it fits nothing. They were fitted to
 the forces in `phono3py_params.yaml`:
 
-- second order: finite differences, symmetrised;
-- third order: {fitted}, {cutoff}.
+- second order: {second};
+- third order: {third}, {cutoff}.
 
 {nac}
 

@@ -82,8 +82,18 @@ def transport_of(content: Mapping[str, Any]) -> Transport:
     )
 
 
-def phonopy_of(params: str, cutoff_a: float | None, candidate_id: str) -> Phonopy:
+def phonopy_of(
+    params: str,
+    cutoff_a: float | None,
+    candidate_id: str,
+    force_constants: Mapping[str, Any] | None = None,
+) -> Phonopy:
     """Return phonopy's object, fitted to the forces in a parameter file of phono3py.
+
+    Parameters
+    ----------
+    force_constants
+        Those of a result that the forces alone do not determine; nothing is fitted then.
 
     Raises
     ------
@@ -92,7 +102,7 @@ def phonopy_of(params: str, cutoff_a: float | None, candidate_id: str) -> Phonop
     """
     from workflows.lattice_dynamics.recorded_forces import recorded_phonon
 
-    phonon: Phonopy = _fitted(recorded_phonon, params, cutoff_a, candidate_id)
+    phonon: Phonopy = _fitted(recorded_phonon, params, cutoff_a, candidate_id, force_constants)
     return phonon
 
 
@@ -103,17 +113,28 @@ def bands_of(phonon: Phonopy, points: int) -> BandStructure:
     return band_structure(phonon, points)
 
 
-def phono3py_of(params: str, cutoff_a: float | None, candidate_id: str) -> Phono3py:
+def phono3py_of(
+    params: str,
+    cutoff_a: float | None,
+    candidate_id: str,
+    force_constants: Mapping[str, Any] | None = None,
+) -> Phono3py:
     """Return phono3py's object, as `phonopy_of` returns phonopy's."""
     from workflows.lattice_dynamics.recorded_forces import recorded_model
 
-    model: Phono3py = _fitted(recorded_model, params, cutoff_a, candidate_id)
+    model: Phono3py = _fitted(recorded_model, params, cutoff_a, candidate_id, force_constants)
     return model
 
 
-def _fitted(fit: Callable[..., Any], params: str, cutoff_a: float | None, candidate_id: str) -> Any:
+def _fitted(
+    fit: Callable[..., Any],
+    params: str,
+    cutoff_a: float | None,
+    candidate_id: str,
+    force_constants: Mapping[str, Any] | None,
+) -> Any:
     try:
-        return fit(io.StringIO(params), cutoff_a=cutoff_a)
+        return fit(io.StringIO(params), cutoff_a=cutoff_a, force_constants=force_constants)
     except ValueError as error:
         raise ScreenError(
             f"candidate '{candidate_id}': its forces cannot be fitted: {error}"

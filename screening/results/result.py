@@ -280,7 +280,9 @@ class Result:
         ScreenError
             When the result has no forces.
         """
-        return phonopy_of(self.phono3py_params, self._cutoff_a, self.candidate_id)
+        return phonopy_of(
+            self.phono3py_params, self._cutoff_a, self.candidate_id, self._force_constants
+        )
 
     def band_structure(self, points: int = 51) -> BandStructure:
         """Return phonopy's bands along seekpath's path.
@@ -296,14 +298,24 @@ class Result:
         """Return phono3py's object with second- and third-order force constants, ready for κ.
 
         They are fitted to the stored forces as they were for the result, which takes from a
-        second to a minute.
+        second to a minute; those of the route few-shot are stored.
 
         Raises
         ------
         ScreenError
             When the result has no forces.
         """
-        return phono3py_of(self.phono3py_params, self._cutoff_a, self.candidate_id)
+        return phono3py_of(
+            self.phono3py_params, self._cutoff_a, self.candidate_id, self._force_constants
+        )
+
+    @property
+    def _force_constants(self) -> dict[str, Any] | None:
+        # Only the route few-shot stores them.
+        if self.document.get("force_constants") is None:
+            return None
+        content: dict[str, Any] = self._large("force_constants")
+        return content
 
     @property
     def _cutoff_a(self) -> float | None:

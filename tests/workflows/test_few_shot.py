@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.stats import multivariate_normal
 
 from workflows.conductivity import ThermalConductivityMaker
 from workflows.documents import ThermalConductivityDocument
-from workflows.lattice_dynamics import bayesian_fit, few_shot, harmonic
+from workflows.lattice_dynamics import bayesian_fit, few_shot, harmonic, transport
 from workflows.lattice_dynamics.cells import (
     conventional_cell,
     has_inversion_at_all_sites,
@@ -24,6 +25,7 @@ from workflows.lattice_dynamics.cells import (
 from workflows.lattice_dynamics.few_shot_crystal import FewShotCrystal, random_displacements
 from workflows.lattice_dynamics.force_constant_basis import force_constant_basis
 from workflows.lattice_dynamics.larger_supercell import carried_over
+from workflows.lattice_dynamics.recorded_forces import recorded_model, recorded_phonon
 from workflows.recipes import (
     PhononRecipe,
     ThermalConductivityRecipe,
@@ -351,9 +353,17 @@ def test_one_snapshot_is_enough_with_a_good_potential(
     assert document.kappa_300k_w_per_m_k == pytest.approx(exact.kappa_300k_w_per_m_k, rel=0.03)
     assert document.few_shot.unused_snapshot_relative_residual < 0.01
     assert document.kappa_300k_fit_error_w_per_m_k > 0
-    constants = document.force_constants
-    assert np.shape(constants["second_order"]) == (1, 32, 3, 3)
-    assert np.shape(constants["third_order"]) == (1, 32, 32, 3, 3, 3)
+    again = recorded_model(
+        io.StringIO(document.phono3py_params), force_constants=document.force_constants
+    )
+    mesh = document.meshes[0]
+    found = transport.conductivity(again, mesh.mesh, [300.0]).isotropic_w_per_m_k(300.0)
+    assert found == pytest.approx(mesh.kappa_300k_w_per_m_k, rel=1e-6)
+    phonon = recorded_phonon(
+        io.StringIO(document.phono3py_params), force_constants=document.force_constants
+    )
+    gate = harmonic.stability(phonon, RECIPE.phonons.stability_mesh_length_a)
+    assert gate.max_frequency_thz == pytest.approx(document.max_frequency_thz)
 
 
 def test_without_a_potential_snapshots_are_added_until_kappa_is_sure(

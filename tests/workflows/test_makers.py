@@ -117,7 +117,7 @@ def finished_in_chunks(emt, ordered_cuau, tmp_path_factory) -> dict[int, Finishe
     """One flow with so many supercells a job; with 0 every supercell is a job."""
     recipe = ThermalConductivityRecipe(
         phonons=RECIPE.phonons.model_copy(update={"min_length_a": 5.0}),
-        third_order=ThirdOrderRecipe(min_length_a=5.0, min_pairs=4),
+        third_order=ThirdOrderRecipe(route="random-pairs", min_length_a=5.0, min_pairs=4),
         transport=COARSE,
     )
     return {

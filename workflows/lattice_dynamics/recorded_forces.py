@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -34,6 +35,7 @@ def recorded_model(
     forces_fc3: str | os.PathLike[str] | None = None,
     *,
     cutoff_a: float | None = None,
+    force_constants: Mapping[str, Any] | None = None,
 ) -> Phono3py:
     """Return a Phono3py object that is ready for κ, from recorded displacements and forces.
 
@@ -50,6 +52,9 @@ def recorded_model(
         phono3py's FORCES_FC3, where the parameter file has displacements only.
     cutoff_a
         For random snapshots: atoms farther apart are taken as not interacting.
+    force_constants
+        Compact ones that are known, ``second_order`` of the supercell of harmonic phonons and
+        ``third_order``; None fits them.
 
     Raises
     ------
@@ -63,13 +68,22 @@ def recorded_model(
     structure, centring = _checked_cell(record)
     if forces_fc3 is not None:
         parse_FORCES_FC3(record.dataset, filename=forces_fc3)
-    plan, force_constants = _third_order(record, structure.reduced_formula, centring, cutoff_a)
-    phonon = _phonon(record, centring, force_constants)
-    return transport_model(structure, centring, phonon, plan, force_constants)
+    if force_constants is not None:
+        plan = ThirdOrderPlan(_model(record, centring), ThirdOrderRecipe(cutoff_a=cutoff_a))
+        phonon = _phonon_of(record, centring, force_constants)
+        known = ThirdOrderForceConstants(
+            np.array(phonon.force_constants), np.array(force_constants["third_order"]), None
+        )
+        return transport_model(structure, centring, phonon, plan, known)
+    plan, fitted = _third_order(record, structure.reduced_formula, centring, cutoff_a)
+    return transport_model(structure, centring, _phonon(record, centring, fitted), plan, fitted)
 
 
 def recorded_phonon(
-    params: str | os.PathLike[str] | TextIO, *, cutoff_a: float | None = None
+    params: str | os.PathLike[str] | TextIO,
+    *,
+    cutoff_a: float | None = None,
+    force_constants: Mapping[str, Any] | None = None,
 ) -> Phonopy:
     """Return the harmonic part of `recorded_model`: a Phonopy object with force constants.
 
@@ -78,7 +92,7 @@ def recorded_phonon(
 
     Parameters
     ----------
-    params, cutoff_a
+    params, cutoff_a, force_constants
         As for `recorded_model`.
 
     Raises
@@ -88,11 +102,12 @@ def recorded_phonon(
     """
     record = phono3py_record(params)
     structure, centring = _checked_cell(record)
-    force_constants = None
+    if force_constants is not None:
+        return _phonon_of(record, centring, force_constants)
+    fitted = None
     if record.phonon_dataset is None:
-        name = structure.reduced_formula
-        force_constants = _third_order(record, name, centring, cutoff_a)[1]
-    return _phonon(record, centring, force_constants)
+        fitted = _third_order(record, structure.reduced_formula, centring, cutoff_a)[1]
+    return _phonon(record, centring, fitted)
 
 
 def _checked_cell(record: Any) -> tuple[Structure, Centring]:
@@ -114,10 +129,20 @@ def _third_order(
     record: Any, name: str, centring: Centring, cutoff_a: float | None
 ) -> tuple[ThirdOrderPlan, ThirdOrderForceConstants]:
     """Return third-order force constants of the recorded forces, and the plan they belong to."""
-    from phono3py import Phono3py
-
     if not _has_forces(record.dataset):
         raise ValueError(f"{name}: the record has no forces; name the FORCES_FC3 that goes with it")
+    model = _model(record, centring)
+    if "first_atoms" in record.dataset:
+        plan = ThirdOrderPlan(model, ThirdOrderRecipe(route="finite-displacements"))
+        return plan, fit_third_order(plan)
+    plan = ThirdOrderPlan(model, ThirdOrderRecipe(cutoff_a=cutoff_a))
+    return plan, _fit_snapshots(model, cutoff_a, name)
+
+
+def _model(record: Any, centring: Centring) -> Phono3py:
+    """Return a Phono3py object with the record's displacements and forces."""
+    from phono3py import Phono3py
+
     model = Phono3py(
         record.unitcell,
         supercell_matrix=record.supercell_matrix,
@@ -126,11 +151,7 @@ def _third_order(
         log_level=0,
     )
     model.dataset = record.dataset
-    if "first_atoms" in record.dataset:
-        plan = ThirdOrderPlan(model, ThirdOrderRecipe(route="finite-displacements"))
-        return plan, fit_third_order(plan)
-    plan = ThirdOrderPlan(model, ThirdOrderRecipe(cutoff_a=cutoff_a))
-    return plan, _fit_snapshots(model, cutoff_a, name)
+    return model
 
 
 def _has_forces(dataset: Any) -> bool:
@@ -169,6 +190,23 @@ def _fit_snapshots(model: Phono3py, cutoff_a: float | None, name: str) -> ThirdO
     return ThirdOrderForceConstants(
         np.array(model.fc2), np.array(model.fc3), model.fc3_nonzero_indices
     )
+
+
+def _phonon_of(record: Any, centring: Centring, force_constants: Mapping[str, Any]) -> Phonopy:
+    """Return harmonic phonons of force constants that are known."""
+    from phonopy import Phonopy
+
+    matrix = record.phonon_supercell_matrix
+    phonon = Phonopy(
+        record.unitcell,
+        supercell_matrix=record.supercell_matrix if matrix is None else matrix,
+        primitive_matrix=centring,
+        symprec=SYMPREC_A,
+        log_level=0,
+    )
+    phonon.nac_params = record.nac_params
+    phonon.force_constants = np.array(force_constants["second_order"])
+    return phonon
 
 
 def _phonon(
