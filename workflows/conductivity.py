@@ -146,7 +146,12 @@ class ConductivityMaker(Maker):
         phonon = harmonic.load_phonopy_params(str(phonons.phonopy_params))
         force_constants = third_order.fit_third_order(plan)
         solved = solve_transport(
-            relaxation.structure, phonon, plan, force_constants, self.transport
+            relaxation.structure,
+            phonon,
+            plan,
+            force_constants,
+            self.transport,
+            stable=phonons.stable,
         )
         relative_fit_error = self._fit_error(plan, solved.model, solved.meshes[0])
         costs = [

@@ -337,6 +337,11 @@ class ThermalConductivityDocument(CrystalDocument):
     solver: str | None = None
     gruneisen_rms: float | None = None
     """Root mean square of the mode Grüneisen parameters, weighted by heat capacity at 300 K."""
+    cubic_anharmonicity_300k: float | None = None
+    """Third-order part of the forces on atoms that vibrate at 300 K, root mean squares; a lower
+    bound of how anharmonic the crystal is."""
+    beyond_three_phonons: str | None = None
+    """What κ by three phonons may miss, where the anharmonicity is large."""
     third_order_route: str | None = None
     third_order_supercell_matrix: list[list[int]] | None = None
     third_order_supercells: int | None = None

@@ -184,7 +184,14 @@ class FewShotMaker(Maker):
             provenance=self.engine.provenance(),
         )
         constants = ThirdOrderForceConstants(second, third, None)
-        solved = solve_transport(relaxation.structure, phonon, fit.plan, constants, self.transport)
+        solved = solve_transport(
+            relaxation.structure,
+            phonon,
+            fit.plan,
+            constants,
+            self.transport,
+            stable=phonons.stable,
+        )
         return ThermalConductivityDocument(
             **kappa_fields(
                 phonons,

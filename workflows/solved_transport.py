@@ -17,6 +17,7 @@ from workflows.documents import (
     total_cost,
 )
 from workflows.lattice_dynamics import transport
+from workflows.lattice_dynamics.anharmonicity import beyond_three_phonons, cubic_anharmonicity
 from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.lattice_dynamics.meshes import mesh_series
 
@@ -54,6 +55,7 @@ class SolvedTransport:
     densest: Conductivity
     limit: MeshLimit
     gruneisen_rms: float
+    anharmonicity: float | None
     direct_w_per_m_k: float | None
 
 
@@ -63,6 +65,8 @@ def solve_transport(
     plan: ThirdOrderPlan,
     force_constants: ThirdOrderForceConstants,
     recipe: TransportRecipe,
+    *,
+    stable: bool,
 ) -> SolvedTransport:
     """Solve the Boltzmann equation on all meshes of a recipe.
 
@@ -74,6 +78,8 @@ def solve_transport(
         Its harmonic force constants and Born charges.
     plan, force_constants
         Supercell of the third-order force constants, and these.
+    stable
+        Whether the crystal has no imaginary modes.
     """
     cell, centring = conventional_cell(structure)
     model = transport.transport_model(cell, centring, phonon, plan, force_constants)
@@ -107,6 +113,9 @@ def solve_transport(
         ),
         gruneisen_rms=transport.rms_gruneisen(
             phonon, plan, force_constants, recipe.gruneisen_mesh_length_a, ROOM_TEMPERATURE_K
+        ),
+        anharmonicity=(
+            cubic_anharmonicity(plan.model, force_constants, ROOM_TEMPERATURE_K) if stable else None
         ),
         direct_w_per_m_k=direct,
     )
@@ -164,6 +173,8 @@ def transport_fields(solved: SolvedTransport, phonons: PhononDocument) -> dict[s
         "nac_reason": phonons.nac_reason or None,
         "solver": "rta",
         "gruneisen_rms": solved.gruneisen_rms,
+        "cubic_anharmonicity_300k": solved.anharmonicity,
+        "beyond_three_phonons": beyond_three_phonons(solved.anharmonicity, ROOM_TEMPERATURE_K),
         "transport": densest.accumulation(ROOM_TEMPERATURE_K),
         "phono3py_params": transport.phono3py_params(solved.model),
     }

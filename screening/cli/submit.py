@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from screening.cli.intake import read_pool
 from screening.cli.options import EngineOption, SourcesOption, WorkersOption
 from screening.cli.work import work_to_the_end
+from screening.messages.errors import ScreenError
 from screening.messages.stderr import counted, say
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from screening.store.database import Database
     from screening.targets.engines import EngineConfig
 
+CONFIRMED = 5
+"""Candidates that a better engine computes again, where nobody says how many."""
 ESTIMATED_CANDIDATES = 5
 """Candidates whose cost a dry run estimates, to estimate the budget's."""
 
@@ -31,6 +34,13 @@ def submit(
     prior: Annotated[
         Optional[str],
         typer.Option(help="Earlier campaign whose results are what is expected beforehand."),
+    ] = None,
+    confirm: Annotated[
+        Optional[str],
+        typer.Option(help="Better engine that computes the best candidates again, at the end."),
+    ] = None,
+    top: Annotated[
+        Optional[int], typer.Option(min=1, help="How many of them. [default: 5]")
     ] = None,
     seed: Annotated[Optional[int], typer.Option(help="Seed of everything random.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Work the queue here, to the end.")] = False,
@@ -56,6 +66,7 @@ def submit(
         "budget": budget,
         "batch_size": batch_size,
         "prior": prior,
+        "confirm": _confirm(confirm, top),
         "seed": seed,
     }
     config = load_campaign_config(target, overrides)
@@ -92,6 +103,15 @@ def submit(
             work_to_the_end(campaign, settings, workers)
         else:
             say(f"next: matscreen work {name}")
+
+
+def _confirm(engine: str | None, top: int | None) -> dict[str, Any] | None:
+    """Return the section ``confirm`` of a campaign, or None where no engine is named."""
+    if engine is not None:
+        return {"engine": engine, "top": CONFIRMED if top is None else top}
+    if top is not None:
+        raise ScreenError("--top is how many candidates --confirm computes again: name its engine")
+    return None
 
 
 def _not_computed_yet(

@@ -16,6 +16,8 @@ RESULT_QUANTITIES: tuple[Quantity, ...] = (
     Quantity("kappa_300k_direct_w_per_m_k", "κ(300 K), direct solution", "W/m/K"),
     Quantity("kappa_300k_coherence_w_per_m_k", "coherence term of κ(300 K), beside it", "W/m/K"),
     Quantity("gruneisen_rms", "Grüneisen parameter, root mean square", ""),
+    Quantity("cubic_anharmonicity_300k", "third-order part of thermal forces", ""),
+    Quantity("beyond_three_phonons", "beyond three phonons", ""),
     Quantity("min_frequency_thz", "lowest frequency", "THz"),
     Quantity("max_frequency_thz", "highest frequency", "THz"),
     Quantity("isotope_scattering", "isotopes scatter", ""),

@@ -251,6 +251,24 @@ def test_a_dry_run_writes_nothing(screen, database, target):
     assert documents(database) == 0
 
 
+def test_submit_names_the_engine_that_confirms(screen, database, target, tmp_path):
+    better = tmp_path / "better.yaml"
+    better.write_text(
+        "name: better\nkind: ase\ncalculator: ase.calculators.emt.EMT\nfidelity: 20\n"
+    )
+    arguments = ("submit", "--target", target(), "--dry-run")
+    answer = screen(*arguments, "--confirm", str(better), "--top", "3")
+    assert answer.status == 0
+    assert "with emt and the best 3 with" in answer.err
+    answer = screen(*arguments, "--confirm", str(better))
+    assert "with emt and the best 5 with" in answer.err
+    answer = screen(*arguments, "--top", "3")
+    assert answer.status == 2
+    assert "--top is how many candidates --confirm computes again" in answer.err
+    answer = screen(*arguments, "--confirm", "emt")
+    assert answer.status == 2
+
+
 # -------------------------------------------------------------------------------- a whole life
 
 
