@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from workflows.dft.engine import DftEngine
 from workflows.recipes import RelaxationRecipe
@@ -97,6 +98,23 @@ def test_gpaw_relaxes_silicon(gpaw_engine):
 @pytest.mark.slow
 def test_gpaw_forces_are_the_slope_of_the_energy(gpaw_engine):
     check_forces_are_the_slope_of_the_energy(gpaw_engine, rocksalt("Na", "Cl", 5.7), 0.01)
+
+
+def test_gpaw_takes_a_mesh_that_is_shifted_along_some_axes_only(gpaw_engine):
+    """By the list of its points, which has to be the same mesh as one given by its divisions."""
+    pytest.importorskip("gpaw")
+    from gpaw.dft import BZSampling
+
+    from workflows.dft.gpaw import k_points
+    from workflows.dft.settings import KMesh
+
+    atoms = AseAtomsAdaptor.get_atoms(rocksalt("Na", "Cl", 5.7))
+    for shift in ((0, 0, 0), (1, 1, 1), (1, 1, 0)):
+        mesh = KMesh((2, 2, 4), shift)
+        built = BZSampling.from_param(k_points(mesh)).build(atoms)
+        expected = np.round(np.array(mesh.points()) % 1, 6)
+        found = np.round(built.kpt_Kc % 1, 6)
+        assert {tuple(point) for point in found} == {tuple(point) for point in expected}
 
 
 def test_gpaw_that_cannot_converge_says_so(gpaw_engine):

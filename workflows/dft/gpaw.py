@@ -206,12 +206,12 @@ def parameters(structure: Structure, settings: GpawSettings, purpose: Purpose) -
 
 def k_points(mesh: KMesh) -> dict[str, Any]:
     """Return a k-mesh in GPAW's words."""
-    if not mesh.shifted:
+    if not any(mesh.shift):
         return {"size": mesh.divisions, "gamma": True}
-    if all(n % 2 == 0 for n in mesh.divisions):
+    if all(mesh.shift) and all(n % 2 == 0 for n in mesh.divisions):
         return {"size": mesh.divisions, "gamma": False}
     # Shifted along some of the axes only.
-    return {"points": mesh.points()}
+    return {"kpts": mesh.points()}
 
 
 def _cell(structure: Structure, settings: GpawSettings) -> dict[str, Any]:
