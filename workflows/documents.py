@@ -161,6 +161,59 @@ class DielectricDocument(Document):
     wall_s: float = 0.0
 
 
+class ForceComparison(Document):
+    """Forces on one displaced cell with two values of one numerical setting."""
+
+    setting: Literal["cutoff_ev", "k_spacing_per_a"]
+    """Field of the engine's settings that differs."""
+    cutoff_ev: tuple[float, float]
+    """Plane-wave cut-off, before and after."""
+    k_spacing_per_a: tuple[float, float]
+    """Largest distance of k-points in the supercell, 2π included, before and after."""
+    supercell_k_mesh: tuple[tuple[int, int, int], tuple[int, int, int]]
+    """Divisions of the supercell's k-mesh, before and after; the cell has the same k-points."""
+    slope: float
+    """Least-squares factor, through the origin, from the forces before to those after."""
+    relative_rms_difference: float
+    """Root mean square of the difference over that of the forces after."""
+    rms_force_ev_per_a: float
+    """Root mean square of the components of the forces after."""
+    largest_moment_change_mu_b: float | None = None
+    """Of the magnetic moment of an atom; null without spin, or where the program states none."""
+
+
+class ForceConvergenceDocument(Document):
+    """How far the forces of a first-principles engine are converged, for one crystal.
+
+    Where `converged` is false no supercell should be computed with this engine: `raised` is empty
+    then, and `reason` says why.
+    """
+
+    converged: bool
+    reason: str = ""
+    """Why not; one sentence."""
+    raised: dict[str, float] = Field(default_factory=dict)
+    """Fields of the engine's settings that had to be raised, for its ``with_settings``."""
+    relative_residual: float | None = None
+    """What is left: the last relative rms differences of k-mesh and cut-off, in quadrature; a part
+    of the error bar of whatever follows from the forces.  Null where nothing was computed."""
+    comparisons: list[ForceComparison] = Field(default_factory=list)
+    """In the order in which they were made."""
+    supercell_multiples: tuple[int, int, int] | None = None
+    """Of the conventional cell, in the supercells that forces will be computed on."""
+    cell_atoms: int | None = None
+    """Atoms of the displaced cell."""
+    displacement_distance_a: float | None = None
+    cost: StepCost
+    provenance: Provenance
+
+    @classmethod
+    def of_lost_crystal(cls, lost: str, provenance: Provenance) -> Self:
+        """Return the document of a crystal that there is nothing to compute of."""
+        cost = StepCost.of_force_calls("force convergence", 0, 0.0)
+        return cls(converged=False, reason=lost, cost=cost, provenance=provenance)
+
+
 class SpectrumDocument(Document):
     """Curves of a phonon calculation, kept out of the result document because of their size."""
 
