@@ -62,8 +62,15 @@ def folded(mesh: KMesh, multiples: ArrayLike) -> FoldedMesh:
         Of the supercell.
     multiples
         Shape (3, 3), integers: the supercell's lattice vectors in terms of the small cell's.
+
+    Raises
+    ------
+    ValueError
+        When these span no supercell.
     """
     lattice = np.diag(mesh.divisions) @ np.asarray(multiples, dtype=np.int64)
+    if round(float(np.linalg.det(lattice))) == 0:
+        raise ValueError(f"multiples of determinant 0 are no supercell: {multiples}")
     left, divisions = _smith(lattice)
     basis = (left @ lattice) // divisions[:, np.newaxis]
     if round(float(np.linalg.det(basis))) < 0:
@@ -85,7 +92,7 @@ def denser_k_spacing(supercell: Structure, spacing_per_a: float) -> float:
     divisions = np.array(k_mesh(supercell, spacing_per_a).divisions)
     coarsest = int(np.argmax(lengths / divisions))
     closest = lengths[coarsest] / (divisions[coarsest] + 1)
-    # Twice the hair: the coarsest axis and those equal to it are refined whatever the round-off.
+    # A hair more, so that round-off does not refine an axis that is just as close.
     due = lengths / divisions > closest * (1 + HAIR)
     return float(np.min(lengths[due] / (divisions[due] + HAIR)))
 

@@ -85,6 +85,11 @@ def test_of_any_supercell(divisions, shift, multiples):
     assert points_of(folded(mesh, multiples)) == unfolded(mesh, multiples)
 
 
+def test_what_is_no_supercell_is_refused():
+    with pytest.raises(ValueError, match="no supercell"):
+        folded(KMesh((1, 1, 1)), [[1, 0, 0], [0, 1, 0], [1, 1, 0]])
+
+
 def test_another_basis_is_the_same_crystal():
     cell = Structure(Lattice(CRYSTAL_A), ["Na", "Cl"], [[0.1, 0, 0], [0.4, 0.6, 0.3]])
     fold = folded(KMesh.off_gamma((2, 2, 2)), FACE_CENTRED)
