@@ -70,7 +70,8 @@ def folded(mesh: KMesh, multiples: ArrayLike) -> FoldedMesh:
     """
     lattice = np.diag(mesh.divisions) @ np.asarray(multiples, dtype=np.int64)
     if round(float(np.linalg.det(lattice))) == 0:
-        raise ValueError(f"multiples of determinant 0 are no supercell: {multiples}")
+        rows = np.asarray(multiples).tolist()
+        raise ValueError(f"multiples of determinant 0 are no supercell: {rows}")
     left, divisions = _smith(lattice)
     basis = (left @ lattice) // divisions[:, np.newaxis]
     if round(float(np.linalg.det(basis))) < 0:
