@@ -24,12 +24,8 @@ def recorded_document(
     """Return the document that the flow would, had its engine given the recorded forces."""
     import numpy as np
 
-    from workflows.documents import (
-        MeshConductivity,
-        Provenance,
-        StepCost,
-        ThermalConductivityDocument,
-    )
+    from workflows.document_parts import Provenance, StepCost
+    from workflows.documents import MeshConductivity, ThermalConductivityDocument
     from workflows.lattice_dynamics import harmonic, transport
     from workflows.lattice_dynamics.phono3py_folder import harmonic_part
     from workflows.lattice_dynamics.recorded_forces import recorded_model
@@ -88,7 +84,8 @@ def recorded_document(
 
 def unstable_document(structure: Any, spectrum: Any) -> Any:
     """Return the document of a crystal that did not pass the stability gate."""
-    from workflows.documents import Provenance, StepCost, ThermalConductivityDocument
+    from workflows.document_parts import Provenance, StepCost
+    from workflows.documents import ThermalConductivityDocument
 
     return ThermalConductivityDocument(
         outcome="unstable",

@@ -17,7 +17,8 @@ from screening.messages.quantities import Quantity
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import SourceRecord
 from screening.targets.objectives import OBJECTIVES, Objective
-from workflows.documents import StepCost, TargetDocument, total_cost
+from workflows.document_parts import StepCost, total_cost
+from workflows.documents import TargetDocument
 from workflows.engines import AseEngine
 from workflows.recipes import Recipe
 from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs

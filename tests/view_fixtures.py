@@ -98,7 +98,8 @@ def silicon_document():
     """κ of silicon from recorded first-principles forces, on meshes that take a second."""
     from pathlib import Path
 
-    from workflows.documents import MeshConductivity, Provenance, ThermalConductivityDocument
+    from workflows.document_parts import Provenance
+    from workflows.documents import MeshConductivity, ThermalConductivityDocument
     from workflows.lattice_dynamics import harmonic, recorded_forces, transport
     from workflows.lattice_dynamics.cells import pymatgen_cell
 
@@ -180,7 +181,8 @@ def electrode(views_database):
     """A campaign whose only candidate is an electrode of three compositions.  Only to be read."""
     from pymatgen.core import Lattice, Structure
 
-    from workflows.documents import ElectrodeState, InsertionDocument, Provenance, VoltageStep
+    from workflows.document_parts import Provenance
+    from workflows.documents import ElectrodeState, InsertionDocument, VoltageStep
 
     full = Structure.from_spacegroup(
         "Pm-3m", Lattice.cubic(4.0), ["Al", "Cu"], [[0, 0, 0], [0.5, 0.5, 0.5]]

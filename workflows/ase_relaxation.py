@@ -10,7 +10,8 @@ import numpy as np
 
 from workflows.constants import EV_PER_A3_IN_GPA
 from workflows.crystal_optimizer import CrystalOptimizer
-from workflows.documents import Provenance, RelaxationDocument, StepCost
+from workflows.document_parts import Provenance, StepCost
+from workflows.documents import RelaxationDocument
 from workflows.errors import EngineError
 from workflows.kept_symmetry import keep_symmetry, space_group_number
 from workflows.primitive_cells import reduction_of

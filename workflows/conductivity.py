@@ -12,18 +12,18 @@ from jobflow import Flow, Job, Maker, Response, job
 
 from workflows.constants import ROOM_TEMPERATURE_K
 from workflows.dielectric import DielectricMaker
+from workflows.document_parts import StepCost, total_cost
 from workflows.documents import (
     DielectricDocument,
     MeshConductivity,
     PhononDocument,
     RelaxationDocument,
-    StepCost,
     ThermalConductivityDocument,
-    total_cost,
 )
 from workflows.engines import supercells_are_dear
 from workflows.errors import CannotCompute
 from workflows.few_shot import FewShotMaker
+from workflows.force_convergence import ForceConvergenceMaker
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import (
     capability,
@@ -307,8 +307,21 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
             few_shot = self._few_shot()
             prior = few_shot.prior(crystal, lost=lost)
             prior.name = "prior"
-            found = few_shot.make(relaxation.output, prior.output, tensors, unrelaxed)
-            return Flow([*jobs, prior, found], output=found.output, name=name)
+            jobs.append(prior)
+            converged: Any = None
+            limits = self.recipe.force_convergence
+            if limits is not None and self.engine.checks_convergence:
+                cells = self.recipe.third_order
+                check = ForceConvergenceMaker(
+                    self.engine,
+                    recipe=limits,
+                    min_length_a=cells.min_length_a,
+                    max_atoms=cells.max_atoms,
+                ).make(crystal, lost=lost)
+                jobs.append(check)
+                converged = check.output
+            found = few_shot.make(relaxation.output, prior.output, tensors, unrelaxed, converged)
+            return Flow([*jobs, found], output=found.output, name=name)
         phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed, lost=lost)
         conductivity = conductivity_maker.make(relaxation.output, phonons.output)
         jobs += [phonons, conductivity]

@@ -6,11 +6,13 @@ renamed field is a schema change: raise `SCHEMA_VERSION` and say so in the chang
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pymatgen.core import Structure
+
+from workflows.document_parts import Document, Provenance, StepCost
+from workflows.few_shot_documents import FewShotDocument, ForceConvergenceDocument
 
 SCHEMA_VERSION = 2
 
@@ -18,74 +20,6 @@ Outcome = Literal["computed", "unstable"]
 """What a finished flow found.  Unstable crystals have a reason instead of a value: imaginary modes,
 an elastic tensor that is not positive, or a cell that relaxation lost.  A flow that raised has no
 document: it is `failed`."""
-
-
-class Document(BaseModel):
-    """A stored record; unknown fields are refused, so that a typo is not silently dropped."""
-
-    # Exported tables explain their columns with the docstrings of the fields.
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class Provenance(Document):
-    """Which engine and which code produced a number.
-
-    Parameters
-    ----------
-    engine
-        Name of the engine (``sevennet-0``, ``emt``, ``vasp``, …).
-    calculator
-        Import path of the calculator behind it.
-    arguments
-        Arguments that the calculator was built with.
-    versions
-        Versions of the packages that shaped the number.
-    hostname
-        Machine that ran the step.
-    """
-
-    engine: str
-    calculator: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    versions: dict[str, str] = Field(default_factory=dict)
-    hostname: str = ""
-
-
-FORCE_CALLS = "force calls"
-"""Unit of cost: calculations of the energy and forces of a cell."""
-
-
-class StepCost(Document):
-    """What one step of a flow cost: its name, the cost in its unit, and wall time."""
-
-    step: str
-    cost: float
-    cost_unit: str
-    wall_s: float
-
-    @classmethod
-    def of_force_calls(cls, step: str, calls: float, wall_s: float) -> Self:
-        """Return the cost of a step that asked an engine for forces so many times."""
-        return cls(step=step, cost=calls, cost_unit=FORCE_CALLS, wall_s=wall_s)
-
-
-def total_cost(costs: Sequence[StepCost]) -> dict[str, Any]:
-    """Return what all steps of a flow cost, as fields of a `TargetDocument`.
-
-    Raises
-    ------
-    ValueError
-        When they are counted in several units.
-    """
-    units = {step.cost_unit for step in costs}
-    if len(units) != 1:
-        raise ValueError(f"costs of one flow are in {' and '.join(sorted(units))}; take one unit")
-    return {
-        "cost": sum(step.cost for step in costs),
-        "cost_unit": units.pop(),
-        "wall_s": sum(step.wall_s for step in costs),
-        "costs": list(costs),
-    }
 
 
 class TargetDocument(Document):
@@ -231,70 +165,6 @@ class TransportDocument(Document):
     cumulative_kappa_of_mean_free_path_w_per_m_k: list[float]
 
 
-class PotentialPriorDocument(Document):
-    """What a potential says of the force constants of a crystal that another engine computes."""
-
-    engine: str | None = None
-    """The potential; null where there is none that takes the crystal."""
-    reason: str = ""
-    """Why there is none."""
-    second_order: Any = None
-    """Compact force constants of the supercell of the snapshots, eV/Å², or the blob."""
-    third_order: Any = None
-    """The same, eV/Å³."""
-    larger_second_order: Any = None
-    """Of a larger supercell, where harmonic phonons have one."""
-    displacement_distance_a: float
-    """Of the snapshots: large enough for third-order forces to stand out of the noise."""
-    cost: StepCost
-    """Of the potential; not part of the cost of a flow, which counts the engine's force calls."""
-    provenance: Provenance | None = None
-
-
-class FewShotStep(Document):
-    """What was known after so many snapshots; κ on the coarsest mesh."""
-
-    snapshots: int
-    kappa_300k_w_per_m_k: float
-    relative_std: float
-    relative_shift: float
-    prior_kind: str
-    unstable_draws: int
-
-
-class FewShotDocument(Document):
-    """How force constants were fitted to few snapshots with a potential as prior."""
-
-    snapshots: int
-    mirrored: bool
-    """Whether each snapshot is followed by its mirror image."""
-    unknowns: int
-    """Of second and third order together."""
-    prior_engine: str | None
-    prior_kind: str
-    """``difference``: the potential's force constants with errors that go with their size;
-    ``shape``: only their sizes; ``distance``: no potential, sizes decay with distance."""
-    higher_orders_of_potential: bool
-    """Whether forces of fourth and higher order were taken from the potential."""
-    log_evidences: dict[str, float]
-    """Natural logarithms of the marginal likelihood of all fits that were compared."""
-    second_order_scale: float
-    third_order_scale: float
-    """Of the prior, found by evidence; of a difference the relative error of the potential."""
-    noise_ev_per_a: float
-    """Standard deviation of the part of the forces that was not explained."""
-    kappa_posterior_relative_std: float
-    """Standard deviation of κ over draws of the posterior, over κ."""
-    kappa_posterior_relative_shift: float
-    """Mean of κ over these draws less κ, over κ."""
-    unstable_draws: int
-    """Of the posterior's draws, those with imaginary modes."""
-    draws: int
-    unused_snapshot_relative_residual: float
-    """Force that a fit without the last snapshot (or pair) gets wrong on it, over the force."""
-    steps: list[FewShotStep]
-
-
 class ThermalConductivityDocument(CrystalDocument):
     """Lattice thermal conductivity of one crystal, or the reason why it has none.
 
@@ -347,6 +217,8 @@ class ThermalConductivityDocument(CrystalDocument):
     third_order_supercells: int | None = None
     third_order_basis_size: int | None = None
     third_order_cutoff_a: float | None = None
+    force_convergence: ForceConvergenceDocument | None = None
+    """How far first-principles forces are converged, on the route few-shot."""
     few_shot: FewShotDocument | None = None
     """How the force constants were fitted, on the route few-shot."""
     displacement_distance_a: float | None = None

@@ -10,7 +10,8 @@ from jobflow import Flow, Maker, job
 
 from workflows import elasticity_analysis
 from workflows.constants import ROOM_TEMPERATURE_K
-from workflows.documents import ElasticityDocument, RelaxationDocument, StepCost, total_cost
+from workflows.document_parts import StepCost, total_cost
+from workflows.documents import ElasticityDocument, RelaxationDocument
 from workflows.recipes import ElasticityRecipe
 from workflows.relaxation import RelaxationMaker
 from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs

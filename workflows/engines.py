@@ -14,12 +14,12 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from monty.json import MSONable
 
-from workflows.documents import Provenance
+from workflows.document_parts import Provenance
 from workflows.errors import EngineError
 from workflows.versions import package_versions
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from workflows.documents import DielectricDocument, RelaxationDocument
-    from workflows.recipes import RelaxationRecipe
+    from workflows.few_shot_documents import ForceConvergenceDocument
+    from workflows.recipes import ForceConvergenceRecipe, RelaxationRecipe
 
 
 @runtime_checkable
@@ -51,6 +52,9 @@ class Engine(Protocol):
         k-points are chosen by the cell: their number may jump between the two.
     prior
         A potential that says beforehand about what this engine will find; None without one.
+    checks_convergence
+        Whether its forces depend on numerical settings whose convergence can be checked, and
+        `force_convergence` can be asked for.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Engine(Protocol):
     gives_dielectric: bool
     compares_cells: bool
     prior: Engine | None
+    checks_convergence: bool
 
     def supported_elements(self) -> frozenset[str] | None:
         """Return the chemical symbols that this engine takes; None where it takes any."""
@@ -75,6 +80,17 @@ class Engine(Protocol):
 
     def dielectric(self, structure: Structure) -> DielectricDocument:
         """Return Born charges and ε∞ of a relaxed primitive cell, or why there are none."""
+
+    def force_convergence(
+        self,
+        conventional: Structure,
+        multiples: tuple[int, int, int],
+        recipe: ForceConvergenceRecipe,
+    ) -> ForceConvergenceDocument:
+        """Return how far forces on supercells of a conventional cell are converged."""
+
+    def with_settings(self, changes: dict[str, Any]) -> Self:
+        """Return the same engine with some of its numerical settings changed."""
 
     def provenance(self) -> Provenance:
         """Return the engine's identity for the result document."""
@@ -112,6 +128,7 @@ class AseEngine(MSONable):
     prior: Engine | None = None
     gives_dielectric: ClassVar[bool] = False
     compares_cells: ClassVar[bool] = True
+    checks_convergence: ClassVar[bool] = False
 
     def supported_elements(self) -> frozenset[str] | None:
         """Return the chemical symbols that this engine takes; None where it takes any."""
@@ -167,6 +184,27 @@ class AseEngine(MSONable):
     def dielectric(self, structure: Structure) -> DielectricDocument:
         """Raise `EngineError`: potentials know no electrons."""
         raise EngineError(f"engine '{self.name}' gives no Born charges")
+
+    def force_convergence(
+        self,
+        conventional: Structure,
+        multiples: tuple[int, int, int],
+        recipe: ForceConvergenceRecipe,
+    ) -> ForceConvergenceDocument:
+        """Raise `EngineError`: potentials have neither k-points nor a cut-off."""
+        raise EngineError(f"engine '{self.name}' has no settings whose convergence can be checked")
+
+    def with_settings(self, changes: dict[str, Any]) -> Self:
+        """Return this engine where nothing is to be changed.
+
+        Raises
+        ------
+        EngineError
+            When there is: potentials have no such settings.
+        """
+        if changes:
+            raise EngineError(f"engine '{self.name}' has no settings {', '.join(sorted(changes))}")
+        return self
 
     def provenance(self) -> Provenance:
         """Return the engine's identity for the result document."""

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jobflow import Maker, Response, job
 
+from workflows.document_parts import StepCost
 from workflows.documents import (
     DielectricDocument,
-    FewShotStep,
     PhononDocument,
-    PotentialPriorDocument,
     RelaxationDocument,
-    StepCost,
     ThermalConductivityDocument,
+)
+from workflows.errors import CannotCompute
+from workflows.few_shot_documents import (
+    FewShotStep,
+    ForceConvergenceDocument,
+    PotentialPriorDocument,
 )
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import few_shot, harmonic
@@ -42,6 +46,11 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from workflows.engines import Engine
+
+
+KAPPA_OF_FORCES = 3.0
+"""Relative change of κ for that of forces, at most: 1.5 where all orders change alike (a stronger
+crystal is the same crystal at a lower temperature, run faster), 2 where the third changes alone."""
 
 
 @dataclass
@@ -124,6 +133,7 @@ class FewShotMaker(Maker):
         prior: PotentialPriorDocument,
         dielectric: DielectricDocument | None = None,
         unrelaxed: Structure | None = None,
+        convergence: ForceConvergenceDocument | None = None,
         chunks: list[dict[str, Any]] | None = None,
         steps: list[FewShotStep] | None = None,
     ) -> ThermalConductivityDocument | Response[ThermalConductivityDocument]:
@@ -137,10 +147,17 @@ class FewShotMaker(Maker):
             Born charges and ε∞, for the non-analytical term correction.
         unrelaxed
             The crystal before its relaxation, where `dielectric` is of that cell.
+        convergence
+            Of the engine's forces; its settings are raised as this says.
         chunks
             Forces computed by other jobs, in the order of `supercells`; None at first.
         steps
             What was known after earlier snapshots.
+
+        Raises
+        ------
+        CannotCompute
+            When the engine's forces are not converged.
         """
         if relaxation.lost:
             phonons = PhononDocument.of_lost_crystal(
@@ -148,7 +165,7 @@ class FewShotMaker(Maker):
             )
             return unstable_document(self.engine, relaxation, phonons)
         started = time.perf_counter()
-        maker = self._with_distance(prior.displacement_distance_a)
+        maker = self._for_snapshots(prior, convergence)
         crystal = FewShotCrystal(relaxation.structure, maker.phonons, maker.third_order)
 
         def go_on(snapshots: int, steps: list[FewShotStep]) -> Response[Any]:
@@ -158,7 +175,7 @@ class FewShotMaker(Maker):
                 relaxation.structure,
                 crystal.undisplaced + snapshots,
                 lambda more: self.make(
-                    relaxation, prior, dielectric, unrelaxed, [*known, *more], steps
+                    relaxation, prior, dielectric, unrelaxed, convergence, [*known, *more], steps
                 ),
                 first=sum(len(chunk["forces"]) for chunk in known),
             )
@@ -181,7 +198,7 @@ class FewShotMaker(Maker):
             found,
             displacement_distance_a=maker.third_order.distance_a,
             cost=StepCost.of_force_calls("first-principles forces", len(forces), forces_s),
-            provenance=self.engine.provenance(),
+            provenance=maker.engine.provenance(),
         )
         constants = ThirdOrderForceConstants(second, third, None)
         solved = solve_transport(
@@ -198,11 +215,13 @@ class FewShotMaker(Maker):
                 solved,
                 float(np.hypot(few_shot.BAR_OF_STD * judged.relative_std, judged.relative_shift)),
                 _lattice_error(relaxation, solved.gruneisen_rms),
+                _force_error(convergence),
             ),
             **common_fields(
-                self.engine,
+                maker.engine,
                 relaxation,
                 phonons,
+                *([convergence.cost] if convergence is not None else []),
                 StepCost.of_force_calls("transport", 0, time.perf_counter() - started),
             ),
             **transport_fields(solved, phonons),
@@ -212,6 +231,7 @@ class FewShotMaker(Maker):
             third_order_basis_size=crystal.basis.third.unknowns,
             third_order_cutoff_a=self.third_order.cutoff_a,
             displacement_distance_a=maker.third_order.distance_a,
+            force_convergence=convergence,
             few_shot=fit.document(prior.engine, steps),
             force_constants={
                 "second_order": np.asarray(phonon.force_constants).tolist(),
@@ -231,9 +251,17 @@ class FewShotMaker(Maker):
         crystal = FewShotCrystal(structure, self.phonons, self.third_order)
         return crystal.undisplaced + crystal.first_snapshots
 
-    def _with_distance(self, distance_a: float) -> FewShotMaker:
-        recipe = self.third_order.model_copy(update={"distance_a": distance_a})
-        return replace(self, third_order=recipe)
+    def _for_snapshots(
+        self, prior: PotentialPriorDocument, convergence: ForceConvergenceDocument | None
+    ) -> FewShotMaker:
+        """Return the maker with the displacements and the settings that the snapshots take."""
+        recipe = self.third_order.model_copy(update={"distance_a": prior.displacement_distance_a})
+        engine = self.engine
+        if convergence is not None:
+            if not convergence.converged:
+                raise CannotCompute(convergence.reason)
+            engine = engine.with_settings(convergence.raised)
+        return replace(self, engine=engine, third_order=recipe)
 
     def _is_enough(self, judged: FewShotStep) -> bool:
         bar = math.hypot(few_shot.BAR_OF_STD * judged.relative_std, judged.relative_shift)
@@ -267,6 +295,12 @@ def _without_potential(potential: Engine | None, structure: Structure) -> str:
     symbols = {element.symbol for element in structure.composition.elements}
     unknown = sorted(symbols - known) if known is not None else []
     return f"'{potential.name}' does not know {', '.join(unknown)}" if unknown else ""
+
+
+def _force_error(convergence: ForceConvergenceDocument | None) -> float | None:
+    """Return the relative error of κ from that of first-principles forces."""
+    residual = None if convergence is None else convergence.relative_residual
+    return None if residual is None else KAPPA_OF_FORCES * residual
 
 
 def _lattice_error(relaxation: RelaxationDocument, gruneisen_rms: float) -> float | None:

@@ -11,14 +11,8 @@ from jobflow import Flow, Job, Maker, job
 from pymatgen.core import Structure
 
 from workflows import insertion_analysis
-from workflows.documents import (
-    ElectrodeState,
-    InsertionDocument,
-    RelaxationDocument,
-    StepCost,
-    VoltageStep,
-    total_cost,
-)
+from workflows.document_parts import StepCost, total_cost
+from workflows.documents import ElectrodeState, InsertionDocument, RelaxationDocument, VoltageStep
 from workflows.errors import CannotCompute
 from workflows.recipes import InsertionRecipe
 from workflows.relaxation import RelaxationMaker

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Maker, Response, job
 
-from workflows.documents import DielectricDocument, PhononDocument, StepCost
+from workflows.document_parts import StepCost
+from workflows.documents import DielectricDocument, PhononDocument
 from workflows.errors import CannotCompute
 from workflows.forces import joined, queue_forces
 from workflows.lattice_dynamics import dielectric_tensors, harmonic

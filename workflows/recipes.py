@@ -82,6 +82,22 @@ class ThirdOrderRecipe(Recipe):
     seed: int = Field(0, ge=0)
 
 
+class ForceConvergenceRecipe(Recipe):
+    """How far first-principles forces must be converged before supercells are computed."""
+
+    limit_fraction: float = Field(0.03, gt=0, lt=1)
+    """Largest rms change of the forces, over their rms, by the next denser k-mesh and by the next
+    higher cut-off.  It bounds a common factor of the forces as well as their scatter.  Forces that
+    are all 3 % too large make κ 4.5 % too large."""
+    most_raises: int = Field(2, ge=0, le=4)
+    """How often the cut-off, and how often the k-mesh, may be raised before the crystal is given
+    up."""
+    distance_a: float = Field(0.03, gt=0)
+    """Displacement of each atom, in a random direction; doubled up to twice where the forces are
+    too small beside the noise of self-consistency."""
+    seed: int = Field(0, ge=0)
+
+
 class TransportRecipe(Recipe):
     """Thermal conductivity: temperatures, q-meshes, scattering."""
 
@@ -123,6 +139,9 @@ class ThermalConductivityRecipe(Recipe):
     supercells take seconds (potentials), which are often wrong about soft modes."""
     relaxation: RelaxationRecipe = RelaxationRecipe()
     phonons: PhononRecipe = PhononRecipe()
+    force_convergence: ForceConvergenceRecipe | None = ForceConvergenceRecipe()
+    """Few-shot with first principles: check before the snapshots, in a small cell, that forces are
+    converged in k-points and cut-off; null leaves it out."""
     third_order: ThirdOrderRecipe = ThirdOrderRecipe()
     transport: TransportRecipe = TransportRecipe()
 

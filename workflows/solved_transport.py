@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflows.constants import ROOM_TEMPERATURE_K
+from workflows.document_parts import StepCost, total_cost
 from workflows.documents import (
     MeshConductivity,
     PhononDocument,
     RelaxationDocument,
-    StepCost,
     ThermalConductivityDocument,
-    total_cost,
 )
 from workflows.lattice_dynamics import transport
 from workflows.lattice_dynamics.anharmonicity import beyond_three_phonons, cubic_anharmonicity

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from workflows.documents import FORCE_CALLS
+from workflows.document_parts import FORCE_CALLS
 
 if TYPE_CHECKING:
     from jobflow import Flow, Job

@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from workflows.dft.engine import DftEngine
-from workflows.recipes import RelaxationRecipe
+from workflows.dft.gpaw import k_points
+from workflows.dft.k_folding import folded
+from workflows.dft.settings import KMesh, k_mesh
+from workflows.recipes import ForceConvergenceRecipe, RelaxationRecipe
 
 EXAMPLES = Path("/usr/share/doc/quantum-espresso/examples/EPW/gan/pp")
 
@@ -99,6 +103,20 @@ def test_gpaw_forces_are_the_slope_of_the_energy(gpaw_engine):
     check_forces_are_the_slope_of_the_energy(gpaw_engine, rocksalt("Na", "Cl", 5.7), 0.01)
 
 
+def test_gpaw_takes_a_mesh_that_is_shifted_along_some_axes_only(gpaw_engine):
+    """By the list of its points, which has to be the same mesh as one given by its divisions."""
+    pytest.importorskip("gpaw")
+    from gpaw.dft import BZSampling
+
+    atoms = AseAtomsAdaptor.get_atoms(rocksalt("Na", "Cl", 5.7))
+    for shift in ((0, 0, 0), (1, 1, 1), (1, 1, 0)):
+        mesh = KMesh((2, 2, 4), shift)
+        built = BZSampling.from_param(k_points(mesh)).build(atoms)
+        expected = np.round(np.array(mesh.points()) % 1, 6)
+        found = np.round(built.kpt_Kc % 1, 6)
+        assert {tuple(point) for point in found} == {tuple(point) for point in expected}
+
+
 def test_gpaw_that_cannot_converge_says_so(gpaw_engine):
     gpaw_engine.settings["max_scf_steps"] = 2
     with pytest.raises(Exception, match="GPAW did not converge in 2 steps"):
@@ -108,6 +126,57 @@ def test_gpaw_that_cannot_converge_says_so(gpaw_engine):
 @pytest.mark.slow
 def test_espresso_forces_are_the_slope_of_the_energy(espresso_engine):
     check_forces_are_the_slope_of_the_energy(espresso_engine, zincblende("Ga", "N", 4.5), 0.02)
+
+
+def check_folded_meshes_give_the_supercells_forces(engine, structure, tolerance_ev_per_a):
+    """A cell of 8 atoms, and the 2 that it repeats: with the same k-points one calculation."""
+    matrix = [[-1, 1, 1], [1, -1, 1], [1, 1, -1]]
+    small = displaced(structure, [0.12, -0.06, 0.15])
+    large = small.copy()
+    large.make_supercell(matrix)
+    for mesh in (KMesh((1, 1, 1)), KMesh((2, 2, 1), (1, 1, 0))):
+        of_large = engine.single_point(large, "forces", mesh).forces_ev_per_a
+        fold = folded(mesh, matrix)
+        of_small = engine.single_point(fold.in_basis(small), "forces", fold.mesh).forces_ev_per_a
+        # make_supercell puts the copies of a site one after the other.
+        assert np.abs(of_large - np.repeat(of_small, 4, axis=0)).max() < tolerance_ev_per_a
+        assert np.abs(of_small).max() > 100 * tolerance_ev_per_a
+        # Another shift is another calculation, so that the one above says something.
+        x, y, z = fold.mesh.shift
+        other = KMesh(fold.mesh.divisions, (1 - x, y, z))
+        apart = engine.single_point(fold.in_basis(small), "forces", other).forces_ev_per_a
+        assert np.abs(apart - of_small).max() > 3 * tolerance_ev_per_a
+
+
+@pytest.mark.slow
+def test_gpaw_on_folded_meshes(gpaw_engine):
+    check_folded_meshes_give_the_supercells_forces(gpaw_engine, zincblende("Si", "Si", 5.43), 3e-3)
+
+
+@pytest.mark.slow
+def test_espresso_on_folded_meshes(espresso_engine):
+    check_folded_meshes_give_the_supercells_forces(
+        espresso_engine, zincblende("Ga", "N", 4.5), 5e-3
+    )
+
+
+@pytest.mark.slow
+def test_gpaw_raises_the_k_mesh_of_eight_atoms_of_silicon(gpaw_engine):
+    silicon = Structure.from_spacegroup("Fd-3m", Lattice.cubic(5.43), ["Si"], [[0, 0, 0]])
+    engine = gpaw_engine.with_settings({"k_spacing_per_a": 1.2})
+    document = engine.force_convergence(silicon, (1, 1, 1), ForceConvergenceRecipe())
+    cutoff, *meshes = document.comparisons
+    assert cutoff.relative_rms_difference < 0.03
+    assert cutoff.supercell_k_mesh == ((1, 1, 1), (1, 1, 1))
+    # Γ alone is far off in a cell of eight atoms.
+    assert meshes[0].supercell_k_mesh == ((1, 1, 1), (2, 2, 2))
+    assert meshes[0].relative_rms_difference > 0.1
+    assert document.converged
+    assert set(document.raised) == {"k_spacing_per_a"}
+    raised = engine.with_settings(document.raised)
+    mesh = k_mesh(silicon, raised.k_spacing_per_a())
+    assert mesh.divisions == meshes[-1].supercell_k_mesh[0]
+    assert document.relative_residual < 0.04
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from pymatgen.core import Lattice, Structure
 
 from workflows.ase_relaxation import relax_with
 from workflows.crystal_optimizer import inverse_hessian
-from workflows.documents import Provenance
+from workflows.document_parts import Provenance
 from workflows.engines import AseEngine
 from workflows.errors import EngineError
 from workflows.kept_symmetry import operations_of, space_group_number

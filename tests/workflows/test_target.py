@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from screening.machine.plugins import imported
 from screening.targets.objectives import OBJECTIVES
-from workflows.documents import StepCost, TargetDocument, total_cost
+from workflows.document_parts import StepCost, total_cost
+from workflows.documents import TargetDocument
 from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs, TargetMaker
 
 OBJECTIVE_NAMES = OBJECTIVES.names()

@@ -5,19 +5,22 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from ase.calculators.calculator import Calculator, all_changes
 from monty.json import MSONable
 
 from workflows.ase_relaxation import relax_with
+from workflows.dft import convergence
 from workflows.dft.execution import ProgramFailure, scratch_folder
 from workflows.dft.programs import Metal, Program, SinglePoint, load_program
-from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, DftSettings, Purpose
-from workflows.documents import DielectricDocument, Provenance, RelaxationDocument
+from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, DftSettings, KMesh, Purpose
+from workflows.document_parts import Provenance
+from workflows.documents import DielectricDocument, RelaxationDocument
 from workflows.engines import Engine, checked_force
 from workflows.errors import EngineError
+from workflows.few_shot_documents import ForceConvergenceDocument
 from workflows.versions import package_versions
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from workflows.recipes import RelaxationRecipe
+    from workflows.recipes import ForceConvergenceRecipe, RelaxationRecipe
 
 
 Result = TypeVar("Result")
@@ -70,6 +73,7 @@ class DftEngine(MSONable):
     prior: Engine | None = None
     gives_dielectric: ClassVar[bool] = True
     compares_cells: ClassVar[bool] = False
+    checks_convergence: ClassVar[bool] = True
 
     def supported_elements(self) -> frozenset[str]:
         """Return the elements with a pseudopotential and a cut-off, as far as spin allows."""
@@ -133,15 +137,53 @@ class DftEngine(MSONable):
             for supercell in supercells
         ]
 
-    def single_point(self, structure: Structure, purpose: Purpose) -> SinglePoint:
-        """Return one self-consistent calculation, retried with safer settings."""
+    def single_point(
+        self, structure: Structure, purpose: Purpose, mesh: KMesh | None = None
+    ) -> SinglePoint:
+        """Return one self-consistent calculation, retried with safer settings.
 
+        Parameters
+        ----------
+        mesh
+            K-mesh of this calculation, in place of what the settings give the cell.
+        """
         return self._attempt(
             structure,
             lambda settings, folder, timeout_s: self._program().single_point(
-                structure, settings, purpose, folder, timeout_s
+                structure, settings, purpose, folder, timeout_s, mesh
             ),
         )
+
+    def cutoff_ev(self, structure: Structure) -> float:
+        """Return the plane-wave cut-off for forces on a crystal, whatever it comes from."""
+        return self._program().cutoff_ev(structure, self._settings(), "forces")
+
+    def k_spacing_per_a(self) -> float:
+        """Return the largest distance of k-points in supercells, in 1/Å, 2π included."""
+        return self._settings().k_spacing("forces")
+
+    def force_convergence(
+        self,
+        conventional: Structure,
+        multiples: tuple[int, int, int],
+        recipe: ForceConvergenceRecipe,
+    ) -> ForceConvergenceDocument:
+        """Return how far forces on supercells of a conventional cell are converged.
+
+        See `workflows.dft.convergence.force_convergence`.
+        """
+        return convergence.force_convergence(self, conventional, multiples, recipe)
+
+    def with_settings(self, changes: dict[str, Any]) -> Self:
+        """Return the same engine with some fields of the program's settings changed.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            When they are no settings of the program.
+        """
+        self._settings(changes)
+        return replace(self, settings={**self.settings, **changes})
 
     def dielectric(self, structure: Structure) -> DielectricDocument:
         """Return Born charges and ε∞ of a relaxed primitive cell, or why there are none."""

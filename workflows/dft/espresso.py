@@ -29,6 +29,7 @@ from workflows.dft.settings import (
     MAGNETIC_MOMENT_MU_B,
     RELAXATION_CUTOFF_FACTOR,
     DftSettings,
+    KMesh,
     Purpose,
     k_mesh,
 )
@@ -98,12 +99,18 @@ def versions() -> dict[str, str]:
     return {"pseudopotentials": library_fingerprint(_folder())}
 
 
+def cutoff_ev(structure: Structure, settings: EspressoSettings, purpose: Purpose) -> float:
+    """Return the plane-wave cut-off of the wave functions for a crystal."""
+    return _cutoffs_ev(_used(structure), settings, purpose)[0]
+
+
 def single_point(
     structure: Structure,
     settings: EspressoSettings,
     purpose: Purpose,
     folder: Path,
     timeout_s: float,
+    mesh: KMesh | None = None,
 ) -> SinglePoint:
     """Return energy, forces and, for relaxation, stress.
 
@@ -112,7 +119,7 @@ def single_point(
     ProgramFailure
         When pw.x crashed, did not converge or was not done in time.
     """
-    _run_pw(structure, settings, purpose, folder, timeout_s)
+    _run_pw(structure, settings, purpose, folder, timeout_s, mesh=mesh)
     point = read_single_point(folder / "pw.out")
     return point if purpose == "relaxation" else replace(point, stress_ev_per_a3=None)
 
@@ -217,18 +224,17 @@ def pw_input(
     purpose: Purpose,
     *,
     fixed_occupations: bool = False,
+    mesh: KMesh | None = None,
 ) -> str:
-    """Return the input of pw.x."""
+    """Return the input of pw.x; `mesh` is used in place of the settings'."""
     import io
 
     from ase.io.espresso import write_espresso_in
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    library = _library()
-    symbols = sorted({element.symbol for element in structure.composition.elements})
-    used = {symbol: library[symbol] for symbol in symbols}
+    used = _used(structure)
     cutoff, density_cutoff = _cutoffs_ev(used, settings, purpose)
-    mesh = k_mesh(structure, settings.k_spacing(purpose))
+    mesh = mesh or k_mesh(structure, settings.k_spacing(purpose))
     system: dict[str, Any] = {
         "ecutwfc": round(cutoff / RYDBERG_EV, 4),
         "ecutrho": round(density_cutoff / RYDBERG_EV, 4),
@@ -299,8 +305,9 @@ def _run_pw(
     timeout_s: float,
     *,
     fixed_occupations: bool = False,
+    mesh: KMesh | None = None,
 ) -> None:
-    text = pw_input(structure, settings, purpose, fixed_occupations=fixed_occupations)
+    text = pw_input(structure, settings, purpose, fixed_occupations=fixed_occupations, mesh=mesh)
     (folder / "pw.in").write_text(text)
     _run("pw.x", "pw.in", "pw.out", folder, timeout_s)
 
@@ -332,6 +339,13 @@ def _cutoffs_ev(
     if purpose == "relaxation":
         wave = settings.relaxation_cutoff_ev or RELAXATION_CUTOFF_FACTOR * wave
     return wave, ratio * wave
+
+
+def _used(structure: Structure) -> dict[str, Pseudopotential]:
+    """Return the pseudopotentials of a crystal's elements, sorted by symbol."""
+    library = _library()
+    symbols = sorted({element.symbol for element in structure.composition.elements})
+    return {symbol: library[symbol] for symbol in symbols}
 
 
 def _library() -> dict[str, Pseudopotential]:

@@ -129,6 +129,7 @@ def single_point(
     purpose: Purpose,
     folder: Path,
     timeout_s: float,
+    mesh: KMesh | None = None,
 ) -> SinglePoint:
     """Return energy, forces and, for relaxation, stress.
 
@@ -141,7 +142,7 @@ def single_point(
         "kind": "single-point",
         "stress": purpose == "relaxation",
         **_cell(structure, settings),
-        "parameters": parameters(structure, settings, purpose),
+        "parameters": parameters(structure, settings, purpose, mesh),
     }
     result = _run(task, folder, timeout_s)
     stress, moments = result.get("stress_ev_per_a3"), result.get("magnetic_moments_mu_b")
@@ -177,12 +178,14 @@ def dielectric(
     return Dielectric(np.array(result["born_charges"]), np.array(result["dielectric_tensor"]))
 
 
-def parameters(structure: Structure, settings: GpawSettings, purpose: Purpose) -> dict[str, Any]:
-    """Return the keyword arguments of ``gpaw.GPAW``."""
+def parameters(
+    structure: Structure, settings: GpawSettings, purpose: Purpose, mesh: KMesh | None = None
+) -> dict[str, Any]:
+    """Return the keyword arguments of ``gpaw.GPAW``; `mesh` is used in place of the settings'."""
     chosen: dict[str, Any] = {
         "mode": {"name": "pw", "ecut": round(cutoff_ev(structure, settings, purpose), 3)},
         "xc": settings.functional,
-        "kpts": k_points(k_mesh(structure, settings.k_spacing(purpose))),
+        "kpts": k_points(mesh or k_mesh(structure, settings.k_spacing(purpose))),
         "occupations": {"name": "fermi-dirac", "width": settings.smearing_ev},
         "convergence": {
             "energy": settings.energy_tolerance_ev,
@@ -206,12 +209,12 @@ def parameters(structure: Structure, settings: GpawSettings, purpose: Purpose) -
 
 def k_points(mesh: KMesh) -> dict[str, Any]:
     """Return a k-mesh in GPAW's words."""
-    if not mesh.shifted:
+    if not any(mesh.shift):
         return {"size": mesh.divisions, "gamma": True}
-    if all(n % 2 == 0 for n in mesh.divisions):
+    if all(mesh.shift) and all(n % 2 == 0 for n in mesh.divisions):
         return {"size": mesh.divisions, "gamma": False}
     # Shifted along some of the axes only.
-    return {"points": mesh.points()}
+    return {"kpts": mesh.points()}
 
 
 def _cell(structure: Structure, settings: GpawSettings) -> dict[str, Any]:

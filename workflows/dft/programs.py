@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from workflows.dft.settings import DftSettings, Purpose
+    from workflows.dft.settings import DftSettings, KMesh, Purpose
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,9 @@ class Program(Protocol):
     def fingerprint(self, settings: Any) -> str:
         """Return what identifies the potentials and cut-offs that the settings leave open."""
 
+    def cutoff_ev(self, structure: Structure, settings: Any, purpose: Purpose) -> float:
+        """Return the plane-wave cut-off that a crystal gets, whatever it comes from."""
+
     def versions(self) -> dict[str, str]:
         """Return name and version of the program and its pseudopotentials."""
 
@@ -87,8 +90,12 @@ class Program(Protocol):
         purpose: Purpose,
         folder: Path,
         timeout_s: float,
+        mesh: KMesh | None = None,
     ) -> SinglePoint:
-        """Return energy and forces; a `ProgramFailure` says what went wrong."""
+        """Return energy and forces; a `ProgramFailure` says what went wrong.
+
+        On the k-mesh that `settings` and `purpose` give the cell, unless another one is stated.
+        """
 
     def relax(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -124,19 +124,18 @@ class KMesh:
     ----------
     divisions
         Along the three reciprocal axes.
-    shifted
-        Whether it is shifted by half a division along every axis with an even number of them
-        (Monkhorst and Pack's mesh); otherwise it is centred on Γ.
+    shift
+        1 along each axis where the mesh is shifted off Γ by half a division, as pw.x writes it.
     """
 
     divisions: tuple[int, int, int]
-    shifted: bool
+    shift: tuple[int, int, int] = (0, 0, 0)
 
-    @property
-    def shift(self) -> tuple[int, int, int]:
-        """1 where shifted by half a division, as pw.x writes it."""
-        a, b, c = (int(self.shifted and n % 2 == 0) for n in self.divisions)
-        return a, b, c
+    @classmethod
+    def off_gamma(cls, divisions: tuple[int, int, int]) -> Self:
+        """Return Monkhorst and Pack's mesh: shifted along every axis with even divisions."""
+        a, b, c = (int(n % 2 == 0) for n in divisions)
+        return cls(divisions, (a, b, c))
 
     def points(self) -> list[list[float]]:
         """Return the points in units of the reciprocal axes, shape (points, 3)."""
@@ -165,4 +164,4 @@ def k_mesh(structure: Structure, spacing_per_a: float) -> KMesh:
         for length in structure.lattice.reciprocal_lattice.abc
     )
     right_angles = all(abs(angle - 90) < 1e-3 for angle in structure.lattice.angles)
-    return KMesh((a, b, c), shifted=right_angles and any(n % 2 == 0 for n in (a, b, c)))
+    return KMesh.off_gamma((a, b, c)) if right_angles else KMesh((a, b, c))

@@ -27,9 +27,11 @@ from workflows.dft.settings import (
     MAGNETIC_MOMENT_MU_B,
     RELAXATION_CUTOFF_FACTOR,
     DftSettings,
+    KMesh,
     Purpose,
     k_mesh,
 )
+from workflows.errors import EngineError
 from workflows.versions import package_versions
 
 if TYPE_CHECKING:
@@ -94,6 +96,21 @@ def fingerprint(settings: VaspSettings) -> str:
     return ""
 
 
+def cutoff_ev(structure: Structure, settings: VaspSettings, purpose: Purpose) -> float:
+    """Return ENCUT of a crystal, which a tag of the user or atomate2's input set may decide.
+
+    Raises
+    ------
+    EngineError
+        When nothing states it: VASP would take it from the POTCAR.
+    """
+    generator = static_generator(structure, settings, purpose)
+    cutoff = input_set(generator, structure, potcar_spec=True).incar.get("ENCUT")
+    if cutoff is None:
+        raise EngineError("no plane-wave cut-off is stated for VASP; set cutoff_ev")
+    return float(cutoff)
+
+
 def versions() -> dict[str, str]:
     """Return the versions of the packages that write VASP's input."""
     return package_versions(("atomate2", "custodian", "pymatgen"))
@@ -105,6 +122,7 @@ def single_point(
     purpose: Purpose,
     folder: Path,
     timeout_s: float,
+    mesh: KMesh | None = None,
 ) -> SinglePoint:
     """Return energy, forces and stress.
 
@@ -113,7 +131,7 @@ def single_point(
     ProgramFailure
         When custodian gave up, VASP did not converge or was not done in time.
     """
-    _run(static_generator(structure, settings, purpose), structure, folder, timeout_s)
+    _run(static_generator(structure, settings, purpose, mesh), structure, folder, timeout_s)
     return read_single_point(structure, folder)
 
 
@@ -216,11 +234,13 @@ def dielectric(
     return Dielectric(_in_order(born, structure, run), np.array(run.epsilon_static, dtype=float))
 
 
-def static_generator(structure: Structure, settings: VaspSettings, purpose: Purpose) -> Any:
-    """Return the input-set generator of one single point."""
+def static_generator(
+    structure: Structure, settings: VaspSettings, purpose: Purpose, mesh: KMesh | None = None
+) -> Any:
+    """Return the input-set generator of one single point; `mesh` replaces the settings'."""
     from atomate2.vasp.sets.core import StaticSetGenerator
 
-    return StaticSetGenerator(**_changes(structure, settings, purpose))
+    return StaticSetGenerator(**_changes(structure, settings, purpose, mesh))
 
 
 def dielectric_generator(structure: Structure, settings: VaspSettings) -> Any:
@@ -238,7 +258,9 @@ def input_set(generator: Any, structure: Structure, *, potcar_spec: bool = False
     return generator.get_input_set(structure, potcar_spec=potcar_spec)  # type: ignore[no-any-return]
 
 
-def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> dict[str, Any]:
+def _changes(
+    structure: Structure, settings: VaspSettings, purpose: Purpose, mesh: KMesh | None = None
+) -> dict[str, Any]:
     """Return our settings in the terms of atomate2's input-set generators."""
     from pymatgen.io.vasp import Kpoints
 
@@ -248,7 +270,7 @@ def _changes(structure: Structure, settings: VaspSettings, purpose: Purpose) -> 
         cutoff = settings.relaxation_cutoff_ev or (
             None if cutoff is None else RELAXATION_CUTOFF_FACTOR * cutoff
         )
-    mesh = k_mesh(structure, settings.k_spacing(purpose))
+    mesh = mesh or k_mesh(structure, settings.k_spacing(purpose))
     # Of a Γ-centred mesh VASP's shift is in divisions.
     x, y, z = (shift / 2 for shift in mesh.shift)
     polarised = settings.is_spin_polarised(structure)

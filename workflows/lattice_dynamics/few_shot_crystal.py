@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.constants import ROOM_TEMPERATURE_K
-from workflows.documents import FewShotDocument, FewShotStep
+from workflows.few_shot_documents import FewShotDocument, FewShotStep
 from workflows.lattice_dynamics import few_shot, harmonic, transport
 from workflows.lattice_dynamics.bayesian_fit import LEAST_NOISE_EV_PER_A
 from workflows.lattice_dynamics.cells import (

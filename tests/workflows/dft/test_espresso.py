@@ -12,6 +12,7 @@ from workflows.dft import espresso
 from workflows.dft.espresso import EspressoSettings
 from workflows.dft.execution import ProgramFailure
 from workflows.dft.pseudopotentials import HARTREE_EV, RYDBERG_EV, read_library
+from workflows.dft.settings import KMesh
 from workflows.errors import EngineError
 
 HEADER = """<UPF version="2.0.1">
@@ -125,6 +126,21 @@ def test_input_of_pw(library, sodium_chloride):
     assert "Na.upf" in text
     relaxation = espresso.pw_input(sodium_chloride, settings, "relaxation")
     assert "ecutwfc          = 65" in relaxation
+
+
+def test_a_mesh_of_the_call_and_the_cutoff_in_use(library, sodium_chloride):
+    write_pseudo(library, "Na")
+    write_pseudo(library, "Cl", cutoffs='wfc_cutoff="50.0" rho_cutoff="200.0"')
+    settings = EspressoSettings(k_spacing_per_a=0.6)
+    mesh = KMesh((4, 4, 2), (1, 1, 0))
+    text = espresso.pw_input(sodium_chloride, settings, "forces", mesh=mesh)
+    assert "K_POINTS automatic\n4 4 2  1 1 0" in text
+    gamma = espresso.pw_input(sodium_chloride, settings, "forces", mesh=KMesh((1, 1, 1)))
+    assert "K_POINTS automatic\n1 1 1  0 0 0" in gamma
+    cutoff = espresso.cutoff_ev(sodium_chloride, settings, "forces")
+    assert cutoff == pytest.approx(50 * RYDBERG_EV)
+    stated = EspressoSettings(cutoff_ev=700)
+    assert espresso.cutoff_ev(sodium_chloride, stated, "forces") == 700
 
 
 def test_ultrasoft_densities_get_more(library, sodium_chloride):

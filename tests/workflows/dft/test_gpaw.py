@@ -51,7 +51,7 @@ def test_spin_and_hubbard_u(iron_oxide):
 def test_cells_with_one_even_division_are_shifted_along_it_only(sodium_chloride):
     sodium_chloride.lattice = sodium_chloride.lattice.from_parameters(5.7, 5.7, 11.0, 90, 90, 90)
     parameters = gpaw.parameters(sodium_chloride, GpawSettings(k_spacing_per_a=0.6), "forces")
-    points = parameters["kpts"]["points"]
+    points = parameters["kpts"]["kpts"]
     assert len(points) == 4
     assert {point[2] for point in points} == {0.0}
     assert {abs(point[0]) for point in points} == {0.25}

@@ -31,9 +31,9 @@ def test_points_are_never_farther_apart_than_asked(a, b, c, spacing, gamma):
     assert ((lengths / np.maximum(coarser, 1) > spacing * 0.999) | (coarser == 0)).all()
 
 
-@given(st.tuples(*3 * [st.integers(1, 4)]), st.booleans())
-def test_points_are_distinct_and_closed_under_inversion(divisions, shifted):
-    points = np.array(KMesh(divisions, shifted).points())
+@given(st.tuples(*3 * [st.integers(1, 4)]), st.tuples(*3 * [st.integers(0, 1)]))
+def test_points_are_distinct_and_closed_under_inversion(divisions, shift):
+    points = np.array(KMesh(divisions, shift).points())
     assert len(np.unique(np.round(points % 1, 9), axis=0)) == np.prod(divisions)
     inverted = np.sort(np.round(-points % 1, 9), axis=0)
     assert np.allclose(inverted, np.sort(np.round(points % 1, 9), axis=0))
