@@ -165,10 +165,17 @@ def error_field(config: CampaignConfig, table: ErrorTable) -> str | None:
 
 
 def same_recipe(config: CampaignConfig, table: ErrorTable) -> bool:
-    """Return whether a campaign's flow has the settings of a table's."""
-    return not table.recipe or all(
-        config.recipe.get(key, value) == value for key, value in table.recipe.items()
-    )
+    """Return whether a campaign's flow has the settings of a table's.
+
+    Settings that came to the recipe later do not count: their defaults are what was done before.
+    """
+    return _agree(config.recipe, table.recipe)
+
+
+def _agree(asked: Any, known: Any) -> bool:
+    if isinstance(asked, dict) and isinstance(known, dict):
+        return all(_agree(asked.get(key, value), value) for key, value in known.items())
+    return bool(asked == known)
 
 
 def tables_of(objective: Objective, engine: EngineConfig) -> list[ErrorTable]:

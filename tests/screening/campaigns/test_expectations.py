@@ -142,3 +142,19 @@ def test_lower_bounds_put_the_unsure_first():
     assert [row.candidate_id for row in rows] == [keys[1], keys[0]]
     bounded = by_lower_bound(rows, 2.0, snapshot.objective.to_model)
     assert [row.candidate_id for row in bounded] == keys[:2]
+
+
+def test_the_shipped_table_is_of_the_shipped_recipe():
+    from screening.campaigns.config import load_campaign_config
+    from screening.campaigns.engine_errors import same_recipe, tables_of
+    from screening.targets.engines import engine_config
+
+    config = load_campaign_config("low-kappa", {})
+    [table] = tables_of(config.resolved_objective(), engine_config(config.engine))
+    assert same_recipe(config, table)
+    # A setting that came to the recipe after the table was made.
+    third_order = {k: v for k, v in table.recipe["third_order"].items() if k != "min_pairs"}
+    older = table.model_copy(update={"recipe": table.recipe | {"third_order": third_order}})
+    assert same_recipe(config, older)
+    changed = table.recipe | {"third_order": table.recipe["third_order"] | {"max_atoms": 32}}
+    assert not same_recipe(config, table.model_copy(update={"recipe": changed}))
