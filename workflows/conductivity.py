@@ -255,6 +255,8 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
         """Return why `make` cannot take a crystal, or None."""
         dielectric = inputs.dielectric
         reason = capability.refusal(structure, self.recipe)
+        if self.recipe.supercell_check and self.route == "few-shot":
+            return "supercell_check is not there for the route few-shot; leave one of them out"
         if reason is None and dielectric is not None and self.recipe.nac != "off":
             reason = dielectric_tensors.implausible(dielectric)
             try:
@@ -320,7 +322,9 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
                 ).make(crystal, lost=lost)
                 jobs.append(check)
                 converged = check.output
-            found = few_shot.make(relaxation.output, prior.output, tensors, unrelaxed, converged)
+            found = few_shot.make(
+                relaxation.output, prior.output, prior.uuid, tensors, unrelaxed, converged
+            )
             return Flow([*jobs, found], output=found.output, name=name)
         phonons = phonon_maker.make(crystal, tensors, unrelaxed=unrelaxed, lost=lost)
         conductivity = conductivity_maker.make(relaxation.output, phonons.output)
@@ -363,6 +367,7 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
             phonons=recipe.phonons,
             third_order=recipe.third_order,
             transport=recipe.transport,
+            unstable=recipe.unstable,
         )
 
     def _without_nac(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jobflow import Maker, Response, job
+from jobflow import CURRENT_JOB, JobConfig, Maker, Response, job
 
 from workflows.document_parts import StepCost
 from workflows.documents import (
@@ -17,7 +16,7 @@ from workflows.documents import (
     RelaxationDocument,
     ThermalConductivityDocument,
 )
-from workflows.errors import CannotCompute
+from workflows.errors import CannotCompute, EngineError
 from workflows.few_shot_documents import (
     FewShotStep,
     ForceConvergenceDocument,
@@ -48,9 +47,9 @@ if TYPE_CHECKING:
     from workflows.engines import Engine
 
 
-KAPPA_OF_FORCES = 3.0
-"""Relative change of κ for that of forces, at most: 1.5 where all orders change alike (a stronger
-crystal is the same crystal at a lower temperature, run faster), 2 where the third changes alone."""
+KAPPA_OF_FORCES = 3.5
+"""Relative change of κ for that of forces, at most: κ goes about with Φ₂^3.5/Φ₃², so that it is 1.5
+where all orders change alike, 2 where the third and 3.5 where the second changes alone."""
 
 
 @dataclass
@@ -67,6 +66,8 @@ class FewShotMaker(Maker):
         Supercell and displacements of the snapshots, and how sure κ must be.
     transport
         Temperatures, q-meshes, scattering.
+    unstable
+        What is done with a crystal that has imaginary modes; see `ThermalConductivityRecipe`.
     """
 
     engine: Engine
@@ -74,6 +75,7 @@ class FewShotMaker(Maker):
     phonons: PhononRecipe = field(default_factory=PhononRecipe)
     third_order: ThirdOrderRecipe = field(default_factory=ThirdOrderRecipe)
     transport: TransportRecipe = field(default_factory=TransportRecipe)
+    unstable: Literal["auto", "estimate", "stop"] = "auto"
 
     @job(
         output_schema=PotentialPriorDocument,
@@ -126,11 +128,13 @@ class FewShotMaker(Maker):
     @job(
         output_schema=ThermalConductivityDocument,
         data=["spectrum", "transport", "phono3py_params", "force_constants"],
+        config=JobConfig(expose_store=True),
     )
     def make(
         self,
         relaxation: RelaxationDocument,
-        prior: PotentialPriorDocument,
+        prior: PotentialPriorDocument | None,
+        prior_uuid: str,
         dielectric: DielectricDocument | None = None,
         unrelaxed: Structure | None = None,
         convergence: ForceConvergenceDocument | None = None,
@@ -142,7 +146,9 @@ class FewShotMaker(Maker):
         Parameters
         ----------
         relaxation, prior
-            Documents of the steps before.
+            Documents of the steps before; without `prior` it is read from the store.
+        prior_uuid
+            Of the job that made `prior`.
         dielectric
             Born charges and ε∞, for the non-analytical term correction.
         unrelaxed
@@ -165,6 +171,8 @@ class FewShotMaker(Maker):
             )
             return unstable_document(self.engine, relaxation, phonons)
         started = time.perf_counter()
+        if prior is None:
+            prior = _stored_prior(prior_uuid)
         maker = self._for_snapshots(prior, convergence)
         crystal = FewShotCrystal(relaxation.structure, maker.phonons, maker.third_order)
 
@@ -175,7 +183,15 @@ class FewShotMaker(Maker):
                 relaxation.structure,
                 crystal.undisplaced + snapshots,
                 lambda more: self.make(
-                    relaxation, prior, dielectric, unrelaxed, convergence, [*known, *more], steps
+                    relaxation,
+                    # Its third-order force constants may be too large for the document of a job.
+                    None,
+                    prior_uuid,
+                    dielectric,
+                    unrelaxed,
+                    convergence,
+                    [*known, *more],
+                    steps,
                 ),
                 first=sum(len(chunk["forces"]) for chunk in known),
             )
@@ -183,7 +199,11 @@ class FewShotMaker(Maker):
         if chunks is None:
             return go_on(crystal.first_snapshots, [])
         forces, forces_s = joined(chunks)
-        fit = crystal.fit(np.asarray(forces), _potential(crystal, prior, self.engine, len(forces)))
+        fit = crystal.fit(
+            np.asarray(forces),
+            _potential(crystal, prior, self.engine, len(forces)),
+            polar=dielectric is not None and dielectric.born_charges_e is not None,
+        )
         second, third = fit.fitted.posterior.mean()
         phonon = fit.phonon(second)
         found = with_dielectric(phonon, relaxation.structure, dielectric, unrelaxed)
@@ -200,6 +220,13 @@ class FewShotMaker(Maker):
             cost=StepCost.of_force_calls("first-principles forces", len(forces), forces_s),
             provenance=maker.engine.provenance(),
         )
+        record = fit.document(prior, steps)
+        surely_unstable = judged.unstable_draws == few_shot.POSTERIOR_DRAWS
+        if surely_unstable and not phonons.stable and self.unstable != "estimate":
+            document = unstable_document(maker.engine, relaxation, phonons)
+            return document.model_copy(
+                update={"few_shot": record, "force_convergence": convergence}
+            )
         constants = ThirdOrderForceConstants(second, third, None)
         solved = solve_transport(
             relaxation.structure,
@@ -213,7 +240,7 @@ class FewShotMaker(Maker):
             **kappa_fields(
                 phonons,
                 solved,
-                float(np.hypot(few_shot.BAR_OF_STD * judged.relative_std, judged.relative_shift)),
+                few_shot.relative_bar(judged.relative_std, judged.relative_shift),
                 _lattice_error(relaxation, solved.gruneisen_rms),
                 _force_error(convergence),
             ),
@@ -232,7 +259,7 @@ class FewShotMaker(Maker):
             third_order_cutoff_a=self.third_order.cutoff_a,
             displacement_distance_a=maker.third_order.distance_a,
             force_convergence=convergence,
-            few_shot=fit.document(prior.engine, steps),
+            few_shot=record,
             force_constants={
                 "second_order": np.asarray(phonon.force_constants).tolist(),
                 "third_order": third.tolist(),
@@ -264,9 +291,18 @@ class FewShotMaker(Maker):
         return replace(self, engine=engine, third_order=recipe)
 
     def _is_enough(self, judged: FewShotStep) -> bool:
-        bar = math.hypot(few_shot.BAR_OF_STD * judged.relative_std, judged.relative_shift)
+        if judged.unstable_draws == few_shot.POSTERIOR_DRAWS and self.unstable != "estimate":
+            return True
+        bar = few_shot.relative_bar(judged.relative_std, judged.relative_shift)
         undecided = 0 < judged.unstable_draws < few_shot.POSTERIOR_DRAWS
         return bar <= self.third_order.max_relative_error and not undecided
+
+
+def _stored_prior(uuid: str) -> PotentialPriorDocument:
+    stored = CURRENT_JOB.store.get_output(uuid, load=True)
+    return PotentialPriorDocument.model_validate(
+        {field: stored[field] for field in PotentialPriorDocument.model_fields}
+    )
 
 
 def _potential(
@@ -290,7 +326,8 @@ def _without_potential(potential: Engine | None, structure: Structure) -> str:
     if potential is None:
         return "the engine names no potential as prior"
     if missing := potential.missing():
-        return missing
+        # Not a reason to go on without: the number would depend on the machine.
+        raise EngineError(f"prior '{potential.name}': {missing}")
     known = potential.supported_elements()
     symbols = {element.symbol for element in structure.composition.elements}
     unknown = sorted(symbols - known) if known is not None else []

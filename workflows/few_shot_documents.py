@@ -102,6 +102,8 @@ class FewShotDocument(Document):
     unknowns: int
     """Of second and third order together."""
     prior_engine: str | None
+    prior_reason: str = ""
+    """Why there is no potential as prior."""
     prior_kind: str
     """``difference``: the potential's force constants with errors that go with their size;
     ``shape``: only their sizes; ``distance``: no potential, sizes decay with distance."""

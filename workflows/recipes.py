@@ -78,6 +78,8 @@ class ThirdOrderRecipe(Recipe):
     than would fit all force constants so well without a prior."""
     max_relative_error: float = Field(0.1, gt=0)
     """Few-shot: snapshots are added until the error bar of κ that the fit leaves is no larger."""
+    max_snapshots: int = Field(12, ge=2)
+    """Few-shot: and at most so many; κ then has the error bar that is left."""
     min_pairs: int = Field(2, ge=1)
     seed: int = Field(0, ge=0)
 

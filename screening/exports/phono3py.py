@@ -31,7 +31,7 @@ FITTED = {
         "symfc, from mirrored random displacements",
     ),
     "finite-displacements": ("finite differences, symmetrised",) * 2,
-    "few-shot": ("few random snapshots, with a potential as prior: the forces alone say less",) * 2,
+    "few-shot": ("few random snapshots and a prior: the forces alone say less",) * 2,
 }
 """Where second- and third-order force constants are from, by route."""
 
@@ -114,7 +114,7 @@ def _readme(
         else f"Without the non-analytical term correction ({document.get('nac_reason')})."
     )
     said = "\n".join(f"- `{key}`: {value}" for key, value in facts.items())
-    second, third = FITTED[str(document.get("third_order_route"))]
+    second, third = FITTED.get(str(document.get("third_order_route")), FITTED["random-pairs"])
     cutoff_a = document.get("third_order_cutoff_a")
     cutoff = "without a cut-off" if cutoff_a is None else f"with a cut-off of {cutoff_a} Å"
     return f"""# {facts["formula"]}, {facts["candidate_id"]}

@@ -85,7 +85,10 @@ class DftEngine(MSONable):
 
     def missing(self) -> str | None:
         """Return what must be installed before this engine can run, or None."""
-        return self._program().missing()
+        missing = self._program().missing()
+        if missing is None and self.prior is not None and (lacking := self.prior.missing()):
+            return f"for its prior '{self.prior.name}': {lacking}; or set prior: null"
+        return missing
 
     def relax(
         self, structure: Structure, recipe: RelaxationRecipe, *, fixed_cell: bool = False

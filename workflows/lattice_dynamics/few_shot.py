@@ -8,6 +8,7 @@ of the force constants is carried over to κ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,6 +36,9 @@ constants are not those of its forces, and taking them off would hide second and
 BAR_OF_STD = 1.65
 """Standard deviations of κ over the posterior that make its part of the error bar: nine of ten
 values of a Gaussian are within."""
+LEAST_RELATIVE_BAR = 0.03
+"""Part of the error bar that no number of snapshots makes smaller: κ of hundreds of snapshots still
+depends by one or two per cent on what is done with higher orders."""
 POSTERIOR_DRAWS = 8
 """Force constants drawn from the posterior, for the error bar of κ."""
 
@@ -194,7 +198,13 @@ class KappaPosterior:
     @property
     def error_bar_w_per_m_k(self) -> float:
         """Error bar that is meant to cover the truth in at least nine of ten cases."""
-        return float(np.hypot(BAR_OF_STD * self.std_w_per_m_k, self.shift_w_per_m_k))
+        kappa = self.kappa_w_per_m_k
+        return kappa * relative_bar(self.std_w_per_m_k / kappa, self.shift_w_per_m_k / kappa)
+
+
+def relative_bar(relative_std: float, relative_shift: float) -> float:
+    """Return the error bar of κ over κ, from spread and shift over draws of the posterior."""
+    return math.hypot(BAR_OF_STD * relative_std, relative_shift, LEAST_RELATIVE_BAR)
 
 
 def kappa_posterior(

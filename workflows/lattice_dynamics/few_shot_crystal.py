@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.constants import ROOM_TEMPERATURE_K
-from workflows.few_shot_documents import FewShotDocument, FewShotStep
+from workflows.errors import CannotCompute
+from workflows.few_shot_documents import (
+    FewShotDocument,
+    FewShotStep,
+    PotentialPriorDocument,
+)
 from workflows.lattice_dynamics import few_shot, harmonic, transport
 from workflows.lattice_dynamics.bayesian_fit import LEAST_NOISE_EV_PER_A
 from workflows.lattice_dynamics.cells import (
@@ -112,11 +117,12 @@ class FewShotCrystal:
         return 2 if self.mirrored else 1
 
     def next_snapshots(self, snapshots: int) -> int:
-        """Return how many snapshots there are after one more step."""
-        return min(snapshots + (1 if snapshots == 1 else 2), self.most_snapshots)
+        """Return how many snapshots there are after one more step; no more where it is the last."""
+        wanted = snapshots + (1 if snapshots == 1 else 2)
+        return min(wanted, self.recipe.max_snapshots, self.determining_snapshots)
 
     @cached_property
-    def most_snapshots(self) -> int:
+    def determining_snapshots(self) -> int:
         """As many as would fit all force constants without a prior, and an even number."""
         unknowns = self.basis.second.unknowns + self.basis.third.unknowns
         equations = 3 * len(self.model.supercell) - 3
@@ -125,13 +131,13 @@ class FewShotCrystal:
 
     @cached_property
     def displacements(self) -> NDArray[np.float64]:
-        """Displacements of all snapshots, shape (snapshots, atoms, 3), Å.
+        """Displacements of all snapshots that may be computed, shape (snapshots, atoms, 3), Å.
 
         Every atom moves by the same distance in a random direction.
         """
         return random_displacements(
             len(self.model.supercell),
-            self.most_snapshots,
+            self.recipe.max_snapshots,
             self.recipe.distance_a,
             self.recipe.seed,
             mirrored=self.mirrored,
@@ -150,7 +156,8 @@ class FewShotCrystal:
     @property
     def has_larger_supercell(self) -> bool:
         """Whether harmonic phonons have a larger supercell than the snapshots."""
-        return bool((self._larger_matrix != self._matrix).any())
+        wider = np.diag(self._larger_matrix) - np.diag(self._matrix)
+        return bool((wider >= 0).all() and wider.any())
 
     def larger_phonon(self) -> Phonopy:
         """Return phonopy's object of the supercell of harmonic phonons."""
@@ -192,7 +199,11 @@ class FewShotCrystal:
         return min(MOST_AMPLITUDE, math.sqrt(max(1.0, SIGNAL_TO_NOISE / signal)))
 
     def fit(
-        self, forces: NDArray[np.float64], potential: few_shot.PotentialForces | None
+        self,
+        forces: NDArray[np.float64],
+        potential: few_shot.PotentialForces | None,
+        *,
+        polar: bool = False,
     ) -> CrystalFit:
         """Fit force constants to the forces of the first supercells.
 
@@ -202,11 +213,13 @@ class FewShotCrystal:
             Shape (supercells, atoms, 3), eV/Å, in the order of `supercells`.
         potential
             With its forces on the snapshots among these supercells.
+        polar
+            Whether the crystal has Born charges.
         """
         of_snapshots = forces[self.undisplaced :] - (forces[0] if self.undisplaced else 0.0)
         displacements = self.displacements[: len(of_snapshots)]
         model = few_shot.FewShotModel(self.basis, displacements, potential, self.model.supercell)
-        return CrystalFit(self, model, of_snapshots, potential)
+        return CrystalFit(self, model, of_snapshots, potential, polar=polar)
 
 
 class CrystalFit:
@@ -218,8 +231,11 @@ class CrystalFit:
         model: few_shot.FewShotModel,
         forces: NDArray[np.float64],
         potential: few_shot.PotentialForces | None,
+        *,
+        polar: bool,
     ) -> None:
         self._crystal, self._model, self._forces = crystal, model, forces
+        self._larger = None if polar or potential is None else potential.larger_second_order
         self._potential = potential
         self.fitted = model.fit(forces)
 
@@ -234,20 +250,18 @@ class CrystalFit:
     def phonon(self, second: NDArray[np.float64]) -> Phonopy:
         """Return harmonic phonons of compact force constants of the snapshots' supercell.
 
-        They are in the larger supercell where there is one: the potential's there, with the
-        difference between `second` and the potential's in the smaller one added.
+        They are in the larger supercell where a potential knows it: the potential's there, with
+        the difference between `second` and the potential's in the smaller one added.  Not of
+        crystals with Born charges: the interaction of dipoles is folded into each supercell, and
+        that of one is not that of another.
         """
         smaller = self._crystal.smaller_phonon()
-        if not self._crystal.has_larger_supercell:
+        if self._larger is None or self._potential is None:
             smaller.force_constants = second
             return smaller
         larger = self._crystal.larger_phonon()
-        known = self._potential
-        if known is None or known.larger_second_order is None:
-            larger.force_constants = carried_over(second, smaller, larger)
-        else:
-            correction = carried_over(second - known.second_order, smaller, larger)
-            larger.force_constants = known.larger_second_order + correction
+        correction = carried_over(second - self._potential.second_order, smaller, larger)
+        larger.force_constants = self._larger + correction
         return larger
 
     def judged(self, phonon: Phonopy, recipe: TransportRecipe) -> FewShotStep:
@@ -281,6 +295,11 @@ class CrystalFit:
 
         found = few_shot.kappa_posterior(self.fitted.posterior, kappa)
         value = found.kappa_w_per_m_k
+        if not (np.isfinite(found.error_bar_w_per_m_k) and value > 0):
+            raise CannotCompute(
+                f"{self._crystal.cell.reduced_formula}: κ of the fit to {len(self._forces)} "
+                f"snapshots is {value} W/m/K"
+            )
         return FewShotStep(
             snapshots=len(self._forces),
             kappa_300k_w_per_m_k=value,
@@ -291,7 +310,9 @@ class CrystalFit:
             unstable_draws=sum(unstable[1:]),
         )
 
-    def document(self, prior_engine: str | None, steps: Sequence[FewShotStep]) -> FewShotDocument:
+    def document(
+        self, prior: PotentialPriorDocument, steps: Sequence[FewShotStep]
+    ) -> FewShotDocument:
         """Return the record of the fit."""
         posterior, basis = self.fitted.posterior, self._crystal.basis
         last = steps[-1]
@@ -299,7 +320,8 @@ class CrystalFit:
             snapshots=last.snapshots,
             mirrored=self._crystal.mirrored,
             unknowns=basis.second.unknowns + basis.third.unknowns,
-            prior_engine=prior_engine,
+            prior_engine=prior.engine,
+            prior_reason=prior.reason,
             prior_kind=posterior.prior.kind,
             higher_orders_of_potential=self.fitted.higher_orders,
             log_evidences=self.fitted.log_evidences,
