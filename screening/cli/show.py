@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _HIDDEN_OF_PICKS = {"_id", "campaign", "candidate_id", "result_id", "traceback", "predicted_std"}
 _HIDDEN_OF_RESULTS = {
-    *("_id", "candidate_id", "output_uuid", "recipe_hash", "inputs_hash", "schema_version")
+    *("_id", "candidate_id", "output_uuid", "recipe_hash", "inputs_hash", "schema_version"),
+    "provenance",
 }
 
 
@@ -257,6 +258,15 @@ def _pick_table(pick: Mapping[str, Any], objective: Objective | None) -> Table:
     return table
 
 
+def _plain_values(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a field that is a plain value, and those of a record within a result by both names."""
+    if isinstance(value, int | float | str | bool) and value != "":
+        yield key, value
+    elif isinstance(value, Mapping) and "@class" not in value and "blob_uuid" not in value:
+        for inner, number in value.items():
+            yield from _plain_values(f"{key}.{inner}", number)
+
+
 def _result_table(result: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
@@ -264,9 +274,9 @@ def _result_table(result: Mapping[str, Any]) -> Table:
         title=f"{result['objective']}, {result['engine']}", show_header=False, title_justify="left"
     )
     for key, value in result.items():
-        shown = isinstance(value, int | float | str | bool) and value != ""
-        if shown and key not in _HIDDEN_OF_RESULTS:
-            table.add_row(key, short(value))
+        if key not in _HIDDEN_OF_RESULTS:
+            for name, number in _plain_values(key, value):
+                table.add_row(name, short(number))
     for cost in result.get("costs", []):
         amount = f"{cost['cost']:.6g} {cost['cost_unit']}"
         table.add_row(f"cost of {cost['step']}", f"{amount}, {cost['wall_s']:.1f} s")

@@ -88,3 +88,21 @@ def test_the_terminal_has_the_time_left_that_status_has(new_campaign, work):
     # What takes longer than expected is not in the past.
     assert replace(pace, expected_end=campaign.created_at).left_s == 0
     assert "left" not in progress_line(campaign, progress)
+
+
+def test_records_within_a_result_are_shown_by_both_names():
+    from screening.cli.show import _plain_values
+
+    record = {
+        "snapshots": 4,
+        "reason": "",
+        "log_evidences": {"shape": 1.5},
+        "steps": [{"snapshots": 1}],
+        "blob": {"blob_uuid": "x", "store": "data"},
+        "structure": {"@class": "Structure", "charge": 0},
+    }
+    assert list(_plain_values("few_shot", record)) == [
+        ("few_shot.snapshots", 4),
+        ("few_shot.log_evidences.shape", 1.5),
+    ]
+    assert list(_plain_values("cost", 2.0)) == [("cost", 2.0)]
