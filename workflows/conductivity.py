@@ -287,9 +287,16 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
             raise CannotCompute(f"{structure.reduced_formula}: {reason}")
         dielectric = inputs.dielectric
         relaxation_maker, phonon_maker, conductivity_maker = self._makers()
-        relaxation = relaxation_maker.make(structure)
+        jobs: list[Flow | Job] = []
+        converged: Any = None
+        raised: Any = None
+        if check := self._convergence_check():
+            first = check.make(structure)
+            jobs.append(first)
+            converged, raised = first.output, first.output.raised
+        relaxation = relaxation_maker.make(structure, raised)
         lost = relaxation.output.lost
-        jobs: list[Flow | Job] = [relaxation]
+        jobs.append(relaxation)
         tensors: Any = None
         unrelaxed = None
         if reason := self._without_nac(structure, dielectric):
@@ -300,7 +307,9 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
             tensors = dielectric_tensors.in_cell(dielectric, structure)
             unrelaxed = structure
         else:
-            response = DielectricMaker(self.engine).make(relaxation.output.structure, lost=lost)
+            response = DielectricMaker(self.engine).make(
+                relaxation.output.structure, lost=lost, raised=raised
+            )
             jobs.append(response)
             tensors = response.output
         crystal = relaxation.output.structure
@@ -310,18 +319,6 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
             prior = few_shot.prior(crystal, lost=lost)
             prior.name = "prior"
             jobs.append(prior)
-            converged: Any = None
-            limits = self.recipe.force_convergence
-            if limits is not None and self.engine.checks_convergence:
-                cells = self.recipe.third_order
-                check = ForceConvergenceMaker(
-                    self.engine,
-                    recipe=limits,
-                    min_length_a=cells.min_length_a,
-                    max_atoms=cells.max_atoms,
-                ).make(crystal, lost=lost)
-                jobs.append(check)
-                converged = check.output
             found = few_shot.make(
                 relaxation.output, prior.output, prior.uuid, tensors, unrelaxed, converged
             )
@@ -359,6 +356,15 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
         if route != "auto":
             return route
         return "few-shot" if supercells_are_dear(self.engine) else "random-pairs"
+
+    def _convergence_check(self) -> ForceConvergenceMaker | None:
+        """Return the Maker that checks first-principles forces before few snapshots are trusted."""
+        limits, cells = self.recipe.force_convergence, self.recipe.third_order
+        if limits is None or self.route != "few-shot" or not self.engine.checks_convergence:
+            return None
+        return ForceConvergenceMaker(
+            self.engine, recipe=limits, min_length_a=cells.min_length_a, max_atoms=cells.max_atoms
+        )
 
     def _few_shot(self) -> FewShotMaker:
         recipe = self.recipe

@@ -29,14 +29,19 @@ class DielectricMaker(Maker):
     name: str = "dielectric"
 
     @job(output_schema=DielectricDocument)
-    def make(self, structure: Structure, lost: str = "") -> DielectricDocument:
+    def make(
+        self, structure: Structure, lost: str = "", raised: dict[str, float] | None = None
+    ) -> DielectricDocument:
         """Compute the tensors of the primitive cell, in its own frame and order of sites.
 
         Parameters
         ----------
         lost
             How its relaxation lost the crystal: nothing is computed then.
+        raised
+            Settings of the engine that this crystal needs; see `ForceConvergenceMaker`.
         """
         if lost:
             return DielectricDocument(structure=structure, source=self.engine.name, reason=lost)
-        return self.engine.dielectric(structure)
+        engine = self.engine.with_settings(raised) if raised else self.engine
+        return engine.dielectric(structure)

@@ -16,7 +16,7 @@ from workflows.documents import (
     RelaxationDocument,
     ThermalConductivityDocument,
 )
-from workflows.errors import CannotCompute, EngineError
+from workflows.errors import EngineError
 from workflows.few_shot_documents import (
     FewShotStep,
     ForceConvergenceDocument,
@@ -154,16 +154,11 @@ class FewShotMaker(Maker):
         unrelaxed
             The crystal before its relaxation, where `dielectric` is of that cell.
         convergence
-            Of the engine's forces; its settings are raised as this says.
+            Of the engine's forces, whose settings are raised as it says.
         chunks
             Forces computed by other jobs, in the order of `supercells`; None at first.
         steps
             What was known after earlier snapshots.
-
-        Raises
-        ------
-        CannotCompute
-            When the engine's forces are not converged.
         """
         if relaxation.lost:
             phonons = PhononDocument.of_lost_crystal(
@@ -285,8 +280,6 @@ class FewShotMaker(Maker):
         recipe = self.third_order.model_copy(update={"distance_a": prior.displacement_distance_a})
         engine = self.engine
         if convergence is not None:
-            if not convergence.converged:
-                raise CannotCompute(convergence.reason)
             engine = engine.with_settings(convergence.raised)
         return replace(self, engine=engine, third_order=recipe)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -54,12 +54,6 @@ class ForceConvergenceDocument(Document):
     displacement_distance_a: float | None = None
     cost: StepCost
     provenance: Provenance
-
-    @classmethod
-    def of_lost_crystal(cls, lost: str, provenance: Provenance) -> Self:
-        """Return the document of a crystal that there is nothing to compute of."""
-        cost = StepCost.of_force_calls("force convergence", 0, 0.0)
-        return cls(converged=False, reason=lost, cost=cost, provenance=provenance)
 
 
 class PotentialPriorDocument(Document):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jobflow import Maker, job
 
+from workflows.errors import CannotCompute
 from workflows.few_shot_documents import ForceConvergenceDocument
 from workflows.lattice_dynamics.cells import conventional_cell, supercell_matrix
 from workflows.recipes import ForceConvergenceRecipe
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class ForceConvergenceMaker(Maker):
     """Maker of one job: are forces on supercells converged in k-points and cut-off?
 
-    Go on with ``engine.with_settings(document.raised)`` where the document is `converged`.
+    What follows is computed with ``engine.with_settings(document.raised)``.
 
     Parameters
     ----------
@@ -41,16 +42,17 @@ class ForceConvergenceMaker(Maker):
     max_atoms: int = 64
 
     @job(output_schema=ForceConvergenceDocument)
-    def make(self, structure: Structure, lost: str = "") -> ForceConvergenceDocument:
-        """Check the forces on displaced atoms of the relaxed crystal.
+    def make(self, structure: Structure) -> ForceConvergenceDocument:
+        """Check the forces on displaced atoms of a crystal, before anything else is computed.
 
-        Parameters
-        ----------
-        lost
-            How its relaxation lost the crystal: nothing is computed then.
+        Raises
+        ------
+        CannotCompute
+            When they do not converge within the limits of the recipe.
         """
-        if lost:
-            return ForceConvergenceDocument.of_lost_crystal(lost, self.engine.provenance())
         cell, _ = conventional_cell(structure)
         a, b, c = np.diag(supercell_matrix(cell, self.min_length_a, self.max_atoms)).tolist()
-        return self.engine.force_convergence(cell, (a, b, c), self.recipe)
+        document = self.engine.force_convergence(cell, (a, b, c), self.recipe)
+        if not document.converged:
+            raise CannotCompute(f"{structure.reduced_formula}: {document.reason}")
+        return document

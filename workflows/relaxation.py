@@ -33,6 +33,15 @@ class RelaxationMaker(Maker):
     recipe: RelaxationRecipe = field(default_factory=RelaxationRecipe)
 
     @job(output_schema=RelaxationDocument)
-    def make(self, structure: Structure) -> RelaxationDocument:
-        """Relax `structure`; cell, positions and nothing of its symmetry may change."""
-        return self.engine.relax(structure, self.recipe)
+    def make(
+        self, structure: Structure, raised: dict[str, float] | None = None
+    ) -> RelaxationDocument:
+        """Relax `structure`; cell, positions and nothing of its symmetry may change.
+
+        Parameters
+        ----------
+        raised
+            Settings of the engine that this crystal needs; see `ForceConvergenceMaker`.
+        """
+        engine = self.engine.with_settings(raised) if raised else self.engine
+        return engine.relax(structure, self.recipe)
