@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jobflow import run_locally
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
 from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 
@@ -377,11 +378,13 @@ def test_potentials_have_nothing_to_check(sodium_chloride):
         potential.force_convergence(sodium_chloride, DOUBLE, RECIPE)
 
 
-def test_the_job(diary):
+def test_the_job(diary, tmp_path):
     copper = cubic("Fm-3m", ["Cu"], [[0, 0, 0]], 3.7).get_primitive_structure()
     engine = DftEngine("stand-in", "gpaw", {"k_spacing_per_a": 0.35})
     job = ForceConvergenceMaker(engine, min_length_a=7.0).make(copper)
-    output = run_locally(job, ensure_success=True)[job.uuid][1].output
+    store = JobStore(MemoryStore())
+    ran = run_locally(job, store=store, root_dir=tmp_path, log=False, ensure_success=True)
+    output = ran[job.uuid][1].output
     document = ForceConvergenceDocument.model_validate(output)
     # The stand-in's forces know neither k-points nor a cut-off.
     assert document.converged
