@@ -16,18 +16,21 @@ from maggma.stores import MemoryStore
 from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 
+from workflows.conductivity import ThermalConductivityMaker
 from workflows.dft import gpaw, vasp
 from workflows.dft.convergence import LEAST_ATOMS, folding_cell, force_convergence
 from workflows.dft.engine import DftEngine
 from workflows.dft.programs import SinglePoint
 from workflows.dft.settings import DftSettings, KMesh, k_mesh
-from workflows.document_parts import Provenance
+from workflows.dielectric import DielectricMaker
+from workflows.document_parts import Provenance, StepCost
 from workflows.engines import AseEngine
 from workflows.errors import CannotCompute, EngineError
 from workflows.few_shot_documents import ForceConvergenceDocument
 from workflows.force_convergence import ForceConvergenceMaker
 from workflows.lattice_dynamics.cells import conventional_cell
-from workflows.recipes import ForceConvergenceRecipe
+from workflows.recipes import ForceConvergenceRecipe, ThermalConductivityRecipe
+from workflows.relaxation import RelaxationMaker
 
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
 SPRING_EV_PER_A2 = 2.0
@@ -395,9 +398,45 @@ def test_the_job(diary, tmp_path):
     assert document.provenance.engine == "stand-in"
 
 
-def test_a_lost_crystal_costs_nothing(sodium_chloride, diary):
-    maker = ForceConvergenceMaker(DftEngine("stand-in", "gpaw"))
-    document = maker.make.original(maker, sodium_chloride, lost="it flew apart")
-    assert (document.converged, document.reason) == (False, "it flew apart")
-    assert document.cost.cost == 0
-    assert diary.read_text() == ""
+def test_forces_that_do_not_converge_refuse_the_crystal(sodium_chloride, monkeypatch):
+    engine = DftEngine("stand-in", "gpaw")
+
+    def unconverged(self, *arguments):
+        return ForceConvergenceDocument(
+            converged=False,
+            reason="forces still change by 12 %",
+            cost=StepCost.of_force_calls("force convergence", 3, 1.0),
+            provenance=self.provenance(),
+        )
+
+    monkeypatch.setattr(DftEngine, "force_convergence", unconverged)
+    maker = ForceConvergenceMaker(engine)
+    with pytest.raises(CannotCompute, match="NaCl: forces still change by 12 %"):
+        maker.make.original(maker, sodium_chloride)
+
+
+def test_what_follows_takes_the_raised_settings(sodium_chloride, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        DftEngine, "relax", lambda self, *arguments: seen.append(self.settings) or None
+    )
+    monkeypatch.setattr(
+        DftEngine, "dielectric", lambda self, *arguments: seen.append(self.settings) or None
+    )
+    engine = DftEngine("stand-in", "gpaw", {"cutoff_ev": 300.0})
+    for maker in (RelaxationMaker(engine), DielectricMaker(engine)):
+        maker.make.original(maker, sodium_chloride, raised={"cutoff_ev": 420.0})
+        maker.make.original(maker, sodium_chloride, raised={})
+    assert [settings["cutoff_ev"] for settings in seen] == [420.0, 300.0] * 2
+
+
+def test_the_check_comes_first_in_the_flow(sodium_chloride):
+    engine = DftEngine("stand-in", "gpaw")
+    flow = ThermalConductivityMaker(engine).make(sodium_chloride.get_primitive_structure())
+    names = [job.name for job in flow.jobs]
+    assert names[:3] == ["force convergence", "relaxation", "dielectric"]
+    recipe = ThermalConductivityRecipe(force_convergence=None)
+    flow = ThermalConductivityMaker(engine, recipe=recipe).make(
+        sodium_chloride.get_primitive_structure()
+    )
+    assert [job.name for job in flow.jobs][:2] == ["relaxation", "dielectric"]
