@@ -231,6 +231,9 @@ class ThermalConductivityInputs(TargetInputs):
 
 NO_INPUTS = ThermalConductivityInputs()
 
+CONVERGENCE_CALLS = 3
+"""Calculations on a small cell that tell whether forces are converged, where they are."""
+
 
 @dataclass
 class ThermalConductivityMaker(TargetDefaults, Maker):
@@ -344,7 +347,8 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
     def estimate_cost(self, structure: Structure) -> float:
         """Return about how many force calls `make` will need, relaxation taken as 20 steps."""
         if self.route == "few-shot":
-            return 20 + self._few_shot().first_supercells(structure)
+            check = 0 if self._convergence_check() is None else CONVERGENCE_CALLS
+            return 20 + check + self._few_shot().typical_supercells(structure)
         _, phonon_maker, conductivity_maker = self._makers()
         displaced = len(phonon_maker.supercells(structure))
         return 20 + displaced + len(conductivity_maker.supercells(structure))

@@ -178,7 +178,8 @@ class ThermalConductivityDocument(CrystalDocument):
     """Isotropic mean of the lattice thermal conductivity at 300 K, tr(κ)/3, extrapolated in the
     q-mesh."""
     kappa_300k_error_w_per_m_k: float | None = None
-    """Its error bar: q-mesh and fit of the force constants in quadrature; not the engine's own."""
+    """Its error bar: q-mesh and fit of the force constants in quadrature, on the route few-shot
+    those of the volume and of the convergence of forces, too; not the engine's own."""
     kappa_300k_real_modes_w_per_m_k: float | None = None
     """Of an unstable crystal: κ of its modes that are not imaginary.  An estimate for the case that
     the imaginary ones are an error of the engine; nothing is ranked by it as if it were κ."""

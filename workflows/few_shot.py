@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from workflows.engines import Engine
 
 
+TYPICAL_SNAPSHOTS = 4
+"""Snapshots that a crystal takes, for an estimate of the cost: rock salts one to four, zincblende
+four to eight."""
 KAPPA_OF_FORCES = 3.5
 """Relative change of κ for that of forces, at most: κ goes about with Φ₂^3.5/Φ₃², so that it is 1.5
 where all orders change alike, 2 where the third and 3.5 where the second changes alone."""
@@ -92,7 +95,6 @@ class FewShotMaker(Maker):
             How its relaxation lost it: nothing is computed then.
         """
         started = time.perf_counter()
-        crystal = FewShotCrystal(structure, self.phonons, self.third_order)
         potential = self.engine.prior
         reason = lost or _without_potential(potential, structure)
         if reason or potential is None:
@@ -101,6 +103,7 @@ class FewShotMaker(Maker):
                 displacement_distance_a=self.third_order.distance_a,
                 cost=StepCost.of_force_calls("prior", 0, 0.0),
             )
+        crystal = FewShotCrystal(structure, self.phonons, self.third_order)
         plan = crystal.pairs
         supercells = third_order_supercells(plan)
         set_third_order_forces(plan, potential.forces(supercells))
@@ -268,10 +271,10 @@ class FewShotMaker(Maker):
         """
         return FewShotCrystal(structure, self.phonons, self.third_order).supercells()
 
-    def first_supercells(self, structure: Structure) -> int:
-        """Return how many supercells are computed at least."""
+    def typical_supercells(self, structure: Structure) -> int:
+        """Return about how many supercells are computed; nobody knows beforehand."""
         crystal = FewShotCrystal(structure, self.phonons, self.third_order)
-        return crystal.undisplaced + crystal.first_snapshots
+        return crystal.undisplaced + min(TYPICAL_SNAPSHOTS, self.third_order.max_snapshots)
 
     def _for_snapshots(
         self, prior: PotentialPriorDocument, convergence: ForceConvergenceDocument | None
