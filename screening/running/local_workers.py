@@ -92,13 +92,18 @@ def run_workers(
     try:
         for index in range(workers):
             processes.append(start(index))
-        while any(process.poll() is None for process in processes):
-            on_poll()
-            time.sleep(POLL_S)
-            for index, process in enumerate(processes):
-                if restarts and process.poll() not in (None, 0, EX_TEMPFAIL):
+        while True:
+            # Asked once a round: a worker that dies between two questions would be left as it is.
+            statuses = [process.poll() for process in processes]
+            for index, status in enumerate(statuses):
+                if restarts and status not in (None, 0, EX_TEMPFAIL):
                     restarts -= 1
                     processes[index] = start(index)
+                    statuses[index] = None
+            if None not in statuses:
+                break
+            on_poll()
+            time.sleep(POLL_S)
     finally:
         for process in processes:
             process.kill()

@@ -26,6 +26,7 @@ from screening.queues import job_records as records_module
 from screening.queues.config import QueueConfig
 from screening.queues.job_records import queue_state, set_record, store_queue, stored_queue
 from screening.queues.planning import jobs_needed, plan, top_up
+from screening.running import local_workers
 from screening.running.advance import advance
 from screening.running.local_workers import UnfitMachineError, run_workers
 from screening.running.worker import work
@@ -455,8 +456,6 @@ def fake_worker(monkeypatch, tmp_path):
     """Put a program in the place of the worker: it writes one line a start."""
     starts = tmp_path / "starts"
     starts.write_text("")
-    from screening.running import local_workers
-
     monkeypatch.setattr(local_workers, "POLL_S", 0.02)
 
     def install(code: str):
@@ -492,6 +491,26 @@ def test_a_worker_that_died_once_goes_on(new_campaign, machine, fake_worker):
     seen = []
     run_workers(new_campaign(), machine, 1, restarts=3, on_start=seen.append)
     assert len(starts.read_text().splitlines()) == len(seen) == 2
+
+
+def test_a_worker_that_dies_before_anybody_looks_is_started_again(
+    new_campaign, machine, fake_worker, monkeypatch
+):
+    once = str(machine.directory / "once")
+    starts = fake_worker(
+        f"first = not os.path.exists({once!r})\nopen({once!r}, 'w')\n"
+        "if first: os.kill(os.getpid(), 9)"
+    )
+    start = local_workers._start
+
+    def started_and_dead(*arguments):
+        process = start(*arguments)
+        process.wait()
+        return process
+
+    monkeypatch.setattr(local_workers, "_start", started_and_dead)
+    run_workers(new_campaign(), machine, 1, restarts=3)
+    assert len(starts.read_text().splitlines()) == 2
 
 
 def test_an_unfit_machine_is_left(new_campaign, machine, fake_worker):
