@@ -228,7 +228,7 @@ def test_a_dft_campaign_drives_itself_to_a_ranking(project, monkeypatch):
         recipe={
             "nac": "off",
             "phonons": {"min_length_a": 4, "max_atoms": 8, "stability_threshold_thz": -3},
-            "third_order": {"min_length_a": 4, "max_atoms": 8},
+            "third_order": {"route": "random-pairs", "min_length_a": 4, "max_atoms": 8},
             "transport": {"mesh_lengths_a": [9, 13, 17]},
         },
     )
