@@ -26,7 +26,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflows.lattice_dynamics import third_order, transport
-from workflows.lattice_dynamics.cells import SYMPREC_A, has_inversion_at_all_sites, pymatgen_cell
+from workflows.lattice_dynamics.cells import (
+    SYMPREC_A,
+    displaced,
+    has_inversion_at_all_sites,
+    pymatgen_cell,
+)
 from workflows.lattice_dynamics.few_shot import FewShotModel, PotentialForces, kappa_posterior
 from workflows.lattice_dynamics.few_shot_crystal import random_displacements
 from workflows.lattice_dynamics.force_constant_basis import (
@@ -39,7 +44,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from phono3py import Phono3py
 
-DATA = Path(__file__).parents[1] / "tests" / "data"
 TEMPERATURE_K = 300.0
 AMPLITUDE_A = 0.03
 NOISE_EV_PER_A = 1e-4
@@ -130,11 +134,8 @@ def engine_forces(
     engine: Any, model: Phono3py, displacements: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return an engine's forces on snapshots, less those on the undisplaced supercell."""
-    cells = []
-    for displacement in (np.zeros_like(displacements[0]), *displacements):
-        cell = model.supercell.copy()
-        cell.positions = cell.positions + displacement
-        cells.append(pymatgen_cell(cell))
+    perfect = np.zeros_like(displacements[:1])
+    cells = displaced(model.supercell, np.concatenate([perfect, displacements]))
     forces = np.array(engine.forces(cells))
     return forces[1:] - forces[0]
 
@@ -279,12 +280,13 @@ def rows_of(
             found.append(row)
             tell(row)
             if options.peers:
-                found += peers(recorded, snapshots, chosen, mesh, {**common, "draw": draw})
+                found += peers(recorded, basis, snapshots, chosen, mesh, {**common, "draw": draw})
     return found
 
 
 def peers(
     recorded: RecordedSet,
+    basis: ForceConstantBasis,
     snapshots: Snapshots,
     chosen: list[int],
     mesh: tuple[int, ...],
@@ -305,7 +307,7 @@ def peers(
         third_order_fit = (
             _pypolymlp(recorded, displacements, forces)
             if method == "pypolymlp"
-            else _symfc(recorded, displacements, forces, mirrored)
+            else _symfc(basis, displacements, forces, mirrored)
         )
         if third_order_fit is None:
             continue
@@ -324,14 +326,13 @@ def peers(
 
 
 def _symfc(
-    recorded: RecordedSet,
+    basis: ForceConstantBasis,
     displacements: NDArray[np.float64],
     forces: NDArray[np.float64],
     mirrored: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return symfc's own fit, or None where it has fewer equations than unknowns."""
-    basis = force_constant_basis(recorded.model)
-    directions = 3 * len(recorded.model.supercell) - 3
+    directions = 3 * basis.second.atoms - 3
     equations = directions * len(displacements) // (2 if mirrored else 1)
     unknowns = basis.third.unknowns + (0 if mirrored else basis.second.unknowns)
     if equations < unknowns:

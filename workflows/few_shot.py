@@ -219,8 +219,7 @@ class FewShotMaker(Maker):
             provenance=maker.engine.provenance(),
         )
         record = fit.document(prior, steps)
-        surely_unstable = judged.unstable_draws == few_shot.POSTERIOR_DRAWS
-        if surely_unstable and not phonons.stable and self.unstable != "estimate":
+        if self._ends_unstable(judged) and not phonons.stable:
             document = unstable_document(maker.engine, relaxation, phonons)
             return document.model_copy(
                 update={"few_shot": record, "force_convergence": convergence}
@@ -286,8 +285,11 @@ class FewShotMaker(Maker):
             engine = engine.with_settings(convergence.raised)
         return replace(self, engine=engine, third_order=recipe)
 
+    def _ends_unstable(self, judged: FewShotStep) -> bool:
+        return judged.unstable_draws == few_shot.POSTERIOR_DRAWS and self.unstable != "estimate"
+
     def _is_enough(self, judged: FewShotStep) -> bool:
-        if judged.unstable_draws == few_shot.POSTERIOR_DRAWS and self.unstable != "estimate":
+        if self._ends_unstable(judged):
             return True
         bar = few_shot.relative_bar(judged.relative_std, judged.relative_shift)
         undecided = 0 < judged.unstable_draws < few_shot.POSTERIOR_DRAWS

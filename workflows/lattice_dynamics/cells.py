@@ -211,6 +211,22 @@ def unknown_to_phonopy(structure: Structure) -> list[str]:
     return sorted({site.specie.symbol for site in structure} - known.keys())
 
 
+def displaced(cell: PhonopyAtoms, displacements: NDArray[np.float64]) -> list[Structure]:
+    """Return copies of a cell with displaced atoms.
+
+    Parameters
+    ----------
+    displacements
+        Shape (copies, atoms, 3), Cartesian, Å.
+    """
+    copies = []
+    for displacement in displacements:
+        copy = cell.copy()
+        copy.positions = copy.positions + displacement
+        copies.append(pymatgen_cell(copy))
+    return copies
+
+
 def pymatgen_cell(cell: PhonopyAtoms) -> Structure:
     """Return phonopy's cell as a pymatgen structure."""
     from pymatgen.core import Structure

@@ -21,6 +21,7 @@ from workflows.lattice_dynamics.cells import (
     SYMPREC_A,
     Centring,
     conventional_cell,
+    displaced,
     has_free_positions,
     has_inversion_at_all_sites,
     phonopy_cell,
@@ -145,13 +146,8 @@ class FewShotCrystal:
 
     def supercells(self) -> list[Structure]:
         """Return the undisplaced supercell, where it is computed, and all snapshots."""
-        supercell = self.model.supercell
-        cells = [supercell] if self.undisplaced else []
-        for displacement in self.displacements:
-            cell = supercell.copy()
-            cell.positions = cell.positions + displacement
-            cells.append(cell)
-        return [pymatgen_cell(cell) for cell in cells]
+        perfect = np.zeros((self.undisplaced, *self.displacements.shape[1:]))
+        return displaced(self.model.supercell, np.concatenate([perfect, self.displacements]))
 
     @property
     def has_larger_supercell(self) -> bool:

@@ -194,17 +194,8 @@ def _fit_snapshots(model: Phono3py, cutoff_a: float | None, name: str) -> ThirdO
 
 def _phonon_of(record: Any, centring: Centring, force_constants: Mapping[str, Any]) -> Phonopy:
     """Return harmonic phonons of force constants that are known."""
-    from phonopy import Phonopy
-
     matrix = record.phonon_supercell_matrix
-    phonon = Phonopy(
-        record.unitcell,
-        supercell_matrix=record.supercell_matrix if matrix is None else matrix,
-        primitive_matrix=centring,
-        symprec=SYMPREC_A,
-        log_level=0,
-    )
-    phonon.nac_params = record.nac_params
+    phonon = _phonopy(record, record.supercell_matrix if matrix is None else matrix, centring)
     phonon.force_constants = np.array(force_constants["second_order"])
     return phonon
 
@@ -213,17 +204,9 @@ def _phonon(
     record: Any, centring: Centring, force_constants: ThirdOrderForceConstants | None
 ) -> Phonopy:
     """Return harmonic phonons from forces of their own, or from the third-order ones."""
-    from phonopy import Phonopy
-
     own = record.phonon_dataset is not None
-    phonon = Phonopy(
-        record.unitcell,
-        supercell_matrix=record.phonon_supercell_matrix if own else record.supercell_matrix,
-        primitive_matrix=centring,
-        symprec=SYMPREC_A,
-        log_level=0,
-    )
-    phonon.nac_params = record.nac_params
+    matrix = record.phonon_supercell_matrix if own else record.supercell_matrix
+    phonon = _phonopy(record, matrix, centring)
     if force_constants is not None and not own:
         phonon.force_constants = force_constants.second_order
         return phonon
@@ -232,4 +215,19 @@ def _phonon(
         harmonic.fit_compact(phonon)
     else:
         phonon.produce_force_constants(fc_calculator="symfc")
+    return phonon
+
+
+def _phonopy(record: Any, supercell_matrix: Any, centring: Centring) -> Phonopy:
+    """Return a Phonopy object of the record's cell, with its Born charges."""
+    from phonopy import Phonopy
+
+    phonon = Phonopy(
+        record.unitcell,
+        supercell_matrix=supercell_matrix,
+        primitive_matrix=centring,
+        symprec=SYMPREC_A,
+        log_level=0,
+    )
+    phonon.nac_params = record.nac_params
     return phonon
