@@ -161,7 +161,7 @@ def common_of(engine: str, target: str) -> dict[str, Any]:
 def kappa(engine: str, path: Path | None) -> list[dict[str, Any]]:
     """Return the table of κ."""
     path = path or RESULTS / f"kappa_against_phonondb-{engine}-every-1.json"
-    common = {
+    own = {
         "quantity": "kappa_300k_w_per_m_k",
         "estimate": "kappa_300k_real_modes_w_per_m_k",
         "estimate_error": "kappa_300k_real_modes_error_w_per_m_k",
@@ -170,29 +170,26 @@ def kappa(engine: str, path: Path | None) -> list[dict[str, Any]]:
         "logarithmic": True,
         **common_of(engine, "low-kappa"),
         "reference": "PhononDB-PBE without the non-analytical correction",
-        "source": PHONONDB,
-        "features": KAPPA_FEATURES,
-        "peers": [f"candidate.{name}" for name in PEERS],
     }
-    return [
-        table_of(
-            json.loads(path.read_text()),
-            common,
-            source="phonondb-103",
-            value="kappa_300k_w_per_m_k",
-            reference="reference_w_per_m_k",
-        )
-    ]
+    return phonondb_table(path, own, "reference_w_per_m_k")
 
 
 def slack(engine: str, path: Path | None) -> list[dict[str, Any]]:
     """Return the table of Slack's estimate of κ."""
     path = path or RESULTS / f"slack_against_phonondb-{engine}.json"
-    common = {
+    own = {
         "quantity": "slack_kappa_300k_w_per_m_k",
         "logarithmic": True,
         **common_of(engine, "low-kappa-slack"),
         "reference": "κ of PhononDB-PBE with the non-analytical correction",
+    }
+    return phonondb_table(path, own, "kappa_300k_with_nac_w_per_m_k")
+
+
+def phonondb_table(path: Path, own: dict[str, Any], reference: str) -> list[dict[str, Any]]:
+    """Return the table of a κ against PhononDB's, which is the field `reference` of the rows."""
+    common = {
+        **own,
         "source": PHONONDB,
         "features": KAPPA_FEATURES,
         "peers": [f"candidate.{name}" for name in PEERS],
@@ -202,8 +199,8 @@ def slack(engine: str, path: Path | None) -> list[dict[str, Any]]:
             json.loads(path.read_text()),
             common,
             source="phonondb-103",
-            value="slack_kappa_300k_w_per_m_k",
-            reference="kappa_300k_with_nac_w_per_m_k",
+            value=own["quantity"],
+            reference=reference,
         )
     ]
 
