@@ -34,7 +34,7 @@ KAPPA_FEATURES = [
     "value",
     "candidate.electronegativity_max",
     "candidate.log_lindemann_slack_estimate",
-    "discrepancy",
+    "shortfall",
 ]
 PEERS = (
     *LIKENESS,

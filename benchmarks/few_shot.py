@@ -81,6 +81,20 @@ class RecordedSet:
         return found.isotropic_w_per_m_k(TEMPERATURE_K)
 
 
+def record_of(path: Path) -> Any:
+    """Return what a parameter file of phono3py, or one of phonopy with random snapshots, holds."""
+    from phonopy.file_IO import get_io_module_to_decompress
+
+    from workflows.lattice_dynamics.parameter_files import phono3py_record, phonopy_record
+
+    with get_io_module_to_decompress(path).open(path, "rt") as file:
+        is_phonopy = file.readline().startswith("phonopy:")
+    record = phonopy_record(path) if is_phonopy else phono3py_record(path)
+    if is_phonopy and "displacements" not in (record.dataset or {}):
+        raise SystemExit(f"{path}: displacements of phonopy tell nothing of third order")
+    return record
+
+
 def read_set(path: Path, forces_fc3: Path | None) -> RecordedSet:
     """Read a phono3py parameter file and fit all of its forces."""
     from phono3py import Phono3py
@@ -88,9 +102,8 @@ def read_set(path: Path, forces_fc3: Path | None) -> RecordedSet:
     from phonopy.structure.cells import get_primitive_matrix
 
     from workflows.lattice_dynamics.cells import conventional_cell
-    from workflows.lattice_dynamics.parameter_files import phono3py_record
 
-    record = phono3py_record(path)
+    record = record_of(path)
     if forces_fc3 is not None:
         parse_FORCES_FC3(record.dataset, filename=forces_fc3)
     primitive = record.primitive_matrix

@@ -66,8 +66,10 @@ class Peers:
         inverse = np.linalg.inv(covariance)
         return cls(scaling, rows, mean, scale, inverse @ ((values - mean) / scale), inverse)
 
-    def discrepancy(self, features: Floats, values: Floats) -> Floats:
-        """Return how far values are from what is expected, less where no crystal is alike.
+    def shortfall(self, features: Floats, values: Floats) -> Floats:
+        """Return how far values are below what is expected, less where no crystal is alike.
+
+        A potential that is too soft finds too low a κ, so that only such values are suspect.
 
         Parameters
         ----------
@@ -77,14 +79,14 @@ class Peers:
         Returns
         -------
         ndarray, shape (m,)
-            On the scale of the values; zero for a crystal unlike all of them.
+            On the scale of the values, never negative; zero for a crystal unlike all of them.
         """
         rows = self.scaling(features)
         across = _covariance(rows, self.rows)
         expected = self.mean + self.scale * (across @ self.weights)
         unexplained = AMPLITUDE + LEVEL - ((across @ self.inverse) * across).sum(axis=1)
         reliability: Floats = np.clip(1.0 - unexplained / AMPLITUDE, 0.0, 1.0)
-        return (values - expected) * reliability
+        return np.maximum(expected - values, 0.0) * reliability
 
 
 def _covariance(first: Floats, second: Floats) -> Floats:

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-VALUE, DISCREPANCY = "value", "discrepancy"
+VALUE, SHORTFALL = "value", "shortfall"
 """Features that are no fields: the value on its scale, of an unstable crystal the estimate; and how
-far it is from what the engine finds for crystals like it, which `ErrorTable.peers` tells."""
+far it is below what the engine finds for crystals like it, which `ErrorTable.peers` tells."""
 RESULT, LOG_RESULT, CANDIDATE = "result.", "log10 result.", "candidate."
 """Beginnings of features' names: a field of the result, its logarithm, a candidate's feature."""
 
@@ -99,7 +99,7 @@ class ErrorTable(BaseModel):
     candidate_kind, features_version
         Of the candidates' features.
     features
-        What bias and spread depend on: ``value``, ``discrepancy``, ``result.FIELD``,
+        What bias and spread depend on: ``value``, ``shortfall``, ``result.FIELD``,
         ``log10 result.FIELD`` or ``candidate.FEATURE``.
     likeness
         What tells whether another crystal is like these; names of fields and features.
@@ -141,11 +141,11 @@ class ErrorTable(BaseModel):
         for name in self.asked:
             if not name.startswith((RESULT, LOG_RESULT, CANDIDATE)):
                 raise ValueError(
-                    f"feature '{name}': expected {VALUE}, {DISCREPANCY}, {RESULT}FIELD, "
+                    f"feature '{name}': expected {VALUE}, {SHORTFALL}, {RESULT}FIELD, "
                     f"{LOG_RESULT}FIELD or {CANDIDATE}FEATURE"
                 )
-        if DISCREPANCY in self.features and not self.peers:
-            raise ValueError(f"feature '{DISCREPANCY}' needs the names of features in peers")
+        if SHORTFALL in self.features and not self.peers:
+            raise ValueError(f"feature '{SHORTFALL}' needs the names of features in peers")
         for row in self.rows:
             if not (self.scale.usable(row.value) and self.scale.usable(row.reference)):
                 raise ValueError(f"row '{row.candidate_id}': value and reference must be positive")
@@ -160,7 +160,7 @@ class ErrorTable(BaseModel):
     def asked(self) -> list[str]:
         """The features that are fields of a result or features of its candidate."""
         named = dict.fromkeys([*self.features, *self.likeness, *self.peers])
-        return [name for name in named if name not in (VALUE, DISCREPANCY)]
+        return [name for name in named if name not in (VALUE, SHORTFALL)]
 
     @property
     def fields(self) -> frozenset[str]:
@@ -183,7 +183,7 @@ class ErrorTable(BaseModel):
         errors = [scale.to_model(row.reference) - scale.to_model(row.value) for row in self.rows]
         known = [scale.std_to_model(row.value, row.value_error) for row in self.rows]
         families = [row.family for row in self.rows]
-        described = self._with_discrepancy([self.described(row) for row in self.rows], families)
+        described = self._with_shortfall([self.described(row) for row in self.rows], families)
         try:
             return ErrorModel.fit(
                 matrix(described, self.features),
@@ -224,7 +224,7 @@ class ErrorTable(BaseModel):
         """
         rows = [self.of_candidate.get(key) for key in ids]
         families = ["" if row is None else row.family for row in rows]
-        described = self._with_discrepancy(described, families)
+        described = self._with_shortfall(described, families)
         return self.model(
             matrix(described, self.features),
             matrix(described, self.likeness),
@@ -233,26 +233,26 @@ class ErrorTable(BaseModel):
             families,
         )
 
-    def _with_discrepancy(
+    def _with_shortfall(
         self, described: Sequence[Mapping[str, float | None]], families: Sequence[str]
     ) -> Sequence[Mapping[str, float | None]]:
-        """Return features with how far each value is from those of crystals like it.
+        """Return features with how far each value is below those of crystals like it.
 
         Parameters
         ----------
         families
             Of each crystal, whose rows are left out; empty leaves none out.
         """
-        if DISCREPANCY not in self.features:
+        if SHORTFALL not in self.features:
             return described
         values = matrix(described, [VALUE])[:, 0]
         features = matrix(described, self.peers)
         found = np.zeros(len(described))
         for family in set(families):
             own = np.array([each == family for each in families])
-            found[own] = self._peers(family).discrepancy(features[own], values[own])
+            found[own] = self._peers(family).shortfall(features[own], values[own])
         return [
-            {**each, DISCREPANCY: float(number)}
+            {**each, SHORTFALL: float(number)}
             for each, number in zip(described, found, strict=True)
         ]
 

@@ -31,7 +31,7 @@ from workflows.lattice_dynamics.cells import (
 )
 from workflows.lattice_dynamics.few_shot_crystal import FewShotCrystal, random_displacements
 from workflows.lattice_dynamics.force_constant_basis import force_constant_basis
-from workflows.lattice_dynamics.larger_supercell import carried_over
+from workflows.lattice_dynamics.larger_supercell import CarryOver
 from workflows.lattice_dynamics.recorded_forces import recorded_model, recorded_phonon
 from workflows.recipes import (
     PhononRecipe,
@@ -304,7 +304,7 @@ def test_force_constants_of_a_supercell_keep_their_phonons_in_a_larger_one(emt, 
     harmonic.set_harmonic_forces(smaller, emt.forces(harmonic.harmonic_supercells(smaller)))
     compact = smaller.force_constants[smaller.primitive.p2s_map]
     larger = harmonic.harmonic_model(cell, centring, np.diag([3, 3, 3]), 0.01)
-    larger.force_constants = carried_over(compact, smaller, larger)
+    larger.force_constants = CarryOver(smaller, larger)(compact)
     for point in ([0, 0, 0], [0.5, 0.5, 0], [0.1, 0.23, 0.37], [0.5, 0.25, 0.75]):
         there, here = (model.run_qpoints([point]).frequencies for model in (larger, smaller))
         np.testing.assert_allclose(there, here, atol=1e-4)

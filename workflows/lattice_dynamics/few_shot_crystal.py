@@ -32,7 +32,7 @@ from workflows.lattice_dynamics.force_constant_basis import (
     ForceConstantBasis,
     force_constant_basis,
 )
-from workflows.lattice_dynamics.larger_supercell import carried_over
+from workflows.lattice_dynamics.larger_supercell import CarryOver
 from workflows.lattice_dynamics.meshes import mesh_series
 from workflows.lattice_dynamics.third_order import (
     ThirdOrderForceConstants,
@@ -251,14 +251,21 @@ class CrystalFit:
         crystals with Born charges: the interaction of dipoles is folded into each supercell, and
         that of one is not that of another.
         """
-        smaller = self._crystal.smaller_phonon()
+        crystal = self._crystal
+        phonon = crystal.smaller_phonon() if self._larger is None else crystal.larger_phonon()
+        phonon.force_constants = self._harmonic(second)
+        return phonon
+
+    def _harmonic(self, second: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the compact force constants of harmonic phonons, as `phonon` takes them."""
         if self._larger is None or self._potential is None:
-            smaller.force_constants = second
-            return smaller
-        larger = self._crystal.larger_phonon()
-        correction = carried_over(second - self._potential.second_order, smaller, larger)
-        larger.force_constants = self._larger + correction
-        return larger
+            return second
+        correction = self._carry_over(second - self._potential.second_order)
+        return np.asarray(self._larger + correction)
+
+    @cached_property
+    def _carry_over(self) -> CarryOver:
+        return CarryOver(self._crystal.smaller_phonon(), self._crystal.larger_phonon())
 
     def judged(self, phonon: Phonopy, recipe: TransportRecipe) -> FewShotStep:
         """Return how sure κ and stability are, from draws of the posterior.
@@ -276,10 +283,12 @@ class CrystalFit:
         )
         mesh = mesh_series(model, recipe)[0]
         unstable = []
+        # One object for all draws: its symmetry takes seconds in large cells.
+        drawn = self.phonon(constants.second_order)
+        drawn.nac_params = phonon.nac_params
 
         def kappa(second: NDArray[np.float64], third: NDArray[np.float64]) -> float:
-            drawn = self.phonon(second)
-            drawn.nac_params = phonon.nac_params
+            drawn.force_constants = self._harmonic(second)
             gate = harmonic.stability(drawn, self._crystal.phonons.stability_mesh_length_a)
             threshold = self._crystal.phonons.stability_threshold_thz
             unstable.append(gate.min_frequency_thz < threshold)

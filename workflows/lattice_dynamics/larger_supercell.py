@@ -11,32 +11,46 @@ if TYPE_CHECKING:
     from phonopy import Phonopy
 
 
-def carried_over(
-    force_constants: NDArray[np.float64], smaller: Phonopy, larger: Phonopy
-) -> NDArray[np.float64]:
-    """Return compact force constants of a supercell as those of a larger one.
+class CarryOver:
+    """Map of compact force constants of a supercell to those of a larger one.
 
     Those of a pair of atoms go to its shortest images, in equal parts where several are equally
     short, as phonopy's interpolation in q takes them.  Sum rules and symmetry are kept.
 
     Parameters
     ----------
-    force_constants
-        Shape (primitive atoms, atoms of the smaller supercell, 3, 3), eV/Å².
     smaller, larger
         Models of the same conventional cell.
     """
-    first_atoms, positions_a = larger.primitive.p2s_map, larger.supercell.positions
-    lattice_a = larger.supercell.cell
-    found = np.zeros((len(first_atoms), len(positions_a), 3, 3))
-    # phonopy's vectors, from the first atom to the second, are in the basis of the primitive cell.
-    vectors, counts = smaller.primitive.get_smallest_vectors()
-    for second in range(len(smaller.supercell)):
-        for first, first_atom in enumerate(first_atoms):
-            count, start = counts[second, first]
-            images_a = vectors[start : start + count] @ smaller.primitive.cell
-            for image_a in positions_a[first_atom] + images_a:
-                apart = np.linalg.solve(lattice_a.T, (image_a - positions_a).T).T
-                distances_a = np.linalg.norm((apart - np.rint(apart)) @ lattice_a, axis=1)
-                found[first, int(np.argmin(distances_a))] += force_constants[first, second] / count
-    return found
+
+    def __init__(self, smaller: Phonopy, larger: Phonopy) -> None:
+        first_atoms, positions_a = larger.primitive.p2s_map, larger.supercell.positions
+        lattice_a = larger.supercell.cell
+        self._shape = (len(first_atoms), len(positions_a), 3, 3)
+        # phonopy's vectors, from the first atom to the second, are in the primitive cell's basis.
+        vectors, counts = smaller.primitive.get_smallest_vectors()
+        pairs: list[tuple[int, int, int, float]] = []
+        for second in range(len(smaller.supercell)):
+            for first, first_atom in enumerate(first_atoms):
+                count, start = counts[second, first]
+                images_a = vectors[start : start + count] @ smaller.primitive.cell
+                for image_a in positions_a[first_atom] + images_a:
+                    apart = np.linalg.solve(lattice_a.T, (image_a - positions_a).T).T
+                    distances_a = np.linalg.norm((apart - np.rint(apart)) @ lattice_a, axis=1)
+                    pairs.append((first, second, int(np.argmin(distances_a)), 1.0 / count))
+        first, second, image, part = zip(*pairs, strict=True)
+        self._first, self._second, self._image = map(np.array, (first, second, image))
+        self._part = np.array(part)[:, None, None]
+
+    def __call__(self, force_constants: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return compact force constants of the larger supercell.
+
+        Parameters
+        ----------
+        force_constants
+            Shape (primitive atoms, atoms of the smaller supercell, 3, 3), eV/Å².
+        """
+        found = np.zeros(self._shape)
+        parts = self._part * force_constants[self._first, self._second]
+        np.add.at(found, (self._first, self._image), parts)
+        return found
