@@ -99,6 +99,8 @@ def read_set(path: Path, forces_fc3: Path | None) -> RecordedSet:
     """Read a phono3py parameter file and fit all of its forces."""
     from phono3py import Phono3py
     from phono3py.file_IO import parse_FORCES_FC3
+    from phonopy.file_IO import parse_BORN
+    from phonopy.physical_units import get_physical_units
     from phonopy.structure.cells import get_primitive_matrix
 
     from workflows.lattice_dynamics.cells import conventional_cell
@@ -118,6 +120,10 @@ def read_set(path: Path, forces_fc3: Path | None) -> RecordedSet:
     )
     if record.nac_params is not None:
         model.nac_params = record.nac_params
+    elif (born := path.parent / "BORN").exists():
+        units = get_physical_units()
+        coulomb = {"factor": units.Hartree * units.Bohr}  # e²/4πε₀ in eV Å, unless BORN says
+        model.nac_params = coulomb | parse_BORN(model.primitive, filename=born)
     model.dataset = record.dataset
     random = "displacements" in record.dataset
     if random:
@@ -468,10 +474,9 @@ def main() -> None:
         os.environ.setdefault(variable, "1")
     rows: list[dict[str, Any]] = []
     for place, path in enumerate(options.forces):
-        beside = path.parent / "FORCES_FC3"
         forces_fc3 = options.forces_fc3[place] if place < len(options.forces_fc3) else None
-        if forces_fc3 is None and path.name == "phono3py_disp.yaml" and beside.exists():
-            forces_fc3 = beside
+        if forces_fc3 is None and path.name.startswith("phono3py_disp.yaml"):
+            forces_fc3 = next(iter(sorted(path.parent.glob("FORCES_FC3*"))), None)
         rows += rows_of(path, forces_fc3, options)
     print(json.dumps(rows, indent=1) if options.json else summary(rows))
 
