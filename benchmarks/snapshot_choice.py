@@ -80,9 +80,9 @@ def main() -> None:
     found = np.array([gains(seed, amplitude_a) for seed in range(options.candidates)])
     best = found.max(axis=0) / found.mean(axis=0) - 1
     print(
-        f"{recorded.name}, {options.candidates} candidates of {amplitude_a:.3f} Å: beyond the mean, "
-        f"the best removes {100 * best[0]:.1f} % of third-order variance and {100 * best[1]:.1f} % "
-        "of entropy"
+        f"{recorded.name}, {options.candidates} candidates of {amplitude_a:.3f} Å: the best one "
+        f"removes {100 * best[0]:.1f} % more of third-order variance than the mean, and "
+        f"{100 * best[1]:.1f} % more of entropy"
     )
     for length_a in AMPLITUDES_A:
         ratio = np.array(gains(0, length_a)) / gains(0, amplitude_a)
