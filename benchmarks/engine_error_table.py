@@ -34,7 +34,6 @@ KAPPA_FEATURES = [
     "value",
     "candidate.electronegativity_max",
     "candidate.log_lindemann_slack_estimate",
-    "shortfall",
 ]
 PEERS = (
     *LIKENESS,

@@ -4,7 +4,8 @@ The error is what first principles find less what the engine finds, on the objec
 Its centre is linear in a few features, fitted so that outliers count little (a Student-t
 likelihood, by iteratively reweighted least squares: K. L. Lange, R. J. A. Little and
 J. M. G. Taylor, J. Am. Stat. Assoc. 84, 881 (1989)), its spread log-linear.  Both are drawn to
-constants, because tables are small.
+constants, because tables are small.  Where it is known how far values are below those of crystals
+alike, some of them are taken for outliers (`screening.choosing.outliers`).
 
 Spreads are not what the fit leaves, but what is left where a whole family of crystals was not in
 the fit.  The factor that has 68 % of the table within one standard deviation is found that way, as
@@ -20,11 +21,13 @@ A crystal that is unlike all of the table gets a wider spread, and is said to be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import erf, isfinite, sqrt
+from dataclasses import dataclass, fields, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from screening.choosing.outliers import NO_OUTLIERS, Mixture, Outliers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,15 +88,18 @@ class Core:
     inverse: NDArray[np.floating[Any]]
     low: float
     high: float
+    outliers: Outliers
 
     @classmethod
-    def fit(cls, features: Floats, errors: Floats, correction: Correction) -> Core:
-        """Fit centre and spread.
+    def fit(
+        cls, features: Floats, errors: Floats, shortfall: Floats, correction: Correction
+    ) -> Core:
+        """Fit centre, spread and outliers.
 
         Parameters
         ----------
         features : ndarray, shape (n, d)
-        errors : ndarray, shape (n,)
+        errors, shortfall : ndarray, shape (n,)
         correction
             What the centre may be.
         """
@@ -103,16 +109,22 @@ class Core:
         start = 0.0 if correction == "none" else float(np.median(errors))
         centre = Linear(start, np.zeros(features.shape[1]))
         spread = Linear(float(np.log(typical)), np.zeros(features.shape[1]))
+        outliers = Outliers.expected(typical) if shortfall.any() else NO_OUTLIERS
+        usual = np.ones(len(errors))
         for _ in range(ITERATIONS):
             std = np.exp(_within(spread(scaled), typical))
+            if outliers is not NO_OUTLIERS:
+                odd = outliers.responsibility(errors, shortfall, centre(scaled), std)
+                outliers = outliers.refitted(errors, shortfall, odd, typical)
+                usual = np.maximum(1 - odd, 1e-6)
             residual = (errors - centre(scaled)) / std
             weight = (DEGREES_OF_FREEDOM + 1) / (DEGREES_OF_FREEDOM + residual**2)
-            weight = weight * (typical / std) ** 2
+            weight = usual * weight * (typical / std) ** 2
             centre = _centre(scaled, errors, weight, correction)
             residual = np.abs(errors - centre(scaled)) / typical
             # The mean of ln|x| of a standard normal x is −0.635.
             logs = np.log(np.maximum(residual, 0.05)) + 0.635 + np.log(typical)
-            spread = _ridge(scaled, logs, np.ones(len(logs)), SPREAD_PENALTY)
+            spread = _ridge(scaled, logs, usual, SPREAD_PENALTY)
         gram = scaled.T @ scaled + CENTRE_PENALTY * np.eye(features.shape[1])
         return cls(
             mean=mean,
@@ -122,16 +134,19 @@ class Core:
             inverse=np.linalg.inv(gram),
             low=float(errors.min()),
             high=float(errors.max()),
+            outliers=outliers,
         )
 
-    def __call__(self, features: Floats) -> tuple[Floats, Floats]:
-        """Return centre and uncalibrated spread, shape (n,)."""
+    def __call__(self, features: Floats, shortfall: Floats) -> Mixture:
+        """Return the errors expected of crystals, with uncalibrated spreads."""
         scaled = _scaled(features, self.mean, self.width)
         # A line goes on for ever; no error of the table does.
         bias = np.clip(self.centre(scaled), min(self.low, 0.0), max(self.high, 0.0))
         leverage = np.einsum("ni,ij,nj->n", scaled, self.inverse, scaled)
         std = np.exp(_within(self.spread(scaled), self.typical)) * np.sqrt(1 + leverage)
-        return bias, std
+        odd = self.outliers.probability(shortfall)
+        whole = np.ones(len(bias))
+        return Mixture(bias, std, odd, self.outliers.centre * whole, self.outliers.spread * whole)
 
     @property
     def typical(self) -> float:
@@ -194,6 +209,13 @@ class Beyond:
         squares = float(((left - shift) ** 2).sum()) + PRIOR_ROWS * (PRIOR_WIDTH * typical) ** 2
         return cls(shift, squares / (count + PRIOR_ROWS))
 
+    def __call__(self, expected: Mixture) -> Mixture:
+        """Return the errors of unstable crystals, from those that stable ones would have."""
+        std = np.sqrt(expected.total**2 + self.variance)
+        return replace(
+            expected, centre=expected.mean + self.shift, std=std, probability=np.zeros(len(std))
+        )
+
 
 @dataclass(frozen=True)
 class Estimates:
@@ -254,6 +276,7 @@ class ErrorModel:
         likeness: Floats,
         known_std: Floats,
         unstable: NDArray[np.bool_],
+        shortfall: Floats,
     ) -> ErrorModel:
         """Fit and calibrate; correct no more than helps families that are left out.
 
@@ -271,6 +294,8 @@ class ErrorModel:
             The engine's own error bars.
         unstable : ndarray of bool, shape (n,)
             Which values are estimates for crystals that the engine calls unstable.
+        shortfall : ndarray, shape (n,)
+            How far values are below those of crystals alike; zero where nothing tells.
 
         Raises
         ------
@@ -288,25 +313,24 @@ class ErrorModel:
         for family in distinct:
             rest = named != family
             resembled[family] = Likeness.of(likeness[rest], named[rest])
-        correction = CORRECTIONS[0]
-        without, bias, std = _without_each(features, errors, named, unstable, correction)
-        least = float(np.abs(errors - bias)[~unstable].mean())
+        without, left_out = _without_each(
+            features, errors, shortfall, named, unstable, correction := CORRECTIONS[0]
+        )
+        least = float(np.abs(errors - left_out.mean)[~unstable].mean())
         for tried in CORRECTIONS[1:]:
-            found = _without_each(features, errors, named, unstable, tried)
-            loss = float(np.abs(errors - found[1])[~unstable].mean())
+            found = _without_each(features, errors, shortfall, named, unstable, tried)
+            loss = float(np.abs(errors - found[1].mean)[~unstable].mean())
             if loss < WORTH * least:
-                least, correction, (without, bias, std) = loss, tried, found
-        whole = Core.fit(features[~unstable], errors[~unstable], correction)
-        left, beyond = errors - bias, {}
+                least, correction, (without, left_out) = loss, tried, found
+        stable = ~unstable
+        whole = Core.fit(features[stable], errors[stable], shortfall[stable], correction)
+        left, beyond = errors - left_out.mean, {}
         for family in ["", *distinct]:
             core = without.get(family, whole)
             beyond[family] = Beyond.of(left[unstable & (named != family)], core.typical)
-        for place in np.flatnonzero(unstable):
-            more = beyond[str(named[place])]
-            bias[place] += more.shift
-            std[place] = sqrt(std[place] ** 2 + more.variance)
-        std_factor = _factor(np.abs(errors - bias) / std)
-        total_factor = _factor(np.abs(errors) / width_about_zero(bias, std_factor * std))
+        judged = _with_unstable(left_out, unstable, named, beyond)
+        std_factor = _factor(np.abs(errors - judged.mean) / judged.total)
+        total_factor = _factor(np.abs(errors) / judged.half_width(WITHIN_ONE))
         return cls(
             whole=whole,
             without=without,
@@ -323,56 +347,72 @@ class ErrorModel:
         likeness: Floats,
         known_std: Floats,
         unstable: NDArray[np.bool_],
+        shortfall: Floats,
         families: Sequence[str],
     ) -> Estimates:
         """Return the estimates of crystals.
 
         Parameters
         ----------
-        features, likeness, known_std, unstable
+        features, likeness, known_std, unstable, shortfall
             As in `fit`, of the crystals that are asked about.
         families
             Of a crystal that is in the table its family, which is then left out: nothing may rest
             on its own reference.  Empty for all others.
         """
-        bias, std = np.zeros(len(features)), np.zeros(len(features))
         extrapolated = np.zeros(len(features), dtype=bool)
+        widening = np.ones(len(features))
         named = np.array(families, dtype=object)
+        parts = []
         for family in set(families):
             own = named == family
             core = self.without.get(family, self.whole)
-            bias[own], std[own] = core(features[own])
-            more = self.beyond.get(family, self.beyond[""])
-            odd = own & unstable
-            bias[odd] += more.shift
-            std[odd] = np.sqrt(std[odd] ** 2 + more.variance)
-            widening, extrapolated[own] = self.likeness.get(family, self.likeness[""])(
-                likeness[own]
-            )
-            std[own] *= widening
-        std = self.std_factor * std
-        total = self.total_factor * width_about_zero(bias, std)
+            parts.append((own, core(features[own], shortfall[own])))
+            alike = self.likeness.get(family, self.likeness[""])
+            widening[own], extrapolated[own] = alike(likeness[own])
+        expected = Mixture.joined(parts, len(features))
+        judged = _with_unstable(expected, unstable, named, self.beyond).widened(widening)
+        std = self.std_factor * judged.total
+        total = self.total_factor * judged.half_width(WITHIN_ONE)
         # An error bar as wide as those of the table is in the spread already.
         excess = np.maximum(np.nan_to_num(known_std) ** 2 - self.known_std**2, 0.0)
-        return Estimates(bias, np.sqrt(std**2 + excess), np.sqrt(total**2 + excess), extrapolated)
+        return Estimates(
+            judged.mean, np.sqrt(std**2 + excess), np.sqrt(total**2 + excess), extrapolated
+        )
 
 
 def _without_each(
     features: Floats,
     errors: Floats,
+    shortfall: Floats,
     families: NDArray[Any],
     unstable: NDArray[np.bool_],
     correction: Correction,
-) -> tuple[dict[str, Core], Floats, Floats]:
-    """Return the fits without each family, and centre and spread of the rows left out."""
+) -> tuple[dict[str, Core], Mixture]:
+    """Return the fits without each family, and the errors that each expects of its own rows."""
     without: dict[str, Core] = {}
-    bias, std = np.zeros(len(errors)), np.zeros(len(errors))
+    parts = []
     for family in np.unique(families).tolist():
         own = families == family
         fitted = ~own & ~unstable
-        without[family] = Core.fit(features[fitted], errors[fitted], correction)
-        bias[own], std[own] = without[family](features[own])
-    return without, bias, std
+        without[family] = Core.fit(features[fitted], errors[fitted], shortfall[fitted], correction)
+        parts.append((own, without[family](features[own], shortfall[own])))
+    return without, Mixture.joined(parts, len(errors))
+
+
+def _with_unstable(
+    expected: Mixture,
+    unstable: NDArray[np.bool_],
+    families: NDArray[Any],
+    beyond: Mapping[str, Beyond],
+) -> Mixture:
+    """Return errors in which those of unstable crystals are what is known of such crystals."""
+    parts = [(np.ones(len(unstable), dtype=bool), expected)]
+    for family in set(families[unstable].tolist()):
+        own = unstable & (families == family)
+        part = Mixture(*(getattr(expected, field.name)[own] for field in fields(Mixture)))
+        parts.append((own, beyond.get(family, beyond[""])(part)))
+    return Mixture.joined(parts, len(unstable))
 
 
 @dataclass(frozen=True)
@@ -400,29 +440,6 @@ class Likeness:
         away = _distances(_scaled(asked, self.mean, self.width), self.rows).min(axis=1)
         widening: Floats = np.clip(away / self.usual, 1.0, MOST_WIDENED)
         return widening, away > self.most
-
-
-def width_about_zero(centre: Floats, std: Floats) -> Floats:
-    """Return the half width about zero that holds 68 % of normal distributions.
-
-    Parameters
-    ----------
-    centre, std : ndarray, shape (n,)
-    """
-    return np.array([_half_width(abs(c), s) for c, s in zip(centre, std, strict=True)])
-
-
-def _half_width(centre: float, std: float) -> float:
-    low, high = 0.0, centre + 2 * std
-    for _ in range(25):
-        middle = (low + high) / 2
-        share = _below((middle - centre) / std) - _below((-middle - centre) / std)
-        low, high = (middle, high) if share < WITHIN_ONE else (low, middle)
-    return high
-
-
-def _below(x: float) -> float:
-    return 0.5 * (1 + erf(x / sqrt(2)))
 
 
 def _factor(ratios: Floats) -> float:

@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-VALUE, SHORTFALL = "value", "shortfall"
-"""Features that are no fields: the value on its scale, of an unstable crystal the estimate; and how
-far it is below what the engine finds for crystals like it, which `ErrorTable.peers` tells."""
+VALUE = "value"
+"""The feature that is no field: the value on its scale, of an unstable crystal the estimate."""
 RESULT, LOG_RESULT, CANDIDATE = "result.", "log10 result.", "candidate."
 """Beginnings of features' names: a field of the result, its logarithm, a candidate's feature."""
 
@@ -99,13 +98,13 @@ class ErrorTable(BaseModel):
     candidate_kind, features_version
         Of the candidates' features.
     features
-        What bias and spread depend on: ``value``, ``shortfall``, ``result.FIELD``,
-        ``log10 result.FIELD`` or ``candidate.FEATURE``.
+        What bias and spread depend on: ``value``, ``result.FIELD``, ``log10 result.FIELD`` or
+        ``candidate.FEATURE``.
     likeness
         What tells whether another crystal is like these; names of fields and features.
     peers
-        What tells what the engine would find for a crystal, by its values for those like it; names
-        of fields and features.
+        What tells what the engine would find for a crystal, by its values for those like it: one
+        that is far below is likely to be an outlier; names of fields and features.
     families
         What a family is, in words.
     rows
@@ -141,11 +140,9 @@ class ErrorTable(BaseModel):
         for name in self.asked:
             if not name.startswith((RESULT, LOG_RESULT, CANDIDATE)):
                 raise ValueError(
-                    f"feature '{name}': expected {VALUE}, {SHORTFALL}, {RESULT}FIELD, "
+                    f"feature '{name}': expected {VALUE}, {RESULT}FIELD, "
                     f"{LOG_RESULT}FIELD or {CANDIDATE}FEATURE"
                 )
-        if SHORTFALL in self.features and not self.peers:
-            raise ValueError(f"feature '{SHORTFALL}' needs the names of features in peers")
         for row in self.rows:
             if not (self.scale.usable(row.value) and self.scale.usable(row.reference)):
                 raise ValueError(f"row '{row.candidate_id}': value and reference must be positive")
@@ -160,7 +157,7 @@ class ErrorTable(BaseModel):
     def asked(self) -> list[str]:
         """The features that are fields of a result or features of its candidate."""
         named = dict.fromkeys([*self.features, *self.likeness, *self.peers])
-        return [name for name in named if name not in (VALUE, SHORTFALL)]
+        return [name for name in named if name != VALUE]
 
     @property
     def fields(self) -> frozenset[str]:
@@ -183,7 +180,7 @@ class ErrorTable(BaseModel):
         errors = [scale.to_model(row.reference) - scale.to_model(row.value) for row in self.rows]
         known = [scale.std_to_model(row.value, row.value_error) for row in self.rows]
         families = [row.family for row in self.rows]
-        described = self._with_shortfall([self.described(row) for row in self.rows], families)
+        described = [self.described(row) for row in self.rows]
         try:
             return ErrorModel.fit(
                 matrix(described, self.features),
@@ -192,6 +189,7 @@ class ErrorTable(BaseModel):
                 matrix(described, self.likeness),
                 np.array(known),
                 np.array([row.unstable for row in self.rows]),
+                self._shortfall(described, families),
             )
         except ValueError as error:
             raise ScreenError(
@@ -224,37 +222,34 @@ class ErrorTable(BaseModel):
         """
         rows = [self.of_candidate.get(key) for key in ids]
         families = ["" if row is None else row.family for row in rows]
-        described = self._with_shortfall(described, families)
         return self.model(
             matrix(described, self.features),
             matrix(described, self.likeness),
             known,
             np.array(unstable, dtype=bool),
+            self._shortfall(described, families),
             families,
         )
 
-    def _with_shortfall(
+    def _shortfall(
         self, described: Sequence[Mapping[str, float | None]], families: Sequence[str]
-    ) -> Sequence[Mapping[str, float | None]]:
-        """Return features with how far each value is below those of crystals like it.
+    ) -> Floats:
+        """Return how far each value is below those of crystals like it, zero without peers.
 
         Parameters
         ----------
         families
             Of each crystal, whose rows are left out; empty leaves none out.
         """
-        if SHORTFALL not in self.features:
-            return described
+        found = np.zeros(len(described))
+        if not self.peers:
+            return found
         values = matrix(described, [VALUE])[:, 0]
         features = matrix(described, self.peers)
-        found = np.zeros(len(described))
         for family in set(families):
             own = np.array([each == family for each in families])
             found[own] = self._peers(family).shortfall(features[own], values[own])
-        return [
-            {**each, SHORTFALL: float(number)}
-            for each, number in zip(described, found, strict=True)
-        ]
+        return found
 
     def _peers(self, without: str) -> Peers:
         """Return the engine's values of all families but one; unstable crystals are no peers."""
