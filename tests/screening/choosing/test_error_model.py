@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from screening.choosing.error_model import MOST_WIDENED, ErrorModel, width_about_zero
+from screening.choosing.error_model import MOST_WIDENED, ErrorModel
 
 FAMILIES = 12
 
@@ -27,6 +27,7 @@ def table(seed=0, n=240, slope=0.0, bias=0.2, spread=0.1, outliers=0):
         likeness=features[:, :2],
         known_std=np.full(n, 0.02),
         unstable=np.zeros(n, dtype=bool),
+        shortfall=np.zeros(n),
     )
 
 
@@ -36,6 +37,7 @@ def asked(model, features, **changes):
         "likeness": features[:, :2],
         "known_std": np.full(n, 0.02),
         "unstable": np.zeros(n, dtype=bool),
+        "shortfall": np.zeros(n),
         "families": [""] * n,
     }
     return model(features, **(arguments | changes))
@@ -147,6 +149,17 @@ def test_a_small_table_is_refused():
         fitted(n=5)
 
 
-def test_width_about_zero():
-    found = width_about_zero(np.array([0.0, 3.0, -3.0]), np.array([1.0, 1.0, 1.0]))
-    assert found == pytest.approx([1.0, 3.475, 3.475], abs=0.01)
+def test_values_far_below_their_likes_are_expected_to_be_higher_and_are_less_sure():
+    given = table(n=240, bias=0.1)
+    generator = np.random.default_rng(2)
+    given.shortfall[:40] = 0.6
+    # Half of the suspect values are wrong.
+    given.errors[:20] += generator.normal(0.6, 0.1, size=20)
+    order = generator.permutation(240)
+    given.families = [given.families[place] for place in order]
+    model = ErrorModel.fit(**vars(given))
+    fine, low = (asked(model, np.zeros((1, 3)), shortfall=np.array([each])) for each in (0, 0.6))
+    assert fine.bias[0] == pytest.approx(0.1, abs=0.05)
+    assert low.bias[0] == pytest.approx(0.4, abs=0.1)
+    assert low.std[0] > 2 * fine.std[0]
+    assert low.total_std[0] > 2 * fine.total_std[0]
