@@ -131,6 +131,9 @@ class ConductivityMaker(Maker):
         cheap = self.unstable == "auto" and not supercells_are_dear(self.engine)
         return self.unstable == "estimate" or cheap
 
+    def _wanted_effective(self) -> EffectiveForceConstantsRecipe | None:
+        return None if supercells_are_dear(self.engine) else self.effective_force_constants
+
     def plan(self, structure: Structure) -> ThirdOrderPlan:
         """Return the displacements for third-order force constants."""
         cell, centring = conventional_cell(structure)
@@ -167,8 +170,7 @@ class ConductivityMaker(Maker):
             StepCost.of_force_calls("third-order forces", force_calls, forces_s),
             StepCost.of_force_calls("transport", 0, time.perf_counter() - started),
         ]
-        wanted = self.effective_force_constants
-        if wanted is not None and not phonons.stable and not supercells_are_dear(self.engine):
+        if (wanted := self._wanted_effective()) is not None and not phonons.stable:
             found = EffectiveConductivity(
                 relaxation.structure, phonons, phonon, plan, force_constants
             )
