@@ -110,9 +110,9 @@ class EffectiveForceConstantsRecipe(Recipe):
     tolerance: float = Field(0.05, gt=0, lt=1)
     """The force constants are self-consistent when a cycle changes the frequencies by no more:
     root mean square of the change over that of the frequencies.  Three pairs scatter by 3 %."""
-    overdetermination: float = Field(2.0, ge=1.5)
+    overdetermination: float = Field(2.0, ge=2.0)
     """Equations per unknown of the third-order fit at the end; it takes as many pairs as that
-    needs.  Less would leave none to spare for the error bar."""
+    needs.  With less, a fit without a group of pairs, for the error bar, might lack equations."""
     seed: int = Field(0, ge=0)
 
 
