@@ -20,6 +20,7 @@ from workflows.documents import (
     RelaxationDocument,
     ThermalConductivityDocument,
 )
+from workflows.effective_conductivity import EffectiveConductivity
 from workflows.engines import supercells_are_dear
 from workflows.errors import CannotCompute
 from workflows.few_shot import FewShotMaker
@@ -38,6 +39,7 @@ from workflows.lattice_dynamics.cells import (
 )
 from workflows.phonons import PhononMaker
 from workflows.recipes import (
+    EffectiveForceConstantsRecipe,
     PhononRecipe,
     ThermalConductivityRecipe,
     ThirdOrderRecipe,
@@ -75,6 +77,9 @@ class ConductivityMaker(Maker):
         Temperatures, q-meshes, scattering.
     unstable
         What is done with a crystal that has imaginary modes; see `ThermalConductivityRecipe`.
+    effective_force_constants
+        How self-consistent force constants at 300 K are looked for, of a crystal that has imaginary
+        modes; None leaves it out.  Not with an engine whose supercells are dear.
     """
 
     engine: Engine
@@ -82,10 +87,13 @@ class ConductivityMaker(Maker):
     third_order: ThirdOrderRecipe = field(default_factory=ThirdOrderRecipe)
     transport: TransportRecipe = field(default_factory=TransportRecipe)
     unstable: Literal["auto", "estimate", "stop"] = "auto"
+    effective_force_constants: EffectiveForceConstantsRecipe | None = field(
+        default_factory=EffectiveForceConstantsRecipe
+    )
 
     @job(
         output_schema=ThermalConductivityDocument,
-        data=["spectrum", "transport", "phono3py_params"],
+        data=["spectrum", "transport", "phono3py_params", "thermal_force_constants"],
     )
     def make(
         self,
@@ -123,6 +131,9 @@ class ConductivityMaker(Maker):
         cheap = self.unstable == "auto" and not supercells_are_dear(self.engine)
         return self.unstable == "estimate" or cheap
 
+    def _wanted_effective(self) -> EffectiveForceConstantsRecipe | None:
+        return None if supercells_are_dear(self.engine) else self.effective_force_constants
+
     def plan(self, structure: Structure) -> ThirdOrderPlan:
         """Return the displacements for third-order force constants."""
         cell, centring = conventional_cell(structure)
@@ -154,14 +165,22 @@ class ConductivityMaker(Maker):
             stable=phonons.stable,
         )
         relative_fit_error = self._fit_error(plan, solved.model, solved.meshes[0])
+        fields = transport_fields(solved, phonons)
         costs = [
             StepCost.of_force_calls("third-order forces", force_calls, forces_s),
             StepCost.of_force_calls("transport", 0, time.perf_counter() - started),
         ]
+        if (wanted := self._wanted_effective()) is not None and not phonons.stable:
+            found = EffectiveConductivity(
+                relaxation.structure, phonons, phonon, plan, force_constants
+            )
+            effective, cost = found.fields(self.engine, wanted, self.transport)
+            fields |= effective
+            costs.append(cost)
         return ThermalConductivityDocument(
             **kappa_fields(phonons, solved, relative_fit_error),
             **common_fields(self.engine, relaxation, phonons, *costs),
-            **transport_fields(solved, phonons),
+            **fields,
             third_order_route=self.third_order.route,
             third_order_supercell_matrix=plan.model.supercell_matrix.tolist(),
             third_order_supercells=force_calls,
@@ -201,7 +220,7 @@ class ConductivityMaker(Maker):
 
 @job(
     output_schema=ThermalConductivityDocument,
-    data=["spectrum", "transport", "phono3py_params"],
+    data=["spectrum", "transport", "phono3py_params", "thermal_force_constants"],
 )
 def with_supercell_check(
     document: ThermalConductivityDocument, larger: ThermalConductivityDocument
@@ -407,6 +426,7 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
                 third_order=third_order,
                 transport=recipe.transport,
                 unstable=recipe.unstable,
+                effective_force_constants=recipe.effective_force_constants,
             ),
         )
 
@@ -425,6 +445,7 @@ def _with_larger_supercells(
 
     return recipe.model_copy(
         update={
+            "effective_force_constants": None,
             "phonons": recipe.phonons.model_copy(update=larger(recipe.phonons)),
             "third_order": recipe.third_order.model_copy(update=larger(recipe.third_order)),
         }

@@ -12,6 +12,7 @@ from pydantic import Field
 from pymatgen.core import Structure
 
 from workflows.document_parts import Document, Provenance, StepCost
+from workflows.effective_documents import EffectiveForceConstantsDocument
 from workflows.few_shot_documents import FewShotDocument, ForceConvergenceDocument
 
 SCHEMA_VERSION = 2
@@ -185,6 +186,16 @@ class ThermalConductivityDocument(CrystalDocument):
     the imaginary ones are an error of the engine; nothing is ranked by it as if it were κ."""
     kappa_300k_real_modes_error_w_per_m_k: float | None = None
     """Error bar of that: q-mesh and fit in quadrature."""
+    kappa_300k_effective_w_per_m_k: float | None = None
+    """Of an unstable crystal that vibrations at 300 K stabilise: κ with the effective force
+    constants of that temperature.  Nothing is ranked by it."""
+    kappa_300k_effective_error_w_per_m_k: float | None = None
+    """Error bar of that: q-mesh, sample and self-consistency in quadrature."""
+    stabilised_at_300k: bool | None = None
+    """Of an unstable crystal: whether its effective force constants at 300 K have no imaginary
+    modes; null where they were not looked for, or not found."""
+    min_effective_frequency_300k_thz: float | None = None
+    """Lowest frequency of these force constants on the q-mesh of the stability gate."""
     kappa_300k_mesh_error_w_per_m_k: float | None = None
     kappa_300k_fit_error_w_per_m_k: float | None = None
     kappa_300k_larger_supercell_w_per_m_k: float | None = None
@@ -222,6 +233,8 @@ class ThermalConductivityDocument(CrystalDocument):
     """How far first-principles forces are converged, on the route few-shot."""
     few_shot: FewShotDocument | None = None
     """How the force constants were fitted, on the route few-shot."""
+    effective_force_constants: EffectiveForceConstantsDocument | None = None
+    """How force constants at 300 K were found, of an unstable crystal."""
     displacement_distance_a: float | None = None
     min_frequency_thz: float | None = None
     max_frequency_thz: float | None = None

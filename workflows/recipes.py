@@ -100,6 +100,22 @@ class ForceConvergenceRecipe(Recipe):
     seed: int = Field(0, ge=0)
 
 
+class EffectiveForceConstantsRecipe(Recipe):
+    """Self-consistent force constants at 300 K, for crystals with imaginary modes."""
+
+    pairs: int = Field(3, ge=2)
+    """Mirrored pairs of thermal snapshots in each cycle that makes second order self-consistent."""
+    max_cycles: int = Field(8, ge=1)
+    """And at most so many of these cycles."""
+    tolerance: float = Field(0.05, gt=0, lt=1)
+    """The force constants are self-consistent when a cycle changes the frequencies by no more:
+    root mean square of the change over that of the frequencies.  Three pairs scatter by 3 %."""
+    overdetermination: float = Field(2.0, ge=2.0)
+    """Equations per unknown of the third-order fit at the end; it takes as many pairs as that
+    needs.  With less, a fit without a group of pairs, for the error bar, might lack equations."""
+    seed: int = Field(0, ge=0)
+
+
 class TransportRecipe(Recipe):
     """Thermal conductivity: temperatures, q-meshes, scattering."""
 
@@ -139,6 +155,12 @@ class ThermalConductivityRecipe(Recipe):
     """Crystals with imaginary modes: ``estimate`` computes κ of their other modes too, beside the
     verdict and not in its place; ``stop`` saves that cost.  ``auto`` estimates with engines whose
     supercells take seconds (potentials), which are often wrong about soft modes."""
+    effective_force_constants: EffectiveForceConstantsRecipe | None = (
+        EffectiveForceConstantsRecipe()
+    )
+    """Crystals with imaginary modes: look for κ with self-consistent force constants at 300 K, with
+    engines whose supercells take seconds and unless ``unstable`` says ``stop``; null leaves it
+    out."""
     relaxation: RelaxationRecipe = RelaxationRecipe()
     phonons: PhononRecipe = PhononRecipe()
     force_convergence: ForceConvergenceRecipe | None = ForceConvergenceRecipe()

@@ -174,7 +174,12 @@ def _print_table(
     unknown = [row.outcome == "predicted" and row.predicted_value is None for row in rows]
     only_predicted = all(row.outcome == "predicted" for row in rows)
     label = f"predicted {objective.label}" if only_predicted else "predicted"
-    further = {quantity.field: quantity.heading for quantity in objective.shown_fields}
+    further = {
+        quantity.field: quantity.heading
+        for quantity in objective.shown_fields
+        # Only some results have an effective κ; a column of blanks would say nothing.
+        if any(row.shown_fields.get(quantity.field) is not None for row in rows)
+    }
     if second is not None:
         further.setdefault(second.field, second.field.replace("_", " "))
     numbered = list(zip(rows, unknown, strict=True))

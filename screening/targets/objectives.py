@@ -106,6 +106,7 @@ LATTICE_THERMAL_CONDUCTIVITY = Objective(
     label="κ(300 K)",
     unit="W/m/K",
     logarithmic=True,
+    shown_fields=(Quantity("kappa_300k_effective_w_per_m_k", "effective κ(300 K)", "W/m/K"),),
     curves={
         "bands": "screening.views.conductivity_curves:phonons",
         "dos": "screening.views.conductivity_curves:density_of_states",

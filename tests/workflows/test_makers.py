@@ -357,17 +357,54 @@ def test_unstable_crystal_ends_before_third_order(emt, bcc_copper, tmp_path, mon
     assert document.spectrum is not None  # the bands show what is unstable
 
 
-def test_an_unstable_crystal_gets_an_estimate_without_its_imaginary_modes(
-    emt, bcc_copper, tmp_path
-):
-    document = run(emt, bcc_copper, tmp_path).output()
+@pytest.fixture(scope="module")
+def unstable(emt, bcc_copper, tmp_path_factory) -> Finished:
+    return run(emt, bcc_copper, tmp_path_factory.mktemp("unstable"))
+
+
+def test_an_unstable_crystal_gets_an_estimate_without_its_imaginary_modes(unstable):
+    document = unstable.output()
     assert document.outcome == "unstable"
     assert document.reason.startswith("imaginary modes: lowest frequency -")
     assert document.kappa_300k_w_per_m_k is None
     assert document.kappa_300k_error_w_per_m_k is None
     assert document.kappa_300k_real_modes_w_per_m_k > 0
     assert document.kappa_300k_real_modes_error_w_per_m_k > 0
-    assert [cost.step for cost in document.costs][-1] == "transport"
+    assert [cost.step for cost in document.costs][-1] == "effective force constants"
+
+
+def test_an_unstable_crystal_gets_kappa_with_force_constants_of_room_temperature(unstable):
+    document = unstable.output()
+    assert document.stabilised_at_300k
+    assert document.min_effective_frequency_300k_thz > 0 > document.min_frequency_thz
+    assert document.kappa_300k_effective_w_per_m_k > 0
+    record = document.effective_force_constants
+    assert record.converged
+    parts = (
+        record.kappa_300k_mesh_error_w_per_m_k,
+        record.kappa_300k_statistical_error_w_per_m_k,
+        record.kappa_300k_consistency_error_w_per_m_k,
+    )
+    assert document.kappa_300k_effective_error_w_per_m_k == pytest.approx(np.linalg.norm(parts))
+    assert document.costs[-1].cost == record.force_calls
+    assert record.force_calls == sum(cycle.snapshots for cycle in record.cycles) < 60
+    second, third = (
+        np.array(record.thermal_force_constants[order]) for order in ("second_order", "third_order")
+    )
+    # Harmonic phonons have the larger supercell here.
+    assert second.shape == (1, 54, 3, 3)
+    assert third.shape == (1, 16, 16, 3, 3, 3)
+    assert record.supercell_atoms == 16
+    stored = [each["output"] for each in unstable.stored()][-1]
+    assert "blob_uuid" in stored["effective_force_constants"]["thermal_force_constants"]
+
+
+def test_force_constants_of_room_temperature_are_looked_for_with_cheap_engines_only(emt):
+    dear = replace(emt, inline_supercells=0)
+    assert ConductivityMaker(emt)._wanted_effective() is not None
+    assert ConductivityMaker(dear)._wanted_effective() is None
+    recipe = ThermalConductivityRecipe(effective_force_constants=None)
+    assert ThermalConductivityMaker(emt, recipe=recipe)._makers()[2]._wanted_effective() is None
 
 
 def test_auto_estimates_unstable_crystals_with_cheap_engines_only(emt):

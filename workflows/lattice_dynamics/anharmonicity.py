@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflows.lattice_dynamics.cells import SYMPREC_A
+from workflows.lattice_dynamics.third_order import as_phonopy, compact
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
@@ -34,19 +34,9 @@ def cubic_anharmonicity(
     model
         Supercell of the force constants.  A crystal with imaginary modes has no such vibrations.
     """
-    from phonopy import Phonopy
-
-    phonon = Phonopy(
-        model.unitcell,
-        supercell_matrix=model.supercell_matrix,
-        primitive_matrix=model.primitive_matrix,
-        symprec=SYMPREC_A,
-        log_level=0,
-    )
-    second, third = force_constants.second_order, force_constants.third_order
-    if len(second) == len(model.supercell):  # of finite displacements: not compact
-        first_atoms = model.primitive.p2s_map
-        second, third = second[first_atoms], third[first_atoms]
+    phonon = as_phonopy(model)
+    constants = compact(model, force_constants)
+    second, third = constants.second_order, constants.third_order
     phonon.force_constants = second
     phonon.generate_displacements(
         number_of_snapshots=THERMAL_SNAPSHOTS, temperature=temperature_k, random_seed=0

@@ -130,7 +130,11 @@ def stability(phonon: Phonopy, mesh_length_a: float) -> Stability:
     The three acoustic modes at Γ, zero but for round-off, are left out.
     """
     # Even divisions: only they contain the zone boundary, where soft modes usually sit.
-    mesh = symmetric_mesh(phonon, mesh_length_a, parity="even")
+    return stability_on(phonon, symmetric_mesh(phonon, mesh_length_a, parity="even"))
+
+
+def stability_on(phonon: Phonopy, mesh: tuple[int, int, int]) -> Stability:
+    """Return the extreme frequencies on a Γ-centred q-mesh, acoustic modes at Γ left out."""
     result = phonon.run_mesh(mesh, is_gamma_center=True)
     frequencies = np.array(result.frequencies)
     at_gamma = np.flatnonzero((np.abs(result.qpoints) < 1e-8).all(axis=1))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workflows.lattice_dynamics.cells import SYMPREC_A
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from phonopy import Phonopy
@@ -54,3 +56,50 @@ class CarryOver:
         parts = self._part * force_constants[self._first, self._second]
         np.add.at(found, (self._first, self._image), parts)
         return found
+
+
+def changed_alike(
+    phonon: Phonopy,
+    smaller: Phonopy,
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+) -> Phonopy:
+    """Return phonons whose force constants change as those of a smaller supercell do.
+
+    With them goes what the smaller supercell cannot hold: the long range of `phonon` stays.  Its
+    Born charges do, too.  The interaction of dipoles is in `before` and in `after`, and cancels in
+    their difference.  Where `phonon` has the same supercell its force constants are `after`; where
+    it has none that holds the smaller one, the phonons are those of the smaller one.
+
+    Parameters
+    ----------
+    phonon
+        Harmonic phonons, with compact force constants.
+    smaller
+        Model of the same conventional cell in a supercell that is repeated less often.
+    before, after
+        Force constants of that supercell, shape (primitive atoms, atoms, 3, 3), eV/Å².
+    """
+    wider = np.diag(phonon.supercell_matrix) - np.diag(smaller.supercell_matrix)
+    larger = bool((wider >= 0).all() and wider.any())
+    changed = _empty(phonon if larger else smaller)
+    if larger:
+        correction = CarryOver(smaller, changed)(after - before)
+        changed.force_constants = np.asarray(phonon.force_constants) + correction
+    else:
+        changed.force_constants = after
+    changed.nac_params = phonon.nac_params
+    return changed
+
+
+def _empty(phonon: Phonopy) -> Phonopy:
+    """Return a model of the same supercell without forces."""
+    from phonopy import Phonopy
+
+    return Phonopy(
+        phonon.unitcell,
+        supercell_matrix=phonon.supercell_matrix,
+        primitive_matrix=phonon.primitive_matrix,
+        symprec=SYMPREC_A,
+        log_level=0,
+    )

@@ -27,6 +27,7 @@ from workflows.lattice_dynamics.cells import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from phono3py import Phono3py
+    from phonopy import Phonopy
     from pymatgen.core import Structure
 
     from workflows.recipes import ThirdOrderRecipe
@@ -94,7 +95,7 @@ def plan_third_order(
         raise CannotCompute(f"{structure.reduced_formula}: {reason}")
     pairs = max(
         recipe.min_pairs,
-        math.ceil(recipe.overdetermination * basis_size / _equations(model, 1)),
+        math.ceil(recipe.overdetermination * basis_size / equations_of_pairs(model, 1)),
     )
     model.generate_displacements(
         distance=recipe.distance_a,
@@ -136,6 +137,30 @@ class ThirdOrderForceConstants:
     nonzero: NDArray[np.byte] | None
 
 
+def compact(model: Phono3py, force_constants: ThirdOrderForceConstants) -> ThirdOrderForceConstants:
+    """Return force constants as compact ones; those of finite displacements are not."""
+    second, third = force_constants.second_order, force_constants.third_order
+    if len(second) != len(model.supercell) or len(second) == len(model.primitive):
+        return force_constants
+    first, nonzero = model.primitive.p2s_map, force_constants.nonzero
+    return ThirdOrderForceConstants(
+        second[first], third[first], None if nonzero is None else nonzero[first]
+    )
+
+
+def as_phonopy(model: Phono3py) -> Phonopy:
+    """Return a Phonopy object of the supercell of third-order force constants, without forces."""
+    from phonopy import Phonopy
+
+    return Phonopy(
+        model.unitcell,
+        supercell_matrix=model.supercell_matrix,
+        primitive_matrix=model.primitive_matrix,
+        symprec=SYMPREC_A,
+        log_level=0,
+    )
+
+
 def set_third_order_forces(plan: ThirdOrderPlan, forces: Sequence[NDArray[np.float64]]) -> None:
     """Attach `forces`, in the order of `third_order_supercells`, to the plan's model."""
     cells = plan.model.supercells_with_displacements
@@ -175,7 +200,7 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
         raise ValueError("random-pairs plan without pairs; make it with plan_third_order")
     if not is_determined(plan, used):
         raise ValueError(
-            f"{used} pairs give {_equations(model, used)} equations for "
+            f"{used} pairs give {equations_of_pairs(model, used)} equations for "
             f"{plan.basis_size} unknowns; compute more pairs or lower cutoff_a"
         )
     displacements, forces = _pairs(model.dataset, used, plan.pairs)
@@ -196,10 +221,11 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
 
 def is_determined(plan: ThirdOrderPlan, pairs: int) -> bool:
     """Return whether so many random pairs give at least as many equations as unknowns."""
-    return plan.basis_size is not None and _equations(plan.model, pairs) >= plan.basis_size
+    return plan.basis_size is not None and equations_of_pairs(plan.model, pairs) >= plan.basis_size
 
 
-def _equations(model: Phono3py, pairs: int) -> int:
+def equations_of_pairs(model: Phono3py, pairs: int) -> int:
+    """Return the number of independent equations for third order that mirrored pairs give."""
     # One pair gives the even part of the force, which is where fc3 sits: 3N equations, of which
     # three say no more than that the forces sum to zero.
     return pairs * (3 * len(model.supercell) - 3)
