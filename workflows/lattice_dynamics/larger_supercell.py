@@ -40,9 +40,9 @@ class CarryOver:
                     apart = np.linalg.solve(lattice_a.T, (image_a - positions_a).T).T
                     distances_a = np.linalg.norm((apart - np.rint(apart)) @ lattice_a, axis=1)
                     pairs.append((first, second, int(np.argmin(distances_a)), 1.0 / count))
-        first, second, image, part = zip(*pairs, strict=True)
-        self._first, self._second, self._image = map(np.array, (first, second, image))
-        self._part = np.array(part)[:, None, None]
+        columns = [np.array(column) for column in zip(*pairs, strict=True)]
+        self._first, self._second, self._image = columns[:3]
+        self._part = columns[3][:, None, None]
 
     def __call__(self, force_constants: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return compact force constants of the larger supercell.
