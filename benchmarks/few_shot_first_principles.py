@@ -25,16 +25,11 @@ def compute(formula: str, engine_name: str, most_snapshots: int | None) -> dict[
     from maggma.stores import MemoryStore
 
     from screening.campaigns.config import load_campaign_config
-    from screening.sources import open_source
     from screening.targets.engines import build_engine, engine_config
     from workflows.conductivity import ThermalConductivityMaker
     from workflows.recipes import ThermalConductivityRecipe
 
-    record = next(
-        each
-        for each in open_source("phonondb-103").records()
-        if each.properties["formula"] == formula
-    )
+    record = the_crystal(formula)
     recipe = ThermalConductivityRecipe.model_validate(load_campaign_config("low-kappa", {}).recipe)
     if most_snapshots is not None:
         cells = recipe.third_order.model_copy(update={"max_snapshots": most_snapshots})
@@ -43,9 +38,10 @@ def compute(formula: str, engine_name: str, most_snapshots: int | None) -> dict[
     flow = maker.make(record.content.get_primitive_structure())
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     row: dict[str, Any] = {
-        "formula": formula,
+        "formula": record.properties["formula"],
         "material_id": record.material_id,
         "engine": engine_name,
+        "max_snapshots": recipe.third_order.max_snapshots,
         "reference_w_per_m_k": record.properties["kappa_300k_with_nac_w_per_m_k"],
         "potential_w_per_m_k": of_potential(record.material_id),
     }
@@ -57,9 +53,24 @@ def compute(formula: str, engine_name: str, most_snapshots: int | None) -> dict[
         return {**row, "outcome": "refused", "jobs": refusals(store)}
     result = max(found, key=lambda each: each["index"])["output"]
     plain = {key: value for key, value in result.items() if isinstance(value, str | int | float)}
+    plain["steps_wall_s"] = plain.pop("wall_s", None)
     for name in ("costs", "few_shot", "force_convergence"):
         plain[name] = result.get(name)
-    return {**row, **plain, "cpu_s": row["cpu_s"], "versions": result["provenance"]["versions"]}
+    return {**plain, **row, "versions": result["provenance"]["versions"]}
+
+
+def the_crystal(name: str) -> Any:
+    """Return the record of a formula, or of a material id where the formula has two crystals."""
+    from screening.sources import open_source
+
+    records = list(open_source("phonondb-103").records())
+    found = [each for each in records if name in (each.properties["formula"], each.material_id)]
+    if len(found) != 1:
+        ids = ", ".join(each.material_id for each in found)
+        raise SystemExit(
+            f"{name}: two crystals, {ids}; name one of these" if found else f"no crystal '{name}'"
+        )
+    return found[0]
 
 
 def refusals(store: Any) -> list[Any]:
@@ -98,7 +109,7 @@ def main() -> None:
     out = RESULTS / f"few_shot_first_principles-{options.engine}.json"
     rows: list[dict[str, Any]] = json.loads(out.read_text()) if out.exists() else []
     for formula in options.formulas:
-        if any(row["formula"] == formula for row in rows):
+        if any(formula in (row["formula"], row["material_id"]) for row in rows):
             continue
         row = compute(formula, options.engine, options.max_snapshots)
         # Others may have written in the meantime.

@@ -12,9 +12,8 @@ import numpy as np
 from workflows.constants import ROOM_TEMPERATURE_K
 from workflows.document_parts import StepCost
 from workflows.effective_documents import EffectiveForceConstantsDocument
-from workflows.errors import EngineError
 from workflows.lattice_dynamics import effective, harmonic, transport
-from workflows.lattice_dynamics.larger_supercell import changed_alike
+from workflows.lattice_dynamics.larger_supercell import ChangedAlike
 from workflows.lattice_dynamics.third_order import as_phonopy, compact
 from workflows.solved_transport import solve_transport
 
@@ -56,10 +55,9 @@ class EffectiveConductivity:
         plan: ThirdOrderPlan,
         constants: ThirdOrderForceConstants,
     ) -> None:
-        self._structure, self._phonons, self._phonon = structure, phonons, phonon
-        self._plan = plan
-        self._smaller = as_phonopy(plan.model)
+        self._structure, self._phonons, self._plan = structure, phonons, plan
         self._harmonic = compact(plan.model, constants).second_order
+        self._changed = ChangedAlike(phonon, as_phonopy(plan.model), self._harmonic)
         self._calls = 0
 
     def fields(
@@ -70,8 +68,7 @@ class EffectiveConductivity:
     ) -> tuple[dict[str, Any], StepCost]:
         """Return fields of a `ThermalConductivityDocument`, and what they cost.
 
-        An engine that fails on atoms displaced so far leaves the reason in the record: the rest of
-        the result does not depend on it.
+        What fails leaves its reason in the record: the rest of the result does not depend on it.
         """
         started = time.perf_counter()
 
@@ -79,19 +76,14 @@ class EffectiveConductivity:
             self._calls += len(supercells)
             return engine.forces(supercells)
 
-        try:
-            found = effective.find_effective(
-                self._plan,
-                self._harmonic,
-                ROOM_TEMPERATURE_K,
-                recipe,
-                forces,
-                lambda second: self._lowest_thz(second) >= self._threshold_thz,
-            )
-        except EngineError as error:
-            found = effective.EffectiveForceConstants(
-                self._plan.model, self._harmonic, reason=str(error)
-            )
+        found = effective.find_effective(
+            self._plan,
+            self._harmonic,
+            ROOM_TEMPERATURE_K,
+            recipe,
+            forces,
+            lambda second: self._lowest_thz(second) >= self._threshold_thz,
+        )
         fields = self._found_fields(found, transport_recipe)
         wall_s = time.perf_counter() - started
         return fields, StepCost.of_force_calls(STEP, self._calls, wall_s)
@@ -101,13 +93,10 @@ class EffectiveConductivity:
         # A crystal that has phonons has both.
         return float(self._phonons.stability_threshold_thz or 0.0)
 
-    def _phonon_of(self, second: NDArray[np.float64]) -> Phonopy:
-        return changed_alike(self._phonon, self._smaller, self._harmonic, second)
-
     def _lowest_thz(self, second: NDArray[np.float64]) -> float:
         mesh = self._phonons.stability_mesh
         assert mesh is not None
-        return harmonic.stability_on(self._phonon_of(second), mesh).min_frequency_thz
+        return harmonic.stability_on(self._changed.phonon(second), mesh).min_frequency_thz
 
     def _found_fields(
         self, found: EffectiveForceConstants, transport_recipe: TransportRecipe
@@ -148,7 +137,7 @@ class EffectiveConductivity:
     ) -> dict[str, Any]:
         """Return κ and its error bar; write the parts of that into the record."""
         only = {"temperatures_k": (ROOM_TEMPERATURE_K,), "direct_solution": False}
-        phonon = self._phonon_of(constants.second_order)
+        phonon = self._changed.phonon(constants.second_order)
         solved = solve_transport(
             self._structure,
             phonon,
@@ -161,14 +150,19 @@ class EffectiveConductivity:
         errors = [solved.limit.error_w_per_m_k]
         record.kappa_300k_mesh_error_w_per_m_k = errors[0]
         coarsest = solved.meshes[0].kappa_300k_w_per_m_k
+        if not coarsest > 0:
+            record.reason = f"κ on the coarsest q-mesh is {coarsest} W/m/K"
+            return {}
         scale = kappa / coarsest
         kappas = np.array([self._coarse_kappa(solved, each) for each in found.without])
         groups = len(kappas)
         variance = (groups - 1) / groups * ((kappas - kappas.mean()) ** 2).sum()
         errors.append(scale * math.sqrt(variance))
         record.kappa_300k_statistical_error_w_per_m_k = errors[-1]
+        # The whole step: between its ends, where κ is, nothing says how far the end of the loop is.
         before = self._coarse_kappa(solved, replace(constants, second_order=found.drawn_with))
-        errors.append(scale * abs(before - coarsest))
+        after = self._coarse_kappa(solved, found.fitted or constants)
+        errors.append(scale * abs(after - before))
         record.kappa_300k_consistency_error_w_per_m_k = errors[-1]
         record.kappa_300k_coherence_w_per_m_k = solved.densest.isotropic_coherence_w_per_m_k(
             ROOM_TEMPERATURE_K
@@ -185,7 +179,7 @@ class EffectiveConductivity:
     def _coarse_kappa(self, solved: SolvedTransport, constants: ThirdOrderForceConstants) -> float:
         """Return κ on the coarsest mesh with other force constants, in W/m/K."""
         model = solved.model
-        model.fc2 = self._phonon_of(constants.second_order).force_constants
+        model.fc2 = self._changed.force_constants(constants.second_order)
         model.fc3, model.fc3_nonzero_indices = constants.third_order, constants.nonzero
         mesh = solved.meshes[0].mesh
         solution = transport.conductivity(

@@ -52,8 +52,8 @@ class EffectiveForceConstantsDocument(Document):
     kappa_300k_statistical_error_w_per_m_k: float | None = None
     """By the jackknife over groups of the final snapshots, on the coarsest mesh."""
     kappa_300k_consistency_error_w_per_m_k: float | None = None
-    """Difference to κ with the second-order force constants that the final snapshots were drawn
-    with; zero in self-consistency."""
+    """Difference between κ with the second-order force constants that the final snapshots were
+    drawn with and κ with those fitted to them; zero in self-consistency."""
     kappa_300k_coherence_w_per_m_k: float | None = None
     """Wigner (coherence) contribution on the densest mesh, not part of κ."""
     thermal_force_constants: dict[str, Any] | None = None

@@ -224,9 +224,9 @@ class Estimates:
     Attributes
     ----------
     bias : ndarray, shape (n,)
-        Its centre.
+        Its mean.
     std : ndarray, shape (n,)
-        Standard deviation about the centre.
+        Standard deviation about the mean.
     total_std : ndarray, shape (n,)
         What 68 % of errors are below, bias included: the error bar of the engine's own value.
     extrapolated : ndarray of bool, shape (n,)
@@ -300,14 +300,15 @@ class ErrorModel:
         Raises
         ------
         ValueError
-            When there are too few rows or families.
+            When there are too few stable crystals or families of them.
         """
         named = np.array(families)
         distinct = sorted(set(families))
-        if len(errors) < MIN_ROWS or len(distinct) < 3:
+        of_stable = set(named[~unstable].tolist())
+        if (~unstable).sum() < MIN_ROWS or len(of_stable) < 3:
             raise ValueError(
-                f"an error model needs {MIN_ROWS} rows of 3 families, not {len(errors)} of "
-                f"{len(distinct)}"
+                f"an error model needs {MIN_ROWS} rows of stable crystals in 3 families, not "
+                f"{(~unstable).sum()} in {len(of_stable)}"
             )
         resembled = {"": Likeness.of(likeness, named)}
         for family in distinct:

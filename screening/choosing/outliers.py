@@ -1,4 +1,4 @@
-"""Crystals that an engine is wrong about by a factor, among those it is about right about.
+"""Crystals of which an engine is wrong by a factor, among those of which it is about right.
 
 A mixture of two normal distributions of the error, fitted by expectation maximisation (A. P.
 Dempster, N. M. Laird and D. B. Rubin, J. R. Stat. Soc. B 39, 1 (1977)).  One has the centre and the
@@ -50,12 +50,12 @@ class Outliers:
 
     @classmethod
     def expected(cls, typical: float) -> Outliers:
-        """Return what is believed before any error is known.
+        """Return outliers from which a fit can begin.
 
         Parameters
         ----------
         typical
-            Spread of the usual errors.
+            Robust spread of all errors of the table.
         """
         return cls(RARE, SLOPE_STD / typical, CENTRE * typical, SPREAD * typical)
 
@@ -74,6 +74,8 @@ class Outliers:
     ) -> Floats:
         """Return the probability of being one of them once the error is known, shape (n,).
 
+        Outliers are values that are too low: an error below the usual centre is never theirs.
+
         Parameters
         ----------
         errors, shortfall : ndarray, shape (n,)
@@ -83,7 +85,7 @@ class Outliers:
         odds = self.constant + self.slope * shortfall
         own = -np.log(self.spread) - 0.5 * ((errors - self.centre) / self.spread) ** 2
         usual = -np.log(std) - 0.5 * ((errors - centre) / std) ** 2
-        return _logistic(odds + own - usual)
+        return np.where(errors > centre, _logistic(odds + own - usual), 0.0)
 
     def refitted(
         self, errors: Floats, shortfall: Floats, weights: Floats, typical: float
@@ -95,7 +97,7 @@ class Outliers:
         weights : ndarray, shape (n,)
             What `responsibility` returned.
         typical
-            Spread of the usual errors.
+            Robust spread of all errors of the table.
         """
         total = float(weights.sum())
         precision = total / self.spread**2 + 1 / (CENTRE_STD * typical) ** 2
@@ -116,7 +118,9 @@ class Outliers:
             gradient = rows.T @ (weights - share) - precision * (found - prior)
             curvature = (rows.T * (share * (1 - share))) @ rows + np.diag(precision)
             found = found + np.clip(np.linalg.solve(curvature, gradient), -1.0, 1.0)
-        return float(found[0]), max(float(found[1]), 0.0)
+        if found[1] < 0:  # A low value is no reason to trust it more.
+            return self._odds(np.zeros(len(low)), weights, typical)
+        return float(found[0]), float(found[1])
 
 
 NO_OUTLIERS = Outliers(-np.inf, 0.0, 0.0, 1.0)
@@ -184,7 +188,8 @@ class Mixture:
             middle = (low + high) / 2
             usual = inside(middle, self.centre, self.std)
             odd = inside(middle, self.odd_centre, self.odd_std)
-            too_low = usual + self.probability * (odd - usual) < content
+            # Written so that what is not a number gets the widest bar.
+            too_low = ~(usual + self.probability * (odd - usual) >= content)
             low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
         return high
 

@@ -86,7 +86,8 @@ class Peers:
         expected = self.mean + self.scale * (across @ self.weights)
         unexplained = AMPLITUDE + LEVEL - ((across @ self.inverse) * across).sum(axis=1)
         reliability: Floats = np.clip(1.0 - unexplained / AMPLITUDE, 0.0, 1.0)
-        return np.maximum(expected - values, 0.0) * reliability
+        below: Floats = np.maximum(expected - values, 0.0) * reliability
+        return np.where(np.isfinite(below), below, 0.0)
 
 
 def _covariance(first: Floats, second: Floats) -> Floats:

@@ -66,7 +66,7 @@ class TableRow(BaseModel):
     candidate_id: str
     material_id: str
     formula: str
-    family: str
+    family: str = Field(min_length=1)
     unstable: bool = False
     value: float
     value_error: float | None = None

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflows.effective_documents import EffectiveCycle
+from workflows.errors import EngineError
 from workflows.lattice_dynamics.capability import fit_refusal, third_order_basis_size
 from workflows.lattice_dynamics.cells import displaced, has_free_positions
 from workflows.lattice_dynamics.third_order import (
@@ -62,11 +63,13 @@ where it is needed the loop has not converged."""
 MIXING = 0.5
 """Part of a fit in the next force constants.  With all of it the loop would not converge where a
 mode is bistable: one that is too soft has too wide a distribution, which makes it too stiff by more
-than it was too soft.  With half of it the scatter of the samples is halved, too."""
+than it was too soft.  With half of it the samples also scatter it less."""
 SECOND_ORDER_OVERDETERMINATION = 4.0
 """Equations per unknown of the fits of second order, at least: fourth-order forces, which are
 averaged over, scatter them."""
 JACKKNIFE_GROUPS = 4
+FAILURES = (ArithmeticError, LookupError, RuntimeError, ValueError)
+"""What engines and fits raise where the numbers are at fault, and not the machine."""
 
 
 class ThermalDistribution:
@@ -196,6 +199,8 @@ class EffectiveForceConstants:
     found
         Third order fitted to the last snapshots; of second order the mean of that fit and
         `drawn_with`, which scatters less than either.  None where the loop ended before.
+    fitted
+        That fit itself.
     without
         The same without a group of the last pairs, for each of `JACKKNIFE_GROUPS` groups.  The
         variance of what follows from them is (g − 1)/g Σ(xᵢ − x̄)², with g groups.
@@ -211,6 +216,7 @@ class EffectiveForceConstants:
     model: Phono3py
     drawn_with: NDArray[np.float64]
     found: ThirdOrderForceConstants | None = None
+    fitted: ThirdOrderForceConstants | None = None
     without: list[ThirdOrderForceConstants] = field(default_factory=list)
     unexplained_fraction: float | None = None
     cycles: list[EffectiveCycle] = field(default_factory=list)
@@ -234,6 +240,7 @@ def find_effective(
 ) -> EffectiveForceConstants:
     """Return effective force constants of second and third order.
 
+    What fails on the way, as engines may on atoms displaced so far, is the reason of the result.
     Cycles of few pairs bring second-order force constants to self-consistency.  More pairs, drawn
     with these, are then fitted with both orders together.
 
@@ -255,18 +262,23 @@ def find_effective(
     if reason := fit_refusal(basis_size, len(model.supercell)):
         result.reason = reason
         return result
-    fit = EffectiveFit(model, cutoff_a)
-    _make_self_consistent(result, fit, temperature_k, recipe, forces)
-    if not is_stable(result.drawn_with):
-        result.converged = False
+    needed = recipe.overdetermination * basis_size / equations_of_pairs(model, 1)
+    pairs = max(JACKKNIFE_GROUPS, recipe.pairs, math.ceil(needed))
+    try:
+        fit = EffectiveFit(model, cutoff_a)
+        _make_self_consistent(result, fit, temperature_k, recipe, forces)
+        if is_stable(result.drawn_with):
+            _fit_both_orders(result, fit, temperature_k, pairs, recipe, forces)
+            return result
         result.reason = (
             f"force constants at {temperature_k:.0f} K still have imaginary modes after "
             f"{len(result.cycles)} cycles"
         )
-        return result
-    needed = recipe.overdetermination * basis_size / equations_of_pairs(model, 1)
-    pairs = max(JACKKNIFE_GROUPS, recipe.pairs, math.ceil(needed))
-    _fit_both_orders(result, fit, temperature_k, pairs, recipe, forces)
+    except EngineError as error:
+        result.reason = str(error)
+    except FAILURES as error:
+        result.reason = f"{type(error).__name__}: {error}"
+    result.converged, result.found = False, None
     return result
 
 
@@ -316,12 +328,13 @@ def _fit_both_orders(
     # Forces that relaxation has left on atoms with free positions look like third order.
     acting = found[undisplaced:] - found[:undisplaced].sum(axis=0)
     fitted = fit.both_orders(drawn, acting)
-    result.found = result.mixed(fitted)
-    result.unexplained_fraction = _unexplained(model, result.found, drawn, acting)
+    mixed = result.mixed(fitted)
+    result.unexplained_fraction = _unexplained(model, mixed, drawn, acting)
     for group in range(JACKKNIFE_GROUPS):
         kept = np.flatnonzero(np.arange(2 * pairs) % pairs % JACKKNIFE_GROUPS != group)
         result.without.append(result.mixed(fit.both_orders(drawn[kept], acting[kept])))
     _judge(result, distribution, drawn, fitted.second_order, recipe)
+    result.found, result.fitted = mixed, fitted
 
 
 def _unexplained(
@@ -359,15 +372,15 @@ def _judge(
     )
     result.cycles.append(cycle)
     lowest_thz = min(distribution.frequencies_thz.min(), cycle.min_frequency_thz)
-    result.converged = bool(
-        cycle.relative_change <= recipe.tolerance and cycle.lifted_modes == 0 and lowest_thz > 0
-    )
-    result.reason = ""
-    if not result.converged:
-        result.reason = (
-            f"in cycle {len(result.cycles)} frequencies still changed by "
-            f"{100 * cycle.relative_change:.0f} %"
-        )
+    missing = ""
+    if cycle.relative_change > recipe.tolerance:
+        missing = f"frequencies still changed by {100 * cycle.relative_change:.0f} %"
+    elif lowest_thz <= 0:
+        missing = "there still were imaginary modes"
+    elif cycle.lifted_modes:
+        missing = f"{cycle.lifted_modes} modes were too soft to be drawn from"
+    result.converged = not missing
+    result.reason = f"in cycle {len(result.cycles)} {missing}" if missing else ""
 
 
 def _drawn(

@@ -32,7 +32,7 @@ from workflows.lattice_dynamics.force_constant_basis import (
     ForceConstantBasis,
     force_constant_basis,
 )
-from workflows.lattice_dynamics.larger_supercell import CarryOver
+from workflows.lattice_dynamics.larger_supercell import CarryOver, repeats_more
 from workflows.lattice_dynamics.meshes import mesh_series
 from workflows.lattice_dynamics.third_order import (
     ThirdOrderForceConstants,
@@ -152,8 +152,7 @@ class FewShotCrystal:
     @property
     def has_larger_supercell(self) -> bool:
         """Whether harmonic phonons have a larger supercell than the snapshots."""
-        wider = np.diag(self._larger_matrix) - np.diag(self._matrix)
-        return bool((wider >= 0).all() and wider.any())
+        return repeats_more(self._larger_matrix, self._matrix)
 
     def larger_phonon(self) -> Phonopy:
         """Return phonopy's object of the supercell of harmonic phonons."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflows.lattice_dynamics.cells import SYMPREC_A
+from workflows.lattice_dynamics.third_order import as_phonopy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,18 +58,14 @@ class CarryOver:
         return found
 
 
-def changed_alike(
-    phonon: Phonopy,
-    smaller: Phonopy,
-    before: NDArray[np.float64],
-    after: NDArray[np.float64],
-) -> Phonopy:
-    """Return phonons whose force constants change as those of a smaller supercell do.
+class ChangedAlike:
+    """Phonons whose force constants change as those of a smaller supercell do.
 
     With them goes what the smaller supercell cannot hold: the long range of `phonon` stays.  Its
-    Born charges do, too.  The interaction of dipoles is in `before` and in `after`, and cancels in
-    their difference.  Where `phonon` has the same supercell its force constants are `after`; where
-    it has none that holds the smaller one, the phonons are those of the smaller one.
+    Born charges do, too.  The interaction of dipoles is in the smaller supercell's force constants
+    before and after, and cancels in their difference.  Where `phonon` has the same supercell its
+    force constants are those after; where it has none that holds the smaller one, the phonons are
+    those of the smaller one.
 
     Parameters
     ----------
@@ -77,29 +73,31 @@ def changed_alike(
         Harmonic phonons, with compact force constants.
     smaller
         Model of the same conventional cell in a supercell that is repeated less often.
-    before, after
+    before
         Force constants of that supercell, shape (primitive atoms, atoms, 3, 3), eV/Å².
     """
-    wider = np.diag(phonon.supercell_matrix) - np.diag(smaller.supercell_matrix)
-    larger = bool((wider >= 0).all() and wider.any())
-    changed = _empty(phonon if larger else smaller)
-    if larger:
-        correction = CarryOver(smaller, changed)(after - before)
-        changed.force_constants = np.asarray(phonon.force_constants) + correction
-    else:
-        changed.force_constants = after
-    changed.nac_params = phonon.nac_params
-    return changed
+
+    def __init__(self, phonon: Phonopy, smaller: Phonopy, before: NDArray[np.float64]) -> None:
+        larger = repeats_more(phonon.supercell_matrix, smaller.supercell_matrix)
+        self._phonon, self._before = phonon, before
+        self._of = phonon if larger else smaller
+        self._carry_over = CarryOver(smaller, phonon) if larger else None
+
+    def force_constants(self, after: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return compact force constants where those of the smaller supercell are `after`."""
+        if self._carry_over is None:
+            return after
+        return np.asarray(self._phonon.force_constants) + self._carry_over(after - self._before)
+
+    def phonon(self, after: NDArray[np.float64]) -> Phonopy:
+        """Return the phonons of these."""
+        changed = as_phonopy(self._of)
+        changed.force_constants = self.force_constants(after)
+        changed.nac_params = self._phonon.nac_params
+        return changed
 
 
-def _empty(phonon: Phonopy) -> Phonopy:
-    """Return a model of the same supercell without forces."""
-    from phonopy import Phonopy
-
-    return Phonopy(
-        phonon.unitcell,
-        supercell_matrix=phonon.supercell_matrix,
-        primitive_matrix=phonon.primitive_matrix,
-        symprec=SYMPREC_A,
-        log_level=0,
-    )
+def repeats_more(larger: NDArray[np.int64], smaller: NDArray[np.int64]) -> bool:
+    """Return whether a supercell matrix repeats the same cell more often along some axes."""
+    wider = np.diag(larger) - np.diag(smaller)
+    return bool((wider >= 0).all() and wider.any())

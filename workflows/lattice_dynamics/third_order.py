@@ -148,8 +148,8 @@ def compact(model: Phono3py, force_constants: ThirdOrderForceConstants) -> Third
     )
 
 
-def as_phonopy(model: Phono3py) -> Phonopy:
-    """Return a Phonopy object of the supercell of third-order force constants, without forces."""
+def as_phonopy(model: Phono3py | Phonopy) -> Phonopy:
+    """Return a Phonopy object of the same supercell, without forces."""
     from phonopy import Phonopy
 
     return Phonopy(

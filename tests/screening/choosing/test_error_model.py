@@ -145,7 +145,9 @@ def test_what_is_not_known_counts_as_average():
 
 
 def test_a_small_table_is_refused():
-    with pytest.raises(ValueError, match="needs 10 rows of 3 families, not 5 of 5"):
+    with pytest.raises(
+        ValueError, match="needs 10 rows of stable crystals in 3 families, not 5 in 5"
+    ):
         fitted(n=5)
 
 

@@ -31,15 +31,23 @@ def test_without_outliers_the_prior_speaks():
     assert found.centre == pytest.approx(0.4)
     assert found.spread == pytest.approx(0.25)
     assert found.probability(np.zeros(1))[0] == pytest.approx(0.076, abs=0.01)
+    assert found.slope == pytest.approx(0.0, abs=1e-6)
 
 
-def test_a_large_error_is_taken_for_an_outliers():
+def test_a_large_error_is_taken_for_an_outlier():
     outliers = Outliers(-2.5, 5.0, 0.5, 0.2)
     found = outliers.responsibility(
         np.array([0.0, 0.5]), np.zeros(2), centre=np.zeros(2), std=np.full(2, 0.1)
     )
     assert found[0] < 0.01
     assert found[1] > 0.9
+
+
+def test_a_value_that_is_too_high_is_no_outlier():
+    found = Outliers.expected(0.1).responsibility(
+        np.array([-0.5]), np.ones(1), centre=np.zeros(1), std=np.full(1, 0.1)
+    )
+    assert found[0] == 0.0
 
 
 def mixture(probability):
