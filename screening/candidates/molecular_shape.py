@@ -94,7 +94,9 @@ class MolecularShape:
         while start < len(way):
             system = self._system.get(way[start])
             end = start
-            while end + 1 < len(way) and system is not None and way[end + 1] in self.systems[system]:
+            while (
+                end + 1 < len(way) and system is not None and way[end + 1] in self.systems[system]
+            ):
                 end += 1
             if end > start:
                 assert system is not None

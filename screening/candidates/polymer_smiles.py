@@ -43,7 +43,7 @@ def repeat_unit(text: str) -> Chem.Mol:
     molecule = _parsed(text.strip())
     _refuse_wrong_ends(molecule)
     _refuse_wrong_atoms(molecule)
-    return _sanitised(molecule, labelled="[" in text)
+    return _sanitised(molecule, text)
 
 
 def attachment_points(molecule: Chem.Mol) -> tuple[int, int]:
@@ -81,7 +81,10 @@ def _parsed(text: str) -> Chem.Mol:
             n=len(text),
             most=MAX_CHARACTERS,
         )
-    parameters = Chem.SmilesParserParams()
+    if not text.isascii():
+        strange = next(letter for letter in text if not letter.isascii())
+        raise RefusedError("its SMILES has the character '{strange}'", strange=strange)
+    parameters: Any = Chem.SmilesParserParams()
     parameters.sanitize = False
     parameters.removeHs = False
     parameters.parseName = False
@@ -104,7 +107,7 @@ def _parsed(text: str) -> Chem.Mol:
 def _syntax(text: str) -> Refusal:
     """Return what is wrong with a text that RDKit does not take for a SMILES."""
     shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
-    pairs = {"round": "()", "square": "[]"}
+    pairs = {"round": ("(", ")"), "square": ("[", "]")}
     for kind, (opening, closing) in pairs.items():
         opened, closed = text.count(opening), text.count(closing)
         if opened != closed:
@@ -187,15 +190,12 @@ def _refuse_wrong_atoms(molecule: Chem.Mol) -> None:
             )
 
 
-def _sanitised(molecule: Chem.Mol, *, labelled: bool) -> Chem.Mol:
-    """Return a molecule with its rings, aromaticity and hydrogen worked out.
-
-    Parameters
-    ----------
-    labelled
-        Whether its SMILES has brackets, in which isotopes, atom maps and radicals are stated.
-    """
+def _sanitised(molecule: Chem.Mol, text: str) -> Chem.Mol:
+    """Return the molecule of a text with its rings, aromaticity and hydrogen worked out."""
     from rdkit import Chem, rdBase
+
+    # Isotopes, atom maps and radicals are stated in brackets only.
+    labelled = "[" in text
 
     if labelled:
         for atom in molecule.GetAtoms():
@@ -213,8 +213,8 @@ def _sanitised(molecule: Chem.Mol, *, labelled: bool) -> Chem.Mol:
             ) from None
         if matching(molecule, "[#1]"):
             molecule = Chem.RemoveAllHs(molecule)
-        Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)
-    # Only an atom in brackets can lack hydrogen.
+        if set(text) & set("@/\\"):
+            Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)
     if labelled and any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
         raise RefusedError("it has an unpaired electron; is a hydrogen missing in its brackets?")
     return molecule

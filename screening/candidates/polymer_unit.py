@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from screening.candidates.polymer_smiles import attachment_points, repeat_unit
+from screening.candidates.polymer_smiles import (
+    attachment_points,
+    matching,
+    pattern,
+    repeat_unit,
+)
 from screening.candidates.refusal import RefusedError
-from screening.candidates.rewiring import handed_atoms, rewired
+from screening.candidates.rewiring import handed_atoms, is_arranged, rewired
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -65,15 +70,12 @@ class Chain:
     @cached_property
     def cuts(self) -> list[Cut]:
         """All cuts in the order of the backbone, the present one first."""
-        from rdkit import Chem
-
         atoms = self.backbone
-        cuts = [Cut(atoms[-1], atoms[0])]
-        for left, right in zip(atoms, atoms[1:], strict=False):
-            bond = self.molecule.GetBondBetweenAtoms(left, right)
-            if bond.GetBondType() == Chem.BondType.SINGLE and not bond.IsInRing():
-                cuts.append(Cut(left, right))
-        return cuts
+        found = self.molecule.GetSubstructMatches(pattern("*-;!@*"))
+        single = {frozenset(ends) for ends in found}
+        inner = zip(atoms, atoms[1:], strict=False)
+        within = [Cut(*ends) for ends in inner if frozenset(ends) in single]
+        return [Cut(atoms[-1], atoms[0]), *within]
 
     def cut_at(self, cut: Cut) -> Chem.Mol:
         """Return the unit that the chain has when it is cut elsewhere."""
@@ -163,10 +165,7 @@ def canonical_unit(molecule: Chem.Mol) -> CanonicalUnit:
         if smaller is None:
             break
         chain = smaller
-    keys = [_key(chain, cut, ranks) for cut in chain.cuts]
-    first = min(keys)
-    tied = [cut for cut, key in zip(chain.cuts, keys, strict=True) if key == first]
-    smiles = min(str(Chem.MolToSmiles(chain.cut_at(cut))) for cut in tied)
+    smiles = min(str(Chem.MolToSmiles(chain.cut_at(cut))) for cut in _first_cuts(chain, ranks))
     return CanonicalUnit(smiles, chain.molecule)
 
 
@@ -191,12 +190,35 @@ def oligomer(smiles: str, n_units: int) -> str:
     return str(Chem.MolToSmiles(chain.row(n_units).molecule))
 
 
-def _key(chain: Chain, cut: Cut, ranks: list[int]) -> tuple[int, int, int, int]:
-    """Return what decides between cuts: heteroatoms of rings first, as the nitrogen of imides."""
-    ends = [chain.molecule.GetAtomWithIdx(index) for index in (cut.left, cut.right)]
-    hetero = [atom for atom in ends if atom.GetAtomicNum() != 6]
-    low, high = sorted((ranks[cut.left], ranks[cut.right]))
-    return -sum(atom.IsInRing() for atom in hetero), -len(hetero), low, high
+def _first_cuts(chain: Chain, ranks: list[int]) -> list[Cut]:
+    """Return the cuts that may give the canonical unit, of equal ones a single one.
+
+    Heteroatoms of rings come first, as the nitrogen of imides, then others, then low ranks.
+    """
+    in_rings = set(matching(chain.molecule, "[!#6;R]"))
+    hetero = set(matching(chain.molecule, "[!#6]"))
+
+    def key(cut: Cut) -> tuple[int, int, int, int]:
+        ends = {cut.left, cut.right}
+        low, high = sorted((ranks[cut.left], ranks[cut.right]))
+        return -len(ends & in_rings), -len(ends & hetero), low, high
+
+    keys = [key(cut) for cut in chain.cuts]
+    first = min(keys)
+    tied = [cut for cut, each in zip(chain.cuts, keys, strict=True) if each == first]
+    # The unit is the smallest one: two equal cuts are mirror images, and there are no more.
+    if len(tied) == 2 and _is_mirrored(chain, tied, ranks) and not is_arranged(chain.molecule):
+        return tied[:1]
+    return tied
+
+
+def _is_mirrored(chain: Chain, tied: list[Cut], ranks: list[int]) -> bool:
+    """Whether a chain reads forwards from one cut as it reads backwards from the other."""
+    ends = [(ranks[cut.left], ranks[cut.right]) for cut in chain.cuts]
+    one, other = (chain.cuts.index(cut) for cut in tied)
+    backwards = [(right, left) for left, right in reversed(ends)]
+    start = len(ends) - 1 - other
+    return ends[one:] + ends[:one] == backwards[start:] + backwards[:start]
 
 
 def _chain_ranks(chain: Chain) -> list[int]:

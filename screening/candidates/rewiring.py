@@ -75,6 +75,11 @@ def rewired(
     return result.GetMol()
 
 
+def is_arranged(molecule: Chem.Mol) -> bool:
+    """Whether anything is stated of how a molecule is arranged in space."""
+    return bool(handed_atoms(molecule) or _arrangements(molecule))
+
+
 def handed_atoms(molecule: Chem.Mol) -> list[int]:
     """Return the atoms whose handedness is stated."""
     return [match[0] for match in molecule.GetSubstructMatches(_handed())]
