@@ -48,4 +48,5 @@ def rings_by_themselves(molecule: Chem.Mol) -> Chem.Mol:
 
 def atoms_of_group(molecule: Chem.Mol, name: str) -> list[int]:
     """Return the first atom of each group of that name, in a molecule of `rings_by_themselves`."""
-    return sorted(set(matching(molecule, group_smarts()[name])))
+    # As an environment of one atom: of a group that is alike both ways, both ends are found.
+    return sorted(matching(molecule, f"[$({group_smarts()[name]})]"))

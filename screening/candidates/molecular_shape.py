@@ -1,4 +1,4 @@
-"""What is stiff, straight, bent or flexible along a way through a molecule, from its bonds alone."""
+"""What is stiff, straight, bent or flexible along a way through a molecule, from its bonds."""
 
 from __future__ import annotations
 
@@ -92,15 +92,13 @@ class MolecularShape:
         """Yield the ring systems that a way leads through by more than one atom."""
         start = 0
         while start < len(way):
-            system = self._system.get(way[start])
+            number = self._system.get(way[start])
+            system = frozenset[int]() if number is None else self.systems[number]
             end = start
-            while (
-                end + 1 < len(way) and system is not None and way[end + 1] in self.systems[system]
-            ):
+            while end + 1 < len(way) and way[end + 1] in system:
                 end += 1
             if end > start:
-                assert system is not None
-                farthest = max(self.distances[way[start], atom] for atom in self.systems[system])
+                farthest = max(self.distances[way[start], atom] for atom in system)
                 straight = bool(self.distances[way[start], way[end]] >= farthest)
                 yield Passage(start, end, straight)
             start = end + 1

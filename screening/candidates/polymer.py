@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from screening.candidates.candidate import Candidate, Origin
 from screening.candidates.polymer_smiles import repeat_unit
@@ -120,7 +120,7 @@ class Polymer(Candidate):
     formula: str
     molar_mass_g_per_mol: float
     n_heavy_atoms: int
-    monomers: list[Monomer] = []
+    monomers: list[Monomer] = Field(default_factory=list)
     synthesis_steps: int | None = None
     monomer_sa_score: float | None = None
     buyable: bool | None = None

@@ -35,6 +35,6 @@ POLYMER = CandidateKind(
     features_version=FEATURES_VERSION,
     filters=PolymerFilters,
     repeated=("formula", "smiles"),
-    indexes=(("name",), ("smiles",)),
+    indexes=(("name",),),
     drawing="screening.views.polymer:draw",
 )

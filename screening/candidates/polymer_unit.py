@@ -8,6 +8,7 @@ cut are compared, and of the units that result the one with the first canonical 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -73,7 +74,7 @@ class Chain:
         atoms = self.backbone
         found = self.molecule.GetSubstructMatches(pattern("*-;!@*"))
         single = {frozenset(ends) for ends in found}
-        inner = zip(atoms, atoms[1:], strict=False)
+        inner = itertools.pairwise(atoms)
         within = [Cut(*ends) for ends in inner if frozenset(ends) in single]
         return [Cut(atoms[-1], atoms[0]), *within]
 

@@ -40,8 +40,9 @@ def open_source(spec: str) -> Source:
     ----------
     spec : str
         ``name`` or ``name:rest`` with a name of `SOURCES`, or a file of crystals or of repeat units
-        of polymers, or a folder of either, or the import path of a `SourcePlugIn`, ``module:attribute`` or
-        ``module:attribute:rest``. ``./name`` reaches a file that has the name of a source.
+        of polymers, or a folder of either, or the import path of a `SourcePlugIn`,
+        ``module:attribute`` or ``module:attribute:rest``. ``./name`` reaches a file that has the
+        name of a source.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def open_source(spec: str) -> Source:
         return SOURCES.load(f"{match[1]}:{match[2]}").open(match[3] or "")
     raise SourceError(
         f"source '{spec}': neither a file or folder that exists nor a known source; "
-        f"known: {', '.join(sorted(SOURCES.names()))}; files of crystals: {FILE_KINDS}; of polymers: "
+        f"known: {', '.join(sorted(SOURCES.names()))}; files: {FILE_KINDS}; of polymers: "
         f"{REPEAT_UNIT_KINDS}"
     )
 

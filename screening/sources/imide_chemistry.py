@@ -1,8 +1,8 @@
 """The chemistry of polyimides: what reacts in a monomer, and what two monomers become.
 
-Molecules are joined as texts.  Where two atoms are to be bonded, both have the same ring number in the
-SMILES of their pieces, ``C%91(=O)…`` and ``N%91…``; set side by side with a dot between them, the pieces
-are one molecule.  It takes microseconds, and no atom changes its place.
+Molecules are joined as texts.  Where two atoms are to be bonded, both have the same ring number in
+the SMILES of their pieces, ``C%91(=O)…`` and ``N%91…``; set side by side with a dot between them,
+the pieces are one molecule.  It takes microseconds, and no atom changes its place.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def main_part(smiles: str) -> Chem.Mol:
             raise RefusedError("its SMILES '{smiles}' cannot be read", smiles=smiles)
         parts = Chem.GetMolFrags(molecule, asMols=True)
         largest = max(parts, key=lambda part: (part.GetNumHeavyAtoms(), Chem.MolToSmiles(part)))
-        plain = rdMolStandardize.Uncharger().uncharge(largest)
+        charged = any(atom.GetFormalCharge() for atom in largest.GetAtoms())
+        plain = rdMolStandardize.Uncharger().uncharge(largest) if charged else largest
     if charge := Chem.GetFormalCharge(plain):
         raise RefusedError("it has the charge {charge:+d}", charge=charge)
     return plain

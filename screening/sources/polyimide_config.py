@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from screening.candidates.chemical_groups import GroupName
 
@@ -107,6 +114,19 @@ class Route(BaseModel):
     attach: str
     steps: list[str] = Field(min_length=1)
     exclude: list[GroupName] = Field(default_factory=list)
+
+    @field_validator("attach")
+    @classmethod
+    def _has_one_single_bond(cls, attach: str) -> str:
+        from rdkit import Chem, rdBase
+
+        with rdBase.BlockLogs():
+            piece = Chem.MolFromSmiles(attach)
+        dummies = [a for a in piece.GetAtoms() if a.GetAtomicNum() == 0] if piece else []
+        bonds = [bond.GetBondType() for dummy in dummies for bond in dummy.GetBonds()]
+        if bonds != [Chem.BondType.SINGLE]:
+            raise ValueError(f"'{attach}' is no SMILES with one * at a single bond")
+        return attach
 
 
 class PolyimideConfig(BaseModel):

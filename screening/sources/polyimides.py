@@ -15,6 +15,7 @@ from screening.sources.imide_chemistry import imide_units
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.polyimide_config import PolyimideConfig
 from screening.sources.polyimide_monomers import Building, Monomers, read_monomers
+from screening.sources.rdkit_there import need_rdkit
 from screening.sources.record import SourceError, SourceRecord
 
 SHIPPED = "polyimides"
@@ -98,6 +99,7 @@ def open_polyimides(rest: str) -> Polyimides:
     name = rest or SHIPPED
     spec = f"polyimides:{rest}" if rest else "polyimides"
     what = f"source '{spec}'"
+    need_rdkit(what)
     config = validated(PolyimideConfig, shipped.read("polymers", name), what)
     return Polyimides(spec, config, user_path(name, what).parent)
 

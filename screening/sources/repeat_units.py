@@ -13,6 +13,7 @@ from screening.candidates.refusal import Refusal
 from screening.machine.text_files import PACKED_SUFFIXES, NoTextError, lines_of
 from screening.sources.delimited import table_rows
 from screening.sources.folders import Found, look_below
+from screening.sources.rdkit_there import need_rdkit
 from screening.sources.record import Scalar, SourceError, SourceRecord, first_line
 
 LINES = (".smi", ".psmi")
@@ -36,6 +37,7 @@ class RepeatUnitFiles:
     candidates = "polymer"
 
     def __init__(self, spec: str, path: Path) -> None:
+        need_rdkit(f"source '{spec}'")
         self.spec = spec
         self._root = path if path.is_dir() else path.parent
         self._found = look_below(path) if path.is_dir() else Found()
@@ -57,11 +59,7 @@ class RepeatUnitFiles:
     def remarks(self) -> list[str]:
         """Say which files were not looked at."""
         names = [path.relative_to(self._root).as_posix() for path in self._others]
-        if not names:
-            return []
-        return [
-            f"not looked at, of a kind that is not read beside repeat units: {', '.join(names)}"
-        ]
+        return [f"not looked at, no files of repeat units: {', '.join(names)}"] if names else []
 
 
 def is_repeat_unit_file(name: str) -> bool:

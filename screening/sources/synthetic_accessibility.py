@@ -1,7 +1,7 @@
 """Synthetic accessibility of a molecule, by the score that RDKit's wheel has in its contributions.
 
-P. Ertl and A. Schuffenhauer, J. Cheminform. 1, 8 (2009): 1 is easy to make, 10 is hard, from how common
-the pieces of the molecule are in PubChem, and from its rings, bridges and centres.
+P. Ertl and A. Schuffenhauer, J. Cheminform. 1, 8 (2009): 1 is easy to make, 10 is hard, from how
+common the pieces of the molecule are in PubChem, and from its rings, bridges and centres.
 """
 
 from __future__ import annotations
