@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, Field
 
 from screening.candidates.candidate import Candidate, Origin
-from screening.candidates.polymer_smiles import repeat_unit
-from screening.candidates.polymer_unit import canonical_unit, fingerprint
+from screening.candidates.polymer_unit import canonical_unit, fingerprint, unit_of_pieces
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -67,6 +66,8 @@ class StatedPolymer:
     ----------
     smiles : str
         Of a repeat unit, cut and written in any way, with two ``*``.
+    more : tuple of str
+        Pieces that follow in the unit, each with two ``*``, where `smiles` is its first piece only.
     name : str
         That people know it by, empty for none.
     monomers : tuple of Monomer
@@ -76,6 +77,7 @@ class StatedPolymer:
     smiles: str
     name: str = ""
     monomers: tuple[Monomer, ...] = ()
+    more: tuple[str, ...] = ()
 
 
 class Polymer(Candidate):
@@ -159,11 +161,13 @@ def read_polymer(content: StatedPolymer | str, origin: Origin) -> Polymer:
         When it is no uncharged covalent chain with two ends.
     """
     stated = StatedPolymer(content) if isinstance(content, str) else content
-    unit = canonical_unit(repeat_unit(stated.smiles))
+    pieces = (stated.smiles, *stated.more)
+    unit = canonical_unit(unit_of_pieces(pieces))
     counts = _element_counts(unit.molecule)
     formula = "".join(f"{symbol}{n if n > 1 else ''}" for symbol, n in counts.items())
     digits = fingerprint(unit.smiles)
-    note = "its tacticity is left out" if "@" in stated.smiles and "@" not in unit.smiles else ""
+    handed = any("@" in piece for piece in pieces)
+    note = "its tacticity is left out" if handed and "@" not in unit.smiles else ""
     return Polymer(
         candidate_id=f"{formula}-{digits}",
         name=stated.name or formula,

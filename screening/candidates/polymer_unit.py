@@ -7,8 +7,10 @@ cut are compared, and of the units that result the one with the first canonical 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -100,24 +102,25 @@ class Chain:
             replaced=replaced,
         )
 
-    def row(self, n_units: int) -> Chain:
-        """Return units in a row as one; the atoms of the first one keep their indices."""
+    def followed_by(self, other: Chain) -> Chain:
+        """Return the unit that begins as this one and goes on as another one, each cut singly."""
         from rdkit import Chem
 
-        row = self
-        for _ in range(n_units - 1):
-            size = row.molecule.GetNumAtoms()
-            end, last = row.ends[1], row.backbone[-1]
-            head, first = size + self.ends[0], size + self.backbone[0]
-            joined = rewired(
-                Chem.CombineMols(row.molecule, self.molecule),
-                old=[(end, last), (head, first)],
-                new=[(last, first)],
-                replaced={last: {end: first}, first: {head: last}},
-                dropped=(end, head),
-            )
-            row = Chain(joined)
-        return row
+        size = self.molecule.GetNumAtoms()
+        end, last = self.ends[1], self.backbone[-1]
+        head, first = size + other.ends[0], size + other.backbone[0]
+        joined = rewired(
+            Chem.CombineMols(self.molecule, other.molecule),
+            old=[(end, last), (head, first)],
+            new=[(last, first)],
+            replaced={last: {end: first}, first: {head: last}},
+            dropped=(end, head),
+        )
+        return Chain(joined)
+
+    def row(self, n_units: int) -> Chain:
+        """Return several of these units in a row as one."""
+        return functools.reduce(Chain.followed_by, [self] * n_units)
 
 
 @dataclass(frozen=True)
@@ -189,6 +192,31 @@ def oligomer(smiles: str, n_units: int) -> str:
 
     chain = _with_single_ends(Chain(repeat_unit(smiles)))
     return str(Chem.MolToSmiles(chain.row(n_units).molecule))
+
+
+def unit_of_pieces(pieces: Sequence[str]) -> Chem.Mol:
+    """Return the repeat unit that consists of pieces, one after the other.
+
+    Pieces are kept: a library joins few of them in many ways.
+
+    Parameters
+    ----------
+    pieces : sequence of str
+        SMILES with two ``*`` each, of which the first one in the text is where it begins.
+
+    Raises
+    ------
+    RefusedError
+        When one of them is no repeat unit by itself.
+    """
+    if len(pieces) == 1:
+        return repeat_unit(pieces[0])
+    return functools.reduce(Chain.followed_by, map(_piece, pieces)).molecule
+
+
+@functools.lru_cache(maxsize=4096)
+def _piece(smiles: str) -> Chain:
+    return _with_single_ends(Chain(repeat_unit(smiles)))
 
 
 def _first_cuts(chain: Chain, ranks: list[int]) -> list[Cut]:

@@ -1,8 +1,7 @@
 """The chemistry of polyimides: what reacts in a monomer, and what two monomers become.
 
-Molecules are joined as texts.  Where two atoms are to be bonded, both have the same ring number in
-the SMILES of their pieces, ``C%91(=O)…`` and ``N%91…``; set side by side with a dot between them,
-the pieces are one molecule.  It takes microseconds, and no atom changes its place.
+A polyimide is a row of two pieces: the diimide of the dianhydride, cut at its nitrogens, and the
+diamine without its own.  They are made once for each monomer.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from screening.candidates.chemical_groups import atoms_of_group, rings_by_themselves
+from screening.candidates.polymer_smiles import attachment_points
 from screening.candidates.refusal import RefusedError
 from screening.messages.stderr import counted
 from screening.sources.polyimide_config import REACTIVE, Role
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
     from rdkit import Chem
 
-FIRST, SECOND = (91, 92), (93, 94)
-"""Ring numbers of the carbon atoms of each anhydride; RDKit uses none above 90."""
 HYDROXYLS = (91, 92)
-"""Ring numbers of the oxygen atoms of a diol."""
+"""Ring numbers of the oxygen atoms of a diol; RDKit uses none so high."""
 GROUP_WORDS = {
     "cyclic_anhydride": ("cyclic anhydride", "cyclic anhydrides"),
     "primary_amine": ("primary amine", "primary amines"),
@@ -43,7 +41,8 @@ class ReadyMonomer:
     symmetric : bool
         Whether its two groups are alike.
     pieces : tuple of str
-        What it is in the chain, one text for each way round; two where it is not symmetric.
+        What it is in the chain, a SMILES with two ``*``; one for each way round where it is not
+        symmetric, which begins at the end that comes first.
     """
 
     smiles: str
@@ -106,58 +105,58 @@ def check_role(molecule: Chem.Mol, role: Role, exclude: Sequence[str]) -> None:
 
 
 def dianhydride(molecule: Chem.Mol) -> ReadyMonomer:
-    """Return what a dianhydride is in the chain: four carbon atoms that wait for nitrogen."""
+    """Return what a dianhydride is in the chain: the diimide, cut at both nitrogens."""
     from rdkit import Chem
 
     plain, sites, symmetric = _sites(molecule, "dianhydride")
-    pieces = []
-    for order in _ways(sites, symmetric):
-        opened = Chem.RWMol(plain)
-        for oxygen, numbers in zip(order, (FIRST, SECOND), strict=True):
-            carbons = [atom.GetIdx() for atom in opened.GetAtomWithIdx(oxygen).GetNeighbors()]
-            for carbon, number in zip(carbons, numbers, strict=True):
-                opened.RemoveBond(oxygen, carbon)
-                _wait(opened, carbon, number)
-        for oxygen in sorted(sites, reverse=True):
-            opened.RemoveAtom(oxygen)
-        pieces.append(_text(opened))
-    return ReadyMonomer(Chem.MolToSmiles(molecule), symmetric, tuple(pieces))
+    opened = Chem.RWMol(plain)
+    for oxygen in sites:
+        atom = opened.GetAtomWithIdx(oxygen)
+        atom.SetAtomicNum(7)
+        end = opened.AddAtom(Chem.Atom(0))
+        opened.AddBond(oxygen, end, Chem.BondType.SINGLE)
+    return ReadyMonomer(Chem.MolToSmiles(molecule), symmetric, _pieces(opened, symmetric))
 
 
 def diamine(molecule: Chem.Mol) -> ReadyMonomer:
-    """Return what a diamine is in the chain: one nitrogen stays, the other one ends the unit."""
+    """Return what a diamine is in the chain: all of it but its nitrogen."""
     from rdkit import Chem
 
     plain, sites, symmetric = _sites(molecule, "diamine")
-    pieces = []
-    for kept, ending in _ways(sites, symmetric):
-        opened = Chem.RWMol(plain)
-        _wait(opened, kept, FIRST[0])
-        end = opened.GetAtomWithIdx(ending)
+    opened = Chem.RWMol(plain)
+    for nitrogen in sites:
+        end = opened.GetAtomWithIdx(nitrogen)
         end.SetAtomicNum(0)
         end.SetNoImplicit(True)
         end.SetNumExplicitHs(0)
-        text = _text(opened)
-        pieces.append(text.replace(f"%{FIRST[0]}", f"%{FIRST[0]}%{FIRST[1]}"))
-    return ReadyMonomer(Chem.MolToSmiles(molecule), symmetric, tuple(pieces))
+    return ReadyMonomer(Chem.MolToSmiles(molecule), symmetric, _pieces(opened, symmetric))
 
 
-def imide_unit(anhydride_piece: str, amine_piece: str) -> str:
-    """Return the SMILES of the repeat unit that two pieces become."""
-    return f"{anhydride_piece}.{amine_piece}.*N%{SECOND[0]}%{SECOND[1]}"
-
-
-def imide_units(one: ReadyMonomer, other: ReadyMonomer) -> list[str]:
-    """Return all repeat units of a dianhydride and a diamine, head to tail.
+def imide_units(one: ReadyMonomer, other: ReadyMonomer) -> list[tuple[str, str]]:
+    """Return all repeat units of a dianhydride and a diamine, head to tail, each as two pieces.
 
     There are two where both are unsymmetric, and else one: the other ways round are the same chain.
     """
     pieces = other.pieces if not one.symmetric else other.pieces[:1]
-    return [imide_unit(one.pieces[0], piece) for piece in pieces]
+    return [(one.pieces[0], piece) for piece in pieces]
+
+
+def _pieces(opened: Chem.RWMol, symmetric: bool) -> tuple[str, ...]:
+    """Return a piece with two dummies as texts that begin at one of them, or at either."""
+    from rdkit import Chem
+
+    Chem.SanitizeMol(opened)
+    Chem.AssignStereochemistry(opened, cleanIt=True, force=True)
+    ends = attachment_points(opened)
+    texts = sorted(str(Chem.MolToSmiles(opened, rootedAtAtom=end)) for end in ends)
+    return tuple(texts[:1] if symmetric else texts)
 
 
 def attached(diol: Chem.Mol, attach: str) -> Chem.Mol:
     """Return a diol with a piece on each of its oxygen atoms.
+
+    They are joined as texts: two atoms with the same ring number are bonded, ``O%91…`` and
+    ``C%91…``, whether or not they stand in pieces with a dot between them.
 
     Parameters
     ----------
@@ -194,10 +193,6 @@ def _sites(molecule: Chem.Mol, role: Role) -> tuple[Chem.Mol, list[int], bool]:
     plain = Chem.Mol(molecule)
     Chem.Kekulize(plain, clearAromaticFlags=True)
     return plain, [first, second], ranks[first] == ranks[second]
-
-
-def _ways(sites: list[int], symmetric: bool) -> list[list[int]]:
-    return [sites] if symmetric else [sites, sites[::-1]]
 
 
 def _wait(molecule: Chem.RWMol, atom: int, number: int) -> None:

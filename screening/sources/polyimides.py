@@ -75,9 +75,8 @@ class Polyimides:
             yield SourceRecord(name, None, refusal, f"{self.spec}#{name}")
         for one, other in self.pairs():
             name = f"{one.monomer.name}-{other.monomer.name}"
-            content = StatedPolymer(
-                imide_units(one.ready, other.ready)[0], name, (one.monomer, other.monomer)
-            )
+            diimide, diamine = imide_units(one.ready, other.ready)[0]
+            content = StatedPolymer(diimide, name, (one.monomer, other.monomer), more=(diamine,))
             yield SourceRecord(name, content, None, f"{self.spec}#{name}")
 
     def remarks(self) -> list[str]:
