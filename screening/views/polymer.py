@@ -19,7 +19,7 @@ def draw(stored: Mapping[str, Any], result: Mapping[str, Any]) -> SvgView:
 
     unit = Chem.MolFromSmiles(stored["smiles"])
     drawer = rdMolDraw2D.MolDraw2DSVG(WIDTH_PX, HEIGHT_PX)
-    options = drawer.drawOptions()
+    options: Any = drawer.drawOptions()
     # An attachment point is drawn as a wavy line across the bond that leads on.
     options.dummiesAreAttachments = True
     options.clearBackground = False
