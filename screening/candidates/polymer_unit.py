@@ -74,10 +74,12 @@ class Chain:
     def cuts(self) -> list[Cut]:
         """All cuts in the order of the backbone, the present one first."""
         atoms = self.backbone
-        found = self.molecule.GetSubstructMatches(pattern("*-;!@*"))
-        single = {frozenset(ends) for ends in found}
-        inner = itertools.pairwise(atoms)
-        within = [Cut(*ends) for ends in inner if frozenset(ends) in single]
+        single = set(self.molecule.GetSubstructMatches(pattern("*-;!@*")))
+        within = [
+            Cut(left, right)
+            for left, right in itertools.pairwise(atoms)
+            if (left, right) in single or (right, left) in single
+        ]
         return [Cut(atoms[-1], atoms[0]), *within]
 
     def cut_at(self, cut: Cut) -> Chem.Mol:
@@ -219,7 +221,7 @@ def _piece(smiles: str) -> Chain:
     return _with_single_ends(Chain(repeat_unit(smiles)))
 
 
-def _first_cuts(chain: Chain, ranks: list[int]) -> list[Cut]:
+def _first_cuts(chain: Chain, ranks: Sequence[int]) -> list[Cut]:
     """Return the cuts that may give the canonical unit, of equal ones a single one.
 
     Heteroatoms of rings come first, as the nitrogen of imides, then others, then low ranks.
@@ -241,7 +243,7 @@ def _first_cuts(chain: Chain, ranks: list[int]) -> list[Cut]:
     return tied
 
 
-def _is_mirrored(chain: Chain, tied: list[Cut], ranks: list[int]) -> bool:
+def _is_mirrored(chain: Chain, tied: list[Cut], ranks: Sequence[int]) -> bool:
     """Whether a chain reads forwards from one cut as it reads backwards from the other."""
     ends = [(ranks[cut.left], ranks[cut.right]) for cut in chain.cuts]
     one, other = (chain.cuts.index(cut) for cut in tied)
@@ -250,7 +252,7 @@ def _is_mirrored(chain: Chain, tied: list[Cut], ranks: list[int]) -> bool:
     return ends[one:] + ends[:one] == backwards[start:] + backwards[:start]
 
 
-def _chain_ranks(chain: Chain) -> list[int]:
+def _chain_ranks(chain: Chain) -> Sequence[int]:
     """Return a number for each atom, the same for atoms that the endless chain cannot tell apart.
 
     They are found in a ring of the units.  They depend on the chain alone, and neither on the cut
@@ -268,11 +270,12 @@ def _chain_ranks(chain: Chain) -> list[int]:
     ring.AddBond(first, last, Chem.BondType.SINGLE)
     ring.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(ring)
+    ranks: Sequence[int]
     ranks = Chem.CanonicalRankAtoms(ring, breakTies=False, includeChirality=False)
-    return list(ranks)[: chain.molecule.GetNumAtoms()]
+    return ranks
 
 
-def _smaller_unit(chain: Chain, ranks: list[int]) -> Chain | None:
+def _smaller_unit(chain: Chain, ranks: Sequence[int]) -> Chain | None:
     """Return the unit that this one repeats several times, None where it repeats none."""
     cuts = chain.cuts
     ends = [(ranks[cut.left], ranks[cut.right]) for cut in cuts]
