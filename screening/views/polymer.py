@@ -22,7 +22,8 @@ def draw(stored: Mapping[str, Any], result: Mapping[str, Any]) -> SvgView:
     options: Any = drawer.drawOptions()
     # An attachment point is drawn as a wavy line across the bond that leads on.
     options.dummiesAreAttachments = True
-    options.clearBackground = False
+    # The lines are black: pages may be dark.
+    options.setBackgroundColour((1, 1, 1))
     rdMolDraw2D.PrepareAndDrawMolecule(drawer, unit)
     drawer.FinishDrawing()
     atoms = counted(stored["n_heavy_atoms"], "atom")
