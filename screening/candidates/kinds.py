@@ -89,7 +89,10 @@ class CandidateKind:
 KINDS: PlugIns[CandidateKind] = PlugIns(
     "kind of candidates",
     "matscreen.candidate_kinds",
-    {"crystal": "screening.candidates.crystal_kind:CRYSTAL"},
+    {
+        "crystal": "screening.candidates.crystal_kind:CRYSTAL",
+        "polymer": "screening.candidates.polymer_kind:POLYMER",
+    },
 )
 
 

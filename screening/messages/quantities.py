@@ -34,6 +34,7 @@ UNITS = {
     "_mah_per_cm3": "mAh/cm³",
     "_wh_per_kg": "Wh/kg",
     "_g_per_cm3": "g/cm³",
+    "_g_per_mol": "g/mol",
     "_m_per_s": "m/s",
     "_gpa": "GPa",
     "_thz": "THz",

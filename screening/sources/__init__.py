@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from pathlib import Path
 
 from screening.machine.plugins import PlugIns
 from screening.machine.text_files import user_path
@@ -25,6 +26,7 @@ SOURCES: PlugIns[SourcePlugIn] = PlugIns(
         "mp": "screening.sources.materials_project:MATERIALS_PROJECT",
         "optimade": "screening.sources.optimade:OPTIMADE",
         "substitutions": "screening.sources.substitutions:SUBSTITUTIONS",
+        "polyimides": "screening.sources.polyimides:POLYIMIDES",
     },
 )
 _IMPORT_PATH = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*):([A-Za-z_]\w*)(?::(.*))?", re.DOTALL)
@@ -37,9 +39,10 @@ def open_source(spec: str) -> Source:
     Parameters
     ----------
     spec : str
-        ``name`` or ``name:rest`` with a name of `SOURCES`, or a structure file, or a folder of
-        them, or the import path of a `SourcePlugIn`, ``module:attribute`` or
-        ``module:attribute:rest``. ``./name`` reaches a file that has the name of a source.
+        ``name`` or ``name:rest`` with a name of `SOURCES`, or a file of crystals or of repeat units
+        of polymers, or a folder of either, or the import path of a `SourcePlugIn`,
+        ``module:attribute`` or ``module:attribute:rest``. ``./name`` reaches a file that has the
+        name of a source.
 
     Raises
     ------
@@ -48,19 +51,31 @@ def open_source(spec: str) -> Source:
     """
     # Here, because lists of sources must not wait for what reads files.
     from screening.sources.files import FILE_KINDS, FileSource
+    from screening.sources.repeat_units import REPEAT_UNIT_KINDS, RepeatUnitFiles
 
     name, _, rest = spec.partition(":")
     if name in SOURCES.names():
         return SOURCES.load(name).open(rest)
     path = user_path(spec, f"source '{spec}'")
     if path.exists():
-        return FileSource(spec, path)
+        return RepeatUnitFiles(spec, path) if _of_repeat_units(path) else FileSource(spec, path)
     if (match := _IMPORT_PATH.fullmatch(spec)) and _is_module(match[1]):
         return SOURCES.load(f"{match[1]}:{match[2]}").open(match[3] or "")
     raise SourceError(
         f"source '{spec}': neither a file or folder that exists nor a known source; "
-        f"known: {', '.join(sorted(SOURCES.names()))}; files: {FILE_KINDS}"
+        f"known: {', '.join(sorted(SOURCES.names()))}; files: {FILE_KINDS}; of polymers: "
+        f"{REPEAT_UNIT_KINDS}"
     )
+
+
+def _of_repeat_units(path: Path) -> bool:
+    """Whether a file holds repeat units of polymers, or a folder those and no crystals."""
+    from screening.sources.files import is_structure_file
+    from screening.sources.folders import look_below
+    from screening.sources.repeat_units import is_repeat_unit_file
+
+    names = [file.name for file in look_below(path).files] if path.is_dir() else [path.name]
+    return any(map(is_repeat_unit_file, names)) and not any(map(is_structure_file, names))
 
 
 def _is_module(name: str) -> bool:

@@ -81,8 +81,8 @@ class FileSource:
         else:
             raise SourceError(f"source '{spec}': is neither a file nor a folder")
         self._found = found
-        self._files = [file for file in paths if _is_known(file.name)]
-        self._others = [self._name(file) for file in paths if not _is_known(file.name)]
+        self._files = [file for file in paths if is_structure_file(file.name)]
+        self._others = [self._name(file) for file in paths if not is_structure_file(file.name)]
         if not self._files:
             found_instead = self.remarks() if path.is_dir() else []
             unreadable = [f"{name}: {reason}" for name, reason in found.unreadable.items()]
@@ -121,7 +121,7 @@ class FileSource:
                 inside = f"{name}/{member}"
                 if any(map(_is_hidden, member.split("/"))):
                     self._hidden.append(inside)
-                elif is_archive(member) or not _is_known(member.rpartition("/")[2]):
+                elif is_archive(member) or not is_structure_file(member.rpartition("/")[2]):
                     self._not_looked_at.append(inside)
                 else:
                     n_known += 1
@@ -463,5 +463,6 @@ def _reader(name: str) -> Reader | None:
     return next((read for suffix, read in _READERS.items() if plain.endswith(suffix)), None)
 
 
-def _is_known(name: str) -> bool:
+def is_structure_file(name: str) -> bool:
+    """Whether a file of this name is read as one of crystals, or as an archive of such."""
     return is_archive(name) or _reader(name) is not None

@@ -1,4 +1,4 @@
-"""The contract of kinds of candidates, kept by crystals and by the words of the tests."""
+"""The contract of kinds of candidates, kept by crystals, polymers and the words of the tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pymatgen.core.structure import Structure
 from toy_kind import WORDS
 
 from screening.candidates.crystal_kind import CRYSTAL
+from screening.candidates.polymer import StatedPolymer
+from screening.candidates.polymer_kind import POLYMER
 from screening.testing.candidate_kind_contract import CandidateKindContract
 
 
@@ -23,6 +25,25 @@ class TestCrystals(CandidateKindContract):
     @pytest.fixture
     def unusable(self):
         return Structure(Lattice.cubic(12), ["Cu"], [[0, 0, 0]])
+
+
+class TestPolymers(CandidateKindContract):
+    @pytest.fixture
+    def kind(self):
+        return POLYMER
+
+    @pytest.fixture
+    def contents(self):
+        return [
+            "*CC(*)C",
+            StatedPolymer("*c1ccc(Oc2ccc(*)cc2)cc1", "PPO"),
+            "*C/C=C/C*",
+            "*C/C=C\\C*",
+        ]
+
+    @pytest.fixture
+    def unusable(self):
+        return "*CC(*)C*"
 
 
 class TestWords(CandidateKindContract):

@@ -55,7 +55,27 @@ def write_archive(folder, crystal: Structure) -> str:
     return str(folder / "a.zip")
 
 
+def write_units(folder, crystal: Structure) -> str:
+    (folder / "a.smi").write_text("*CC* PE\n*CC(*)C\n*CC(*\n")
+    return str(folder / "a.smi")
+
+
+def write_table_of_units(folder, crystal: Structure) -> str:
+    (folder / "a.csv").write_text("name,psmiles,tg_k\nPP,*CC(*)C,260\nPE,,\n")
+    return str(folder / "a.csv")
+
+
+def write_monomers(folder, crystal: Structure) -> str:
+    smiles = ["O=C1OC(=O)c2cc3C(=O)OC(=O)c3cc12", "NCCCN", "NCCCCN", "OCCO", "NCC(O)CN"]
+    entries = [{"name": f"m{n}", "smiles": text} for n, text in enumerate(smiles)]
+    lists = [{"entries": entries}, {"role": "diamine", "entries": entries[:1]}]
+    content = {"monomers": lists, "exclude": {"diamine": ["hydroxyl"]}}
+    (folder / "mine.yaml").write_text(json.dumps(content))
+    return f"polyimides:{folder / 'mine.yaml'}"
+
+
 WRITTEN = [write_icsd, write_lines, write_list, write_frames, write_folder, write_archive]
+WRITTEN += [write_units, write_table_of_units, write_monomers]
 NAMED = ["phonondb-103", "electrode-pairs", "substitutions:olivine", "toy_kind:DICTIONARY:sky:3,a"]
 
 
