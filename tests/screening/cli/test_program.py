@@ -70,7 +70,7 @@ def test_every_extension_point_is_listed(run):
 def test_plug_ins_of_other_packages_say_where_they_come_from(run, monkeypatch):
     group = "matscreen.candidate_kinds"
     offered = [
-        EntryPoint("polymer", "chains.kinds:POLYMER", group),
+        EntryPoint("oligomer", "chains.kinds:OLIGOMER", group),
         EntryPoint("salt", "screening.candidates.crystal_kind:CRYSTAL", group),
     ]
     of_kinds = {entry.name: entry.value for entry in offered}
@@ -78,7 +78,7 @@ def test_plug_ins_of_other_packages_say_where_they_come_from(run, monkeypatch):
         plugins, "_offered", lambda group, _: of_kinds if "candidate" in group else {}
     )
     rows = json.loads(run("plugins", "candidate-kinds", "--format", "json"))
-    assert [row["name"] for row in rows] == ["crystal", "polymer", "salt"]
+    assert [row["name"] for row in rows] == ["crystal", "oligomer", "polymer", "salt"]
     assert rows[1]["from"] == "chains"
     assert "cannot be imported" in rows[1]["help"]
-    assert "polymer" in run("plugins", "candidate-kinds")
+    assert "oligomer" in run("plugins", "candidate-kinds")
