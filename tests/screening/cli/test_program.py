@@ -78,7 +78,7 @@ def test_plug_ins_of_other_packages_say_where_they_come_from(run, monkeypatch):
         plugins, "_offered", lambda group, _: of_kinds if "candidate" in group else {}
     )
     rows = json.loads(run("plugins", "candidate-kinds", "--format", "json"))
-    assert [row["name"] for row in rows] == ["crystal", "oligomer", "polymer", "salt"]
-    assert rows[1]["from"] == "chains"
-    assert "cannot be imported" in rows[1]["help"]
+    assert [row["name"] for row in rows] == ["crystal", "polymer", "oligomer", "salt"]
+    assert rows[2]["from"] == "chains"
+    assert "cannot be imported" in rows[2]["help"]
     assert "oligomer" in run("plugins", "candidate-kinds")
