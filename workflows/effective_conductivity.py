@@ -18,8 +18,6 @@ from workflows.lattice_dynamics.third_order import as_phonopy, compact
 from workflows.solved_transport import solve_transport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from phonopy import Phonopy
     from pymatgen.core import Structure
@@ -58,7 +56,6 @@ class EffectiveConductivity:
         self._structure, self._phonons, self._plan = structure, phonons, plan
         self._harmonic = compact(plan.model, constants).second_order
         self._changed = ChangedAlike(phonon, as_phonopy(plan.model), self._harmonic)
-        self._calls = 0
 
     def fields(
         self,
@@ -71,22 +68,17 @@ class EffectiveConductivity:
         What fails leaves its reason in the record: the rest of the result does not depend on it.
         """
         started = time.perf_counter()
-
-        def forces(supercells: list[Structure]) -> Sequence[NDArray[np.float64]]:
-            self._calls += len(supercells)
-            return engine.forces(supercells)
-
         found = effective.find_effective(
             self._plan,
             self._harmonic,
             ROOM_TEMPERATURE_K,
             recipe,
-            forces,
+            engine.forces,
             lambda second: self._lowest_thz(second) >= self._threshold_thz,
         )
         fields = self._found_fields(found, transport_recipe)
         wall_s = time.perf_counter() - started
-        return fields, StepCost.of_force_calls(STEP, self._calls, wall_s)
+        return fields, StepCost.of_force_calls(STEP, found.force_calls, wall_s)
 
     @property
     def _threshold_thz(self) -> float:
@@ -119,7 +111,7 @@ class EffectiveConductivity:
             supercell_atoms=len(model.supercell),
             cycles=found.cycles,
             snapshots=found.cycles[-1].snapshots if found.cycles else 0,
-            force_calls=self._calls,
+            force_calls=found.force_calls,
             converged=found.converged,
             reason=reason,
             unexplained_fraction=found.unexplained_fraction,

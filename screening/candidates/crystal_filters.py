@@ -16,6 +16,7 @@ from screening.candidates.elements import (
     ElementSymbol,
     crustal_abundances_ppm,
     element_lists,
+    elements_refusal,
 )
 from screening.candidates.filters import CandidateFilters
 from screening.candidates.refusal import Refusal
@@ -179,13 +180,8 @@ class CrystalFilters(CandidateFilters):
 
     def _of_elements(self, crystal: Crystal) -> Refusal | None:
         elements = set(crystal.elements)
-        if self.include_elements is not None and (other := elements - set(self.include_elements)):
-            return Refusal.of(
-                "it contains {elements}, not among include_elements", elements=sorted(other)
-            )
-        for place, symbols in self.excluded().items():
-            if bad := elements & symbols:
-                return Refusal.of(f"it contains {{elements}}, among {place}", elements=sorted(bad))
+        if refusal := elements_refusal(elements, self.include_elements, self.excluded()):
+            return refusal
         if lacking := set(self.require_elements or []) - elements:
             return Refusal.of("it lacks {elements} of require_elements", elements=sorted(lacking))
         if self.any_elements is not None and not elements & set(self.any_elements):

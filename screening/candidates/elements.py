@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from screening.candidates.refusal import Refusal
 from screening.machine.shipped_configs import data_file, parse_yaml
 
 # Written out, because reading a campaign must not wait for pymatgen.
@@ -38,6 +40,30 @@ def _known_list(name: str) -> str:
 
 ElementSymbol = Annotated[str, AfterValidator(_known_symbol)]
 ElementListName = Annotated[str, AfterValidator(_known_list)]
+
+
+def elements_refusal(
+    elements: Collection[str],
+    include: Collection[str] | None,
+    excluded: Mapping[str, Collection[str]],
+) -> Refusal | None:
+    """Return why a candidate with some elements is not allowed, None where it is.
+
+    Parameters
+    ----------
+    include
+        The only elements allowed; None allows all.
+    excluded
+        Elements that are not allowed, by what says so.
+    """
+    if include is not None and (other := set(elements) - set(include)):
+        return Refusal.of(
+            "it contains {elements}, not among include_elements", elements=sorted(other)
+        )
+    for place, symbols in excluded.items():
+        if bad := set(elements) & set(symbols):
+            return Refusal.of(f"it contains {{elements}}, among {place}", elements=sorted(bad))
+    return None
 
 
 @cache

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from screening.candidates.candidate import Candidate
 from screening.candidates.chemical_groups import GroupName, atoms_of_group, rings_by_themselves
-from screening.candidates.elements import ElementSymbol
+from screening.candidates.elements import ElementSymbol, elements_refusal
 from screening.candidates.filters import CandidateFilters
 from screening.candidates.polymer import Polymer
 from screening.candidates.refusal import Refusal
@@ -78,16 +78,8 @@ class PolymerFilters(CandidateFilters):
         return next(filter(None, reasons), None) or super().refusal(candidate)
 
     def _of_elements(self, polymer: Polymer) -> Refusal | None:
-        elements = set(polymer.elements)
-        if self.include_elements is not None and (other := elements - set(self.include_elements)):
-            return Refusal.of(
-                "it contains {elements}, not among include_elements", elements=sorted(other)
-            )
-        if bad := elements & set(self.exclude_elements or []):
-            return Refusal.of(
-                "it contains {elements}, among exclude_elements", elements=sorted(bad)
-            )
-        return None
+        excluded = {"exclude_elements": self.exclude_elements or []}
+        return elements_refusal(polymer.elements, self.include_elements, excluded)
 
     def _of_size(self, polymer: Polymer) -> Refusal | None:
         n = polymer.n_heavy_atoms

@@ -21,7 +21,7 @@ A crystal that is unlike all of the table gets a wider spread, and is said to be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
@@ -304,26 +304,23 @@ class ErrorModel:
         """
         named = np.array(families)
         distinct = sorted(set(families))
-        of_stable = set(named[~unstable].tolist())
-        if (~unstable).sum() < MIN_ROWS or len(of_stable) < 3:
+        stable = ~unstable
+        of_stable = set(named[stable].tolist())
+        if stable.sum() < MIN_ROWS or len(of_stable) < 3:
             raise ValueError(
                 f"an error model needs {MIN_ROWS} rows of stable crystals in 3 families, not "
-                f"{(~unstable).sum()} in {len(of_stable)}"
+                f"{stable.sum()} in {len(of_stable)}"
             )
         resembled = {"": Likeness.of(likeness, named)}
         for family in distinct:
             rest = named != family
             resembled[family] = Likeness.of(likeness[rest], named[rest])
-        without, left_out = _without_each(
-            features, errors, shortfall, named, unstable, correction := CORRECTIONS[0]
-        )
-        least = float(np.abs(errors - left_out.mean)[~unstable].mean())
-        for tried in CORRECTIONS[1:]:
+        least = np.inf
+        for tried in CORRECTIONS:
             found = _without_each(features, errors, shortfall, named, unstable, tried)
-            loss = float(np.abs(errors - found[1].mean)[~unstable].mean())
+            loss = float(np.abs(errors - found[1].mean)[stable].mean())
             if loss < WORTH * least:
                 least, correction, (without, left_out) = loss, tried, found
-        stable = ~unstable
         whole = Core.fit(features[stable], errors[stable], shortfall[stable], correction)
         left, beyond = errors - left_out.mean, {}
         for family in ["", *distinct]:
@@ -411,8 +408,7 @@ def _with_unstable(
     parts = [(np.ones(len(unstable), dtype=bool), expected)]
     for family in set(families[unstable].tolist()):
         own = unstable & (families == family)
-        part = Mixture(*(getattr(expected, field.name)[own] for field in fields(Mixture)))
-        parts.append((own, beyond.get(family, beyond[""])(part)))
+        parts.append((own, beyond.get(family, beyond[""])(expected.where(own))))
     return Mixture.joined(parts, len(unstable))
 
 

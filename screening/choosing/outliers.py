@@ -156,6 +156,10 @@ class Mixture:
                 column[own] = getattr(part, field.name)
         return cls(*columns)
 
+    def where(self, own: NDArray[np.bool_]) -> Mixture:
+        """Return the errors of the crystals where a mask is true."""
+        return Mixture(*(getattr(self, field.name)[own] for field in fields(self)))
+
     @property
     def mean(self) -> Floats:
         """Mean, shape (n,)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -27,6 +28,23 @@ def parse_yaml(text: str) -> Any:
 def data_file(name: str) -> Traversable:
     """Return a data file that is shipped in `configs/`."""
     return resources.files("configs") / name
+
+
+def data_beside(name: str, folder: Path, what: str) -> Path | Traversable | None:
+    """Return the data file that a YAML names: beside it, or shipped; None where there is none.
+
+    Parameters
+    ----------
+    folder
+        Where the YAML is.
+    what
+        Whose data it is, in messages.
+    """
+    near = folder / user_path(name, what)
+    if near.is_file():
+        return near
+    shipped = data_file("data") / name
+    return shipped if Path(name).name == name and shipped.is_file() else None
 
 
 def names(kind: str) -> list[str]:

@@ -17,7 +17,7 @@ from screening.messages.stderr import counted
 from screening.sources.polyimide_config import REACTIVE, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rdkit import Chem
 
@@ -108,28 +108,24 @@ def dianhydride(molecule: Chem.Mol) -> ReadyMonomer:
     """Return what a dianhydride is in the chain: the diimide, cut at both nitrogens."""
     from rdkit import Chem
 
-    plain, sites, symmetric = _sites(molecule, "dianhydride")
-    opened = Chem.RWMol(plain)
-    for oxygen in sites:
-        atom = opened.GetAtomWithIdx(oxygen)
-        atom.SetAtomicNum(7)
+    def open_at(opened: Chem.RWMol, oxygen: int) -> None:
+        opened.GetAtomWithIdx(oxygen).SetAtomicNum(7)
         end = opened.AddAtom(Chem.Atom(0))
         opened.AddBond(oxygen, end, Chem.BondType.SINGLE)
-    return ReadyMonomer(Chem.MolToSmiles(molecule), symmetric, _pieces(opened, symmetric))
+
+    return _ready(molecule, "dianhydride", open_at)
 
 
 def diamine(molecule: Chem.Mol) -> ReadyMonomer:
     """Return what a diamine is in the chain: all of it but its nitrogen."""
-    from rdkit import Chem
 
-    plain, sites, symmetric = _sites(molecule, "diamine")
-    opened = Chem.RWMol(plain)
-    for nitrogen in sites:
+    def open_at(opened: Chem.RWMol, nitrogen: int) -> None:
         end = opened.GetAtomWithIdx(nitrogen)
         end.SetAtomicNum(0)
         end.SetNoImplicit(True)
         end.SetNumExplicitHs(0)
-    return ReadyMonomer(Chem.MolToSmiles(molecule), symmetric, _pieces(opened, symmetric))
+
+    return _ready(molecule, "diamine", open_at)
 
 
 def imide_units(one: ReadyMonomer, other: ReadyMonomer) -> list[tuple[str, str]]:
@@ -139,6 +135,19 @@ def imide_units(one: ReadyMonomer, other: ReadyMonomer) -> list[tuple[str, str]]
     """
     pieces = other.pieces if not one.symmetric else other.pieces[:1]
     return [(one.pieces[0], piece) for piece in pieces]
+
+
+def _ready(
+    molecule: Chem.Mol, role: Role, open_at: Callable[[Chem.RWMol, int], None]
+) -> ReadyMonomer:
+    """Return a monomer of which each reacting atom is opened to a dummy."""
+    from rdkit import Chem
+
+    plain, sites, symmetric = _sites(molecule, role)
+    opened = Chem.RWMol(plain)
+    for site in sites:
+        open_at(opened, site)
+    return ReadyMonomer(Chem.MolToSmiles(molecule), symmetric, _pieces(opened, symmetric))
 
 
 def _pieces(opened: Chem.RWMol, symmetric: bool) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from screening.candidates.polymer import Monomer
 from screening.candidates.refusal import Refusal, RefusedError
-from screening.machine.text_files import NoTextError, lines_of, user_path
+from screening.machine.shipped_configs import data_beside
+from screening.machine.text_files import NoTextError, lines_of
 from screening.sources.delimited import table_rows
 from screening.sources.imide_chemistry import (
     ReadyMonomer,
@@ -24,9 +25,6 @@ from screening.sources.imide_chemistry import (
 from screening.sources.polyimide_config import MonomerList, PolyimideConfig, Role, StatedMonomer
 from screening.sources.record import SourceError
 from screening.sources.synthetic_accessibility import sa_score
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
 
 READY = {"dianhydride": dianhydride, "diamine": diamine}
 
@@ -177,7 +175,9 @@ def _stated(listed: MonomerList, folder: Path, what: str) -> Iterator[StatedMono
     if listed.file is None:
         yield from listed.entries
         return
-    place = _table(listed.file, folder, what)
+    place = data_beside(listed.file, folder, what)
+    if place is None:
+        raise SourceError(f"{what}: table '{listed.file}' is not beside the YAML")
     columns = {
         part: column.lower()
         for part, column in listed.columns.model_dump().items()
@@ -198,18 +198,6 @@ def _stated(listed: MonomerList, folder: Path, what: str) -> Iterator[StatedMono
         raise SourceError(f"{what}: table '{listed.file}': {error}") from None
     except OSError as error:
         raise SourceError(f"{what}: table '{listed.file}' cannot be read ({error})") from None
-
-
-def _table(name: str, folder: Path, what: str) -> Path | Traversable:
-    from importlib import resources
-
-    near = folder / user_path(name, what)
-    if near.is_file():
-        return near
-    shipped = resources.files("configs") / "data" / name
-    if Path(name).name == name and shipped.is_file():
-        return shipped
-    raise SourceError(f"{what}: table '{name}' is not beside the YAML")
 
 
 def _digits(cid: str) -> str:

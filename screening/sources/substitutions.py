@@ -275,27 +275,20 @@ def open_substitutions(rest: str) -> Substitutions:
     SourceError, ScreenError
         When the YAML or the parent is not there, or something in it is wrong.
     """
-    from importlib import resources
-
     if not rest:
         known = ", ".join(shipped.names("substitutions"))
         raise SourceError(f"source 'substitutions': give a YAML after a colon; shipped: {known}")
     spec = f"substitutions:{rest}"
     what = f"source '{spec}'"
     config = validated(SubstitutionConfig, shipped.read("substitutions", rest), what)
-    near = user_path(rest, what).parent / user_path(config.parent, what)
-    shipped_file = resources.files("configs") / "data" / config.parent
+    found = shipped.data_beside(config.parent, user_path(rest, what).parent, what)
     if not Path(config.parent).name.lower().endswith(PARENT_KINDS):
         raise SourceError(
             f"{what}: parent '{config.parent}' is not one of: {', '.join(PARENT_KINDS)}"
         )
-    if near.is_file():
-        path = near
-    elif Path(config.parent).name == config.parent and shipped_file.is_file():
-        path = Path(str(shipped_file))
-    else:
+    if found is None:
         raise SourceError(f"{what}: parent '{config.parent}' is not beside the YAML")
-    records = list(FileSource(spec, path).records())
+    records = list(FileSource(spec, Path(str(found))).records())
     if len(records) != 1:
         raise SourceError(
             f"{what}: parent '{config.parent}' holds {len(records)} crystals, not one"

@@ -298,9 +298,9 @@ def _make_self_consistent(
         least = START_FRACTION if cycle == 0 else LEAST_FRACTION
         distribution = ThermalDistribution(model, result.drawn_with, least)
         drawn = _drawn(result, distribution, temperature_k, pairs, recipe.seed)
+        result.force_calls += len(drawn)
         # Forces that relaxation has left are even in u and cancel in a pair.
         fitted = fit.second_order(drawn, np.array(forces(displaced(model.supercell, drawn))))
-        result.force_calls += len(drawn)
         _judge(result, distribution, drawn, fitted, recipe)
         # The first distribution is a guess, of which nothing is kept.
         part = 1.0 if cycle == 0 else MIXING
@@ -323,8 +323,8 @@ def _fit_both_orders(
     drawn = _drawn(result, distribution, temperature_k, pairs, recipe.seed)
     undisplaced = int(has_free_positions(model.primitive))
     perfect = np.zeros((undisplaced, *drawn.shape[1:]))
+    result.force_calls += undisplaced + len(drawn)
     found = np.array(forces(displaced(model.supercell, np.concatenate([perfect, drawn]))))
-    result.force_calls += len(found)
     # Forces that relaxation has left on atoms with free positions look like third order.
     acting = found[undisplaced:] - found[:undisplaced].sum(axis=0)
     fitted = fit.both_orders(drawn, acting)

@@ -37,6 +37,7 @@ from workflows.lattice_dynamics.meshes import mesh_series
 from workflows.lattice_dynamics.third_order import (
     ThirdOrderForceConstants,
     ThirdOrderPlan,
+    as_phonopy,
     plan_third_order,
 )
 
@@ -156,18 +157,11 @@ class FewShotCrystal:
 
     def larger_phonon(self) -> Phonopy:
         """Return phonopy's object of the supercell of harmonic phonons."""
-        return self._phonopy(self._larger_matrix)
-
-    def smaller_phonon(self) -> Phonopy:
-        """Return phonopy's object of the supercell of the snapshots."""
-        return self._phonopy(self._matrix)
-
-    def _phonopy(self, matrix: NDArray[np.int64]) -> Phonopy:
         from phonopy import Phonopy
 
         return Phonopy(
             phonopy_cell(self.cell),
-            supercell_matrix=matrix,
+            supercell_matrix=self._larger_matrix,
             primitive_matrix=self.centring,
             symprec=SYMPREC_A,
             log_level=0,
@@ -251,7 +245,7 @@ class CrystalFit:
         that of one is not that of another.
         """
         crystal = self._crystal
-        phonon = crystal.smaller_phonon() if self._larger is None else crystal.larger_phonon()
+        phonon = as_phonopy(crystal.model) if self._larger is None else crystal.larger_phonon()
         phonon.force_constants = self._harmonic(second)
         return phonon
 
@@ -264,7 +258,7 @@ class CrystalFit:
 
     @cached_property
     def _carry_over(self) -> CarryOver:
-        return CarryOver(self._crystal.smaller_phonon(), self._crystal.larger_phonon())
+        return CarryOver(as_phonopy(self._crystal.model), self._crystal.larger_phonon())
 
     def judged(self, phonon: Phonopy, recipe: TransportRecipe) -> FewShotStep:
         """Return how sure κ and stability are, from draws of the posterior.
