@@ -96,6 +96,10 @@ class Candidate(BaseModel, ABC):
         """What it is in a few words: the label, unless the kind can say more."""
         return self.label
 
+    def details(self) -> list[tuple[str, str]]:
+        """Return what else people want to know of it, in order: each thing's name, and a text."""
+        return []
+
     @abstractmethod
     def content(self) -> Any:
         """Return what the Maker of a target takes."""

@@ -57,6 +57,16 @@ class Monomer(BaseModel, frozen=True):
     buyable: bool | None = None
     symmetric: bool | None = None
 
+    @property
+    def summary(self) -> str:
+        """What is bought, and what is made of it."""
+        number = f"PubChem CID {self.precursor_cid}" if self.precursor_cid else ""
+        what = ", ".join(filter(None, [self.precursor_name, number]))
+        if not self.route:
+            return f"{self.name}, bought" + (f": {what}" if what else "")
+        steps = "1 step" if self.n_steps == 1 else f"{self.n_steps} steps"
+        return f"{self.name}, {self.route} in {steps}" + (f" from {what}" if what else "")
+
 
 @dataclass(frozen=True)
 class StatedPolymer:
@@ -138,6 +148,11 @@ class Polymer(Candidate):
         """Name, formula and mass of the repeat unit."""
         known = self.name if self.name == self.formula else f"{self.name}, {self.formula}"
         return f"{known}, {self.molar_mass_g_per_mol:.1f} g/mol in a repeat unit"
+
+    def details(self) -> list[tuple[str, str]]:
+        """Return the repeat unit and how each monomer is had."""
+        made_of = [(monomer.role or "monomer", monomer.summary) for monomer in self.monomers]
+        return [("repeat unit", self.smiles), *made_of]
 
     def content(self) -> str:
         """Return the canonical repeat unit as a SMILES, which is what Makers take."""

@@ -181,11 +181,14 @@ def print_candidate(
     origins = ", ".join(
         f"{origin['material_id']} ({origin['source']})" for origin in document["origins"]
     )
-    summary = f": {from_document(document).summary}; from {origins}"
+    candidate = from_document(document)
+    summary = f": {candidate.summary}; from {origins}"
     out.print(Text.assemble((document["_id"], "bold"), summary), highlight=False)
     for origin in document["origins"]:
         if origin.get("note"):
             line(f"{origin['material_id']}: {origin['note']}")
+    for name, text in candidate.details():
+        line(f"{name}: {text}")
     for result in results:
         line(_finding(result))
     for name, reason in broken.items():

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from screening.candidates.kinds import from_document
 from screening.choosing.samplers import reason_text
 from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
@@ -90,7 +91,8 @@ def _view(
         ],
         picture=_drawing(kind, stored, found),
         relaxed=bool(found),
-        facts=_facts(campaign.objective, found) if found else _stated(stored, kind),
+        facts=_details(stored)
+        + (_facts(campaign.objective, found) if found else _stated(stored, kind)),
         picks=[_pick(campaign, pick) for pick in picks],
         provenance=_provenance(found),
         curves=_pictures(campaign.objective, found),
@@ -113,6 +115,12 @@ def _pictures(objective: Objective, result: Mapping[str, Any]) -> list[AnyPictur
 
 def _drawing(kind: CandidateKind, *documents: Mapping[str, Any]) -> Any:
     return None if kind.drawing is None else imported(kind.drawing)(*documents)
+
+
+def _details(stored: Mapping[str, Any]) -> list[Fact]:
+    """Return what the kind tells of a candidate beside its facts, as the monomers of a polymer."""
+    told = from_document(stored).details()
+    return [Fact(label=name, value=text, unit="") for name, text in told]
 
 
 def _facts(objective: Objective, result: Mapping[str, Any]) -> list[Fact]:

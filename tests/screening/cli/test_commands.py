@@ -498,6 +498,27 @@ def test_predictions_alone_take_no_column_for_values(screen, new_campaign, work,
     assert "nothing is left to predict" in screen("rank", "all", "--predicted").err
 
 
+def test_a_batch_is_chosen_of_the_best_with_what_tells_them_apart(screen, new_campaign, work):
+    campaign = new_campaign("mine", pool=10, budget=5, batch_size=5)
+    one_sentence(screen("choose"), "nothing to choose from", "--predicted")
+    one_sentence(screen("choose", "--diverse", 3, "--among", 2), "--among 2: give at least 3")
+    work(campaign)
+    computed = [row["candidate_id"] for row in ranked(screen, "mine", "computed")]
+    batch = json.loads(screen("choose", "--diverse", 3, "--format", "json").out)
+    assert [row["candidate_id"] for row in batch][0] == computed[0]
+    assert {row["candidate_id"] for row in batch} < set(computed)
+    assert batch[0]["most_similar"] is None
+    for row in batch[1:]:
+        assert row["most_similar"] in computed
+        assert " instead of " in row["differences"]
+    table = screen("choose", "--diverse", 3).out
+    assert "the best" in table
+    everything = screen("choose", "--diverse", 9, "--among", 20)
+    assert "only 5 candidates to choose from" in everything.err
+    predicted = json.loads(screen("choose", "--diverse", 9, "--predicted", "--format", "json").out)
+    assert {row["outcome"] for row in predicted} == {"computed", "predicted"}
+
+
 @pytest.mark.parametrize("command", ["status", "rank", "work"])
 def test_without_a_campaign_the_way_to_one_is_named(screen, command):
     one_sentence(screen(command), "no campaign yet", "matscreen submit")
