@@ -18,14 +18,14 @@ def write(selection: Selection, folder: Path, name: str) -> None:
     Coordinates are those of a drawing; attachment points are the dummy atoms of the SMILES.
     """
     from rdkit import Chem
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdDepictor
 
     text = io.StringIO()
     writer = Chem.SDWriter(text)
     for row in selection.rows:
         item = selection.item(row)
         unit = Chem.MolFromSmiles(item.candidate.content())
-        AllChem.Compute2DCoords(unit)
+        rdDepictor.Compute2DCoords(unit)
         unit.SetProp("_Name", row.candidate_id)
         details = {label.replace(" ", "_"): said for label, said in item.candidate.details()}
         for field, value in {**selection.facts(item), **details}.items():

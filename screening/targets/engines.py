@@ -150,11 +150,34 @@ class DftEngineConfig(EngineConfig):
         return {**fields, "program": self.kind, "prior": prior}
 
 
+class RadonPyEngineConfig(EngineConfig):
+    """RadonPy and LAMMPS; see `workflows.amorphous.engine.RadonPyEngine`."""
+
+    help: ClassVar[str] = "RadonPy: GAFF2 and molecular dynamics of amorphous polymers by LAMMPS."
+    engine_class: ClassVar[str] = "workflows.amorphous.engine.RadonPyEngine"
+    kind: Literal["radonpy"] = "radonpy"
+    charges: Literal["gasteiger", "RESP"] = "gasteiger"
+    mpi_processes: int = Field(0, ge=0)
+    threads: int = Field(0, ge=0)
+    gpus: int = Field(0, ge=0)
+    timeout_h: float = Field(240.0, gt=0)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what shapes this engine's numbers, versions left out."""
+        return self.model_dump(mode="json", include={"kind", "charges"})
+
+    def engine_fields(self) -> dict[str, Any]:
+        """Return the keyword arguments of the engine's class."""
+        machine = {"name", "charges", "mpi_processes", "threads", "gpus", "timeout_h"}
+        return self.model_dump(include=machine)
+
+
 ENGINE_KINDS: PlugIns[type[EngineConfig]] = PlugIns(
     "kind of engine",
     "matscreen.engine_kinds",
     {
         "ase": f"{__name__}:AseEngineConfig",
+        "radonpy": f"{__name__}:RadonPyEngineConfig",
         **dict.fromkeys(PROGRAMS, f"{__name__}:DftEngineConfig"),
     },
 )

@@ -151,6 +151,20 @@ SLACK_THERMAL_CONDUCTIVITY = Objective(
         Quantity("shear_modulus_gpa", "shear modulus", "GPa"),
     ),
 )
+AMORPHOUS_THERMAL_CONDUCTIVITY = Objective(
+    name="amorphous-thermal-conductivity",
+    help="κ of an amorphous polymer at 300 K, by non-equilibrium molecular dynamics (RadonPy).",
+    maker="workflows.amorphous.conductivity.AmorphousConductivityMaker",
+    recipe="workflows.amorphous.recipe.AmorphousConductivityRecipe",
+    document="workflows.amorphous.documents.AmorphousConductivityDocument",
+    value_field="amorphous_kappa_w_per_m_k",
+    error_field="amorphous_kappa_error_w_per_m_k",
+    label="amorphous κ",
+    unit="W/m/K",
+    logarithmic=True,
+    shown_fields=(Quantity("density_g_per_cm3", "density", "g/cm³"),),
+    candidates="polymer",
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -158,6 +172,7 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "lattice-thermal-conductivity": f"{__name__}:LATTICE_THERMAL_CONDUCTIVITY",
         "electrode-volume-change": f"{__name__}:ELECTRODE_VOLUME_CHANGE",
         "slack-thermal-conductivity": f"{__name__}:SLACK_THERMAL_CONDUCTIVITY",
+        "amorphous-thermal-conductivity": f"{__name__}:AMORPHOUS_THERMAL_CONDUCTIVITY",
     },
 )
 

@@ -505,7 +505,7 @@ def test_a_batch_is_chosen_of_the_best_with_what_tells_them_apart(screen, new_ca
     work(campaign)
     computed = [row["candidate_id"] for row in ranked(screen, "mine", "computed")]
     batch = json.loads(screen("choose", "--diverse", 3, "--format", "json").out)
-    assert [row["candidate_id"] for row in batch][0] == computed[0]
+    assert next(row["candidate_id"] for row in batch) == computed[0]
     assert {row["candidate_id"] for row in batch} < set(computed)
     assert batch[0]["most_similar"] is None
     for row in batch[1:]:

@@ -1,0 +1,1 @@
+"""Molecular dynamics of amorphous polymers by RadonPy and LAMMPS."""
