@@ -169,7 +169,11 @@ def measure(path: str, limit: int, rows: int, workers: int, folder: Path) -> Non
         found = len(pool.candidates)
         training = open_source("phonondb-103")
         table = read_table(
-            training.records(), VALUE, scale=Scale(logarithmic=True), workers=workers
+            training.records(),
+            VALUE,
+            kind=CRYSTAL,
+            scale=Scale(logarithmic=True),
+            workers=workers,
         )
         known = ingest([training], CRYSTAL, filters, database, refuse_nothing, workers=workers)
         config = CampaignConfig(

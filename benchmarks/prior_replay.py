@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from screening.candidates.crystal_kind import CRYSTAL
 from screening.choosing.config import SamplerConfig
 from screening.sources import open_source
 from screening.studies.known_values import KnownValues, read_table
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=100)
     options = parser.parse_args()
     records = list(open_source("phonondb-103").records())
-    table = read_table(records, VALUE, scale=Scale(logarithmic=True))
+    table = read_table(records, VALUE, kind=CRYSTAL, scale=Scale(logarithmic=True))
     names = [record.material_id for record in records]
     rank = np.argsort(table.values, kind="stable")
     best = [table.labels[i].split(" ")[0] for i in rank[: TAKEN_AWAY + 1]]

@@ -32,6 +32,7 @@ from screening.messages.stderr import counted, say
 
 if TYPE_CHECKING:
     from screening.candidates.filters import CandidateFilters
+    from screening.candidates.kinds import CandidateKind
     from screening.sources import Source
     from screening.studies.known_values import KnownValues
     from screening.studies.library import Library
@@ -42,9 +43,9 @@ FACT_HEADINGS = {"energy_above_hull_ev_per_atom": "above hull / eV/atom", "band_
 
 
 def predict(
-    training: Annotated[str, typer.Option(help="Source of crystals whose values are known.")],
+    training: Annotated[str, typer.Option(help="Source of candidates whose values are known.")],
     value_key: ValueKeyOption,
-    pool: Annotated[str, typer.Option(help="Source of crystals to rank.")],
+    pool: Annotated[str, typer.Option(help="Source of candidates to rank.")],
     minimize: MinimizeOption = True,
     log: LogOption = False,
     bound: Annotated[
@@ -59,33 +60,33 @@ def predict(
     format: TableFormatOption = TableFormat.table,
 ) -> None:
     """Rank a whole library by a model fitted to known values; computes nothing."""
-    from screening.candidates.crystal_kind import CRYSTAL
+    from screening.candidates.kinds import candidate_kind
     from screening.choosing.config import SurrogateConfig
     from screening.choosing.surrogates import SURROGATES
     from screening.messages.validation import check_plug_in
     from screening.running.local_workers import usable_cores
     from screening.sources import open_source
-    from screening.sources.record import check_kind, remarks_of
+    from screening.sources.record import check_kind, kind_of, remarks_of
     from screening.studies.known_values import read_table
     from screening.studies.library import rank_library
     from screening.targets.scale import Scale
 
     check_plug_in("--surrogate", surrogate, SURROGATES.names())
     config = SurrogateConfig.model_validate({} if surrogate is None else {"kind": surrogate})
-    wanted = _filters(filters)
     scale = Scale(direction="minimize" if minimize else "maximize", logarithmic=log)
     if bound is not None and not scale.usable(bound):
         raise ScreenError(f"--bound: give a number{' above 0' if log else ''}, not {bound:g}")
     scaled_bound = None if bound is None else scale.to_model(bound)
     workers = workers or usable_cores()
     source, known = open_source(pool), open_source(training)
-    for opened in (source, known):
-        check_kind(opened, CRYSTAL, "libraries are of")
-    table = read_table(known.records(), value_key, scale=scale, workers=workers)
-    library = _read(source, wanted, remarks_of(known), workers)
+    kind = candidate_kind(kind_of(source))
+    check_kind(known, kind, "the library consists of")
+    wanted = _filters(filters, kind)
+    table = read_table(known.records(), value_key, kind=kind, scale=scale, workers=workers)
+    library = _read(source, kind, wanted, remarks_of(known), workers)
     ranked, calibration = rank_library(table, library, config, bound=scaled_bound)
     unit = unit_of(value_key)
-    _say_what_was_read(library, table)
+    _say_what_was_read(library, table, kind)
     words = how_good(asdict(calibration), unit, log=log)
     say(f"each of them left out once: {words}")
     std_name = "predicted_log10_std" if log else f"predicted_{value_key}_std"
@@ -107,15 +108,15 @@ def predict(
         records,
         (heading(named, unit), predictions),
         chance,
-        title=f"the best {len(records)} of {len(library.facts)} crystals by predicted {value_key}",
+        title=f"the best {len(records)} of {len(library.facts)} {kind.plural} "
+        f"by predicted {value_key}",
     )
 
 
-def _filters(stated: str | None) -> CandidateFilters:
+def _filters(stated: str | None, kind: CandidateKind) -> CandidateFilters:
     """Return the filters of an option, which is YAML."""
     import yaml
 
-    from screening.candidates.crystal_kind import CRYSTAL
     from screening.messages.validation import validated
 
     try:
@@ -124,34 +125,40 @@ def _filters(stated: str | None) -> CandidateFilters:
         content = None
     if not isinstance(content, dict):
         raise ScreenError("--filters: expected YAML as 'experimental: true'")
-    return validated(CRYSTAL.filters, {"max_sites": MAX_LIBRARY_SITES, **content}, "--filters")
+    limit = {"max_sites": MAX_LIBRARY_SITES} if "max_sites" in kind.filters.model_fields else {}
+    return validated(kind.filters, {**limit, **content}, "--filters")
 
 
-def _read(source: Source, filters: CandidateFilters, remarks: list[str], workers: int) -> Library:
+def _read(
+    source: Source,
+    kind: CandidateKind,
+    filters: CandidateFilters,
+    remarks: list[str],
+    workers: int,
+) -> Library:
     """Read a library; its remarks come after those of the training set."""
-    from screening.candidates.crystal_kind import CRYSTAL
     from screening.intake.parsed_entries import parsed_entries
     from screening.machine.settings import Settings
     from screening.sources.record import remarks_of
     from screening.store.database import open_database
     from screening.studies.library import read_library
 
-    with open_database(Settings()) as database, counting("crystals read") as on_entry:
-        entries = parsed_entries(source, CRYSTAL, database, filters.refusal, workers)
-        library = read_library(entries, on_entry)
+    with open_database(Settings()) as database, counting(f"{kind.plural} read") as on_entry:
+        entries = parsed_entries(source, kind, database, filters.refusal, workers)
+        library = read_library(entries, kind, on_entry)
     library.remarks.extend([*remarks, *remarks_of(source)])
     if not library.facts:
         say_remarks(library.remarks)
         reasons = "; ".join(f"{group.count} × {group.reason}" for group in library.refused)
-        raise ScreenError(f"source '{source.spec}': no crystal is left: {reasons}")
+        raise ScreenError(f"source '{source.spec}': none of its {kind.plural} is left: {reasons}")
     return library
 
 
-def _say_what_was_read(library: Library, table: KnownValues) -> None:
+def _say_what_was_read(library: Library, table: KnownValues, kind: CandidateKind) -> None:
     taken, refused = len(library.facts), sum(group.count for group in library.refused)
     say(
         f"{counted(taken + library.duplicates + refused, 'entry', 'entries')} read, "
-        f"{counted(taken, 'crystal')}, {counted(library.duplicates, 'duplicate')}, "
+        f"{taken} {kind.plural}, {counted(library.duplicates, 'duplicate')}, "
         f"{refused} left out; the model knows {counted(len(table.values), 'value')}"
     )
     say_left_out(library.refused, "left out")
@@ -196,6 +203,6 @@ def _print_table(
     print_fitting(
         columns,
         title=title,
-        caption="predictions with one standard deviation; nearest: of the crystals the model knows",
+        caption="predictions with one standard deviation; nearest: of those the model knows",
         elsewhere=" (--format csv has them)",
     )

@@ -1,4 +1,4 @@
-"""`matscreen replay`: how soon a sampler finds the best of crystals whose values are known."""
+"""`matscreen replay`: how soon a sampler finds the best of candidates whose values are known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from screening.messages.stderr import counted, say
 
 
 def replay(
-    pool: Annotated[str, typer.Option(help="Source of crystals whose values are known.")],
+    pool: Annotated[str, typer.Option(help="Source of candidates whose values are known.")],
     value_key: ValueKeyOption,
     minimize: MinimizeOption = True,
     log: LogOption = False,
@@ -44,15 +44,15 @@ def replay(
     workers: WorkersOption = None,
     format: FormatOption = Format.table,
 ) -> None:
-    """Replay the optimiser on crystals with known values: how soon does it find the best?"""
-    from screening.candidates.crystal_kind import CRYSTAL
+    """Replay the optimiser on known values: how soon does it find the best?"""
+    from screening.candidates.kinds import candidate_kind
     from screening.choosing.config import SamplerConfig
     from screening.choosing.samplers import SAMPLERS
     from screening.choosing.surrogates import SURROGATES
     from screening.messages.validation import check_plug_in, validated
     from screening.running.local_workers import usable_cores
     from screening.sources import open_source
-    from screening.sources.record import check_kind, remarks_of
+    from screening.sources.record import kind_of, remarks_of
     from screening.studies.known_values import read_table
     from screening.studies.replay import report
     from screening.targets.scale import Scale
@@ -68,11 +68,12 @@ def replay(
     config = validated(SamplerConfig, stated, "the sampler")
     workers = workers or usable_cores()
     source = open_source(pool)
-    check_kind(source, CRYSTAL, "replays are of")
+    kind = candidate_kind(kind_of(source))
     with counting("entries read") as on_entry:
         table = read_table(
             source.records(),
             value_key,
+            kind=kind,
             scale=Scale(direction="minimize" if minimize else "maximize", logarithmic=log),
             prior_key=prior_key,
             workers=workers,
@@ -81,8 +82,8 @@ def replay(
     say_remarks(remarks_of(source))
     if config.initial >= len(table.values) and prior_key is None:
         raise ScreenError(
-            f"--initial {config.initial}: there are {len(table.values)} crystals, and all would be "
-            "drawn at random"
+            f"--initial {config.initial}: there are {len(table.values)} {kind.plural}, and all "
+            "would be drawn at random"
         )
     with counting("replays") as on_run:
         summary = report(
@@ -97,10 +98,10 @@ def replay(
     if format is Format.json:
         print_json(summary)
     else:
-        _print(summary, maximize=not minimize)
+        _print(summary, kind.plural, maximize=not minimize)
 
 
-def _print(summary: dict[str, Any], *, maximize: bool) -> None:
+def _print(summary: dict[str, Any], plural: str, *, maximize: bool) -> None:
     """Print what a sampler took, beside a greedy model and random choice."""
     from rich.table import Table
 
@@ -108,7 +109,7 @@ def _print(summary: dict[str, Any], *, maximize: bool) -> None:
 
     for reason, count in summary["left_out"].items():
         say(f"left out {count} ×: {reason}")
-    crystals, best = counted(summary["crystals"], "crystal"), summary["best"]
+    candidates, best = f"{summary['candidates']} {plural}", summary["best"]
     prior = ", with a prior" if summary["with_prior"] else ""
     extreme = "largest" if maximize else "smallest"
     spread = (
@@ -117,14 +118,14 @@ def _print(summary: dict[str, Any], *, maximize: bool) -> None:
         else "its 95 % interval over the replays"
     )
     table = Table(
-        title=f"{crystals}, {extreme}: {best}; {counted(summary['seeds'], 'replay')}{prior}",
+        title=f"{candidates}, {extreme}: {best}; {counted(summary['seeds'], 'replay')}{prior}",
         caption=f"mean number of evaluations, with {spread}",
     )
     table.add_column("sampler")
     table.add_column("to the best", justify="right")
-    goals = ["best", "top_fraction"] if summary["top_crystals"] > 1 else ["best"]
+    goals = ["best", "top_fraction"] if summary["top_candidates"] > 1 else ["best"]
     if len(goals) > 1:
-        table.add_column(f"to one of the best {summary['top_crystals']}", justify="right")
+        table.add_column(f"to one of the best {summary['top_candidates']}", justify="right")
     rows = {summary["sampler"]: ""}
     for name in ("greedy", "random"):
         rows.setdefault(name, f"{name}_")

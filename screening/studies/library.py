@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.candidates.candidate import SHOWN_FACTS, twin, with_free_id
-from screening.candidates.crystal import Crystal
 from screening.candidates.refusal import Refusal
 from screening.choosing.acquisitions import chance_below
 from screening.choosing.calibration import Calibration, leave_one_out
@@ -28,13 +27,14 @@ from screening.intake.refusal_groups import LeftOut, summed_up
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from screening.candidates.kinds import CandidateKind
     from screening.intake.parsed_entries import ParsedEntry
     from screening.studies.known_values import KnownValues
 
 
 @dataclass(frozen=True)
 class Library:
-    """Crystals to be ranked.
+    """Candidates to be ranked.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Library:
     refused : list of LeftOut
         Entries that were left out.
     duplicates : int
-        Entries that were another entry's crystal.
+        Entries that were another entry's candidate.
     remarks : list of str
         What the source left out before it was an entry.
     """
@@ -58,31 +58,34 @@ class Library:
 
 def read_library(
     entries: Iterable[ParsedEntry],
+    kind: CandidateKind,
     on_entry: Callable[[], None] = lambda: None,
 ) -> Library:
-    """Collect crystals and features; the same crystal is taken once, as its source has it first.
+    """Collect candidates and features; the same one is taken once, as its source has it first.
 
     Parameters
     ----------
     entries
-        Of crystals, as `screening.intake.parsed_entries.parsed_entries` gives them.
+        As `screening.intake.parsed_entries.parsed_entries` gives them.
+    kind
+        Of the candidates.
     """
     facts: dict[str, dict[str, Any]] = {}
     rows: list[list[float]] = []
     refused: list[tuple[str, Refusal]] = []
     duplicates = 0
-    taken = PackedCandidates(Crystal)
-    groups: dict[tuple[str, int], list[str]] = {}
+    taken = PackedCandidates(kind.model)
+    groups: dict[tuple[Any, ...], list[str]] = {}
     for entry in entries:
         on_entry()
         candidate = entry.candidate
         if entry.refusal is not None:
             refused.append((entry.location or entry.material_id, entry.refusal))
             continue
-        assert isinstance(candidate, Crystal)
+        assert candidate is not None
         assert candidate.features is not None
         described_by = candidate.features
-        group = groups.setdefault((candidate.formula, candidate.space_group_number), [])
+        group = groups.setdefault(candidate.group(), [])
         if twin(candidate, (taken[key] for key in group)) is not None:
             duplicates += 1
             continue
@@ -93,9 +96,7 @@ def read_library(
         facts[candidate.candidate_id] = {
             "candidate_id": candidate.candidate_id,
             "material_id": entry.material_id,
-            "formula": candidate.formula,
-            "space_group_number": candidate.space_group_number,
-            "n_sites": candidate.n_sites,
+            **{fact.field: getattr(candidate, fact.field) for fact in kind.facts},
             **{name: stated[name] for name in SHOWN_FACTS if name in stated},
         }
         rows.append(described_by)
@@ -125,7 +126,7 @@ def rank_library(
     -------
     rows : list of dict
         Facts with ``predicted_mean`` and ``predicted_std`` on the model's scale, the ``nearest``
-        crystal of the table, its ``distance`` (√2 between two random crystals) and, with a bound,
+        one of the table, its ``distance`` (√2 between two random ones) and, with a bound,
         ``chance``.
     calibration : Calibration
         Of the model on the table.

@@ -1,7 +1,7 @@
-"""Replaying the optimiser on a table of crystals whose values are known.
+"""Replaying the optimiser on a table of candidates whose values are known.
 
 Nothing is computed: a sampler picks from the table as it would in a campaign and is told the value
-of what it picked.  How many evaluations it needs to the best crystal, beside random choice and a
+of what it picked.  How many evaluations it needs to the best candidate, beside random choice and a
 model that always takes what it expects to be best, tells which settings to use.
 """
 
@@ -22,7 +22,7 @@ from screening.machine.process_pool import processes
 from screening.studies.known_values import KnownValues
 
 LIMIT = 300
-"""Evaluations after which a replay that has not found the best crystal goes on at random: a model
+"""Evaluations after which a replay that has not found the best candidate goes on at random: a model
 that is still wrong by then has failed, and would take hours to fail on."""
 FEW = 200
 """Crystals times replays up to which other processes would take longer to start."""
@@ -32,7 +32,7 @@ MIN_REPLAYS = 5
 
 @dataclass(frozen=True)
 class Run:
-    """How many evaluations one replay took to the best crystal, and to one of the best fraction."""
+    """Evaluations that one replay took to the best candidate, and to one of the best fraction."""
 
     to_best: int
     to_top: int
@@ -61,12 +61,12 @@ def replay(
     top_fraction : float
         Of the table, one of which is to be found as well.
     """
-    n_crystals = len(table.values)
+    n_candidates = len(table.values)
     best = table.values.min()
     generator = np.random.default_rng([seed, 0])
-    at_random = generator.permutation(n_crystals)
+    at_random = generator.permutation(n_candidates)
     # Ties go by id: the order of the table must not tell which crystal is good.
-    ids = [f"{i:06d}" for i in generator.permutation(n_crystals)]
+    ids = [f"{i:06d}" for i in generator.permutation(n_candidates)]
     index = {candidate_id: i for i, candidate_id in enumerate(ids)}
     picked: list[int] = []
     prior = None
@@ -77,7 +77,9 @@ def replay(
         picked = at_random[: config.initial].tolist()
     limit = 0 if config.kind == "random" else LIMIT
     sampler = build_sampler(config)
-    while len(picked) < min(limit, n_crystals) and table.values[picked].min(initial=np.inf) > best:
+    while (
+        len(picked) < min(limit, n_candidates) and table.values[picked].min(initial=np.inf) > best
+    ):
         seen = Observations(
             ids=[ids[i] for i in picked],
             features=table.features[picked],
@@ -156,9 +158,9 @@ class Summary:
 
 
 def expected_at_random(table: KnownValues, goal: float) -> float:
-    """Return the mean evaluations that random choice needs to one of the crystals at the goal.
+    """Return the mean evaluations that random choice needs to one of the candidates at the goal.
 
-    Of n crystals k of which count, drawn without replacement, the first comes as the
+    Of n candidates k of which count, drawn without replacement, the first comes as the
     (n + 1)/(k + 1)-th on average.
     """
     return (len(table.values) + 1) / (int((table.values <= goal).sum()) + 1)
@@ -206,7 +208,7 @@ def report(
         "settings": config.model_dump(mode="json"),
         "seeds": seeds,
         "batch_size": batch_size,
-        "crystals": len(table.values),
+        "candidates": len(table.values),
         "left_out": {group.reason: group.count for group in table.left_out},
         "best": table.best,
         "with_prior": table.prior is not None,
@@ -215,7 +217,7 @@ def report(
         "interval_95_of_mean_evaluations_to_best": best.interval,
         "range_of_evaluations_to_best": best.range,
         "top_fraction": top_fraction,
-        "top_crystals": int((table.values <= goal).sum()),
+        "top_candidates": int((table.values <= goal).sum()),
         "evaluations_to_top_fraction": top.evaluations,
         "mean_evaluations_to_top_fraction": top.mean,
         "interval_95_of_mean_evaluations_to_top_fraction": top.interval,

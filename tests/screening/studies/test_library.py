@@ -130,7 +130,7 @@ def test_processes_read_what_one_does(salts, database, monkeypatch):
 
 def test_the_same_crystal_is_ranked_once(salts, database):
     source = open_source(salts)
-    library = read_library(parsed_entries(source, CRYSTAL, database, nothing, 1))
+    library = read_library(parsed_entries(source, CRYSTAL, database, nothing, 1), CRYSTAL)
     assert len(library.facts) == 4
     assert library.duplicates == 1
     [refused] = library.refused

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
+from screening.candidates.crystal_kind import CRYSTAL
 from screening.choosing.config import SamplerConfig
 from screening.choosing.samplers import SAMPLERS
 from screening.messages.errors import ScreenError
@@ -116,7 +117,7 @@ def test_a_hopeless_model_goes_on_at_random(monkeypatch):
 def test_tables_are_read_with_what_is_left_out(salts):
     def read(key, prior_key=None, **scale):
         records = open_source(salts).records()
-        return read_table(records, key, scale=Scale(**scale), prior_key=prior_key)
+        return read_table(records, key, kind=CRYSTAL, scale=Scale(**scale), prior_key=prior_key)
 
     table = read("a", logarithmic=True)
     assert table.best == "LiF (s-0)"
