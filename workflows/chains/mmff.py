@@ -1,0 +1,152 @@
+"""MMFF94 of RDKit as an ASE calculator.
+
+T. A. Halgren, J. Comput. Chem. 17, 490 (1996); P. Tosco, N. Stiefl and G. Landrum, J. Cheminform.
+6, 37 (2014).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+from ase.units import kcal, mol
+
+from workflows.chains.oligomers import MOLECULE
+from workflows.errors import CannotCompute, EngineError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from rdkit import Chem
+
+ELEMENTS = frozenset({"H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I"})
+"""Of MMFF94's covalent atom types."""
+KCAL_PER_MOL_IN_EV = float(kcal / mol)
+DISTANCE_DEPENDENT = 2
+"""RDKit's number of this dielectric model; 1 is a constant.  With 0, which it takes without a word,
+gradients do not belong to the energy."""
+
+
+class MMFF94(Calculator):  # type: ignore[misc]  # ASE is untyped
+    """Energies and forces of molecules whose bonds are known.
+
+    The atoms' `info` has the bonds, as `workflows.chains.oligomers.as_atoms` puts them there: a
+    force field of molecules cannot be had from positions alone.
+
+    Parameters
+    ----------
+    distance_dependent_dielectric
+        Whether charges are screened in proportion to their distance, as a stand-in for the matter
+        around a molecule.
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+
+    def __init__(self, distance_dependent_dielectric: bool = False, **more: Any) -> None:
+        super().__init__(**more)
+        self._distance_dependent = distance_dependent_dielectric
+        self._block: str | None = None
+        self._field: Any = None
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: tuple[str, ...] = ("energy",),
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Compute energy and forces of the atoms.
+
+        Raises
+        ------
+        EngineError
+            When the atoms do not say how they are bonded.
+        CannotCompute
+            When the force field lacks parameters.
+        """
+        from rdkit import Chem
+
+        super().calculate(atoms, properties, system_changes)
+        block = self.atoms.info.get(MOLECULE)
+        if block is None:
+            raise EngineError("MMFF94 computes molecules whose bonds are known, and no crystals")
+        if block != self._block:
+            molecule = Chem.MolFromMolBlock(block, removeHs=False)
+            self._field = force_field(molecule, self._distance_dependent)
+            self._block = block
+        positions = self.atoms.positions.ravel().tolist()
+        # Before the gradient: that takes distances from the last call for an energy.
+        energy = self._field.CalcEnergy(positions)
+        gradient = np.array(self._field.CalcGrad(positions)).reshape(-1, 3)
+        self.results = {
+            "energy": energy * KCAL_PER_MOL_IN_EV,
+            "forces": -gradient * KCAL_PER_MOL_IN_EV,
+        }
+
+
+def force_field(molecule: Chem.Mol, distance_dependent_dielectric: bool = False) -> Any:
+    """Return RDKit's force field of a molecule; it needs no conformer.
+
+    Raises
+    ------
+    CannotCompute
+        When there are no parameters for it.
+    """
+    from rdkit import Chem
+    from rdkit.Chem import rdForceFieldHelpers
+
+    reason = lacking(molecule)
+    if reason is not None:
+        raise CannotCompute(reason)
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(molecule)
+    if distance_dependent_dielectric:
+        properties.SetMMFFDielectricModel(DISTANCE_DEPENDENT)
+    placed: Any = Chem.Mol(molecule)
+    if not placed.GetNumConformers():
+        conformer = Chem.Conformer(placed.GetNumAtoms())
+        for index in range(placed.GetNumAtoms()):
+            conformer.SetAtomPosition(index, (float(index), 0.0, 0.0))
+        placed.AddConformer(conformer)
+    field = rdForceFieldHelpers.MMFFGetMoleculeForceField(
+        placed, properties, nonBondedThresh=1000.0
+    )
+    field.Initialize()
+    return field
+
+
+def lacking(molecule: Chem.Mol) -> str | None:
+    """Return what of a molecule MMFF94 has no parameters for, in half a sentence, or None."""
+    from rdkit import rdBase
+    from rdkit.Chem import rdForceFieldHelpers
+
+    with rdBase.BlockLogs():
+        if rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
+            return None
+    symbols = {atom.GetSymbol() for atom in molecule.GetAtoms()}
+    strange = sorted(symbols - ELEMENTS)
+    if strange:
+        return f"MMFF94 has no parameters for {', '.join(strange)}"
+    return f"MMFF94 has no parameters for {', '.join(_strange_atoms(molecule))}"
+
+
+def _strange_atoms(molecule: Chem.Mol) -> list[str]:
+    """Return the atoms without a type of their own, each with its neighbours: ``N (C, C, S)``."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdForceFieldHelpers
+
+    found = set()
+    for atom in molecule.GetAtoms():
+        if atom.GetAtomicNum() == 1:
+            continue
+        # Without it and what hangs on it the rest may have parameters; that shows who lacks them.
+        rest = Chem.RWMol(molecule)
+        rest.ReplaceAtom(atom.GetIdx(), Chem.Atom("C"))
+        with rdBase.BlockLogs():
+            try:
+                Chem.SanitizeMol(rest)
+                known = rdForceFieldHelpers.MMFFHasAllMoleculeParams(rest)
+            except Chem.MolSanitizeException:
+                continue
+        if known:
+            neighbours = sorted(each.GetSymbol() for each in atom.GetNeighbors())
+            found.add(f"{atom.GetSymbol()} beside {', '.join(neighbours)}")
+    return sorted(found) or ["one of its atoms"]
