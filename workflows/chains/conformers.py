@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TWISTS = (0.0, math.pi)
 """Of straight chains: neighbours in a crystal or an oriented film turn none of them otherwise."""
-PULLING_STEPS, RELEASING_STEPS = 150, 300
+PULLING_STEPS, RELEASING_STEPS = 100, 150
 
 
 def start_helix(unit: RepeatUnit, seed: int) -> Helix | None:

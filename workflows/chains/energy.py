@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.calculators.calculator import all_changes
 
 from workflows.chains.helix import Helix
 from workflows.chains.oligomers import RepeatUnit, as_atoms
@@ -35,6 +36,8 @@ class _Oligomer:
     unit: RepeatUnit
     n_units: int
     atoms: Atoms
+    calculator: Calculator
+    changes: tuple[str, ...] = tuple(all_changes)
 
     def energy(self, helix: Helix) -> tuple[float, NDArray[np.float64]]:
         """Return its energy in eV and the gradient with respect to the helix's variables."""
@@ -47,8 +50,11 @@ class _Oligomer:
             (1 - at_tail) * images[-2, tail] + at_tail * images[-1, head],
         ]
         self.atoms.positions = np.concatenate([images[1:-1].reshape(-1, 3), caps])
-        energy = float(self.atoms.get_potential_energy())
-        on_atoms = -self.atoms.get_forces()
+        # ASE's own way compares the atoms with those of the last call, at the price of a force field.
+        self.calculator.calculate(self.atoms, ["energy", "forces"], list(self.changes))
+        self.changes = ("positions",)
+        energy = float(self.calculator.results["energy"])
+        on_atoms = -np.asarray(self.calculator.results["forces"])
         gradient = np.zeros_like(images)
         gradient[1:-1] = on_atoms[:-2].reshape(self.n_units, -1, 3)
         gradient[1, head] += (1 - at_head) * on_atoms[-2]
@@ -87,8 +93,7 @@ class ChainEnergy:
         self._oligomers = []
         for n_units in (self.n_units, self.n_units + 1):
             atoms = as_atoms(self.unit.oligomer(n_units))
-            atoms.calc = self.new_calculator()
-            self._oligomers.append(_Oligomer(self.unit, n_units, atoms))
+            self._oligomers.append(_Oligomer(self.unit, n_units, atoms, self.new_calculator()))
 
     def __call__(self, helix: Helix) -> tuple[float, NDArray[np.float64]]:
         """Return the energy in eV and the gradient, shape (variables,), in eV/Å."""

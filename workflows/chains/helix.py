@@ -64,15 +64,16 @@ class Helix:
         places : ndarray of shape (images,)
             Which units these are.
         """
-        total = np.zeros((len(self.unit), 3))
-        rise, twist = 0.0, 0.0
-        for place, each in zip(places, gradient, strict=True):
-            rotation = turn(place * self.twist)
-            total += each @ rotation
-            x, y, _ = (self.unit @ rotation.T).T
-            rise += place * each[:, 2].sum()
-            twist += place * (x * each[:, 1] - y * each[:, 0]).sum()
-        return np.concatenate([total.ravel(), [rise, twist / TWIST_LENGTH_A]])
+        cosine, sine = np.cos(places * self.twist), np.sin(places * self.twist)
+        g_x, g_y, g_z = np.moveaxis(gradient, 2, 0)
+        x, y, _ = self.unit.T
+        # Turned back into the frame of the unit itself.
+        back_x = cosine[:, None] * g_x + sine[:, None] * g_y
+        back_y = cosine[:, None] * g_y - sine[:, None] * g_x
+        on_unit = np.stack([back_x.sum(axis=0), back_y.sum(axis=0), g_z.sum(axis=0)], axis=1)
+        rise = places @ g_z.sum(axis=1)
+        twist = places @ (x * back_y - y * back_x).sum(axis=1)
+        return np.concatenate([on_unit.ravel(), [rise, twist / TWIST_LENGTH_A]])
 
     def rigid_motions(self) -> NDArray[np.float64]:
         """Return orthonormal directions of `variables` that move the chain as a whole.

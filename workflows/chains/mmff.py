@@ -17,6 +17,7 @@ from workflows.errors import CannotCompute, EngineError
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from numpy.typing import NDArray
     from rdkit import Chem
 
 ELEMENTS = frozenset({"H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I"})
@@ -71,46 +72,62 @@ class MMFF94(Calculator):  # type: ignore[misc]  # ASE is untyped
             raise EngineError("MMFF94 computes molecules whose bonds are known, and no crystals")
         if block != self._block:
             molecule = Chem.MolFromMolBlock(block, removeHs=False)
-            self._field = force_field(molecule, self._distance_dependent)
+            self._field = ForceField(molecule, self._distance_dependent)
             self._block = block
-        positions = self.atoms.positions.ravel().tolist()
-        # Before the gradient: that takes distances from the last call for an energy.
-        energy = self._field.CalcEnergy(positions)
-        gradient = np.array(self._field.CalcGrad(positions)).reshape(-1, 3)
-        self.results = {
-            "energy": energy * KCAL_PER_MOL_IN_EV,
-            "forces": -gradient * KCAL_PER_MOL_IN_EV,
-        }
+        energy, gradient = self._field.energy_and_gradient(self.atoms.positions)
+        self.results = {"energy": energy, "forces": -gradient}
 
 
-def force_field(molecule: Chem.Mol, distance_dependent_dielectric: bool = False) -> Any:
-    """Return RDKit's force field of a molecule; it needs no conformer.
+class ForceField:
+    """MMFF94 of one molecule.
+
+    Parameters
+    ----------
+    molecule
+        With explicit hydrogen.  Where it has a conformer, `field` moves that.
+    distance_dependent_dielectric
+        See `MMFF94`.
 
     Raises
     ------
     CannotCompute
         When there are no parameters for it.
     """
-    from rdkit import Chem
-    from rdkit.Chem import rdForceFieldHelpers
 
-    reason = lacking(molecule)
-    if reason is not None:
-        raise CannotCompute(reason)
-    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(molecule)
-    if distance_dependent_dielectric:
-        properties.SetMMFFDielectricModel(DISTANCE_DEPENDENT)
-    placed: Any = Chem.Mol(molecule)
-    if not placed.GetNumConformers():
-        conformer = Chem.Conformer(placed.GetNumAtoms())
-        for index in range(placed.GetNumAtoms()):
-            conformer.SetAtomPosition(index, (float(index), 0.0, 0.0))
-        placed.AddConformer(conformer)
-    field = rdForceFieldHelpers.MMFFGetMoleculeForceField(
-        placed, properties, nonBondedThresh=1000.0
-    )
-    field.Initialize()
-    return field
+    def __init__(
+        self, molecule: Chem.Mol, distance_dependent_dielectric: bool = False
+    ) -> None:
+        from rdkit import Chem
+        from rdkit.Chem import rdForceFieldHelpers
+
+        reason = lacking(molecule)
+        if reason is not None:
+            raise CannotCompute(reason)
+        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(molecule)
+        if distance_dependent_dielectric:
+            properties.SetMMFFDielectricModel(DISTANCE_DEPENDENT)
+        # RDKit's field points into the molecule, and does not keep it alive.
+        self.molecule: Any = molecule
+        if not molecule.GetNumConformers():
+            self.molecule = Chem.Mol(molecule)
+            conformer = Chem.Conformer(molecule.GetNumAtoms())
+            for index in range(molecule.GetNumAtoms()):
+                conformer.SetAtomPosition(index, (float(index), 0.0, 0.0))
+            self.molecule.AddConformer(conformer)
+        self.field: Any = rdForceFieldHelpers.MMFFGetMoleculeForceField(
+            self.molecule, properties, nonBondedThresh=1000.0
+        )
+        self.field.Initialize()
+
+    def energy_and_gradient(
+        self, positions: NDArray[np.float64]
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Return the energy in eV, and the gradient in eV/Å in the shape of the positions."""
+        listed = positions.ravel().tolist()
+        # Before the gradient: that takes distances from the last call for an energy.
+        energy = self.field.CalcEnergy(listed)
+        gradient = np.array(self.field.CalcGrad(listed)).reshape(positions.shape)
+        return energy * KCAL_PER_MOL_IN_EV, gradient * KCAL_PER_MOL_IN_EV
 
 
 def lacking(molecule: Chem.Mol) -> str | None:

@@ -100,10 +100,10 @@ def modulus_gpa(rise_a: float, compliance: float, area_a2: float) -> float:
     return rise_a / (compliance * area_a2) * EV_PER_A3_IN_GPA
 
 
-def area_a2(unit: RepeatUnit, helix: Helix, n_units: int) -> float:
-    """Return the cross-section of a chain among others, from the van der Waals volume of a unit.
+def unit_volume_a3(unit: RepeatUnit, helix: Helix, n_units: int) -> float:
+    """Return the volume of a unit among other chains, from its van der Waals volume.
 
-    That is the difference between oligomers of N and N + 1 units, so that no ends count.
+    The latter is the difference between oligomers of N and N + 1 units, so that no ends count.
     """
     from rdkit import Chem
     from rdkit.Chem import rdMolDescriptors
@@ -119,4 +119,4 @@ def area_a2(unit: RepeatUnit, helix: Helix, n_units: int) -> float:
             conformer.SetAtomPosition(index, position.tolist())
         molecule.AddConformer(conformer)
         volumes.append(rdMolDescriptors.DoubleCubicLatticeVolume(molecule).GetVDWVolume())
-    return float((volumes[1] - volumes[0]) / PACKING_FRACTION / helix.rise_a)
+    return float((volumes[1] - volumes[0]) / PACKING_FRACTION)
