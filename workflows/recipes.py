@@ -221,7 +221,7 @@ class ElasticityRecipe(Recipe):
 
 
 class ChainStiffnessRecipe(Recipe):
-    """Straight conformers of a polymer's chain, how they stretch, and how far the chain is straight."""
+    """Straight conformers of a polymer's chain, how they stretch, and its persistence length."""
 
     starts: int = Field(3, ge=1, le=20)
     """Random conformers that are pulled straight and let go; their scatter is the error bar, which

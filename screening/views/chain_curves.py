@@ -46,13 +46,11 @@ def torsions(result: Mapping[str, Any]) -> list[CurveView]:
                 title="Torsions of the backbone",
                 caption=(
                     "Energy of a fragment around each bond that turns, relaxed at each angle, by "
-                    "MMFF94.  Bonds are named by their atoms' places in the repeat unit; those with "
-                    "the same profile are drawn once."
+                    "MMFF94.  Bonds are named by their atoms' places in the repeat unit; those "
+                    "with the same profile are drawn once."
                 ),
                 headline=(
-                    ""
-                    if length_nm is None
-                    else f"persistence length {in_digits(length_nm, 2)} nm"
+                    "" if length_nm is None else f"persistence length {in_digits(length_nm, 2)} nm"
                 ),
                 x=Axis(title="torsion angle", low=-180.0, high=180.0, ticks=ticks),
                 y=Axis(

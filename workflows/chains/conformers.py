@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def start_helix(unit: RepeatUnit, seed: int) -> Helix | None:
     atoms = len(unit.atoms)
     n_units = 2 if atoms > 12 else math.ceil(24 / atoms) + 1
     molecule = Chem.Mol(unit.oligomer(n_units))
-    parameters = rdDistGeom.ETKDGv3()
+    parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = seed
     parameters.useRandomCoords = True
     parameters.maxIterations = 20
@@ -62,7 +62,9 @@ def start_helix(unit: RepeatUnit, seed: int) -> Helix | None:
     return helix_of_screw(first, rotation, shift)
 
 
-def pulled(unit: RepeatUnit, energy: ChainEnergy, seed: int, tension_ev_per_a: float) -> list[Helix]:
+def pulled(
+    unit: RepeatUnit, energy: ChainEnergy, seed: int, tension_ev_per_a: float
+) -> list[Helix]:
     """Return straight chains from a random conformer, one of each twist in `TWISTS`, none at rest.
 
     Under tension the chain passes over what keeps it folded, and then it is let go.

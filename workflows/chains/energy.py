@@ -50,7 +50,7 @@ class _Oligomer:
             (1 - at_tail) * images[-2, tail] + at_tail * images[-1, head],
         ]
         self.atoms.positions = np.concatenate([images[1:-1].reshape(-1, 3), caps])
-        # ASE's own way compares the atoms with those of the last call, at the price of a force field.
+        # ASE's own way compares the atoms with those of the last call, which costs as much as MMFF.
         self.calculator.calculate(self.atoms, ["energy", "forces"], list(self.changes))
         self.changes = ("positions",)
         energy = float(self.calculator.results["energy"])

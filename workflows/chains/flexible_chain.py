@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,15 +117,16 @@ def turning_bonds(unit: RepeatUnit, molecule: Chem.Mol, place: int) -> list[Turn
 
     atoms = len(unit.atoms)
     head = place * atoms + unit.ends[0]
-    way = list(Chem.GetShortestPath(molecule, head, head + atoms)) if atoms > 1 else [head, head + 1]
+    # The next atom of the same kind, where the unit's backbone is a single atom.
+    way = list(Chem.GetShortestPath(molecule, head, head + atoms))
     found = []
-    for first, second in zip(way[:-1], way[1:], strict=True):
+    for first, second in itertools.pairwise(way):
         bond = molecule.GetBondBetweenAtoms(first, second)
         if bond.GetBondType() != Chem.BondType.SINGLE or bond.IsInRing():
             continue
-        outer = [_outer(molecule, one, other) for one, other in ((first, second), (second, first))]
-        if None not in outer:
-            found.append(TurningBond((outer[0], first, second, outer[1])))
+        before, behind = _outer(molecule, first, second), _outer(molecule, second, first)
+        if before is not None and behind is not None:
+            found.append(TurningBond((before, first, second, behind)))
     return found
 
 
@@ -184,7 +186,7 @@ def _middle(positions: NDArray[np.float64], bond: TurningBond) -> NDArray[np.flo
 def _between(
     rested: NDArray[np.float64], positions: NDArray[np.float64], bond: TurningBond
 ) -> NDArray[np.float64]:
-    """Return the rotation that brings what is around a bond from one set of positions to another."""
+    """Return the rotation of what is around a bond from one set of positions to another."""
     from scipy.spatial.transform import Rotation
 
     atoms = list(bond.atoms)

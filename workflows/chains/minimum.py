@@ -69,6 +69,8 @@ def minimum(
         At the start, or of a similar engine, with respect to the variables; eV/Å².
     """
     curvature = hessian[:-1, :-1].copy()
+    rigid = start.rigid_motions()[:, :-1]
+    stiffened = rigid.T @ rigid
     variables = start.variables
     value, gradient = energy(start)
     radius = LARGEST_STEP_A / 2
@@ -76,7 +78,7 @@ def minimum(
         slope = gradient[:-1]
         if abs(slope).max() < force_tolerance_ev_per_a:
             return Helix.of_variables(variables)
-        step = _step(curvature, slope, radius)
+        step = _step(curvature, stiffened, slope, radius)
         moved = variables.copy()
         moved[:-1] += step
         new_value, new_gradient = energy(Helix.of_variables(moved))
@@ -99,9 +101,27 @@ def minimum(
 
 
 def _step(
-    curvature: NDArray[np.float64], slope: NDArray[np.float64], radius: float
+    curvature: NDArray[np.float64],
+    stiffened: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    radius: float,
 ) -> NDArray[np.float64]:
-    """Return the step to the minimum of a quadratic model within a radius."""
+    """Return the step to the minimum of a quadratic model within a radius.
+
+    Parameters
+    ----------
+    stiffened
+        Added to the curvature, so that it has no rigid motions.
+    """
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+    try:
+        newton = -cho_solve(cho_factor(curvature + stiffened), slope)
+    except LinAlgError:
+        pass
+    else:
+        if np.linalg.norm(newton) <= radius:
+            return np.asarray(newton)
     values, vectors = np.linalg.eigh(curvature)
     stiff = np.maximum(abs(values), LEAST_CURVATURE_EV_PER_A2)
     along = vectors.T @ slope

@@ -6,7 +6,7 @@ T. A. Halgren, J. Comput. Chem. 17, 490 (1996); P. Tosco, N. Stiefl and G. Landr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
@@ -28,7 +28,7 @@ DISTANCE_DEPENDENT = 2
 gradients do not belong to the energy."""
 
 
-class MMFF94(Calculator):  # type: ignore[misc]  # ASE is untyped
+class MMFF94(Calculator):
     """Energies and forces of molecules whose bonds are known.
 
     The atoms' `info` has the bonds, as `workflows.chains.oligomers.as_atoms` puts them there: a
@@ -41,10 +41,10 @@ class MMFF94(Calculator):  # type: ignore[misc]  # ASE is untyped
         around a molecule.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 - as ASE has it
 
     def __init__(self, distance_dependent_dielectric: bool = False, **more: Any) -> None:
-        super().__init__(**more)
+        super().__init__(**more)  # type: ignore[no-untyped-call]
         self._distance_dependent = distance_dependent_dielectric
         self._block: str | None = None
         self._field: Any = None
@@ -66,15 +66,16 @@ class MMFF94(Calculator):  # type: ignore[misc]  # ASE is untyped
         """
         from rdkit import Chem
 
-        super().calculate(atoms, properties, system_changes)
-        block = self.atoms.info.get(MOLECULE)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        present: Any = self.atoms
+        block = present.info.get(MOLECULE)
         if block is None:
             raise EngineError("MMFF94 computes molecules whose bonds are known, and no crystals")
         if block != self._block:
             molecule = Chem.MolFromMolBlock(block, removeHs=False)
             self._field = ForceField(molecule, self._distance_dependent)
             self._block = block
-        energy, gradient = self._field.energy_and_gradient(self.atoms.positions)
+        energy, gradient = self._field.energy_and_gradient(present.positions)
         self.results = {"energy": energy, "forces": -gradient}
 
 
@@ -94,9 +95,7 @@ class ForceField:
         When there are no parameters for it.
     """
 
-    def __init__(
-        self, molecule: Chem.Mol, distance_dependent_dielectric: bool = False
-    ) -> None:
+    def __init__(self, molecule: Chem.Mol, distance_dependent_dielectric: bool = False) -> None:
         from rdkit import Chem
         from rdkit.Chem import rdForceFieldHelpers
 

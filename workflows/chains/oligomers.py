@@ -111,7 +111,7 @@ class RepeatUnit:
         from rdkit import Chem
 
         head, tail = self.dummies
-        combined = None
+        combined: Any = None
         for place in range(n_units):
             copy = Chem.RWMol(self.molecule)
             for rank, index in enumerate([*self.atoms, head, tail]):
@@ -129,7 +129,7 @@ class RepeatUnit:
                 else:
                     atom.SetAtomMapNum(label)
             combined = copy if combined is None else Chem.CombineMols(combined, copy)
-        joined = Chem.molzip(combined) if n_units > 1 else combined
+        joined: Any = Chem.molzip(combined) if n_units > 1 else combined
         ranks = [atom.GetIntProp("rank") for atom in joined.GetAtoms()]
         ordered = Chem.RenumberAtoms(Chem.Mol(joined), [int(i) for i in np.argsort(ranks)])
         Chem.SanitizeMol(ordered)

@@ -8,7 +8,7 @@ Crystal Lattices, chapter II).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -118,5 +118,6 @@ def unit_volume_a3(unit: RepeatUnit, helix: Helix, n_units: int) -> float:
         for index, position in enumerate([*positions, *caps]):
             conformer.SetAtomPosition(index, position.tolist())
         molecule.AddConformer(conformer)
-        volumes.append(rdMolDescriptors.DoubleCubicLatticeVolume(molecule).GetVDWVolume())
+        spheres: Any = rdMolDescriptors.DoubleCubicLatticeVolume(molecule)
+        volumes.append(spheres.GetVDWVolume())
     return float((volumes[1] - volumes[0]) / PACKING_FRACTION)

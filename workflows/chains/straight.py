@@ -111,9 +111,7 @@ def at_rest(
     helix: Helix | None = start
     for _ in range(FALLS):
         assert helix is not None
-        helix = minimum(
-            energy, helix, second, recipe.force_tolerance_ev_per_a, recipe.max_steps
-        )
+        helix = minimum(energy, helix, second, recipe.force_tolerance_ev_per_a, recipe.max_steps)
         if helix is None:
             return f"forces are not below tolerance after {recipe.max_steps} steps"
         second = hessian(energy, helix, recipe.displacement_a)
@@ -153,9 +151,7 @@ def torsions_and_persistence(
     return {"persistence_length_nm": found.persistence_length_nm, "torsions": torsions}
 
 
-def _chain(
-    smiles: str, new_calculator: Callable[[], Calculator]
-) -> tuple[RepeatUnit, ChainEnergy]:
+def _chain(smiles: str, new_calculator: Callable[[], Calculator]) -> tuple[RepeatUnit, ChainEnergy]:
     unit = RepeatUnit(smiles)
     return unit, ChainEnergy(unit, units_of_shorter_oligomer(unit), new_calculator)
 

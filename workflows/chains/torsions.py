@@ -87,18 +87,20 @@ def scanned(
 
     fragment, atoms = fragment_around(molecule, bond, positions)
     free = ForceField(fragment, distance_dependent_dielectric=True)
-    conformer = fragment.GetConformer()
+    conformer: Any = fragment.GetConformer()
     free.field.Minimize(maxIts=MINIMISER_STEPS)
-    angles = -180.0 + 360.0 / n_points * np.arange(n_points)
+    angles: NDArray[np.float64] = -180.0 + 360.0 / n_points * np.arange(n_points, dtype=np.float64)
     energies = np.full(n_points, np.inf)
-    start = int(np.argmin(abs(_wrapped(angles - rdMolTransforms.GetDihedralDeg(conformer, *atoms)))))
+    present = rdMolTransforms.GetDihedralDeg(conformer, *atoms)
+    start = int(np.argmin(abs(_wrapped(angles - present))))
     placed = np.array(conformer.GetPositions())
+    turn_to: Any = rdMolTransforms.SetDihedralDeg
     # Both ways round the circle, as each point begins where its neighbour ended.
     for direction in (1, -1):
         _place(conformer, placed)
         for shift in range(n_points):
             index = (start + direction * shift) % n_points
-            rdMolTransforms.SetDihedralDeg(conformer, *atoms, float(angles[index]))
+            turn_to(conformer, *atoms, float(angles[index]))
             energies[index] = min(energies[index], _held_energy(fragment, atoms, angles[index]))
     return Profile(angles, energies - energies.min())
 
