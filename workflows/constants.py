@@ -1,4 +1,5 @@
 """Numbers that several steps share."""
 
 EV_PER_A3_IN_GPA = 160.21766208
+EV_IN_KJ_PER_MOL = 96.48533212
 ROOM_TEMPERATURE_K = 300.0

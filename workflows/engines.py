@@ -218,6 +218,10 @@ class AseEngine(MSONable):
             hostname=platform.node(),
         )
 
+    def new_calculator(self) -> Calculator:
+        """Return a calculator of its own, that remembers one molecule from call to call."""
+        return _new_calculator(self.calculator, self.arguments)
+
     def _calculator(self) -> Calculator:
         return _load_calculator(self.calculator, json.dumps(self.arguments, sort_keys=True))
 
@@ -225,6 +229,10 @@ class AseEngine(MSONable):
 @functools.lru_cache(maxsize=2)
 def _load_calculator(path: str, arguments_json: str) -> Calculator:
     # A worker keeps its calculator: loading a potential takes longer than many force calls.
+    return _new_calculator(path, json.loads(arguments_json))
+
+
+def _new_calculator(path: str, arguments: dict[str, Any]) -> Calculator:
     module_name, _, attribute = path.rpartition(".")
     try:
         factory = getattr(importlib.import_module(module_name), attribute)
@@ -232,7 +240,7 @@ def _load_calculator(path: str, arguments_json: str) -> Calculator:
         raise EngineError(
             f"calculator '{path}' cannot be loaded ({error}); see `matscreen doctor`"
         ) from error
-    calculator: Calculator = factory(**json.loads(arguments_json))
+    calculator: Calculator = factory(**arguments)
     return calculator
 
 

@@ -218,3 +218,31 @@ class ElasticityRecipe(Recipe):
     """A crystal whose elastic tensor has an eigenvalue that is not above this is unstable."""
     relaxation: ElasticityRelaxationRecipe = ElasticityRelaxationRecipe()
     """Of the crystal, and of the positions in each strained cell."""
+
+
+class ChainStiffnessRecipe(Recipe):
+    """Straight conformers of a polymer's chain, how they stretch, and its persistence length."""
+
+    starts: int = Field(3, ge=1, le=20)
+    """Random conformers that are pulled straight and let go; their scatter is the error bar, which
+    needs two."""
+    seed: int = Field(0, ge=0)
+    tension_ev_per_a: float = Field(0.6, gt=0, le=1.5)
+    """While they are pulled; 0.624 is a nanonewton."""
+    force_tolerance_ev_per_a: float = Field(1e-3, gt=0)
+    """Of conformers at rest, with the engine."""
+    displacement_a: float = Field(0.01, gt=0)
+    """Of each atom, for the Hessian."""
+    max_steps: int = Field(400, gt=0)
+    """Until a conformer is at rest."""
+    max_conformers: int = Field(3, ge=1)
+    """Of lowest energy, that the engine computes."""
+    energy_window_ev: float = Field(0.13, gt=0)
+    """Conformers above the lowest one by more, for each unit, are left out: five times the heat."""
+    transverse_spring_kcal_per_mol_a2: float = Field(1.0, ge=0)
+    """On every atom but hydrogen, across the axis, in the place of the chains around; results have
+    the values without them, too."""
+    temperature_k: float = Field(300.0, gt=0)
+    """Of the weights of conformers, of torsions and of bending."""
+    torsion_points: int = Field(24, ge=12)
+    """Of each scan, around the circle."""

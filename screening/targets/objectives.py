@@ -165,6 +165,25 @@ AMORPHOUS_THERMAL_CONDUCTIVITY = Objective(
     shown_fields=(Quantity("density_g_per_cm3", "density", "g/cm³"),),
     candidates="polymer",
 )
+CHAIN_SPEED_OF_SOUND = Objective(
+    name="chain-speed-of-sound",
+    help="Speed of sound along a polymer's straight chain, from its compliance.",
+    maker="workflows.chain.ChainStiffnessMaker",
+    recipe="workflows.recipes.ChainStiffnessRecipe",
+    document="workflows.chain_documents.ChainStiffnessDocument",
+    value_field="speed_of_sound_m_per_s",
+    error_field="speed_of_sound_error_m_per_s",
+    label="speed of sound",
+    unit="m/s",
+    logarithmic=True,
+    shown_fields=(
+        Quantity("longitudinal_modulus_gpa", "modulus", "GPa"),
+        Quantity("free_speed_of_sound_m_per_s", "speed of sound, free chain", "m/s"),
+        Quantity("persistence_length_nm", "persistence length", "nm"),
+    ),
+    candidates="polymer",
+    curves={"torsions": "screening.views.chain_curves:torsions"},
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -173,6 +192,7 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "electrode-volume-change": f"{__name__}:ELECTRODE_VOLUME_CHANGE",
         "slack-thermal-conductivity": f"{__name__}:SLACK_THERMAL_CONDUCTIVITY",
         "amorphous-thermal-conductivity": f"{__name__}:AMORPHOUS_THERMAL_CONDUCTIVITY",
+        "chain-speed-of-sound": f"{__name__}:CHAIN_SPEED_OF_SOUND",
     },
 )
 
