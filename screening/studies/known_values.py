@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from screening.candidates.refusal import Refusal
 from screening.intake.refusal_groups import LeftOut, summed_up
 from screening.machine.process_pool import processes
 from screening.messages.errors import ScreenError
+from screening.messages.refusal import Refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -167,7 +167,7 @@ def _features_of(structure: Any) -> list[float] | Refusal:
     from screening.candidates.candidate import Origin
     from screening.candidates.crystal import crystal_from_structure
     from screening.candidates.crystal_features import features
-    from screening.candidates.refusal import RefusedError
+    from screening.messages.refusal import RefusedError
 
     try:
         candidate = crystal_from_structure(structure, Origin(source="", material_id=""))
