@@ -32,7 +32,7 @@ from cif_writing import DIALECTS, Crystal, in_setting, other_setting
 
 from screening.candidates.candidate import Candidate, Origin
 from screening.candidates.crystal import crystal_from_structure
-from screening.candidates.refusal import RefusedError
+from screening.messages.refusal import RefusedError
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.record import EntryError
 

@@ -15,7 +15,7 @@ import time
 
 from screening.candidates.candidate import Origin
 from screening.candidates.kinds import candidate_kind
-from screening.candidates.refusal import RefusedError
+from screening.messages.refusal import RefusedError
 from screening.sources import open_source
 
 KIB_PER_MIB = 1024

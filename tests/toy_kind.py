@@ -12,8 +12,8 @@ from jobflow import Maker, job
 from screening.candidates.candidate import Candidate, Origin
 from screening.candidates.filters import CandidateFilters
 from screening.candidates.kinds import CandidateKind
-from screening.candidates.refusal import Refusal, RefusedError
 from screening.messages.quantities import Quantity
+from screening.messages.refusal import Refusal, RefusedError
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import SourceRecord
 from screening.targets.objectives import OBJECTIVES, Objective

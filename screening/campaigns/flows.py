@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from screening.candidates.candidate import LostInputsError
 from screening.candidates.crystal import bare_structure
-from screening.candidates.refusal import Refusal
 from screening.machine.plugins import imported
+from screening.messages.refusal import Refusal
 from screening.targets.constraints import violations
 from screening.targets.engines import build_engine
 from screening.targets.objectives import Objective

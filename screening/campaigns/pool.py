@@ -17,9 +17,9 @@ from screening.campaigns.results import own_inputs
 from screening.campaigns.snapshot import PoolRow
 from screening.candidates.candidate import Origin, joined_origins
 from screening.candidates.kinds import from_document, to_document
-from screening.candidates.refusal import Refusal
 from screening.intake.ingest import Pool, Refused
 from screening.messages.errors import ScreenError
+from screening.messages.refusal import Refusal
 from screening.store.database import if_allowed
 
 if TYPE_CHECKING:

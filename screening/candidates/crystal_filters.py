@@ -19,7 +19,7 @@ from screening.candidates.elements import (
     elements_refusal,
 )
 from screening.candidates.filters import CandidateFilters
-from screening.candidates.refusal import Refusal
+from screening.messages.refusal import Refusal
 from screening.targets.constraints import Bound
 
 SpaceGroupNumber = Annotated[int, Field(ge=1, le=230)]

@@ -9,9 +9,9 @@ from screening.candidates.crystal import SPACE_GROUP, Crystal, crystal_from_stru
 from screening.candidates.crystal_features import FEATURES_VERSION, feature_names, features
 from screening.candidates.crystal_filters import CrystalFilters
 from screening.candidates.kinds import CandidateKind
-from screening.candidates.refusal import RefusedError
 from screening.candidates.stated_facts import contradiction, lost_symmetry
 from screening.messages.quantities import Quantity
+from screening.messages.refusal import RefusedError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

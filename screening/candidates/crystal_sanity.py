@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.candidates.refusal import Refusal, RefusedError
+from screening.messages.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.candidates.refusal import RefusedError
 from screening.candidates.symmetry_search import asked, symmetry_dataset
+from screening.messages.refusal import RefusedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from screening.candidates.refusal import Refusal
 from screening.machine.shipped_configs import data_file, parse_yaml
+from screening.messages.refusal import Refusal
 
 # Written out, because reading a campaign must not wait for pymatgen.
 _SYMBOLS = (

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, field_validator
 
 from screening.candidates.candidate import Candidate
-from screening.candidates.refusal import Refusal
+from screening.messages.refusal import Refusal
 from screening.targets.constraints import Bound, is_known
 
 

@@ -35,7 +35,7 @@ class CandidateKind:
         Stored fields that rankings, tables and filters show of a candidate, in this order.
     read : callable
         Makes a candidate of what a source gives and the place where it was found; raises
-        `screening.candidates.refusal.RefusedError`, whose text is the reason.
+        `screening.messages.refusal.RefusedError`, whose text is the reason.
     describe : callable
         Returns the features of a candidate, finite numbers, always as many.
     feature_names : callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, Field
 
 from screening.candidates.candidate import Candidate, Origin
-from screening.candidates.polymer_unit import canonical_unit, fingerprint, unit_of_pieces
+from screening.molecules.polymer_unit import canonical_unit, fingerprint, unit_of_pieces
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -100,7 +100,7 @@ class Polymer(Candidate):
     name : str
         That people know it by; its formula where the source states none.
     smiles : str
-        Canonical repeat unit, with two ``*``; see `screening.candidates.polymer_unit`.
+        Canonical repeat unit, with two ``*``; see `screening.molecules.polymer_unit`.
     fingerprint : str
         Hexadecimal digits made from it.
     formula : str
@@ -172,7 +172,7 @@ def read_polymer(content: StatedPolymer | str, origin: Origin) -> Polymer:
 
     Raises
     ------
-    screening.candidates.refusal.RefusedError
+    screening.messages.refusal.RefusedError
         When it is no uncharged covalent chain with two ends.
     """
     stated = StatedPolymer(content) if isinstance(content, str) else content

@@ -7,11 +7,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from screening.candidates.candidate import Candidate
-from screening.candidates.chemical_groups import GroupName, atoms_of_group, rings_by_themselves
 from screening.candidates.elements import ElementSymbol, elements_refusal
 from screening.candidates.filters import CandidateFilters
 from screening.candidates.polymer import Polymer
-from screening.candidates.refusal import Refusal
+from screening.messages.refusal import Refusal
+from screening.molecules.chemical_groups import GroupName, atoms_of_group, rings_by_themselves
 
 
 class PolymerFilters(CandidateFilters):

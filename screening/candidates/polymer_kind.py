@@ -5,15 +5,15 @@ from __future__ import annotations
 from screening.candidates.candidate import Candidate
 from screening.candidates.kinds import CandidateKind
 from screening.candidates.polymer import Polymer, read_polymer
-from screening.candidates.polymer_features import FEATURES_VERSION, feature_names, features
 from screening.candidates.polymer_filters import PolymerFilters
 from screening.messages.quantities import Quantity
+from screening.molecules.polymer_features import FEATURES_VERSION, feature_names, features
 
 
 def describe_polymer(candidate: Candidate) -> list[float]:
     """Return the features of a polymer."""
     assert isinstance(candidate, Polymer)
-    return features(candidate)
+    return features(candidate.smiles)
 
 
 POLYMER = CandidateKind(

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from screening.candidates.refusal import Refusal
 from screening.candidates.symmetry_search import found_number
+from screening.messages.refusal import Refusal
 
 if TYPE_CHECKING:
     from pymatgen.core.composition import Composition

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from screening.candidates.candidate import Candidate, merge, twin, with_free_id
 from screening.candidates.filters import CandidateFilters
 from screening.candidates.kinds import CandidateKind, from_document
-from screening.candidates.refusal import Refusal
 from screening.intake.parsed_entries import EarlyRefusal, parsed_entries
+from screening.messages.refusal import Refusal
 from screening.sources.record import Source, check_kind, remarks_of
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from pydantic import BaseModel
 
 from screening.candidates.candidate import Candidate, Origin
 from screening.candidates.kinds import AnyCandidate, CandidateKind, candidate_kind
-from screening.candidates.refusal import Refusal, RefusedError
 from screening.machine.process_pool import processes
 from screening.messages.errors import ScreenError
+from screening.messages.refusal import Refusal, RefusedError
 from screening.sources.record import (
     NOTE,
     Source,

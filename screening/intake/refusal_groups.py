@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from screening.candidates.refusal import Refusal, in_one
+from screening.messages.refusal import Refusal, in_one
 
 
 @dataclass(frozen=True)

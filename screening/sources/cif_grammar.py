@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from screening.candidates.refusal import Refusal
+from screening.messages.refusal import Refusal
 from screening.sources.record import EntryError
 
 Tags = dict[str, list[str]]

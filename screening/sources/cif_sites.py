@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.candidates.refusal import Refusal
 from screening.candidates.stated_facts import HYDROGENS
+from screening.messages.refusal import Refusal
 from screening.sources.cif_elements import element_of, site_name
 from screening.sources.cif_grammar import Tags
 from screening.sources.cif_symmetry import Operations

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from screening.candidates.crystal import bare_structure
-from screening.candidates.refusal import Refusal
 from screening.machine.text_files import (
     PACKED_SUFFIXES,
     NoTextError,
@@ -20,6 +19,7 @@ from screening.machine.text_files import (
     plain_lines,
     read_text,
 )
+from screening.messages.refusal import Refusal
 from screening.sources.archives import ARCHIVE_KINDS, DAMAGED, is_archive, members
 from screening.sources.cif import CifBlock, crystal_blocks
 from screening.sources.extended_xyz import frame_atoms, frames

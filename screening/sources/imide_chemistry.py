@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from screening.candidates.chemical_groups import atoms_of_group, rings_by_themselves
-from screening.candidates.polymer_smiles import attachment_points
-from screening.candidates.refusal import RefusedError
+from screening.messages.refusal import RefusedError
 from screening.messages.stderr import counted
+from screening.molecules.chemical_groups import atoms_of_group, rings_by_themselves
+from screening.molecules.polymer_smiles import attachment_points
 from screening.sources.polyimide_config import REACTIVE, Role
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from screening.candidates.crystal import bare_structure
-from screening.candidates.refusal import Refusal
+from screening.messages.refusal import Refusal
 from screening.messages.validation import validated
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import (

@@ -17,8 +17,8 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from screening.candidates.refusal import Refusal
 from screening.machine.settings import Settings
+from screening.messages.refusal import Refusal
 from screening.messages.validation import nearest, validated
 from screening.sources.optimade_client import Pages, plain
 from screening.sources.plugin import SourcePlugIn

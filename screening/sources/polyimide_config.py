@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from screening.candidates.chemical_groups import GroupName
+from screening.molecules.chemical_groups import GroupName
 
 Role = Literal["dianhydride", "diamine", "diol"]
 REACTIVE: dict[Role, GroupName] = {

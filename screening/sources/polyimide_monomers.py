@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from screening.candidates.polymer import Monomer
-from screening.candidates.refusal import Refusal, RefusedError
 from screening.machine.shipped_configs import data_beside
 from screening.machine.text_files import NoTextError, lines_of
+from screening.messages.refusal import Refusal, RefusedError
 from screening.sources.delimited import table_rows
 from screening.sources.imide_chemistry import (
     ReadyMonomer,

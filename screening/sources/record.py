@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from screening.candidates.refusal import Refusal, RefusedError
 from screening.messages.errors import ScreenError
+from screening.messages.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

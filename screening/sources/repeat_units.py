@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from screening.candidates.polymer import StatedPolymer
-from screening.candidates.refusal import Refusal
 from screening.machine.text_files import PACKED_SUFFIXES, NoTextError, lines_of
+from screening.messages.refusal import Refusal
 from screening.sources.delimited import table_rows
 from screening.sources.folders import Found, look_below
 from screening.sources.rdkit_there import need_rdkit

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.candidates.refusal import Refusal
 from screening.machine import shipped_configs as shipped
 from screening.machine.text_files import user_path
+from screening.messages.refusal import Refusal
 from screening.messages.validation import validated
 from screening.sources.files import FileSource
 from screening.sources.orderings import coulomb_energies_ev, lowest_orderings

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from screening.candidates.refusal import Refusal
 from screening.intake.refusal_groups import LeftOut, summed_up
 from screening.machine.process_pool import processes
 from screening.messages.errors import ScreenError
+from screening.messages.refusal import Refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -180,7 +180,7 @@ def _describe(kind: str, content: Any) -> _Described | Refusal:
     """Return name and features of what a source gives, or why it is no candidate."""
     from screening.candidates.candidate import Origin
     from screening.candidates.kinds import candidate_kind
-    from screening.candidates.refusal import RefusedError
+    from screening.messages.refusal import RefusedError
 
     known = candidate_kind(kind)
     try:

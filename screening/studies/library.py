@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.candidates.candidate import SHOWN_FACTS, twin, with_free_id
-from screening.candidates.refusal import Refusal
 from screening.choosing.acquisitions import chance_below
 from screening.choosing.calibration import Calibration, leave_one_out
 from screening.choosing.config import SurrogateConfig
@@ -23,6 +22,7 @@ from screening.choosing.observations import Observations
 from screening.choosing.prediction import fit_predict
 from screening.intake.ingest import PackedCandidates
 from screening.intake.refusal_groups import LeftOut, summed_up
+from screening.messages.refusal import Refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from screening.candidates.candidate import Candidate, Origin, merge, twin, with_free_id
 from screening.candidates.kinds import CandidateKind, candidate_kind, from_document, to_document
-from screening.candidates.refusal import RefusedError
+from screening.messages.refusal import RefusedError
 
 
 class CandidateKindContract:

@@ -11,7 +11,7 @@ import pytest
 
 from screening.candidates.candidate import Origin
 from screening.candidates.kinds import candidate_kind
-from screening.candidates.refusal import Refusal, RefusedError
+from screening.messages.refusal import Refusal, RefusedError
 from screening.sources import open_source
 from screening.sources.record import (
     Source,

@@ -10,8 +10,8 @@ from screening.campaigns.campaign import SUBMITTED
 from screening.campaigns.progress import STATUS_COUNTS, progress_of
 from screening.campaigns.snapshot import Snapshot, best_results
 from screening.campaigns.throughput import throughput_of
-from screening.candidates.refusal import Refusal
 from screening.intake.refusal_groups import alike
+from screening.messages.refusal import Refusal
 from screening.views.campaign_figures import figures_of
 from screening.views.forms import (
     CampaignLine,

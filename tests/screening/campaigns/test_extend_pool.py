@@ -8,10 +8,10 @@ from campaign_fixtures import toy_candidates, toy_pool
 from screening.campaigns import pool as pools
 from screening.campaigns.campaign import Campaign
 from screening.candidates.candidate import Origin
-from screening.candidates.refusal import Refusal
 from screening.intake.ingest import Pool, Refused
 from screening.machine.clock import now
 from screening.messages.errors import ScreenError
+from screening.messages.refusal import Refusal
 from screening.ranking.cache import cached_ranking, revision_of
 from screening.running.advance import advance
 

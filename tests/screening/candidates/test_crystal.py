@@ -12,7 +12,7 @@ from pymatgen.core.structure import Structure
 
 from screening.candidates.candidate import Origin, merge
 from screening.candidates.crystal import Crystal, crystal_from_structure
-from screening.candidates.refusal import RefusedError
+from screening.messages.refusal import RefusedError
 
 HERE = Origin(source="test", material_id="1")
 

@@ -413,7 +413,7 @@ NOT_BULK = [
 
 @pytest.mark.parametrize(("what", "structure"), NOT_BULK)
 def test_vacuum_is_refused(what, structure):
-    from screening.candidates.refusal import RefusedError
+    from screening.messages.refusal import RefusedError
 
     with pytest.raises(RefusedError, match=rf"no bulk crystal but .*{what}.* in vacuum"):
         candidate(structure)

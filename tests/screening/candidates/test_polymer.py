@@ -1,4 +1,4 @@
-"""Polymers as candidates: what is stored of them, what filters ask, and how they are described."""
+"""Polymers as candidates: what is stored of them, and what filters ask."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from pydantic import ValidationError
-from rdkit import Chem
 
-from screening.candidates import backbone_numbers, mesogen_numbers
 from screening.candidates.candidate import Origin
-from screening.candidates.chemical_groups import atoms_of_group, group_smarts, rings_by_themselves
 from screening.candidates.kinds import to_document
 from screening.candidates.polymer import Monomer, StatedPolymer, read_polymer
-from screening.candidates.polymer_features import feature_names, features
 from screening.candidates.polymer_filters import PolymerFilters
 from screening.views.polymer import draw
 
 KAPTON = "*c1ccc(Oc2ccc(N3C(=O)c4cc5C(=O)N(*)C(=O)c5cc4C3=O)cc2)cc1"
-PMDA_PDA = "*c1ccc(N2C(=O)c3cc4C(=O)N(*)C(=O)c4cc3C2=O)cc1"
-NONANEDIOL_ESTER = "*c1ccc(N2C(=O)c3ccc(C(=O)OCCCCCCCCCOC(=O)c4ccc5C(=O)N(*)C(=O)c5c4)cc3C2=O)cc1"
 
 
 def polymer(smiles, name="", monomers=()):
@@ -112,72 +106,6 @@ def test_filters_of_synthesis():
 def test_filters_that_nothing_passes_are_errors(asked, reason):
     with pytest.raises(ValidationError, match=reason):
         PolymerFilters(**asked)
-
-
-@pytest.mark.parametrize("name", group_smarts())
-def test_groups_are_valid(name):
-    assert Chem.MolFromSmarts(group_smarts()[name]) is not None
-
-
-@pytest.mark.parametrize(
-    ("smiles", "group", "count"),
-    [
-        ("O=c1oc(=O)c2cc3c(=O)oc(=O)c3cc12", "cyclic_anhydride", 2),
-        ("O=C1OC(=O)c2cc(-c3ccc4c(c3)C(=O)OC4=O)ccc21", "cyclic_anhydride", 2),
-        (KAPTON, "imide", 2),
-        ("Nc1ccc(NC(=O)c2ccc(N)cc2)cc1", "primary_amine", 2),
-        ("NC(=O)c1ccc(N)cc1", "primary_amine", 1),
-        ("Nc1ccccc1N", "ortho_diamine", 2),
-        ("Nc1cccc2cccc(N)c12", "peri_diamine", 2),
-        ("Nc1ccc(N)cc1", "ortho_diamine", 0),
-        ("OCCO", "hydroxyl", 2),
-        ("OC(=O)CO", "hydroxyl", 1),
-        ("CC(C)(C)c1cc(C)cc(C(C)(C)C)c1O", "hindered_phenol", 1),
-        ("Cc1cccc(C)c1O", "hindered_phenol", 0),
-        ("O=[N+]([O-])c1ccccc1", "nitro", 1),
-        ("Nc1nc(N)nc(C)n1", "aminotriazine", 2),
-    ],
-)
-def test_groups_are_found_whatever_rdkit_takes_for_aromatic(smiles, group, count):
-    molecule = rings_by_themselves(Chem.MolFromSmiles(smiles))
-    assert len(atoms_of_group(molecule, group)) == count
-
-
-def described(smiles):
-    return dict(zip(feature_names(), features(polymer(smiles)), strict=True))
-
-
-def test_features_tell_rods_from_chains_that_turn():
-    rod, hinged, spaced = map(described, (PMDA_PDA, KAPTON, NONANEDIOL_ESTER))
-    assert rod["backbone_rod"] == backbone_numbers.ENDLESS
-    assert rod["backbone_hinges"] == rod["backbone_spacer"] == rod["backbone_bends"] == 0
-    assert (hinged["backbone_rod"], hinged["hinges"]) == (15, 1)
-    assert spaced["backbone_spacer"] == spaced["longest_alkyl"] == 9
-    assert spaced["ester_fraction"] > 0
-    meta = described(KAPTON.replace("*c1ccc(O", "*c1cccc(O").replace("cc2)cc1", "cc2)c1"))
-    assert meta["backbone_bends"] > hinged["backbone_bends"] == 0
-
-
-def test_numbers_of_a_liquid_crystal():
-    # 4-cyano-4'-pentylbiphenyl, which is nematic at room temperature.
-    molecule = Chem.MolFromSmiles("CCCCCc1ccc(-c2ccc(C#N)cc2)cc1")
-    numbers = dict(
-        zip(mesogen_numbers.NAMES, mesogen_numbers.mesogen_numbers(molecule), strict=True)
-    )
-    assert len(numbers) == 14
-    assert (numbers["heavy_atoms"], numbers["rings"], numbers["longest_path"]) == (19, 2, 14)
-    assert (numbers["straight_links"], numbers["bent_links"], numbers["hinges"]) == (2, 0, 0)
-    assert (numbers["longest_alkyl"], numbers["beside_fraction"]) == (5, 0)
-    bent = Chem.MolFromSmiles("CCCCCc1ccc(-c2cccc(C#N)c2)cc1")
-    assert mesogen_numbers.mesogen_numbers(bent)[7] == 1
-
-
-def test_numbers_of_the_backbone_do_not_depend_on_the_cut():
-    for smiles in (KAPTON, NONANEDIOL_ESTER):
-        unit = Chem.MolFromSmiles(smiles)
-        other = Chem.MolFromSmiles(polymer(smiles).smiles)
-        one, same = map(backbone_numbers.backbone_numbers, (unit, other))
-        assert one == pytest.approx(same)
 
 
 def test_it_is_drawn():

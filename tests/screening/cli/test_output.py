@@ -10,13 +10,13 @@ from rich.console import Console
 
 from screening.campaigns.flows import UNSUPPORTED
 from screening.campaigns.throughput import throughput_of
-from screening.candidates.refusal import Refusal
 from screening.cli import output
 from screening.cli.fitted_table import Column
 from screening.cli.intake import say_pool
 from screening.cli.work import progress_line
 from screening.intake.ingest import Refused
 from screening.machine.clock import now
+from screening.messages.refusal import Refusal
 from screening.messages.stderr import counted
 from screening.sources.record import same_entry
 

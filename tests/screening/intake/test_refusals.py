@@ -11,8 +11,8 @@ from pymatgen.core.structure import Structure
 
 from screening.candidates.crystal_filters import CrystalFilters
 from screening.candidates.crystal_sanity import unusable
-from screening.candidates.refusal import Refusal, RefusedError, in_one
 from screening.intake.refusal_groups import LeftOut, summed_up
+from screening.messages.refusal import Refusal, RefusedError, in_one
 from screening.sources.files import cif_record
 from screening.sources.record import same_entry
 

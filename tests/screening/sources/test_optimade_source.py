@@ -139,7 +139,7 @@ def test_good_entry(script):
 def test_a_space_group_that_the_atoms_do_not_have_is_not_believed():
     from screening.candidates.candidate import Origin
     from screening.candidates.crystal_kind import CRYSTAL
-    from screening.candidates.refusal import RefusedError
+    from screening.messages.refusal import RefusedError
     from screening.sources.optimade import _record
 
     sites = {

@@ -10,9 +10,9 @@ import yaml
 
 from screening.candidates.candidate import Origin
 from screening.candidates.kinds import candidate_kind
-from screening.candidates.polymer_unit import canonical_smiles, canonical_unit, unit_of_pieces
-from screening.candidates.refusal import RefusedError
 from screening.messages.errors import ScreenError
+from screening.messages.refusal import RefusedError
+from screening.molecules.polymer_unit import canonical_smiles, canonical_unit, unit_of_pieces
 from screening.sources import open_source
 from screening.sources.imide_chemistry import (
     check_role,

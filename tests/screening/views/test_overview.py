@@ -76,8 +76,8 @@ def test_an_engine_that_confirms(new_campaign):
 def test_refused_entries_that_are_alike_are_one(database):
     from campaign_fixtures import toy_content, toy_pool
 
-    from screening.candidates.refusal import Refusal
     from screening.intake.ingest import Refused
+    from screening.messages.refusal import Refusal
 
     pool = toy_pool(2)
     pool.refused = [

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from screening.candidates import backbone_numbers, mesogen_numbers
-from screening.candidates.polymer_smiles import matching
-
-if TYPE_CHECKING:
-    from screening.candidates.polymer import Polymer
+from screening.molecules import backbone_numbers, mesogen_numbers
+from screening.molecules.polymer_smiles import matching
 
 #: Raise it whenever a name, an order or a number changes: stored features are then made anew.
 FEATURES_VERSION = 1
@@ -30,8 +25,13 @@ def feature_names() -> list[str]:
     return [*mesogen_numbers.NAMES, *backbone_numbers.NAMES, *_FRACTIONS]
 
 
-def features(candidate: Polymer) -> list[float]:
+def features(smiles: str) -> list[float]:
     """Describe a polymer by ``len(feature_names())`` finite numbers.
+
+    Parameters
+    ----------
+    smiles : str
+        Canonical repeat unit: some of the numbers depend on the cut.
 
     Returns
     -------
@@ -41,10 +41,11 @@ def features(candidate: Polymer) -> list[float]:
     """
     from rdkit import Chem
 
-    unit = Chem.MolFromSmiles(candidate.smiles)
+    unit = Chem.MolFromSmiles(smiles)
+    n_heavy_atoms = unit.GetNumAtoms() - 2
     piece = mesogen_numbers.without_attachment_points(unit)
     return [
         *mesogen_numbers.mesogen_numbers(piece),
         *backbone_numbers.backbone_numbers(unit),
-        *(len(matching(unit, smarts)) / candidate.n_heavy_atoms for smarts in _FRACTIONS.values()),
+        *(len(matching(unit, smarts)) / n_heavy_atoms for smarts in _FRACTIONS.values()),
     ]

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from screening.candidates.polymer_smiles import repeat_unit
-from screening.candidates.polymer_unit import Chain, canonical_smiles, oligomer
-from screening.candidates.refusal import RefusedError
+from screening.messages.refusal import RefusedError
+from screening.molecules.polymer_smiles import repeat_unit
+from screening.molecules.polymer_unit import Chain, canonical_smiles, oligomer
 
 KAPTON = "*c1ccc(Oc2ccc(N3C(=O)c4cc5C(=O)N(*)C(=O)c5cc4C3=O)cc2)cc1"
 BPDA_PDA = "*c1ccc(N2C(=O)c3ccc(-c4ccc5C(=O)N(*)C(=O)c5c4)cc3C2=O)cc1"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.candidates.molecular_shape import MolecularShape, longest_run
-from screening.candidates.polymer_smiles import attachment_points, matching
+from screening.molecules.molecular_shape import MolecularShape, longest_run
+from screening.molecules.polymer_smiles import attachment_points, matching
 
 if TYPE_CHECKING:
     from rdkit import Chem

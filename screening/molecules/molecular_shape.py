@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.candidates.polymer_smiles import matching
+from screening.molecules.polymer_smiles import matching
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from screening.candidates.polymer_smiles import (
+from screening.messages.refusal import RefusedError
+from screening.molecules.polymer_smiles import (
     attachment_points,
     matching,
     pattern,
     repeat_unit,
 )
-from screening.candidates.refusal import RefusedError
-from screening.candidates.rewiring import handed_atoms, is_arranged, rewired
+from screening.molecules.rewiring import handed_atoms, is_arranged, rewired
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -53,7 +53,7 @@ class Chain:
     Attributes
     ----------
     molecule : Chem.Mol
-        As `screening.candidates.polymer_smiles.repeat_unit` returns it.
+        As `screening.molecules.polymer_smiles.repeat_unit` returns it.
     """
 
     molecule: Chem.Mol
@@ -155,7 +155,7 @@ def canonical_unit(molecule: Chem.Mol) -> CanonicalUnit:
     Parameters
     ----------
     molecule : Chem.Mol
-        As `screening.candidates.polymer_smiles.repeat_unit` returns it.
+        As `screening.molecules.polymer_smiles.repeat_unit` returns it.
 
     Raises
     ------

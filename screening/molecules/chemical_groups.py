@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
-from screening.candidates.polymer_smiles import matching
 from screening.machine.shipped_configs import data_file, parse_yaml
+from screening.molecules.polymer_smiles import matching
 
 if TYPE_CHECKING:
     from rdkit import Chem

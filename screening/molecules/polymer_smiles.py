@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from screening.candidates.refusal import Refusal, RefusedError
+from screening.messages.refusal import Refusal, RefusedError
 from screening.messages.stderr import counted
 
 if TYPE_CHECKING:

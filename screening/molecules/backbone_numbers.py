@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from screening.candidates.molecular_shape import MolecularShape, longest_run_in_circle
-from screening.candidates.polymer_smiles import matching
-from screening.candidates.polymer_unit import Chain
+from screening.molecules.molecular_shape import MolecularShape, longest_run_in_circle
+from screening.molecules.polymer_smiles import matching
+from screening.molecules.polymer_unit import Chain
 
 if TYPE_CHECKING:
     from rdkit import Chem

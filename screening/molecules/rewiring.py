@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from screening.candidates.polymer_smiles import pattern
+from screening.molecules.polymer_smiles import pattern
 
 if TYPE_CHECKING:
     from rdkit import Chem
