@@ -92,6 +92,7 @@ def promote(
     better = engine_config(engine)
     require_engine(better)
     with opened_campaign(name) as campaign:
+        require_engine(better, campaign.objective.candidates)
         refuse_cancelled(campaign)
         queued = queue(campaign, campaign.add_stage(better), top)
         advance(campaign)

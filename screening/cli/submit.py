@@ -71,12 +71,13 @@ def submit(
     }
     config = load_campaign_config(target, overrides)
     exploring = engine_config(config.engine)
-    require_engine(exploring)
+    computed = config.resolved_objective().candidates
+    require_engine(exploring, computed)
     confirming = None
     if config.confirm is not None:
         confirming = engine_config(config.confirm.engine)
         check_confirming(exploring, confirming)
-        require_engine(confirming)
+        require_engine(confirming, computed)
     sources = [open_source(spec) for spec in config.sources]
     settings = Settings()
     with open_database(settings) as database:

@@ -40,6 +40,8 @@ class EngineConfig(BaseModel):
         0 toys, 10 to 19 potentials, 20 and more first principles.
     elements
         Chemical symbols it may be given; None for all it knows.
+    candidates
+        Kind of the candidates that it computes; None where that is the flow's affair.
     inline_supercells
         See `workflows.engines.Engine`.
     """
@@ -54,6 +56,7 @@ class EngineConfig(BaseModel):
     licence: str = ""
     fidelity: int = Field(0, ge=0)
     elements: list[str] | None = None
+    candidates: str | None = None
     inline_supercells: int = Field(64, ge=0)
 
     def fingerprint(self) -> dict[str, Any]:
@@ -72,6 +75,10 @@ class EngineConfig(BaseModel):
             return build_engine(self).supported_elements()
         except EngineError as error:
             raise ScreenError(f"engine '{self.name}': {error}") from None
+
+
+NOT_OF_THE_ENGINE = {"kind", "description", "licence", "fidelity", "candidates"}
+"""Fields of a configuration that the engine itself does not have."""
 
 
 class AseEngineConfig(EngineConfig):
@@ -95,7 +102,7 @@ class AseEngineConfig(EngineConfig):
 
     def engine_fields(self) -> dict[str, Any]:
         """Return the keyword arguments of the engine's class."""
-        return self.model_dump(exclude={"kind", "description", "licence", "fidelity"})
+        return self.model_dump(exclude=NOT_OF_THE_ENGINE)
 
 
 class DftEngineConfig(EngineConfig):
@@ -145,7 +152,7 @@ class DftEngineConfig(EngineConfig):
 
     def engine_fields(self) -> dict[str, Any]:
         """Return the keyword arguments of the engine's class."""
-        fields = self.model_dump(exclude={"kind", "description", "licence", "fidelity", "prior"})
+        fields = self.model_dump(exclude={*NOT_OF_THE_ENGINE, "prior"})
         prior = None if self.prior is None else build_engine(self.prior)
         return {**fields, "program": self.kind, "prior": prior}
 
@@ -216,14 +223,21 @@ def build_engine(config: EngineConfig) -> Engine:
     return engine
 
 
-def require_engine(config: EngineConfig) -> None:
+def require_engine(config: EngineConfig, candidates: str | None = None) -> None:
     """Raise `ScreenError` when an engine cannot run on this machine, or lacks what flows ask for.
+
+    With a kind of candidates also when it computes another one.
 
     A calculator of the user's own is loaded to see what it computes; those of shipped engines,
     which are tested, are not: some take seconds.
     """
     from workflows.engines import AseEngine
 
+    if None not in (candidates, config.candidates) and candidates != config.candidates:
+        raise ScreenError(
+            f"engine '{config.name}' computes candidates of the kind {config.candidates}, and the "
+            f"objective those of the kind {candidates}; name another engine"
+        )
     engine = build_engine(config)
     reason = engine.missing()
     if (

@@ -12,7 +12,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jobflow import Flow, Maker, job
 
@@ -144,6 +144,14 @@ class AmorphousConductivityMaker(TargetDefaults, Maker):
     engine: RadonPyEngine
     name: str = "amorphous conductivity"
     recipe: AmorphousConductivityRecipe = field(default_factory=AmorphousConductivityRecipe)
+
+    def refusal(self, smiles: str, inputs: TargetInputs = NO_INPUTS) -> str | None:
+        """Return why `make` cannot take a polymer, or None."""
+        # A campaign's YAML may name any engine.
+        engine: Any = self.engine
+        if isinstance(engine, RadonPyEngine):
+            return None
+        return f"engine '{engine.name}' grows no amorphous cells; radonpy-gaff2 does"
 
     def make(self, smiles: str, inputs: TargetInputs = NO_INPUTS) -> Flow:
         """Return the flow of a repeat unit; its output is an `AmorphousConductivityDocument`."""
