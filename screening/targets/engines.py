@@ -75,7 +75,13 @@ class EngineConfig(BaseModel):
 
 
 class AseEngineConfig(EngineConfig):
-    """An ASE calculator inside the worker's process; see `workflows.engines.AseEngine`."""
+    """An ASE calculator inside the worker's process; see `workflows.engines.AseEngine`.
+
+    Parameters
+    ----------
+    candidates
+        Kinds of candidates that it computes; None for all.
+    """
 
     help: ClassVar[str] = "An ASE calculator, inside the worker's process."
     engine_class: ClassVar[str] = "workflows.engines.AseEngine"
@@ -84,6 +90,7 @@ class AseEngineConfig(EngineConfig):
     arguments: dict[str, Any] = Field(default_factory=dict)
     distributions: list[str] = Field(default_factory=list)
     install_hint: str = ""
+    candidates: list[str] | None = None
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what shapes this engine's numbers, versions left out.
@@ -95,7 +102,8 @@ class AseEngineConfig(EngineConfig):
 
     def engine_fields(self) -> dict[str, Any]:
         """Return the keyword arguments of the engine's class."""
-        return self.model_dump(exclude={"kind", "description", "licence", "fidelity"})
+        others = {"kind", "description", "licence", "fidelity", "candidates"}
+        return self.model_dump(exclude=others)
 
 
 class DftEngineConfig(EngineConfig):
@@ -211,6 +219,16 @@ def require_engine(config: EngineConfig) -> None:
         reason = engine.incapable()
     if reason is not None:
         raise ScreenError(f"engine '{config.name}' cannot run: {reason}")
+
+
+def check_kind(config: EngineConfig, kind: str) -> None:
+    """Raise `ScreenError` when an engine computes no candidates of a kind."""
+    taken = config.candidates if isinstance(config, AseEngineConfig) else None
+    if taken is not None and kind not in taken:
+        raise ScreenError(
+            f"engine '{config.name}' computes candidates of kind {', '.join(taken)}, and those of "
+            f"this objective are of kind {kind}; choose another engine"
+        )
 
 
 def _with_contents(value: Any) -> Any:

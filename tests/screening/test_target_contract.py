@@ -1,4 +1,4 @@
-"""Targets keep the contract that plug-ins are tested with: of crystals, of polymers, and of words."""
+"""Targets keep the contract of plug-ins: of crystals, of polymers, and of words."""
 
 from __future__ import annotations
 
