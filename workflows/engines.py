@@ -137,9 +137,14 @@ class AseEngine(MSONable):
     def missing(self) -> str | None:
         """Return what must be installed before this engine can run, or None."""
         package = self.calculator.split(".", 1)[0]
-        if importlib.util.find_spec(package) is not None:
+        # Calculators of this project wrap packages that need not be there.
+        absent = [] if package != "workflows" else self.distributions
+        absent = [each for each in absent if not package_versions([each])]
+        if importlib.util.find_spec(package) is None:
+            absent = [package]
+        if not absent:
             return None
-        return f"Python package '{package}' is not installed; {self.install_hint}".rstrip("; ")
+        return f"Python package '{absent[0]}' is not installed; {self.install_hint}".rstrip("; ")
 
     def incapable(self) -> str | None:
         """Return what the calculator lacks, or None; loads it, which may take seconds."""

@@ -87,13 +87,13 @@ def promote(
     """Queue the best candidates again, with a better engine."""
     from screening.running.advance import advance
     from screening.running.promotion import promote as queue
-    from screening.targets.engines import engine_config, require_engine
+    from screening.targets.engines import check_kind, engine_config, require_engine
 
     better = engine_config(engine)
     require_engine(better)
     with opened_campaign(name) as campaign:
-        require_engine(better, campaign.objective.candidates)
         refuse_cancelled(campaign)
+        check_kind(better, campaign.config.resolved_objective().candidates)
         queued = queue(campaign, campaign.add_stage(better), top)
         advance(campaign)
         if not queued:

@@ -58,7 +58,7 @@ def submit(
     from screening.machine.settings import Settings
     from screening.sources import open_source
     from screening.store.database import open_database
-    from screening.targets.engines import engine_config, require_engine
+    from screening.targets.engines import check_kind, engine_config, require_engine
 
     overrides = {
         "sources": source or None,
@@ -71,13 +71,15 @@ def submit(
     }
     config = load_campaign_config(target, overrides)
     exploring = engine_config(config.engine)
-    computed = config.resolved_objective().candidates
-    require_engine(exploring, computed)
+    kind = config.resolved_objective().candidates
+    check_kind(exploring, kind)
+    require_engine(exploring)
     confirming = None
     if config.confirm is not None:
         confirming = engine_config(config.confirm.engine)
         check_confirming(exploring, confirming)
-        require_engine(confirming, computed)
+        check_kind(confirming, kind)
+        require_engine(confirming)
     sources = [open_source(spec) for spec in config.sources]
     settings = Settings()
     with open_database(settings) as database:

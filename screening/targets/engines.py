@@ -41,7 +41,7 @@ class EngineConfig(BaseModel):
     elements
         Chemical symbols it may be given; None for all it knows.
     candidates
-        Kind of the candidates that it computes; None where that is the flow's affair.
+        Kinds of candidates that it computes; None for all.
     inline_supercells
         See `workflows.engines.Engine`.
     """
@@ -56,7 +56,7 @@ class EngineConfig(BaseModel):
     licence: str = ""
     fidelity: int = Field(0, ge=0)
     elements: list[str] | None = None
-    candidates: str | None = None
+    candidates: list[str] | None = None
     inline_supercells: int = Field(64, ge=0)
 
     def fingerprint(self) -> dict[str, Any]:
@@ -223,21 +223,14 @@ def build_engine(config: EngineConfig) -> Engine:
     return engine
 
 
-def require_engine(config: EngineConfig, candidates: str | None = None) -> None:
+def require_engine(config: EngineConfig) -> None:
     """Raise `ScreenError` when an engine cannot run on this machine, or lacks what flows ask for.
-
-    With a kind of candidates also when it computes another one.
 
     A calculator of the user's own is loaded to see what it computes; those of shipped engines,
     which are tested, are not: some take seconds.
     """
     from workflows.engines import AseEngine
 
-    if None not in (candidates, config.candidates) and candidates != config.candidates:
-        raise ScreenError(
-            f"engine '{config.name}' computes candidates of the kind {config.candidates}, and the "
-            f"objective those of the kind {candidates}; name another engine"
-        )
     engine = build_engine(config)
     reason = engine.missing()
     if (
@@ -248,6 +241,16 @@ def require_engine(config: EngineConfig, candidates: str | None = None) -> None:
         reason = engine.incapable()
     if reason is not None:
         raise ScreenError(f"engine '{config.name}' cannot run: {reason}")
+
+
+def check_kind(config: EngineConfig, kind: str) -> None:
+    """Raise `ScreenError` when an engine computes no candidates of a kind."""
+    taken = config.candidates
+    if taken is not None and kind not in taken:
+        raise ScreenError(
+            f"engine '{config.name}' computes candidates of kind {', '.join(taken)}, and those of "
+            f"this objective are of kind {kind}; choose another engine"
+        )
 
 
 def _with_contents(value: Any) -> Any:

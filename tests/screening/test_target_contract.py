@@ -1,4 +1,4 @@
-"""Targets keep the contract that plug-ins are tested with: of crystals, and of words."""
+"""Targets keep the contract of plug-ins: of crystals, of polymers, and of words."""
 
 from __future__ import annotations
 
@@ -17,6 +17,25 @@ class TestSlack(TargetContract):
     def content(self):
         faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
         return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)
+
+
+class TestChainSpeedOfSound(TargetContract):
+    @pytest.fixture
+    def name(self):
+        pytest.importorskip("rdkit")
+        return "chain-speed-of-sound"
+
+    @pytest.fixture
+    def engine_name(self):
+        return "mmff94"
+
+    @pytest.fixture
+    def recipe(self):
+        return {"starts": 2, "torsion_points": 12}
+
+    @pytest.fixture
+    def content(self):
+        return "*CCO*"
 
 
 class TestWords(TargetContract):

@@ -149,20 +149,21 @@ def _strange_atoms(molecule: Chem.Mol) -> list[str]:
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdForceFieldHelpers
 
-    found = set()
+    suspects, crowded = set(), set()
     for atom in molecule.GetAtoms():
         if atom.GetAtomicNum() == 1:
             continue
-        # Without it and what hangs on it the rest may have parameters; that shows who lacks them.
+        neighbours = sorted(each.GetSymbol() for each in atom.GetNeighbors())
+        name = f"{atom.GetSymbol()} beside {', '.join(neighbours)}"
+        # With carbon in its place the rest may have parameters: then this one lacks them.
         rest = Chem.RWMol(molecule)
         rest.ReplaceAtom(atom.GetIdx(), Chem.Atom("C"))
         with rdBase.BlockLogs():
             try:
                 Chem.SanitizeMol(rest)
-                known = rdForceFieldHelpers.MMFFHasAllMoleculeParams(rest)
             except Chem.MolSanitizeException:
+                crowded.add(name)
                 continue
-        if known:
-            neighbours = sorted(each.GetSymbol() for each in atom.GetNeighbors())
-            found.add(f"{atom.GetSymbol()} beside {', '.join(neighbours)}")
-    return sorted(found) or ["one of its atoms"]
+            if rdForceFieldHelpers.MMFFHasAllMoleculeParams(rest):
+                suspects.add(name)
+    return sorted(suspects) or sorted(crowded) or ["one of its atoms"]
