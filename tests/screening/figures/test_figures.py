@@ -168,8 +168,16 @@ TRADE_OFF = TradeOffView(
     second=[3.0, 9.0, 4.0],
     on_front=[True, True, False],
 )
+CHAIN = {
+    "persistence_length_nm": 2.4,
+    "torsions": [
+        {"bond": bond, "angles_deg": [-180.0, -90.0, 0.0, 90.0], "energies_kj_per_mol": energies}
+        for bond, energies in (("C4–O5", [0.0, 2.0, 1.0, 2.0]), ("N1–C2", [3.0, 0.0, 3.0, 0.0]))
+    ],
+}
 FIGURES = {
     **of_result("lattice-thermal-conductivity", RESULT),
+    **of_result("chain-speed-of-sound", CHAIN),
     **of_result("electrode-volume-change", ELECTRODE),
     "progress": functools.partial(draw, [progress_picture(PROGRESS, OBJECTIVE)], OBJECTIVE),
     "parity": functools.partial(draw, [parity_picture(PARITY, OBJECTIVE)], OBJECTIVE),
