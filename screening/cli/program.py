@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from screening.cli.add import add
+from screening.cli.classify import classify
 from screening.cli.clean import clean
 from screening.cli.control import cancel, pause, promote, resume, retry
 from screening.cli.doctor import doctor
@@ -30,7 +31,7 @@ from screening.cli.work import work
 from screening.messages.errors import ScreenError
 
 COMMANDS = (
-    *(submit, add, work, launch, init, status, rank, replay, predict, show),
+    *(submit, add, work, launch, init, status, rank, replay, predict, classify, show),
     *(export, plot, report, serve, promote, retry, pause, resume, cancel, clean, doctor, plugins),
 )
 """In the order in which the help lists them."""

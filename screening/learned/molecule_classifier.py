@@ -99,7 +99,9 @@ class MoleculeModel:
             for each in (self.numbers, numbers)
         )
         likeness = tanimoto(numbers.counts, self.numbers.counts)
-        return (likeness + rbf_kernel(theirs, mine, gamma=_WIDTH)).astype(np.float32) / 2
+        both: NDArray[np.float32]
+        both = (likeness + rbf_kernel(theirs, mine, gamma=_WIDTH)).astype(np.float32) / 2
+        return both
 
 
 class MoleculeClassifier:
@@ -184,7 +186,8 @@ def scaffold(smiles: str) -> str:
     """
     from rdkit.Chem.Scaffolds import MurckoScaffold
 
-    return str(MurckoScaffold.MurckoScaffoldSmiles(smiles))
+    found: str = MurckoScaffold.MurckoScaffoldSmiles(smiles)  # type: ignore[no-untyped-call]
+    return found
 
 
 @cache

@@ -56,27 +56,25 @@ def molecule_numbers(molecules: list[Chem.Mol]) -> MoleculeNumbers:
     )
 
 
-def plain_molecule(smiles: str) -> Chem.Mol | None:
+def plain_molecule(smiles: str) -> Chem.Mol:
     """Return a molecule without stereochemistry, its atoms in canonical order."""
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
-        if molecule is None:
-            return None
         Chem.RemoveStereochemistry(molecule)
         return Chem.MolFromSmiles(Chem.MolToSmiles(molecule))
 
 
 def _described(molecule: Chem.Mol) -> list[float]:
-    from rdkit.Chem import rdMolDescriptors as descriptors
+    from rdkit.Chem import rdMolDescriptors
 
     return [
         *(function(molecule) for function in _descriptors()),
-        *descriptors.SlogP_VSA_(molecule),
-        *descriptors.SMR_VSA_(molecule),
-        *descriptors.PEOE_VSA_(molecule),
-        *descriptors.CalcCrippenDescriptors(molecule),
+        *rdMolDescriptors.SlogP_VSA_(molecule),
+        *rdMolDescriptors.SMR_VSA_(molecule),
+        *rdMolDescriptors.PEOE_VSA_(molecule),
+        *rdMolDescriptors.CalcCrippenDescriptors(molecule),
     ]
 
 

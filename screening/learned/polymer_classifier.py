@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.learned.conformal import class_p_values, conformal_sets
+from screening.learned.conformal import class_p_values, conformal_sets, word_of_set
+from screening.learned.forest import Forest
 from screening.learned.kept_numbers import Numbers, kept_numbers
 from screening.learned.shipped_tables import (
     POLYMERS,
@@ -107,13 +108,14 @@ class PolymerClassifier:
         self._stated_left_out = left_out
 
     @cached_property
-    def trees(self) -> Any:
+    def trees(self) -> Forest:
         """The fitted model."""
         from sklearn.ensemble import ExtraTreesClassifier
 
         trees = ExtraTreesClassifier(N_TREES, min_samples_leaf=2, max_features=1.0, random_state=0)
         sure = np.array([polymer.verified for polymer in self.polymers])
-        return trees.fit(backbone_view(self.features[sure]), self.labels[sure])
+        trees.fit(backbone_view(self.features[sure]), self.labels[sure])
+        return Forest.of(trees)
 
     @cached_property
     def left_out(self) -> Floats:
@@ -166,7 +168,7 @@ class PolymerClassifier:
     def probabilities(self, features: Floats, distance: Floats) -> Floats:
         """Return probabilities, which outside of the domain go to the base rate."""
         base = float(self.labels.mean())
-        said = self.trees.predict_proba(backbone_view(features))[:, 1]
+        said = self.trees.shares(backbone_view(features))
         drawn: Floats = base + (said - base) / np.maximum(distance, 1)
         return drawn
 
@@ -223,6 +225,17 @@ def _apart(features: Floats, known: Floats) -> Floats:
     squared = (features**2).sum(1)[:, None] + (known**2).sum(1) - 2 * features @ known.T
     distance: Floats = np.sqrt(np.maximum(squared, 0) / features.shape[1])
     return distance
+
+
+def learned_facts(features: list[float]) -> dict[str, Any]:
+    """Return what is learned of one polymer, by the fields of candidates."""
+    said = polymer_classifier().answers(np.array([features]))
+    return {
+        "probability_liquid_crystalline": round(float(said.probability[0]), 4),
+        "liquid_crystal_set": word_of_set(said.sets[0]),
+        "inside_domain": bool(said.inside[0]),
+        "nearest_known": polymer_classifier().polymers[said.nearest[0]].name,
+    }
 
 
 @cache
