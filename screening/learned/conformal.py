@@ -14,7 +14,10 @@ ERROR_RATE = 0.10
 
 
 def class_p_values(
-    scores: NDArray[np.float64], known_scores: NDArray[np.float64], labels: NDArray[np.bool_]
+    scores: NDArray[np.float64],
+    known_scores: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return how usual each class would be for each entry, shape (m, 2): not, and yes.
 
@@ -29,12 +32,19 @@ def class_p_values(
         The same of labelled entries, each from a model that did not see its series or scaffold.
     labels : ndarray, shape (n,)
         Whether each of them is of the second class.
+    weights : ndarray, shape (n,), optional
+        What each of them counts, 1 by default; less where a long series would outvote others. An
+        entry itself counts as the mean of its class.
     """
+    weights = np.ones(len(labels)) if weights is None else weights
     columns = []
     for of_class in (0, 1):
-        calibration = np.sort(known_scores[labels == bool(of_class), of_class])
-        as_low = np.searchsorted(calibration, scores[:, of_class], side="right")
-        columns.append((as_low + 1) / (len(calibration) + 1))
+        members = np.flatnonzero(labels == bool(of_class))
+        members = members[np.argsort(known_scores[members, of_class])]
+        below = np.cumsum([0.0, *weights[members]])
+        as_low = np.searchsorted(known_scores[members, of_class], scores[:, of_class], "right")
+        own = weights[members].mean()
+        columns.append((below[as_low] + own) / (below[-1] + own))
     return np.stack(columns, axis=1)
 
 

@@ -12,7 +12,13 @@ from screening.learned import molecule_features
 from screening.learned.conformal import class_p_values, conformal_sets
 from screening.learned.kept_numbers import Numbers, kept_numbers
 from screening.learned.molecule_features import MoleculeNumbers, molecule_numbers, plain_molecule
-from screening.learned.shipped_tables import MOLECULES, content_of, digest_of, labelled_molecules
+from screening.learned.shipped_tables import (
+    MOLECULES,
+    LabelledMolecule,
+    content_of,
+    digest_of,
+    labelled_molecules,
+)
 from screening.messages.stderr import say
 
 if TYPE_CHECKING:
@@ -190,6 +196,26 @@ def scaffold(smiles: str) -> str:
     return found
 
 
+def learned_numbers(table: list[LabelledMolecule]) -> Numbers:
+    """Return what a classifier of a table is made of, which takes long."""
+    labels = np.array([molecule.liquid_crystalline for molecule in table])
+    numbers = molecule_numbers([plain_molecule(molecule.smiles) for molecule in table])
+    groups = np.array([scaffold(molecule.smiles) for molecule in table])
+    left_out = left_out_numbers(numbers, labels, groups)
+    counts = numbers.counts.astype(np.float64)
+    return {"dense": numbers.dense, "counts": counts, "left_out": left_out}
+
+
+def classifier_of(table: list[LabelledMolecule], learned: Numbers) -> MoleculeClassifier:
+    """Return the classifier of a table and its `learned_numbers`."""
+    return MoleculeClassifier(
+        [molecule.smiles for molecule in table],
+        np.array([molecule.liquid_crystalline for molecule in table]),
+        MoleculeNumbers(learned["dense"], learned["counts"].astype(np.uint8)),
+        learned["left_out"],
+    )
+
+
 @cache
 def molecule_classifier() -> MoleculeClassifier:
     """Return the model of the shipped molecules; what is slow to make comes from the cache."""
@@ -197,20 +223,13 @@ def molecule_classifier() -> MoleculeClassifier:
     import sklearn
 
     table = labelled_molecules()
-    labels = np.array([molecule.liquid_crystalline for molecule in table])
 
     def make() -> Numbers:
-        say("learning from 8,754 molecules, once for this version; later it takes seconds")
-        numbers = molecule_numbers([plain_molecule(molecule.smiles) for molecule in table])
-        groups = np.array([scaffold(molecule.smiles) for molecule in table])
-        left_out = left_out_numbers(numbers, labels, groups)
-        counts = numbers.counts.astype(np.float64)
-        return {"dense": numbers.dense, "counts": counts, "left_out": left_out}
+        say(f"learning from {len(table):,} molecules, once for this version: a minute or two")
+        return learned_numbers(table)
 
     versions = (
         f"{VERSION} {molecule_features.FEATURES_VERSION} {rdkit.__version__} {sklearn.__version__}"
     )
-    kept = kept_numbers("molecules", digest_of(content_of(MOLECULES), versions), make)
-    numbers = MoleculeNumbers(kept["dense"], kept["counts"].astype(np.uint8))
-    smiles = [molecule.smiles for molecule in table]
-    return MoleculeClassifier(smiles, labels, numbers, kept["left_out"])
+    digest = digest_of(content_of(MOLECULES), versions)
+    return classifier_of(table, kept_numbers("molecules", digest, make))

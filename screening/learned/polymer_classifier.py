@@ -118,6 +118,13 @@ class PolymerClassifier:
         return Forest.of(trees)
 
     @cached_property
+    def weights(self) -> Floats:
+        """What each polymer counts in calibration: all series count alike, shape (n,)."""
+        _, place, sizes = np.unique(self.series, return_inverse=True, return_counts=True)
+        found: Floats = 1 / sizes[place]
+        return found
+
+    @cached_property
     def left_out(self) -> Floats:
         """Probability and distance of each from a model without its series, shape (n, 2)."""
         if self._stated_left_out is not None:
@@ -177,7 +184,10 @@ class PolymerClassifier:
         distance, nearest = self.distances(features)
         probability = self.probabilities(features, distance)
         p_values = class_p_values(
-            fit_scores(probability, distance), fit_scores(*self.left_out.T), self.labels
+            fit_scores(probability, distance),
+            fit_scores(*self.left_out.T),
+            self.labels,
+            self.weights,
         )
         return PolymerAnswers(probability, conformal_sets(p_values), distance, nearest)
 
