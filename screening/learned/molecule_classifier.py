@@ -33,6 +33,8 @@ INSIDE = 0.05
 """Share of the labelled molecules that are less like any other scaffold's than the domain asks."""
 _LEVELS = (1, 2, 3, 4, 6, 8, 12, 16)
 """Counts of a part that make a difference."""
+_OFTEN = 0.02
+"""Share of the molecules."""
 _WIDTH = 0.003
 """Of the Gaussian kernel of scaled numbers, which are cut at five standard deviations."""
 
@@ -153,14 +155,17 @@ class MoleculeClassifier:
 
 def tanimoto(counts: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return similarities of counts of parts, shape (m, n), the counts as steps of `_LEVELS`."""
-    from scipy.sparse import csr_matrix, hstack
+    from scipy.sparse import csc_matrix, hstack
 
     def steps(of: NDArray[np.uint8]) -> Any:
-        sparse = csr_matrix(of)
-        return hstack([(sparse >= level).astype(np.float32) for level in _LEVELS]).tocsr()
+        sparse = csc_matrix(of)
+        return hstack([(sparse >= level).astype(np.float32) for level in _LEVELS]).tocsc()
 
     mine, theirs = steps(counts), steps(others)
-    common = (mine @ theirs.T).toarray()
+    # What many molecules have is multiplied as a whole, the rest of it where it occurs.
+    often = np.asarray(theirs.mean(axis=0)).ravel() > _OFTEN
+    common = mine[:, often].toarray() @ theirs[:, often].toarray().T
+    common += (mine[:, ~often].tocsr() @ theirs[:, ~often].tocsr().T).toarray()
     total = np.asarray(mine.sum(axis=1)) + np.asarray(theirs.sum(axis=1)).T - common
     found: NDArray[np.float32] = common / np.maximum(total, 1)
     return found

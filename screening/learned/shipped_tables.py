@@ -13,7 +13,6 @@ from screening.machine.shipped_configs import data_file
 
 MOLECULES = "lc-molecules.csv.gz"
 POLYMERS = "polymers-labelled.csv.gz"
-CONDUCTIVITIES = "radonpy-conductivity.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,6 @@ def labelled_molecules(content: bytes | None = None) -> list[LabelledMolecule]:
     return [
         LabelledMolecule(row["smiles"], row["lc"] == "1")
         for row in _rows(content or content_of(MOLECULES))
-    ]
-
-
-def amorphous_conductivities() -> list[tuple[str, float, float]]:
-    """Return repeat units with thermal conductivity and its spread over runs, in W/m/K."""
-    return [
-        (
-            row["smiles"],
-            float(row["thermal_conductivity"]),
-            float(row["thermal_conductivity_std"] or "nan"),
-        )
-        for row in _rows(content_of(CONDUCTIVITIES))
     ]
 
 
