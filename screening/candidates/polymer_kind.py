@@ -50,7 +50,7 @@ POLYMER = CandidateKind(
     feature_names=feature_names,
     features_version=VERSION,
     filters=PolymerFilters,
-    repeated=("formula", "smiles"),
+    repeated=("formula", "smiles", "probability_liquid_crystalline"),
     indexes=(("name",),),
     drawing="screening.views.polymer:draw",
 )

@@ -145,10 +145,13 @@ class PolymerClassifier:
         return view.mean(axis=0), np.where(spread > 0, spread, 1.0)
 
     @cached_property
+    def _known(self) -> Floats:
+        return self._scaled(self.features)
+
+    @cached_property
     def _reach(self) -> float:
         """Distance below which most labelled polymers have another one."""
-        scaled = self._scaled(self.features)
-        apart = _apart(scaled, scaled)
+        apart = _apart(self._known, self._known)
         np.fill_diagonal(apart, np.inf)
         return float(np.quantile(apart.min(axis=1), INSIDE))
 
@@ -163,7 +166,7 @@ class PolymerClassifier:
         Distances are root mean squares over all features, each scaled by its spread, and multiples
         of the reach of the domain.
         """
-        known, reach = self._scaled(self.features), self._reach
+        known, reach = self._known, self._reach
         distance, nearest = np.empty(len(features)), np.empty(len(features), dtype=np.intp)
         for first in range(0, len(features), 4096):
             rows = slice(first, first + 4096)
@@ -225,10 +228,13 @@ def backbone_view(features: Floats) -> Floats:
     )
 
 
+@cache
+def _are_counts() -> NDArray[np.bool_]:
+    return np.isin(polymer_features.feature_names(), _COUNTS)
+
+
 def _whole_view(features: Floats) -> Floats:
-    names = polymer_features.feature_names()
-    counts = np.isin(names, _COUNTS)
-    return np.where(counts, np.log1p(np.maximum(features, 0)), features)
+    return np.where(_are_counts(), np.log1p(np.maximum(features, 0)), features)
 
 
 def _apart(features: Floats, known: Floats) -> Floats:
