@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the model changes: what is kept in caches is then made anew."""
 N_FOLDS = 5
 INSIDE = 0.05
@@ -70,9 +70,13 @@ class MoleculeModel:
     Neural Networks 18, 1093 (2005)) and a Gaussian of the dense numbers.
     """
 
-    def __init__(self, numbers: MoleculeNumbers, labels: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        numbers: MoleculeNumbers,
+        labels: NDArray[np.bool_],
+        machine: Floats | None = None,
+    ) -> None:
         from sklearn.ensemble import HistGradientBoostingClassifier
-        from sklearn.svm import SVC
 
         self.numbers = numbers
         self._mean = numbers.dense.mean(axis=0)
@@ -89,13 +93,23 @@ class MoleculeModel:
             early_stopping=False,
             random_state=0,
         ).fit(numbers.dense, labels)
-        self._machine = SVC(C=10, kernel="precomputed", class_weight="balanced", cache_size=500)
-        self._machine.fit(self.kernel(numbers), labels)
+        self.machine = self._fitted_machine(labels) if machine is None else machine
+
+    def _fitted_machine(self, labels: NDArray[np.bool_]) -> Floats:
+        """Return what each molecule counts in the machine, and its threshold, shape (n + 1,)."""
+        from sklearn.svm import SVC
+
+        machine = SVC(C=10, kernel="precomputed", class_weight="balanced", cache_size=500)
+        machine.fit(self.kernel(self.numbers), labels)
+        found = np.zeros(len(labels) + 1)
+        found[machine.support_] = machine.dual_coef_[0]
+        found[-1] = machine.intercept_[0]
+        return found
 
     def scores(self, numbers: MoleculeNumbers) -> Floats:
         """Return the scores of both, shape (m, 2), without a scale."""
         trees = np.clip(self._trees.decision_function(numbers.dense), -8, 8)
-        machine = np.clip(self._machine.decision_function(self.kernel(numbers)), -4, 4)
+        machine = np.clip(self.kernel(numbers) @ self.machine[:-1] + self.machine[-1], -4, 4)
         return np.stack([trees, machine], axis=1)
 
     def kernel(self, numbers: MoleculeNumbers) -> NDArray[np.float32]:
@@ -123,6 +137,8 @@ class MoleculeClassifier:
     numbers : MoleculeNumbers
     left_out : ndarray, shape (n, 3)
         Scores of each from a model without its scaffold, and its likeness with the others.
+    machine : ndarray, shape (n + 1,)
+        The support vector machine of all, as plain numbers.
     """
 
     def __init__(
@@ -131,6 +147,7 @@ class MoleculeClassifier:
         labels: NDArray[np.bool_],
         numbers: MoleculeNumbers,
         left_out: Floats,
+        machine: Floats,
     ) -> None:
         from sklearn.linear_model import LogisticRegression
 
@@ -138,7 +155,7 @@ class MoleculeClassifier:
         self._scale: Any = LogisticRegression(C=100).fit(left_out[:, :2], labels)
         self._known = self._scale.predict_proba(left_out[:, :2])[:, 1]
         self._alike = float(np.quantile(left_out[:, 2], INSIDE))
-        self._model = MoleculeModel(numbers, labels)
+        self._model = MoleculeModel(numbers, labels, machine)
 
     def answers(self, numbers: MoleculeNumbers) -> MoleculeAnswers:
         """Return what the model says of molecules with these numbers."""
@@ -208,7 +225,8 @@ def learned_numbers(table: list[LabelledMolecule]) -> Numbers:
     groups = np.array([scaffold(molecule.smiles) for molecule in table])
     left_out = left_out_numbers(numbers, labels, groups)
     counts = numbers.counts.astype(np.float64)
-    return {"dense": numbers.dense, "counts": counts, "left_out": left_out}
+    machine = MoleculeModel(numbers, labels).machine
+    return {"dense": numbers.dense, "counts": counts, "left_out": left_out, "machine": machine}
 
 
 def classifier_of(table: list[LabelledMolecule], learned: Numbers) -> MoleculeClassifier:
@@ -218,6 +236,7 @@ def classifier_of(table: list[LabelledMolecule], learned: Numbers) -> MoleculeCl
         np.array([molecule.liquid_crystalline for molecule in table]),
         MoleculeNumbers(learned["dense"], learned["counts"].astype(np.uint8)),
         learned["left_out"],
+        learned["machine"],
     )
 
 
