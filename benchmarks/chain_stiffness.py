@@ -183,9 +183,9 @@ def imides(options: argparse.Namespace) -> list[dict[str, Any]]:
 def cuts(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Cut chains elsewhere, read them backwards, and take longer oligomers."""
     from rdkit import Chem
-
     from screening.candidates.polymer_smiles import repeat_unit
     from screening.candidates.polymer_unit import Chain
+
     from workflows.chain import preparing_engine
     from workflows.chains import straight
     from workflows.chains.energy import ChainEnergy, units_of_shorter_oligomer

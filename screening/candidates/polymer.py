@@ -120,6 +120,14 @@ class Polymer(Candidate):
     regular : bool, optional
         Whether all units of the chain are the same: not where a monomer with unlike ends enters it
         either way round. The repeat unit is then one of several.
+    probability_liquid_crystalline : float, optional
+        As learned from labelled polymers; see `screening.learned.polymer_classifier`.
+    liquid_crystal_set : {'lc', 'not-lc', 'either', 'neither'}, optional
+        What is possible at an error of 10 % in each class.
+    inside_domain : bool, optional
+        Whether labelled polymers are near.
+    nearest_known : str, optional
+        Name of the nearest of them.
     """
 
     GROUPED_BY = ("formula", "fingerprint")
@@ -137,6 +145,10 @@ class Polymer(Candidate):
     monomer_sa_score: float | None = None
     buyable: bool | None = None
     regular: bool | None = None
+    probability_liquid_crystalline: float | None = None
+    liquid_crystal_set: Literal["lc", "not-lc", "either", "neither"] | None = None
+    inside_domain: bool | None = None
+    nearest_known: str | None = None
 
     @property
     def label(self) -> str:

@@ -13,6 +13,8 @@ from screening.candidates.polymer import Polymer
 from screening.messages.refusal import Refusal
 from screening.molecules.chemical_groups import GroupName, atoms_of_group, rings_by_themselves
 
+LiquidCrystalSet = Literal["lc", "not-lc", "either", "neither"]
+
 
 class PolymerFilters(CandidateFilters):
     """Which polymers a campaign looks at.
@@ -39,8 +41,14 @@ class PolymerFilters(CandidateFilters):
         Only polymers of which all precursors can be bought.
     regular : True, optional
         Only polymers of which all units are the same.
+    min_probability_liquid_crystalline : float, optional
+        As learned from labelled polymers, 0 to 1.
+    liquid_crystal_set : list of str, optional
+        Conformal sets that are allowed: ``lc``, ``not-lc``, ``either``, ``neither``.
+    inside_domain : True, optional
+        Only polymers to which labelled polymers are near.
     where_unknown : {'refuse', 'keep'}
-        What happens to a polymer of which one of the last four is not known.
+        What happens to a polymer of which one of the last seven is not known.
     """
 
     include_elements: list[ElementSymbol] | None = None
@@ -54,6 +62,9 @@ class PolymerFilters(CandidateFilters):
     max_monomer_sa_score: float | None = Field(default=None, ge=1, le=10)
     buyable: Literal[True] | None = None
     regular: Literal[True] | None = None
+    min_probability_liquid_crystalline: float | None = Field(default=None, ge=0, le=1)
+    liquid_crystal_set: list[LiquidCrystalSet] | None = Field(default=None, min_length=1)
+    inside_domain: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _can_be_fulfilled(self) -> Self:
@@ -73,7 +84,13 @@ class PolymerFilters(CandidateFilters):
     def refusal(self, candidate: Candidate) -> Refusal | None:
         """Return why a polymer stays out of the campaign; None lets it in."""
         assert isinstance(candidate, Polymer)
-        checks = (self._of_elements, self._of_size, self._of_synthesis, self._of_groups)
+        checks = (
+            self._of_elements,
+            self._of_size,
+            self._of_synthesis,
+            self._learned,
+            self._of_groups,
+        )
         reasons = (check(candidate) for check in checks)
         return next(filter(None, reasons), None) or super().refusal(candidate)
 
@@ -120,6 +137,30 @@ class PolymerFilters(CandidateFilters):
                 return Refusal.of(
                     f"its {field} is {{value:g}}, above max_{field} = {limit:g}", value=value
                 )
+        return None
+
+    def _learned(self, polymer: Polymer) -> Refusal | None:
+        least, sets = self.min_probability_liquid_crystalline, self.liquid_crystal_set
+        probability = polymer.probability_liquid_crystalline
+        if least is None and sets is None and self.inside_domain is None:
+            return None
+        if probability is None:
+            if self.where_unknown == "refuse":
+                return Refusal.of("its probability_liquid_crystalline is not known")
+            return None
+        if least is not None and probability < least:
+            return Refusal.of(
+                "its probability_liquid_crystalline is {p:.2f}, below "
+                f"min_probability_liquid_crystalline = {least:g}",
+                p=probability,
+            )
+        if sets is not None and polymer.liquid_crystal_set not in sets:
+            return Refusal.of(
+                "its liquid_crystal_set is '{found}', not among the allowed ones",
+                found=polymer.liquid_crystal_set,
+            )
+        if self.inside_domain and not polymer.inside_domain:
+            return Refusal.of("no labelled polymer is near: it is outside of the domain")
         return None
 
     def _of_groups(self, polymer: Polymer) -> Refusal | None:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from screening.candidates.candidate import Candidate
+from screening.candidates.candidate import Candidate, Origin
 from screening.candidates.kinds import CandidateKind
-from screening.candidates.polymer import Polymer, read_polymer
+from screening.candidates.polymer import Polymer, StatedPolymer, read_polymer
 from screening.candidates.polymer_filters import PolymerFilters
+from screening.learned import polymer_classifier
+from screening.learned.polymer_classifier import learned_facts
 from screening.messages.quantities import Quantity
 from screening.molecules.polymer_features import FEATURES_VERSION, feature_names, features
+
+VERSION = 100 * FEATURES_VERSION + polymer_classifier.VERSION
+"""Of features and of what is learned from them."""
+
+
+def read_described(content: StatedPolymer | str, origin: Origin) -> Candidate:
+    """Return the polymer of a repeat unit, with its features and what is learned from them."""
+    polymer = read_polymer(content, origin)
+    found = features(polymer.smiles)
+    described = {"features": found, "features_version": VERSION, **learned_facts(found)}
+    return polymer.model_copy(update=described)
 
 
 def describe_polymer(candidate: Candidate) -> list[float]:
@@ -28,13 +41,16 @@ POLYMER = CandidateKind(
         Quantity("molar_mass_g_per_mol", "molar mass", "g/mol"),
         Quantity("synthesis_steps", "steps to the monomers", ""),
         Quantity("monomer_sa_score", "SA score of the monomers", ""),
+        Quantity("probability_liquid_crystalline", "P(liquid-crystalline)", ""),
+        Quantity("liquid_crystal_set", "liquid-crystalline, 90 % set", ""),
+        Quantity("nearest_known", "nearest labelled polymer", ""),
     ),
-    read=read_polymer,
+    read=read_described,
     describe=describe_polymer,
     feature_names=feature_names,
-    features_version=FEATURES_VERSION,
+    features_version=VERSION,
     filters=PolymerFilters,
-    repeated=("formula", "smiles"),
+    repeated=("formula", "smiles", "probability_liquid_crystalline"),
     indexes=(("name",),),
     drawing="screening.views.polymer:draw",
 )

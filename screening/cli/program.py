@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from screening.cli.add import add
 from screening.cli.choose import choose
+from screening.cli.classify import classify
 from screening.cli.clean import clean
 from screening.cli.control import cancel, pause, promote, resume, retry
 from screening.cli.doctor import doctor
@@ -31,7 +32,7 @@ from screening.cli.work import work
 from screening.messages.errors import ScreenError
 
 COMMANDS = (
-    *(submit, add, work, launch, init, status, rank, replay, predict, show, choose),
+    *(submit, add, work, launch, init, status, rank, show, choose, replay, predict, classify),
     *(export, plot, report, serve, promote, retry, pause, resume, cancel, clean, doctor, plugins),
 )
 """In the order in which the help lists them."""

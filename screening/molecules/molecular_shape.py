@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rdkit import Chem
 
-STIFF_OUTSIDE_RINGS = "[$([#6X3,#6X2,#7X2;!R]),$([#8X2,#7X3;!R][#6X3]=[#8,#16])]"
-"""Atoms of double and triple bonds, and the O and N of esters and amides, which stay planar."""
+STIFF_OUTSIDE_RINGS = (
+    "[$([#6X3,#6X2,#7X2;!R]),$([#7X3+;!R]=[#6,#7]),$([#8X2,#7X3;!R][#6X3]=[#8,#16])]"
+)
+"""Atoms of double and triple bonds, azoxy and nitrone included, and the O and N of esters and
+amides, which stay planar."""
 ALKYL = "[#6X4;!R]"
 FLEXIBLE = "[#6X4,#8X2,#16,#14;!R]"
 """Atoms outside of rings that a chain turns freely at."""
+SHARP = "[#6X4,#14X4,#16X4,#15]"
+"""Tetrahedral atoms, at which bonds meet at about 110° or less; at ethers and ketones it is 120°,
+and a chain of para rings can still be drawn out along them."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,16 @@ class MolecularShape:
         """Atoms that a chain turns freely at."""
         return frozenset(matching(self.molecule, FLEXIBLE)) - self.stiff
 
+    @cached_property
+    def corners(self) -> frozenset[int]:
+        """Tetrahedral atoms of five-membered rings: no two bonds that leave these are in line."""
+        return frozenset(matching(self.molecule, "[X4;r5]"))
+
+    @cached_property
+    def sharp(self) -> frozenset[int]:
+        """Atoms at which a way turns by 70° or more."""
+        return frozenset(matching(self.molecule, SHARP))
+
     def passages(self, way: Sequence[int]) -> Iterator[Passage]:
         """Yield the ring systems that a way leads through by more than one atom."""
         start = 0
@@ -100,17 +116,29 @@ class MolecularShape:
             if end > start:
                 farthest = max(self.distances[way[start], atom] for atom in system)
                 straight = bool(self.distances[way[start], way[end]] >= farthest)
+                straight &= not {way[start], way[end]} <= self.corners
                 yield Passage(start, end, straight)
             start = end + 1
 
     def hinges(self, way: Sequence[int]) -> list[int]:
-        """Return the places of single atoms that join two rings, as O, CH₂, CO or SO₂."""
-        ring = [atom in self._system for atom in way]
+        """Return the places of single atoms that join two rings, as O, CH₂, CO or SO₂.
+
+        Among them is the atom that a ring beside the way has on it, as C9 of a fluorene.
+        """
+        system = [self._system.get(atom) for atom in way]
         return [
             place
             for place in range(1, len(way) - 1)
-            if ring[place - 1] and not ring[place] and ring[place + 1]
+            if system[place - 1] is not None
+            and system[place + 1] is not None
+            and (
+                system[place] is None or system[place] not in (system[place - 1], system[place + 1])
+            )
         ]
+
+    def sharp_hinges(self, way: Sequence[int]) -> list[int]:
+        """Return the hinges at which a way cannot go on in nearly the same direction."""
+        return [place for place in self.hinges(way) if way[place] in self.sharp]
 
     def rods(self, way: Sequence[int]) -> list[bool]:
         """Return which atoms of a way neither turn nor bend it.

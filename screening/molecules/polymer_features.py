@@ -6,7 +6,7 @@ from screening.molecules import backbone_numbers, mesogen_numbers
 from screening.molecules.polymer_smiles import matching
 
 #: Raise it whenever a name, an order or a number changes: stored features are then made anew.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 
 _FRACTIONS = {
     "nitrogen_fraction": "[#7]",

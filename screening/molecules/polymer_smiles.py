@@ -46,6 +46,29 @@ def repeat_unit(text: str) -> Chem.Mol:
     return _sanitised(molecule, text)
 
 
+def covalent_molecule(text: str) -> Chem.Mol:
+    """Return a molecule, given as a SMILES without ``*``, as a sanitised molecule.
+
+    Raises
+    ------
+    RefusedError
+        When it is no SMILES, or no uncharged molecule of nonmetals in one part.
+    """
+    from rdkit import Chem
+
+    molecule = _parsed(text.strip(), "molecule")
+    if not molecule.GetNumAtoms() or matching(molecule, "[#0]"):
+        raise RefusedError("it has an attachment point or no atoms, and a molecule has none")
+    parts = len(Chem.GetMolFrags(molecule))
+    if parts > 1:
+        raise RefusedError(
+            "it consists of {n} parts that no bond joins; leave out counter-ions and solvents",
+            n=parts,
+        )
+    _refuse_wrong_atoms(molecule, "molecule")
+    return _sanitised(molecule, text)
+
+
 def attachment_points(molecule: Chem.Mol) -> tuple[int, int]:
     """Return the indices of the two dummies of a repeat unit."""
     first, second = matching(molecule, "[#0]")
@@ -69,7 +92,7 @@ def pattern(smarts: str) -> Chem.Mol:
     return Chem.MolFromSmarts(smarts)
 
 
-def _parsed(text: str) -> Chem.Mol:
+def _parsed(text: str, what: str = "repeat unit") -> Chem.Mol:
     """Return the molecule of a SMILES as it is written, unsanitised."""
     from rdkit import Chem, rdBase
 
@@ -77,7 +100,7 @@ def _parsed(text: str) -> Chem.Mol:
         raise RefusedError("its SMILES is empty")
     if len(text) > MAX_CHARACTERS:
         raise RefusedError(
-            "its SMILES has {n} characters, more than {most}; give one repeat unit",
+            f"its SMILES has {{n}} characters, more than {{most}}; give one {what}",
             n=len(text),
             most=MAX_CHARACTERS,
         )
@@ -95,9 +118,10 @@ def _parsed(text: str) -> Chem.Mol:
         raise RefusedError(_syntax(text))
     heavy = len(matching(molecule, "[!#0;!#1]"))
     if heavy > MAX_HEAVY_ATOMS:
+        hint = "a chain of such units cannot be computed"
         raise RefusedError(
-            "its repeat unit has {n} atoms besides hydrogen, more than {most}; a chain of such "
-            "units cannot be computed",
+            f"its {what} has {{n}} atoms besides hydrogen, more than {{most}}; "
+            + (hint if what == "repeat unit" else "give a smaller one"),
             n=heavy,
             most=MAX_HEAVY_ATOMS,
         )
@@ -164,18 +188,21 @@ def _refuse_wrong_ends(molecule: Chem.Mol) -> None:
         )
 
 
-def _refuse_wrong_atoms(molecule: Chem.Mol) -> None:
+def _refuse_wrong_atoms(molecule: Chem.Mol, what: str = "repeat unit") -> None:
     strange = matching(molecule, "".join(["[!#0", *(f";!{query}" for query in _ELEMENTS), "]"]))
     if strange:
         found = {molecule.GetAtomWithIdx(index).GetSymbol() for index in strange}
         raise RefusedError(
-            "it contains {elements}, and chains are made of nonmetals only", elements=sorted(found)
+            "it contains {elements}, and "
+            + ("chains are" if what == "repeat unit" else "molecules here are")
+            + " made of nonmetals only",
+            elements=sorted(found),
         )
     charged = [molecule.GetAtomWithIdx(index) for index in matching(molecule, "[!+0]")]
     charge = sum(atom.GetFormalCharge() for atom in charged)
     if charge:
         raise RefusedError(
-            "its repeat unit has the charge {charge:+d}; give the uncharged form", charge=charge
+            f"its {what} has the charge {{charge:+d}}; give the uncharged form", charge=charge
         )
     for atom in charged:
         # A nitro group is written with charges of two neighbours, which is no ion.

@@ -67,6 +67,35 @@ def is_repeat_unit_file(name: str) -> bool:
     return _plain(name).endswith((*LINES, *TABLES))
 
 
+def stated_in_file(path: Path) -> list[tuple[str, str]]:
+    """Return the SMILES and name of each entry of a file, in order; molecules are taken too.
+
+    A table is known by its ending; files of other endings have one SMILES a line.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read or holds nothing.
+    """
+    read = _table_records if _plain(path.name).endswith(TABLES) else _line_records
+    entries = []
+    try:
+        with path.open("rb") as raw:
+            for record in read(raw, path.name):
+                stated = record.content
+                if isinstance(stated, StatedPolymer):
+                    entries.append((stated.smiles, stated.name))
+                else:
+                    entries.append(("", record.location))
+    except NoTextError as error:
+        raise SourceError(f"{path}: {error}") from None
+    except OSError as error:
+        raise SourceError(f"{path}: it cannot be read ({first_line(error)})") from None
+    if not entries:
+        raise SourceError(f"{path}: it holds no SMILES")
+    return entries
+
+
 def _plain(name: str) -> str:
     return re.sub(rf"({'|'.join(map(re.escape, PACKED_SUFFIXES))})$", "", name.lower())
 

@@ -47,3 +47,22 @@ def test_numbers_of_the_backbone_do_not_depend_on_the_cut():
         other = Chem.MolFromSmiles(canonical_smiles(smiles))
         one, same = map(backbone_numbers.backbone_numbers, (unit, other))
         assert one == pytest.approx(same)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "rings", "sharp"),
+    [
+        # The ester bond that the chain is cut at stays planar: nothing breaks these rods.
+        ("*Oc1ccc(C(*)=O)cc1", backbone_numbers.ENDLESS_RINGS, 0),
+        ("*OCCOC(=O)c1ccc(C(*)=O)cc1", 1, 0),
+        ("*OCCCCOC(=O)c1ccc(-c2ccc(C(*)=O)cc2)cc1", 2, 0),
+        ("*c1ccc(Oc2ccc(C(*)=O)cc2)cc1", 1, 0),
+        ("*c1ccc(Cc2ccc(C(*)=O)cc2)cc1", 1, 1),
+        # C9 of a fluorene is a hinge although it stands in a ring.
+        ("*c1ccc(C2(c3ccc(C(*)=O)cc3)c3ccccc3-c3ccccc32)cc1", 1, 1),
+    ],
+)
+def test_rods_are_known_by_their_rings_and_hinges_by_their_angle(smiles, rings, sharp):
+    numbers = described(smiles)
+    assert numbers["backbone_rod_rings"] == rings
+    assert numbers["backbone_sharp_hinges"] * numbers["backbone_atoms"] == pytest.approx(sharp)

@@ -1,0 +1,1 @@
+"""What is learned from shipped data of molecules and polymers: refitted, never pickled."""

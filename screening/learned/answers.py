@@ -1,0 +1,135 @@
+"""What the models say of molecules and repeat units, in the order in which they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from screening.messages.refusal import RefusedError
+
+
+class NearestKnown(BaseModel, frozen=True):
+    """The labelled entry that is most like one that was asked about.
+
+    Attributes
+    ----------
+    name : str
+        Of a polymer; of a molecule its SMILES.
+    liquid_crystalline : bool
+    distance : float
+        Of polymers, in multiples of the reach of the domain; of molecules, one minus the Tanimoto
+        similarity of their parts.
+    """
+
+    name: str
+    liquid_crystalline: bool
+    distance: float
+
+
+class Classified(BaseModel, frozen=True):
+    """What is said of one entry; all null, with a reason, where it cannot be read.
+
+    Attributes
+    ----------
+    smiles : str
+        As it was given.
+    name : str
+        As it was given, empty for none.
+    kind : {'polymer', 'molecule'}, optional
+    probability_liquid_crystalline : float, optional
+    conformal_set : list of str, optional
+        Of ``lc`` and ``not-lc``, what is possible at an error of 10 % in each class.
+    inside_domain : bool, optional
+        Whether labelled entries are near.
+    nearest_known : NearestKnown, optional
+    reason : str, optional
+        Why nothing can be said.
+    """
+
+    smiles: str
+    name: str = ""
+    kind: str | None = None
+    probability_liquid_crystalline: float | None = None
+    conformal_set: list[str] | None = None
+    inside_domain: bool | None = None
+    nearest_known: NearestKnown | None = None
+    reason: str | None = None
+
+
+def classify(entries: Sequence[tuple[str, str]]) -> list[Classified]:
+    """Return what is said of entries, each a SMILES and a name, in their order."""
+    read: list[tuple[str, Any]] = []
+    for smiles, _ in entries:
+        try:
+            read.append(_read(smiles))
+        except RefusedError as error:
+            read.append(("", str(error)))
+    found: dict[int, dict[str, Any]] = {}
+    for kind, answers in (("polymer", _of_polymers), ("molecule", _of_molecules)):
+        places = [place for place, (of_kind, _) in enumerate(read) if of_kind == kind]
+        if places:
+            told = answers([read[place][1] for place in places])
+            found |= {
+                place: {"kind": kind, **each} for place, each in zip(places, told, strict=True)
+            }
+    return [
+        Classified(smiles=smiles, name=name, **found.get(place, {"reason": read[place][1]}))
+        for place, (smiles, name) in enumerate(entries)
+    ]
+
+
+def _read(smiles: str) -> tuple[str, Any]:
+    """Return the kind of an entry and its canonical form."""
+    from screening.molecules.polymer_smiles import covalent_molecule
+    from screening.molecules.polymer_unit import canonical_smiles
+
+    if "*" in smiles:
+        return "polymer", canonical_smiles(smiles)
+    from rdkit import Chem
+
+    return "molecule", str(Chem.MolToSmiles(covalent_molecule(smiles)))
+
+
+def _of_polymers(units: list[str]) -> list[dict[str, Any]]:
+    from screening.learned.polymer_classifier import polymer_classifier
+    from screening.molecules.polymer_features import features
+
+    model = polymer_classifier()
+    said = model.answers(np.array([features(unit) for unit in units]))
+    return [
+        {
+            "probability_liquid_crystalline": round(float(said.probability[place]), 4),
+            "conformal_set": said.sets[place],
+            "inside_domain": bool(said.inside[place]),
+            "nearest_known": NearestKnown(
+                name=model.polymers[nearest].name,
+                liquid_crystalline=model.polymers[nearest].liquid_crystalline,
+                distance=round(float(said.distance[place]), 3),
+            ),
+        }
+        for place, nearest in enumerate(said.nearest)
+    ]
+
+
+def _of_molecules(molecules: list[str]) -> list[dict[str, Any]]:
+    from screening.learned.molecule_classifier import molecule_classifier
+    from screening.learned.molecule_features import molecule_numbers, plain_molecule
+
+    model = molecule_classifier()
+    said = model.answers(molecule_numbers([plain_molecule(smiles) for smiles in molecules]))
+    return [
+        {
+            "probability_liquid_crystalline": round(float(said.probability[place]), 4),
+            "conformal_set": said.sets[place],
+            "inside_domain": bool(said.inside[place]),
+            "nearest_known": NearestKnown(
+                name=model.smiles[nearest],
+                liquid_crystalline=bool(model.labels[nearest]),
+                distance=round(1 - float(said.likeness[place]), 3),
+            ),
+        }
+        for place, nearest in enumerate(said.nearest)
+    ]

@@ -1,0 +1,95 @@
+"""Labelled molecules and polymers that ship with the product."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import cache
+
+from screening.machine.shipped_configs import data_file
+
+MOLECULES = "lc-molecules.csv.gz"
+POLYMERS = "polymers-labelled.csv.gz"
+
+
+@dataclass(frozen=True)
+class LabelledPolymer:
+    """A polymer of which it is known, or generally held, whether it is liquid-crystalline.
+
+    Attributes
+    ----------
+    name : str
+    smiles : str
+        Repeat unit with two ``*``.
+    liquid_crystalline : bool
+        Thermotropic or lyotropic.
+    series : str
+        Polymers of one series differ in the length of a spacer, one hinge or one monomer; they are
+        left out together when a model is judged.
+    verified : bool
+        False for members of a patented class of which none by itself was looked up: models are
+        judged on them, and not fitted to them.
+    """
+
+    name: str
+    smiles: str
+    liquid_crystalline: bool
+    series: str
+    verified: bool = True
+
+
+@dataclass(frozen=True)
+class LabelledMolecule:
+    """A molecule and whether a liquid-crystalline phase of it is known."""
+
+    smiles: str
+    liquid_crystalline: bool
+
+
+def labelled_polymers(content: bytes | None = None) -> list[LabelledPolymer]:
+    """Return the polymers of a packed table, the shipped one by default."""
+    return [
+        LabelledPolymer(
+            row["name"],
+            row["psmiles"],
+            row["phase"] != "N",
+            row.get("series") or row["name"],
+            row.get("evidence") != "C",
+        )
+        for row in _rows(content or content_of(POLYMERS))
+    ]
+
+
+def labelled_molecules(content: bytes | None = None) -> list[LabelledMolecule]:
+    """Return the molecules of a packed table, the shipped one by default."""
+    return [
+        LabelledMolecule(row["smiles"], row["lc"] == "1")
+        for row in _rows(content or content_of(MOLECULES))
+    ]
+
+
+@cache
+def content_of(name: str) -> bytes:
+    """Return a shipped table as it is packed."""
+    return (data_file("data") / name).read_bytes()
+
+
+def digest_of(*contents: bytes | str) -> str:
+    """Return hexadecimal digits made from data and the versions of what is made of them."""
+    found = hashlib.sha256()
+    for content in contents:
+        found.update(content if isinstance(content, bytes) else content.encode())
+        found.update(b"\0")
+    return found.hexdigest()[:16]
+
+
+def _rows(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(_text(content))))
+
+
+def _text(content: bytes) -> str:
+    packed = content[:2] == b"\x1f\x8b"
+    return (gzip.decompress(content) if packed else content).decode("utf-8-sig")
