@@ -66,7 +66,7 @@ class ConformerSummary(Document):
     """One of the conformers that the value is a mean of."""
 
     weight: float
-    """Boltzmann's, at the recipe's temperature."""
+    """Boltzmann's, at the recipe's temperature and tension."""
     energy_kj_per_mol: float
     """Above the lowest one, for each unit."""
     rise_a: float

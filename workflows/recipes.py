@@ -244,5 +244,8 @@ class ChainStiffnessRecipe(Recipe):
     the values without them, too."""
     temperature_k: float = Field(300.0, gt=0)
     """Of the weights of conformers, of torsions and of bending."""
+    aligning_tension_ev_per_a: float = Field(0.02, ge=0)
+    """On a chain among aligned ones, in the weights of its conformers: a stress of about 0.1 GPa,
+    as films and fibres are drawn with.  In a vacuum alone a chain would rather curl up."""
     torsion_points: int = Field(24, ge=12)
     """Of each scan, around the circle."""

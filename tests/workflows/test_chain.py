@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
+from scipy.stats import norm
 
 pytest.importorskip("rdkit")
 
@@ -119,15 +120,24 @@ def test_an_engine_of_crystals_is_refused():
     assert "gpaw-fast" in str(ChainStiffnessMaker(Crystals()).refusal("*C*"))
 
 
-def test_conformers_weigh_by_boltzmann():
+def test_conformers_weigh_by_boltzmann_and_long_ones_by_the_tension():
     found = [conformer(0.0, 1.0, [0]), conformer(0.0258520 * math.log(3), 4.0, [0])]
-    assert weights_of(found, 300.0) == pytest.approx([0.75, 0.25], rel=1e-4)
+    recipe = ChainStiffnessRecipe()
+    assert weights_of(found, recipe) == pytest.approx([0.75, 0.25], rel=1e-4)
+    lift = 0.0258520 * math.log(3) / recipe.aligning_tension_ev_per_a
+    longer = [found[0], conformer(0.0258520 * math.log(3), 4.0, [0], rise_a=10.0 + lift)]
+    assert weights_of(longer, recipe) == pytest.approx([0.5, 0.5], rel=1e-4)
 
 
 def test_the_error_bar_is_the_scatter_between_starts():
+    recipe = ChainStiffnessRecipe()
     agreeing = [conformer(0.0, 1.0, [0, 1, 2])]
-    assert scatter_between_starts(agreeing, 100.0, 300.0) == pytest.approx(0)
-    assert scatter_between_starts([conformer(0.0, 1.0, [2])], 100.0, 300.0) is None
+    assert scatter_between_starts(agreeing, 100.0, recipe) == pytest.approx(0)
+    assert scatter_between_starts([conformer(0.0, 1.0, [2])], 100.0, recipe) is None
     # Compliances of 1 and e⁻²: speeds apart by a factor e.
     differing = [conformer(0.0, 1.0, [0]), conformer(1.0, math.exp(-2), [1])]
-    assert scatter_between_starts(differing, 100.0, 300.0) == pytest.approx(math.sqrt(0.5))
+    # Student's factor of one degree of freedom: the tangent of the angle within which 68.3 % lie.
+    student = math.tan(math.pi * (norm.cdf(1.0) - 0.5))
+    assert scatter_between_starts(differing, 100.0, recipe) == pytest.approx(
+        student * math.sqrt(0.5)
+    )

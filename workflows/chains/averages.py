@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.units import kB
+from scipy.stats import norm, t
 
 from workflows.chain_documents import ChainConformer, ConformerSummary
 from workflows.chains.oligomers import RepeatUnit
@@ -23,15 +24,21 @@ OLIGOMER_ERROR_FRACTION = 0.01
 see ``benchmarks/chain_stiffness.py``."""
 
 
+ONE_STD = float(norm.cdf(1.0))
+
+
 def molar_mass_g_per_mol(smiles: str) -> float:
     """Return the molar mass of a repeat unit."""
     return RepeatUnit(smiles).molar_mass_g_per_mol
 
 
-def weights_of(conformers: Sequence[ChainConformer], temperature_k: float) -> NDArray[np.float64]:
-    """Return Boltzmann's weights of conformers, shape (conformers,)."""
-    energies = np.array([conformer.energy_ev for conformer in conformers])
-    raw = np.exp(-(energies - energies.min()) / (kB * temperature_k))
+def weights_of(
+    conformers: Sequence[ChainConformer], recipe: ChainStiffnessRecipe
+) -> NDArray[np.float64]:
+    """Return Boltzmann's weights of conformers of a chain under tension, shape (conformers,)."""
+    tension = recipe.aligning_tension_ev_per_a
+    energies = np.array([each.energy_ev - tension * each.rise_a for each in conformers])
+    raw = np.exp(-(energies - energies.min()) / (kB * recipe.temperature_k))
     return np.asarray(raw / raw.sum())
 
 
@@ -54,14 +61,13 @@ def stiffness_fields(
         Those of the engine.
     """
     mass = molar_mass_g_per_mol(smiles)
-    temperature_k = recipe.temperature_k
-    weights = weights_of(stretched, temperature_k)
+    weights = weights_of(stretched, recipe)
     rise_a = float(weights @ [each.rise_a for each in stretched])
     volume_a3 = float(weights @ [each.volume_a3 for each in stretched])
     held = float(weights @ [each.held_compliance_a2_per_ev for each in stretched])
     free = float(weights @ [each.free_compliance_a2_per_ev for each in stretched])
     speed = speed_of_sound_m_per_s(rise_a, held, mass)
-    scatter = scatter_between_starts(found, mass, temperature_k)
+    scatter = scatter_between_starts(found, mass, recipe)
     lowest = min(each.energy_ev for each in stretched)
     return {
         "speed_of_sound_m_per_s": speed,
@@ -93,18 +99,21 @@ def stiffness_fields(
 
 
 def scatter_between_starts(
-    found: Sequence[ChainConformer], mass: float, temperature_k: float
+    found: Sequence[ChainConformer], mass: float, recipe: ChainStiffnessRecipe
 ) -> float | None:
     """Return the relative scatter of the speed of sound between random starts.
 
-    The standard deviation of its logarithm over what each start alone would give; None of a single
-    start.
+    The standard deviation of its logarithm over what each start alone would give, wider by
+    Student's factor as there are few of them; None of a single start.
     """
     logarithms = []
     for start in sorted({seed for conformer in found for seed in conformer.seeds}):
         own = [conformer for conformer in found if start in conformer.seeds]
-        weights = weights_of(own, temperature_k)
+        weights = weights_of(own, recipe)
         rise_a = float(weights @ [each.rise_a for each in own])
         compliance = float(weights @ [each.held_compliance_a2_per_ev for each in own])
         logarithms.append(np.log(speed_of_sound_m_per_s(rise_a, compliance, mass)))
-    return None if len(logarithms) < 2 else float(np.std(logarithms, ddof=1))
+    if len(logarithms) < 2:
+        return None
+    student = float(t.ppf(ONE_STD, len(logarithms) - 1))
+    return student * float(np.std(logarithms, ddof=1))
