@@ -174,8 +174,17 @@ class Knowledge:
 
     # ------------------------------------------------------------------------------- scores
 
-    def relatives(self, compositions: Compositions) -> dict[str, NDArray[np.float32]]:
-        """Return what contexts known with other elements say: one row for each place.
+    def relatives(
+        self, compositions: Compositions, names: tuple[str, ...] = ()
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return what contexts known with other elements say: one column for each place.
+
+        Parameters
+        ----------
+        compositions
+            Unknown ones.
+        names
+            Tables wanted; all if there are none.
 
         Returns
         -------
@@ -188,8 +197,13 @@ class Knowledge:
             role = self._roles[place == last]
             columns = role.incidence.columns_of(compositions.contexts(place))
             numbers = compositions.numbers[:, place]
-            values = {name: table[numbers, columns] for name, table in role.tables.items()}
-            values |= {"size": role.sizes[columns], "age": role.latest[columns]}
+            values = {
+                name: table[numbers, columns]
+                for name, table in role.tables.items()
+                if name in names or not names
+            }
+            if not names:
+                values |= {"size": role.sizes[columns], "age": role.latest[columns]}
             for name, column in values.items():
                 found.setdefault(name, np.empty((n, self.kind), np.float32))[:, place] = column
         return found
@@ -223,7 +237,7 @@ class Knowledge:
         found = np.zeros((len(compositions), 3), np.float32)
         cations = self.likeness.cations**sharpness
         anions = self.likeness.anions**sharpness
-        for rows, numbers, weights in self._same_shape(compositions):
+        for rows, numbers, weights in self.same_shape(compositions):
             step = max(1, _PRODUCTS // len(numbers))
             both = np.column_stack([np.ones(len(weights), np.float32), weights])
             for start in range(0, len(rows), step):
@@ -236,10 +250,13 @@ class Knowledge:
                 found[part, 2] = products.max(axis=1)
         return found
 
-    def _same_shape(
+    def same_shape(
         self, compositions: Compositions
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint8], NDArray[np.float32]]]:
-        """Yield rows of equal coefficients, and the known ones in every order that fits them."""
+        """Yield rows of equal coefficients, and the known ones in every order that fits them.
+
+        With the known ones come their weights, larger for recent reports.
+        """
         order = np.argsort(compositions.shapes, kind="stable")
         shapes, starts = np.unique(compositions.shapes[order], return_index=True)
         ends = np.append(starts[1:], len(order))

@@ -62,6 +62,11 @@ class KnownList:
         compositions, rows = self._by_kind[kind]
         return compositions, self.years[rows]
 
+    @property
+    def last_year(self) -> int:
+        """The year of the latest report; 0 where no year is known."""
+        return int(self.years.max(initial=0))
+
     def until(self, year: int) -> KnownList:
         """Return what was known at the end of a year; what has no year counts as old."""
         rows = np.flatnonzero(self.years <= year)

@@ -28,12 +28,14 @@ from screening.recommender.compositions import (
     unpacked,
 )
 from screening.recommender.known import KnownList
-from screening.recommender.states import FULL_CHARGE, States, bonded_charge
+from screening.recommender.states import FULL_CHARGE, States, bonded_charge, cation_states
 
 BALANCES = ("whole states", "mixed valence", "bonded anions", "metal-rich")
 """How charges are balanced, the stricter rule first."""
 MIN_SHAPES = {2: 1, 3: 3, 4: 12, 5: 12}
 """How many known compounds must share coefficients that are combined freely, by kind."""
+COMMON_SHARE = 0.1
+"""Part of an element's entries that a state of it needs where four elements or more combine."""
 _MAX_CHARGE = 63
 """Largest charge of the anions of a formula: bits of an integer."""
 _CHUNK = 500_000
@@ -83,6 +85,10 @@ class Space:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def part(self, rows: NDArray[np.intp]) -> Space:
+        """Return the space of some rows, ascending."""
+        return Space(self.keys[rows], self.balances[rows], self.kind)
 
     def compositions(self, rows: object = slice(None)) -> Compositions:
         """Return the compositions of some rows."""
@@ -173,7 +179,7 @@ def combined(
     """
     shapes, n_known = np.unique(known.counts, axis=0, return_counts=True)
     shapes = shapes[n_known >= MIN_SHAPES[known.kind]]
-    reached = _Reached(domain.states)
+    reached = _Reached(domain.states if known.kind < 4 else cation_states(min_share=COMMON_SHARE))
     for anion in domain.anions:
         systems = _systems(known.kind, subsystems[subsystems[:, -1] == anion][:, :-1], domain)
         systems = systems[~np.isin(systems, _before(anion)).any(axis=1)]

@@ -1,0 +1,270 @@
+"""A learner that is taught by the past: what was known at a year, and what came after it.
+
+For each of two windows of years the compositions that were not known at its beginning are
+described by what was known then, and the label says whether they were reported within the window.
+Negatives are all of the compositions that simpler scores rank highest, where the difficult ones
+are, and a sample of the rest, weighted for what it stands for.
+
+The earlier window teaches a learner that is tried on the later one: the chances come from there.
+Both windows teach the learner that is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.recommender.chance import Chances, fitted_chances
+from screening.recommender.features import Knowledge
+from screening.recommender.known import KnownList
+from screening.recommender.space import Domain, Space, enumerated
+
+WINDOW_YEARS = 5
+N_HARD, N_SAMPLED = 60_000, 60_000
+MIN_REPORTED = 40
+"""Compositions reported within a window, fewer of which teach nothing."""
+SIMPLE = ("likeness", "rank_8", "pair")
+"""Scores that need no labels: likeness of elements, and two factorisations."""
+CHUNK = 200_000
+_TREES = {
+    "max_iter": 200,
+    "learning_rate": 0.05,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 40,
+    "l2_regularization": 1.0,
+    "max_features": 0.5,
+    "early_stopping": False,
+}
+N_SEEDS = 2
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Scores of a whole space, by which a score becomes the part of the space above it.
+
+    Attributes
+    ----------
+    descending : ndarray, shape (n,)
+        Negated scores, ascending.
+    above : ndarray, shape (n,)
+        Part of the space that scores at least as much, from 0 to 1.
+    """
+
+    descending: Floats
+    above: Floats
+
+    @classmethod
+    def of(cls, scores: Floats, weights: Floats) -> Reference:
+        """Return the reference of a weighted sample; equal scores share their mean rank."""
+        values, group = np.unique(-scores, return_inverse=True)
+        counts = np.bincount(group, weights=weights)
+        above = (np.cumsum(counts) - counts / 2) / counts.sum()
+        return cls(values, above)
+
+    def part_above(self, scores: NDArray[Any]) -> Floats:
+        """Return which part of the space lies above each score."""
+        found: Floats = np.interp(-scores.astype(np.float64), self.descending, self.above)
+        return found
+
+
+@dataclass(frozen=True)
+class Window:
+    """Described compositions that were unknown at a year, a sample.
+
+    Attributes
+    ----------
+    simple : ndarray, shape (n, 3)
+        Scores named by `SIMPLE`.
+    features : ndarray of float32, shape (n, n_features)
+        By which the learner learns.
+    reported : ndarray of bool, shape (n,)
+        Whether each was reported within the window.
+    weights : ndarray, shape (n,)
+        How many compositions each stands for.
+    """
+
+    simple: Floats
+    features: NDArray[np.float32]
+    reported: NDArray[np.bool_]
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """What orders compositions, once fitted.
+
+    Attributes
+    ----------
+    references : dict of Reference
+        Of the simple scores, of their mean (``simple``) and of the learner (``past``).
+    learners : list
+        Fitted classifiers; empty where the list has too few years to learn from.
+    chances : Chances or None
+        What an order means; None without a learner.
+    """
+
+    references: dict[str, Reference]
+    learners: list[Any]
+    chances: Chances | None
+
+    def simple(self, scores: NDArray[Any]) -> Floats:
+        """Return which part of a space the simple scores together put above each composition."""
+        mean = _mean_part(self.references, scores)
+        return self.references["simple"].part_above(-mean)
+
+    def past(self, features: NDArray[np.float32]) -> Floats:
+        """Return the learner's chances, uncalibrated."""
+        return _predicted(self.learners, features)
+
+    def together(self, simple: Floats, past: Floats) -> Floats:
+        """Return the score of the ensemble, the larger the better.
+
+        Its power of ten is the mean part of the space that the simple scores and the learner put
+        above: 3 is among the best thousandth.
+        """
+        return _together(simple, self.references["past"].part_above(past))
+
+
+def fitted(
+    known: KnownList, kind: int, domain: Domain, year: int, *, seed: int = 0
+) -> Ranker:
+    """Return the ranker that the past teaches.
+
+    Parameters
+    ----------
+    known
+        Compositions known at the end of `year`.
+    kind
+        Number of elements.
+    domain
+        Elements that take part.
+    seed
+        Of everything that is drawn.
+    """
+    later = window(known, kind, domain, year - WINDOW_YEARS, year, seed=seed)
+    earlier = window(known, kind, domain, year - 2 * WINDOW_YEARS, year - WINDOW_YEARS, seed=seed)
+    teachers = [part for part in (earlier, later) if part.reported.sum() >= MIN_REPORTED]
+    references = {
+        name: Reference.of(later.simple[:, column], later.weights)
+        for column, name in enumerate(SIMPLE)
+    }
+    mean = _mean_part(references, later.simple)
+    references["simple"] = Reference.of(-mean, later.weights)
+    if not teachers:
+        return Ranker(references, [], None)
+    simple = references["simple"].part_above(-mean)
+    chances = None
+    if len(teachers) == 2:
+        tried = _predicted(_taught([earlier], seed), later.features)
+        score = _together(simple, Reference.of(tried, later.weights).part_above(tried))
+        chances = fitted_chances(score, later.reported, later.weights, WINDOW_YEARS)
+    learners = _taught(teachers, seed)
+    # Of the last window, on which one of the learners was taught: its order among the unknown
+    # matters, and the few that were reported change it little.
+    unknown = ~later.reported
+    past = _predicted(learners, later.features[unknown])
+    references["past"] = Reference.of(past, later.weights[unknown])
+    return Ranker(references, learners, chances)
+
+
+def window(
+    known: KnownList, kind: int, domain: Domain, first: int, last: int, *, seed: int
+) -> Window:
+    """Return a sample of what was unknown at the end of a year, described, with what came of it."""
+    before = known.until(first)
+    space = enumerated(before, kind, domain)
+    knowledge = Knowledge(before, kind, first, domain.states, seed=seed)
+    compositions, years = known.of_kind(kind)
+    within = compositions[np.flatnonzero((years > first) & (years <= last))]
+    reported = np.isin(space.keys, within.keys)
+    simple = simple_scores(knowledge, space)
+    taken = reported.copy()
+    taken[np.argsort(-_rank_sum(simple), kind="stable")[:N_HARD]] = True
+    rest = np.flatnonzero(~taken)
+    generator = np.random.default_rng(seed)
+    drawn = np.sort(generator.choice(rest, min(N_SAMPLED, len(rest)), replace=False))
+    rows = np.concatenate([np.flatnonzero(taken), drawn])
+    weights = np.ones(len(rows))
+    if len(drawn):
+        weights[taken.sum() :] = len(rest) / len(drawn)
+    features = [values for _, values in described(knowledge, space, rows)]
+    width = features[0].shape[1] if features else 0
+    return Window(
+        simple[rows].astype(np.float64),
+        np.concatenate(features) if features else np.empty((0, width), np.float32),
+        reported[rows],
+        weights,
+    )
+
+
+def simple_scores(knowledge: Knowledge, space: Space) -> NDArray[np.float32]:
+    """Return the scores named by `SIMPLE` of a whole space, shape (n, 3)."""
+    found = np.empty((len(space), len(SIMPLE)), dtype=np.float32)
+    for start in range(0, len(space), CHUNK):
+        part = slice(start, start + CHUNK)
+        compositions = space.compositions(part)
+        relatives = knowledge.relatives(compositions, SIMPLE[:-1])
+        for column, name in enumerate(SIMPLE[:-1]):
+            found[part, column] = relatives[name].sum(axis=1)
+        found[part, -1] = knowledge.pair_scores(compositions).sum(axis=1)
+    return found
+
+
+def described(
+    knowledge: Knowledge, space: Space, rows: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    """Yield some rows of a space after others, with their features."""
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        yield part, knowledge.features(space.compositions(part), space.balances[part])[1]
+
+
+def _taught(windows: list[Window], seed: int) -> list[Any]:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    features = np.concatenate([part.features for part in windows])
+    reported = np.concatenate([part.reported for part in windows])
+    weights = np.concatenate([part.weights for part in windows])
+    return [
+        HistGradientBoostingClassifier(random_state=N_SEEDS * seed + number, **_TREES).fit(
+            features, reported, sample_weight=weights
+        )
+        for number in range(N_SEEDS)
+    ]
+
+
+def _predicted(learners: list[Any], features: NDArray[np.float32]) -> Floats:
+    if not len(features):
+        return np.empty(0)
+    found: Floats = np.mean(
+        [learner.predict_proba(features)[:, 1] for learner in learners], axis=0
+    )
+    return found
+
+
+def _mean_part(references: dict[str, Reference], scores: NDArray[Any]) -> Floats:
+    parts = [
+        references[name].part_above(scores[:, column]) for column, name in enumerate(SIMPLE)
+    ]
+    found: Floats = np.mean(parts, axis=0)
+    return found
+
+
+def _rank_sum(scores: NDArray[np.float32]) -> Floats:
+    from scipy.stats import rankdata
+
+    found: Floats = sum(
+        (rankdata(scores[:, column]) for column in range(scores.shape[1])), np.zeros(len(scores))
+    )
+    return found
+
+
+def _together(simple: Floats, past: Floats) -> Floats:
+    found: Floats = -np.log10(np.maximum((simple + past) / 2, 1e-12))
+    return found
