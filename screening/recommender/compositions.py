@@ -26,6 +26,7 @@ N_NUMBERS = 1 << _Z_BITS
 
 Numbers = NDArray[np.uint8]
 Keys = NDArray[np.int64]
+Rows = NDArray[np.bool_] | NDArray[np.intp] | slice
 
 
 @cache
@@ -82,8 +83,8 @@ class Compositions:
         """One integer for each, of the coefficients alone."""
         return packed_columns(self.counts, _COUNT_BITS)
 
-    def __getitem__(self, rows: object) -> Compositions:
-        return Compositions(self.numbers[rows], self.counts[rows])  # type: ignore[index]
+    def __getitem__(self, rows: Rows) -> Compositions:
+        return Compositions(self.numbers[rows], self.counts[rows])
 
     def contexts(self, *positions: int) -> Keys:
         """Return what is left without the elements at some positions, whose coefficients stay.

@@ -84,7 +84,7 @@ class Knowledge:
         age = np.where(self.years > 0, year - self.years.astype(np.float32), np.inf)
         self._fresh = np.maximum(_OLD_WEIGHT, np.exp(-age / FADING_YEARS)).astype(np.float32)
         self._roles = [self._role(range(kind - 1), anion=False), self._role([kind - 1], anion=True)]
-        self._pairs = [self._pair_factors(place, seed) for place in range(kind - 1)]
+        self._pairs = self._factorised(seed)
 
     # ------------------------------------------------------------------------------- tables
 
@@ -100,17 +100,11 @@ class Knowledge:
         since = np.where(latest > 0, self._year - latest, 30.0)
         return _Role(found, tables, matrix.sum(axis=0), since.astype(np.float32))
 
-    def _pair_factors(self, place: int, seed: int) -> tuple[Keys, Table, Table]:
-        """Return keys of contexts, and factors of pairs and contexts, of one place and the anion.
-
-        All places share the factors: of a known compound each is a cell.
-        """
-        if place:
-            return self._pairs_of_all
-        self._pairs_of_all = self._factorised(seed)
-        return self._pairs_of_all
-
     def _factorised(self, seed: int) -> tuple[Keys, Table, Table]:
+        """Return keys of contexts, and the factors of pairs and of contexts.
+
+        All places of cations share the factors: of a known compound each is a cell.
+        """
         last = self.kind - 1
         known = self.compositions
         if not len(known):
@@ -124,7 +118,7 @@ class Knowledge:
     @cached_property
     def _together(self) -> dict[str, NDArray[np.float32]]:
         """How many compounds a cation, or two, and an anion are known in together."""
-        found = {}
+        found: dict[str, NDArray[np.float32]] = {}
         for kind in KINDS:
             compositions, years = self._all[kind]
             cations, anions = compositions.numbers[:, :-1], compositions.numbers[:, -1]
@@ -160,7 +154,9 @@ class Knowledge:
             "system": _tally(_system(known)),
             **{
                 f"system_{kind}": _tally(
-                    np.concatenate([_system(part) for part in _subsystems(self._all[kind][0], self.kind)])
+                    np.concatenate(
+                        [_system(part) for part in _subsystems(self._all[kind][0], self.kind)]
+                    )
                 )
                 for kind in KINDS
                 if kind > self.kind
@@ -210,7 +206,7 @@ class Knowledge:
 
     def pair_scores(self, compositions: Compositions) -> NDArray[np.float32]:
         """Return the weighted factorisation's scores, shape (n, k - 1)."""
-        keys, left, right = self._pairs_of_all
+        keys, left, right = self._pairs
         found = np.zeros((len(compositions), self.kind - 1), np.float32)
         if not len(keys):
             return found
@@ -221,9 +217,7 @@ class Knowledge:
             found[some, place] = np.einsum("ij,ij->i", left[pairs], right[columns[some]])
         return found
 
-    def analogues(
-        self, compositions: Compositions, sharpness: float = 2.0
-    ) -> NDArray[np.float32]:
+    def analogues(self, compositions: Compositions, sharpness: float = 2.0) -> NDArray[np.float32]:
         """Return likeness to all known compounds of the same coefficients.
 
         The likeness of two compounds is the product of those of their elements in the same
@@ -418,8 +412,13 @@ def element_properties() -> dict[str, NDArray[np.float32]]:
         # Of elements without an electronegativity.
         warnings.simplefilter("ignore")
         for element in Element:
-            values = (element.X, element.atomic_radius, element.group, element.row,
-                      element.mendeleev_no)
+            values = (
+                element.X,
+                element.atomic_radius,
+                element.group,
+                element.row,
+                element.mendeleev_no,
+            )
             for name, value in zip(names, values, strict=True):
                 if value is not None:
                     found[name][element.Z] = float(value)

@@ -108,11 +108,14 @@ def shipped_list() -> KnownList:
 
 
 def computed_by_mp() -> dict[str, float]:
-    """Return the energies above the hull, in eV an atom, of compositions that MP has computed."""
+    """Return the energies above the hull, in eV an atom, of compositions that MP has computed.
+
+    NaN where the list has none.
+    """
     with data_file("data").joinpath(COMPUTED).open("rb") as raw:
         rows = csv.reader(line for line in lines_of(raw) if isinstance(line, str))
         next(rows)
-        return {formula: float(energy) for formula, energy in rows}
+        return {formula: float(energy or "nan") for formula, energy in rows}
 
 
 def read_known(path: str) -> KnownList:
@@ -141,13 +144,15 @@ def read_known(path: str) -> KnownList:
 
 def with_years(known: KnownList, other: KnownList) -> KnownList:
     """Return a list without years with those of another one."""
-    years = {_frozen(formula): year for formula, year in zip(other.formulas, other.years.tolist())}
+    pairs = zip(other.formulas, other.years.tolist(), strict=True)
+    years = {_frozen(formula): year for formula, year in pairs}
     found = [years.get(_frozen(formula), 0) for formula in known.formulas]
     remarks = known.remarks
     if any(found):
         remarks = [
-            *remarks, f"it states no years: those of {sum(map(bool, found))} compositions are "
-            f"taken from {other.name}"
+            *remarks,
+            f"it states no years: those of {sum(map(bool, found))} compositions are "
+            f"taken from {other.name}",
         ]
     return KnownList(known.name, known.formulas, np.array(found, dtype=np.int16), remarks)
 

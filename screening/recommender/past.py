@@ -24,15 +24,15 @@ from screening.recommender.known import KnownList
 from screening.recommender.space import Domain, Space, enumerated
 
 WINDOW_YEARS = 5
-N_HARD, N_SAMPLED = 60_000, 60_000
+N_HARD, N_SAMPLED = 40_000, 20_000
 MIN_REPORTED = 40
 """Compositions reported within a window, fewer of which teach nothing."""
 SIMPLE = ("likeness", "rank_8", "pair")
 """Scores that need no labels: likeness of elements, and two factorisations."""
 CHUNK = 200_000
 _TREES = {
-    "max_iter": 200,
-    "learning_rate": 0.05,
+    "max_iter": 130,
+    "learning_rate": 0.08,
     "max_leaf_nodes": 8,
     "min_samples_leaf": 40,
     "l2_regularization": 1.0,
@@ -131,9 +131,7 @@ class Ranker:
         return _together(simple, self.references["past"].part_above(past))
 
 
-def fitted(
-    known: KnownList, kind: int, domain: Domain, year: int, *, seed: int = 0
-) -> Ranker:
+def fitted(known: KnownList, kind: int, domain: Domain, year: int, *, seed: int = 0) -> Ranker:
     """Return the ranker that the past teaches.
 
     Parameters
@@ -242,16 +240,12 @@ def _taught(windows: list[Window], seed: int) -> list[Any]:
 def _predicted(learners: list[Any], features: NDArray[np.float32]) -> Floats:
     if not len(features):
         return np.empty(0)
-    found: Floats = np.mean(
-        [learner.predict_proba(features)[:, 1] for learner in learners], axis=0
-    )
+    found: Floats = np.mean([learner.predict_proba(features)[:, 1] for learner in learners], axis=0)
     return found
 
 
 def _mean_part(references: dict[str, Reference], scores: NDArray[Any]) -> Floats:
-    parts = [
-        references[name].part_above(scores[:, column]) for column, name in enumerate(SIMPLE)
-    ]
+    parts = [references[name].part_above(scores[:, column]) for column, name in enumerate(SIMPLE)]
     found: Floats = np.mean(parts, axis=0)
     return found
 

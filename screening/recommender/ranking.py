@@ -15,6 +15,7 @@ from screening.recommender.compositions import (
     Compositions,
     Keys,
     atomic_numbers,
+    unpacked,
 )
 from screening.recommender.features import Knowledge
 from screening.recommender.known import KnownList
@@ -24,9 +25,11 @@ from screening.recommender.states import LEFT_OUT, cation_states, check_anion
 
 N_DESCRIBED = 400_000
 """Compositions, the best by the simple scores, that the learner looks at."""
-HORIZON_YEARS = 10
 N_RELATIVES = 3
-RARE_EARTHS = frozenset("Sc Y La Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu".split())
+RARE_EARTHS = (
+    *("Sc", "Y", "La", "Ce", "Pr", "Nd", "Sm", "Eu"),
+    *("Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,8 @@ class Question:
         How many of the best.
     family : int or None
         How many of a family, compositions alike but for one rare earth, are kept.
+    years : int
+        Within which the chance is to be reported.
     seed : int
         Of everything that is drawn.
     """
@@ -54,6 +59,7 @@ class Question:
     kinds: tuple[int, ...] = (3,)
     top: int = 100
     family: int | None = None
+    years: int = 5
     seed: int = 0
 
 
@@ -159,8 +165,6 @@ def ranked(known: KnownList, kind: int, question: Question) -> Ranked:
     everything = domain_of(question.elements)
     asked = domain_of(question.elements, question.anions)
     year = known.last_year
-    ranker = fitted(known, kind, everything, year, seed=question.seed)
-    knowledge = Knowledge(known, kind, year, everything.states, seed=question.seed)
     space = enumerated(known, kind, asked)
     if question.elements:
         wanted = np.array([atomic_numbers()[element] for element in question.elements], np.uint8)
@@ -172,6 +176,8 @@ def ranked(known: KnownList, kind: int, question: Question) -> Ranked:
             f"no balanced composition of {kind} elements with {', '.join(named) or 'these'} is "
             "left that is not known; name other elements, anions or kinds"
         )
+    ranker = fitted(known, kind, everything, year, seed=question.seed)
+    knowledge = Knowledge(known, kind, year, everything.states, seed=question.seed)
     simple = ranker.simple(simple_scores(knowledge, space))
     # Ties are in the order of the keys, the same on every run.
     best = np.argsort(simple, kind="stable")
@@ -192,7 +198,7 @@ def ranked(known: KnownList, kind: int, question: Question) -> Ranked:
     chances = (
         np.full(len(order), np.nan)
         if ranker.chances is None
-        else ranker.chances.within(scores[order], HORIZON_YEARS)
+        else ranker.chances.within(scores[order], question.years)
     )
     return Ranked(
         space.compositions(order),
@@ -229,15 +235,17 @@ def recommended(
         part = ranked(known, kind, question)
         relatives = nearest_relatives(part.knowledge, part.compositions)
         rows += zip(
-            part.chances.tolist(), part.scores.tolist(), part.compositions.formulas(),
-            part.balances, relatives, strict=True,
+            part.chances.tolist(),
+            part.scores.tolist(),
+            part.compositions.formulas(),
+            part.balances,
+            relatives,
+            strict=True,
         )
     # Scores of different kinds are parts of different spaces: chances compare.
     rows.sort(key=lambda row: (-np.nan_to_num(row[0]), -row[1], row[2]))
     return [
-        Recommendation(
-            rank, formula, score, chance, balance, near, (computed or {}).get(formula)
-        )
+        Recommendation(rank, formula, score, chance, balance, near, (computed or {}).get(formula))
         for rank, (chance, score, formula, balance, near) in enumerate(rows[: question.top], 1)
     ]
 
@@ -263,8 +271,6 @@ def nearest_relatives(
 
 def _thinned(order: NDArray[np.intp], keys: Keys, kind: int, most: int) -> NDArray[np.intp]:
     """Keep at most so many of each family, compositions alike but for one rare earth."""
-    from screening.recommender.compositions import unpacked
-
     rare = np.zeros(N_NUMBERS, dtype=bool)
     rare[[atomic_numbers()[symbol] for symbol in RARE_EARTHS]] = True
     kept = []

@@ -22,6 +22,7 @@ from screening.recommender.compositions import (
     N_NUMBERS,
     Compositions,
     Keys,
+    Rows,
     atomic_numbers,
     ordered,
     symbols,
@@ -61,8 +62,9 @@ class Domain:
 
     def holds(self, compositions: Compositions) -> NDArray[np.bool_]:
         """Return which compositions have only elements that take part."""
-        inside: NDArray[np.bool_] = self.cations[compositions.numbers[:, :-1]].all(axis=1)
-        return inside & np.isin(compositions.numbers[:, -1], self.anions)
+        inside = self.cations[compositions.numbers[:, :-1]].all(axis=1)
+        both: NDArray[np.bool_] = inside & np.isin(compositions.numbers[:, -1], self.anions)
+        return both
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ class Space:
         """Return the space of some rows, ascending."""
         return Space(self.keys[rows], self.balances[rows], self.kind)
 
-    def compositions(self, rows: object = slice(None)) -> Compositions:
+    def compositions(self, rows: Rows = slice(None)) -> Compositions:
         """Return the compositions of some rows."""
-        return unpacked(self.keys[rows], self.kind)  # type: ignore[index]
+        return unpacked(self.keys[rows], self.kind)
 
 
 def enumerated(known: KnownList, kind: int, domain: Domain) -> Space:
@@ -118,8 +120,11 @@ def enumerated(known: KnownList, kind: int, domain: Domain) -> Space:
     free = free[~np.isin(free, known_keys)]
     near = near[~np.isin(near, known_keys) & ~np.isin(near, free, assume_unique=True)]
     rules = np.concatenate(
-        [balances(unpacked(near[i : i + _CHUNK], kind), domain.states)
-         for i in range(0, len(near), _CHUNK)] or [np.empty(0, np.uint8)]
+        [
+            balances(unpacked(near[i : i + _CHUNK], kind), domain.states)
+            for i in range(0, len(near), _CHUNK)
+        ]
+        or [np.empty(0, np.uint8)]
     )
     balanced = rules < len(BALANCES)
     keys = np.concatenate([free, near[balanced]])
@@ -165,9 +170,7 @@ def substituted(known: Compositions, domain: Domain) -> Iterator[Keys]:
             yield np.unique(made[_of_distinct(made)].keys)
 
 
-def combined(
-    known: Compositions, subsystems: NDArray[np.uint8], domain: Domain
-) -> Iterator[Keys]:
+def combined(known: Compositions, subsystems: NDArray[np.uint8], domain: Domain) -> Iterator[Keys]:
     """Yield keys of free combinations that whole states balance.
 
     Parameters
@@ -304,6 +307,7 @@ def balances(compositions: Compositions, states: States) -> NDArray[np.uint8]:
 
 @cache
 def anion_charges() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the charges of single anions and of bonded ones, by atomic number."""
     full = np.full(N_NUMBERS, np.nan, dtype=np.float32)
     bonded = full.copy()
     for anion in ANIONS:
@@ -315,9 +319,7 @@ def anion_charges() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 # ------------------------------------------------------------------------------- the systems
 
 
-def _systems(
-    kind: int, subsystems: NDArray[np.uint8], domain: Domain
-) -> NDArray[np.uint8]:
+def _systems(kind: int, subsystems: NDArray[np.uint8], domain: Domain) -> NDArray[np.uint8]:
     """Return the cations, ascending, of the systems that are combined with one anion."""
     cations = np.flatnonzero(domain.cations)
     if kind == 2:
@@ -354,9 +356,7 @@ def subsystems_of(known: list[Compositions], n_cations: int) -> NDArray[np.uint8
     for compositions in known:
         cations = np.sort(compositions.numbers[:, :-1], axis=1)
         for places in itertools.combinations(range(cations.shape[1]), n_cations):
-            found.append(
-                np.column_stack([cations[:, list(places)], compositions.numbers[:, -1]])
-            )
+            found.append(np.column_stack([cations[:, list(places)], compositions.numbers[:, -1]]))
     if not found:
         return np.empty((0, n_cations + 1), np.uint8)
     return np.unique(np.concatenate(found), axis=0)

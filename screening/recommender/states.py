@@ -27,7 +27,10 @@ _BONDED_PNICTIDES = -1 / 7
 MIN_ENTRIES, MIN_SHARE = 50, 0.03
 """A state counts from so many entries, and from such a part of the element's, on."""
 LEFT_OUT = frozenset(
-    "H He Ne Ar Kr Xe Rn Tc Pm Po At Fr Ra Ac Pa Np Pu Am Cm Bk Cf Es Fm Md No Lr".split()
+    (
+        *("H", "He", "Ne", "Ar", "Kr", "Xe", "Rn", "Tc", "Pm", "Po", "At", "Fr", "Ra", "Ac", "Pa"),
+        *("Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr"),
+    )
 )
 """Elements not recommended unless named: hydrogen, the noble gases, and the radioactive."""
 
@@ -59,9 +62,7 @@ def state_counts() -> dict[str, dict[int, int]]:
     return found
 
 
-def cation_states(
-    min_entries: int = MIN_ENTRIES, min_share: float = MIN_SHARE
-) -> States:
+def cation_states(min_entries: int = MIN_ENTRIES, min_share: float = MIN_SHARE) -> States:
     """Return the positive states that are met often enough."""
     by_symbol = atomic_numbers()
     of: dict[int, tuple[int, ...]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -51,6 +52,8 @@ class TimeSplit:
     ----------
     kind : int
         Number of elements.
+    seed : int
+        Of everything that was drawn.
     since, until : int
         The list was cut at the end of `since`; later reports are known until `until`.
     n_space : int
@@ -71,6 +74,7 @@ class TimeSplit:
     """
 
     kind: int
+    seed: int
     since: int
     until: int
     n_space: int
@@ -134,6 +138,7 @@ def time_split(known: KnownList, kind: int, since: int, *, seed: int = 0) -> Tim
         reliability = _reliability(chances, reported[first])
     return TimeSplit(
         kind,
+        seed,
         since,
         known.last_year,
         len(space),
@@ -204,6 +209,6 @@ def _reliability(chances: Floats, reported: NDArray[np.bool_]) -> list[dict[str,
             "mean_chance": float(chances[first:last].mean()),
             "reported": float(reported[first:last].mean()),
         }
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in itertools.pairwise(edges)
         if first < len(chances)
     ]
