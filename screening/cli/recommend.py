@@ -80,7 +80,7 @@ def recommend(
         _show_splits(splits, format)
         return
     found = recommended(listed, question, computed_by_mp())
-    if any(math.isnan(row.chance) for row in found):
+    if any(row.chance is None for row in found):
         say(
             f"{listed.name}: has too few years of first reports to learn from the past; "
             "no chances are given, and kinds are ranked by their scores"
@@ -104,13 +104,12 @@ def _kinds(text: str) -> tuple[int, ...]:
 
 
 def _record(row: Recommendation, years: int) -> dict[str, Any]:
-    chance = None if math.isnan(row.chance) else round(row.chance, 6)
     energy = None if row.mp_e_hull is None or math.isnan(row.mp_e_hull) else row.mp_e_hull
     return {
         "rank": row.rank,
         "formula": row.formula,
         "score": round(row.score, 6),
-        "chance": chance,
+        "chance": None if row.chance is None else round(row.chance, 6),
         "chance_within_years": years,
         "balance": row.balance,
         "relatives": " ".join(row.relatives),
@@ -143,8 +142,8 @@ def _print(found: list[Recommendation], name: str, years: int) -> None:
     )
 
 
-def _percent(chance: float) -> str:
-    return "" if math.isnan(chance) else f"{100 * chance:.2g} %"
+def _percent(chance: float | None) -> str:
+    return "" if chance is None else f"{100 * chance:.2g} %"
 
 
 def _energy(energy: float | None) -> str:

@@ -105,7 +105,7 @@ class Recommendation:
     score : float
         Larger is better; see `Ranker.together`.
     chance : float
-        To be reported within some years; NaN where that cannot be told.
+        To be reported within some years; None where the list has too few years to tell.
     balance : str
         How its charges are balanced.
     relatives : tuple of str
@@ -117,7 +117,7 @@ class Recommendation:
     rank: int
     formula: str
     score: float
-    chance: float
+    chance: float | None
     balance: str
     relatives: tuple[str, ...] = field(default=())
     mp_e_hull: float | None = None
@@ -230,12 +230,12 @@ def recommended(
     ScreenError
         When nothing fits the question.
     """
-    rows: list[tuple[float, float, str, str, tuple[str, ...]]] = []
+    rows: list[tuple[float | None, float, str, str, tuple[str, ...]]] = []
     for kind in sorted(set(question.kinds)):
         part = ranked(known, kind, question)
         relatives = nearest_relatives(part.knowledge, part.compositions)
         rows += zip(
-            part.chances.tolist(),
+            [None if np.isnan(each) else each for each in part.chances.tolist()],
             part.scores.tolist(),
             part.compositions.formulas(),
             part.balances,
@@ -243,7 +243,7 @@ def recommended(
             strict=True,
         )
     # Scores of different kinds are parts of different spaces: chances compare.
-    rows.sort(key=lambda row: (-np.nan_to_num(row[0]), -row[1], row[2]))
+    rows.sort(key=lambda row: (-(row[0] or 0.0), -row[1], row[2]))
     return [
         Recommendation(rank, formula, score, chance, balance, near, (computed or {}).get(formula))
         for rank, (chance, score, formula, balance, near) in enumerate(rows[: question.top], 1)
