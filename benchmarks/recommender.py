@@ -38,8 +38,9 @@ def main() -> None:
             seconds = time.process_time() - start
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             print(
-                f"\n{kind} elements, known <= {asked.since}, later until {split.until}, seed {seed}: "
-                f"{split.n_space:,} compositions, {split.n_later_inside} of {split.n_later} later "
+                f"\n{kind} elements, known <= {asked.since}, later until {split.until}, "
+                f"seed {seed}: {split.n_space:,} compositions, "
+                f"{split.n_later_inside} of {split.n_later} later "
                 f"ones inside; {seconds:.0f} CPU s, {memory:.2f} GiB"
             )
             for method in split.methods:

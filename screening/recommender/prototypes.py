@@ -232,7 +232,7 @@ def prototype_of(structure: Structure) -> Prototype | None:
     if anion is None or not structure.is_ordered:
         return None
     numbers = [site.specie.Z for site in structure]
-    cell = (structure.lattice.matrix, structure.frac_coords, numbers)
+    cell: Any = (structure.lattice.matrix, structure.frac_coords, numbers)
     found = spglib.get_symmetry_dataset(cell, symprec=SYMMETRY_ANGSTROM)
     primitive = spglib.standardize_cell(cell, to_primitive=True, symprec=SYMMETRY_ANGSTROM)
     if found is None or primitive is None:

@@ -123,6 +123,8 @@ def time_split(known: KnownList, kind: int, since: int, *, seed: int = 0) -> Tim
             past[rows] = ranker.past(features)
             together[rows] = ranker.together(simple[rows], past[rows])
         orders |= {"ensemble": together, "learnt from the past": past}
+        # What the wider rules of balance cost: the space of the strictest one comes first.
+        orders["ensemble, whole states alone"] = together - 100.0 * (space.balances > 0)
     orders["mean of likeness and factors"] = -simple
     for column, name in enumerate(SIMPLE):
         orders[_NAMES[name]] = simple_values[:, column].astype(np.float64)
