@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
 import json
 import re
 import warnings
@@ -21,6 +22,8 @@ from screening.recommender.compositions import of_formulas
 from screening.recommender.known import shipped_list
 from screening.recommender.likeness import learnt_likeness
 from screening.recommender.prototypes import Library, _prototype, shipped_library
+
+CONFIDENCES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
 
 
 def main() -> None:
@@ -57,12 +60,12 @@ def main() -> None:
             continue
         found = old.proposals(composition, likeness, 5)
         proposed[key] = found
-        total = sum(each.votes for each in found) or 1.0
         for place in range(5):
             right = place < len(found) and found[place].label in truth[key]
             votes = found[place].votes if place < len(found) else 0.0
-            near = found[place].likeness if place < len(found) else 0.0
-            rows.append((len(formula), place, right, votes, votes / total, near))
+            share = found[place].share if place < len(found) else 0.0
+            confidence = found[place].confidence if place < len(found) else 0.0
+            rows.append((len(formula), place, right, votes, share, confidence))
     table = np.array(rows, dtype=float)
     for kind in (0, 2, 3, 4, 5):
         part = table if not kind else table[table[:, 0] == kind]
@@ -71,24 +74,14 @@ def main() -> None:
             within = [100 * right[:, :n].any(axis=1).mean() for n in (1, 3, 5)]
             shown = ", ".join(f"{value:.1f} %" for value in within)
             print(f"{kind or 'all'} elements: {len(right)} compounds; first, <= 3, <= 5: {shown}")
-    share, near = table[:, 4], table[:, 5]
-    np.save("/tmp/prototype_rows.npy", table)
-    for low, high in (
-        (0, 0.1),
-        (0.1, 0.2),
-        (0.2, 0.3),
-        (0.3, 0.4),
-        (0.4, 0.5),
-        (0.5, 0.7),
-        (0.7, 1.01),
-    ):
-        cells = []
-        for first, last in ((0, 0.05), (0.05, 0.15), (0.15, 0.3), (0.3, 0.5), (0.5, 1.01)):
-            inside = (share > low) & (share <= high) & (near > first) & (near <= last)
-            cells.append(
-                f"{100 * table[inside, 2].mean():5.1f} ({inside.sum()})" if inside.any() else "-"
-            )
-        print(f"share {low}-{high}:", "  ".join(cells))
+    # The confidence was fitted to every other compound: the rest is asked.
+    rest = table.reshape(-1, 5, table.shape[1])[1::2].reshape(-1, table.shape[1])
+    print("confidence: proposals of the compounds it was not fitted to, mean, part that is right")
+    for low, high in itertools.pairwise(CONFIDENCES):
+        inside = (rest[:, 5] > low) & (rest[:, 5] <= high)
+        if inside.any():
+            mean, right = rest[inside, 5].mean(), rest[inside, 2].mean()
+            print(f"  {low}-{high}: {inside.sum()}, {100 * mean:.1f} %, {100 * right:.1f} %")
     if asked.crystals:
         _matched(asked, proposed, truth)
 
@@ -115,7 +108,7 @@ def _matched(asked, proposed, truth) -> None:
             key = frozenset((el, int(n // divisor)) for el, n in parts.items())
             if key in sample:
                 true.setdefault(key, []).append(crystal(entry["cif"]))
-    first = within = 0
+    first = within = labelled = both = 0
     for key in sorted(sample, key=sorted):
         found = []
         for each in proposed[key]:
@@ -125,7 +118,11 @@ def _matched(asked, proposed, truth) -> None:
                 found.append(any(matcher.fit(made, other) for other in true[key]))
         first += bool(found[:1] and found[0])
         within += any(found)
+        right = bool(proposed[key]) and proposed[key][0].label in truth[key]
+        labelled += right
+        both += right and found[0]
     n = len(sample)
+    print(f"first labels right: {labelled}, of these matched: {both}")
     print(
         f"StructureMatcher, {n} compounds: first {100 * first / n:.1f} %, "
         f"<= 5 {100 * within / n:.1f} %"
