@@ -4,7 +4,7 @@
 
 Each line has `cif`, and where known `energy_above_hull_ev_per_atom`. Taken are crystals whose
 composition is in the shipped list of known ones, with an anion, within 0.05 eV an atom of the
-hull, and of at most 48 atoms in the primitive cell. The oldest member gives the crystal.
+hull, and of at most 48 atoms in the primitive cell.
 """
 
 from __future__ import annotations
@@ -70,18 +70,20 @@ def main(source: str, target: str) -> None:
             n_taken += 1
             member = " ".join(prototype.members[0])
             found.setdefault(prototype.label, []).append(
-                (years[key], member, energy, prototype.crystal)
+                (years[key], member, energy, prototype.crystals[0])
             )
     with gzip.GzipFile(target, "wb", mtime=0) as out:
         for label in sorted(found, key=str):
             space_group, counts, sites = label
-            rows = sorted(found[label], key=lambda row: (row[0], row[2], row[1]))
+            # Of several crystals of a member with one label the most stable one.
+            best = {row[1]: row for row in sorted(found[label], key=lambda row: -row[2])}
+            rows = sorted(best.values(), key=lambda row: (row[0], row[1]))
             entry = {
                 "space_group": space_group,
                 "counts": counts,
                 "sites": sites,
-                "members": list(dict.fromkeys(row[1] for row in rows)),
-                "crystal": rows[0][3],
+                "members": [row[1] for row in rows],
+                "crystals": [row[3] for row in rows],
             }
             out.write((json.dumps(entry, separators=(",", ":")) + "\n").encode())
     print(f"{n_read} crystals read, {n_taken} taken, {len(found)} prototypes")

@@ -112,7 +112,7 @@ def _matched(asked, proposed, truth) -> None:
     for key in sorted(sample, key=sorted):
         found = []
         for each in proposed[key]:
-            made = each.prototype.structure(each.elements)
+            made = each.prototype.structure(each.elements, each.member)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found.append(any(matcher.fit(made, other) for other in true[key]))

@@ -74,53 +74,68 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Window:
-    """Described compositions that were unknown at a year, a sample.
+class Sample:
+    """Described compositions of a space: the best by the simple scores, and some of the rest.
 
     Attributes
     ----------
-    simple : ndarray, shape (n, 3)
-        Scores named by `SIMPLE`.
+    simple : ndarray, shape (n,)
+        Which part of the space the simple scores together put above each.
     features : ndarray of float32, shape (n, n_features)
         By which the learner learns.
-    reported : ndarray of bool, shape (n,)
-        Whether each was reported within the window.
     weights : ndarray, shape (n,)
-        How many compositions each stands for.
+        How many compositions of the space each stands for.
+    reported : ndarray of bool, shape (n,)
+        Whether each was reported within the window; none where there is no window yet.
     """
 
     simple: Floats
     features: NDArray[np.float32]
-    reported: NDArray[np.bool_]
     weights: Floats
+    reported: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Ranker:
-    """What orders compositions, once fitted.
+class Taught:
+    """What the past taught.
 
     Attributes
     ----------
-    references : dict of Reference
-        Of the simple scores, of their mean (``simple``) and of the learner (``past``).
     learners : list
         Fitted classifiers; empty where the list has too few years to learn from.
     chances : Chances or None
-        What an order means; None without a learner.
+        What a place in the order means; None with less than two windows.
     """
 
-    references: dict[str, Reference]
     learners: list[Any]
     chances: Chances | None
-
-    def simple(self, scores: NDArray[Any]) -> Floats:
-        """Return which part of a space the simple scores together put above each composition."""
-        mean = _mean_part(self.references, scores)
-        return self.references["simple"].part_above(-mean)
 
     def past(self, features: NDArray[np.float32]) -> Floats:
         """Return the learner's chances, uncalibrated."""
         return _predicted(self.learners, features)
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """What orders the compositions of one space.
+
+    Attributes
+    ----------
+    taught : Taught
+        By the past.
+    reference : Reference or None
+        Of the learner's chances in this space; None without a learner.
+    """
+
+    taught: Taught
+    reference: Reference | None
+
+    @classmethod
+    def of(cls, taught: Taught, sample: Sample) -> Ranker:
+        """Return the ranker of the space of a sample."""
+        if not taught.learners:
+            return cls(taught, None)
+        return cls(taught, Reference.of(taught.past(sample.features), sample.weights))
 
     def together(self, simple: Floats, past: Floats) -> Floats:
         """Return the score of the ensemble, the larger the better.
@@ -128,11 +143,12 @@ class Ranker:
         Its power of ten is the mean part of the space that the simple scores and the learner put
         above: 3 is among the best thousandth.
         """
-        return _together(simple, self.references["past"].part_above(past))
+        assert self.reference is not None
+        return _together(simple, self.reference.part_above(past))
 
 
-def fitted(known: KnownList, kind: int, domain: Domain, year: int, *, seed: int = 0) -> Ranker:
-    """Return the ranker that the past teaches.
+def taught(known: KnownList, kind: int, domain: Domain, year: int, *, seed: int = 0) -> Taught:
+    """Return what the past teaches.
 
     Parameters
     ----------
@@ -145,45 +161,69 @@ def fitted(known: KnownList, kind: int, domain: Domain, year: int, *, seed: int 
     seed
         Of everything that is drawn.
     """
-    later = window(known, kind, domain, year - WINDOW_YEARS, year, seed=seed)
-    earlier = window(known, kind, domain, year - 2 * WINDOW_YEARS, year - WINDOW_YEARS, seed=seed)
-    teachers = [part for part in (earlier, later) if part.reported.sum() >= MIN_REPORTED]
-    references = {
-        name: Reference.of(later.simple[:, column], later.weights)
-        for column, name in enumerate(SIMPLE)
-    }
-    mean = _mean_part(references, later.simple)
-    references["simple"] = Reference.of(-mean, later.weights)
-    if not teachers:
-        return Ranker(references, [], None)
-    simple = references["simple"].part_above(-mean)
+    windows = []
+    for last in (year - WINDOW_YEARS, year):
+        part = window(known, kind, domain, last - WINDOW_YEARS, last, seed=seed)
+        if part is not None:
+            windows.append(part)
+    if not windows:
+        return Taught([], None)
     chances = None
-    if len(teachers) == 2:
-        tried = _predicted(_taught([earlier], seed), later.features)
-        score = _together(simple, Reference.of(tried, later.weights).part_above(tried))
+    if len(windows) == 2:
+        earlier, later = windows
+        tried = _predicted(_fitted([earlier], seed), later.features)
+        above = Reference.of(tried, later.weights).part_above(tried)
+        score = _together(later.simple, above)
         chances = fitted_chances(score, later.reported, later.weights, WINDOW_YEARS)
-    learners = _taught(teachers, seed)
-    # Of the last window, on which one of the learners was taught: its order among the unknown
-    # matters, and the few that were reported change it little.
-    unknown = ~later.reported
-    past = _predicted(learners, later.features[unknown])
-    references["past"] = Reference.of(past, later.weights[unknown])
-    return Ranker(references, learners, chances)
+    return Taught(_fitted(windows, seed), chances)
 
 
 def window(
     known: KnownList, kind: int, domain: Domain, first: int, last: int, *, seed: int
-) -> Window:
-    """Return a sample of what was unknown at the end of a year, described, with what came of it."""
+) -> Sample | None:
+    """Return a sample of what was unknown at the end of a year, and what came of it.
+
+    None where too few were reported until the end of `last`.
+    """
+    compositions, years = known.of_kind(kind)
+    within = compositions[np.flatnonzero((years > first) & (years <= last))]
+    if len(within) < MIN_REPORTED:
+        return None
     before = known.until(first)
     space = enumerated(before, kind, domain)
     knowledge = Knowledge(before, kind, first, domain.states, seed=seed)
-    compositions, years = known.of_kind(kind)
-    within = compositions[np.flatnonzero((years > first) & (years <= last))]
     reported = np.isin(space.keys, within.keys)
-    simple = simple_scores(knowledge, space)
+    if reported.sum() < MIN_REPORTED:
+        return None
+    simple = simple_parts(simple_scores(knowledge, space))
+    return sampled(knowledge, space, simple, reported, seed=seed)
+
+
+def sampled(
+    knowledge: Knowledge,
+    space: Space,
+    simple: Floats,
+    reported: NDArray[np.bool_],
+    *,
+    seed: int,
+) -> Sample:
+    """Describe what was reported, the best of a space by the simple scores, and some of the rest.
+
+    Parameters
+    ----------
+    knowledge
+        That describes.
+    space
+        To sample.
+    simple : ndarray, shape (n,)
+        See `simple_parts`.
+    reported : ndarray of bool, shape (n,)
+        What is taken in any case.
+    seed
+        Of what is drawn.
+    """
     taken = reported.copy()
-    taken[np.argsort(-_rank_sum(simple), kind="stable")[:N_HARD]] = True
+    taken[np.argsort(simple, kind="stable")[:N_HARD]] = True
     rest = np.flatnonzero(~taken)
     generator = np.random.default_rng(seed)
     drawn = np.sort(generator.choice(rest, min(N_SAMPLED, len(rest)), replace=False))
@@ -191,14 +231,25 @@ def window(
     weights = np.ones(len(rows))
     if len(drawn):
         weights[taken.sum() :] = len(rest) / len(drawn)
-    features = [values for _, values in described(knowledge, space, rows)]
-    width = features[0].shape[1] if features else 0
-    return Window(
-        simple[rows].astype(np.float64),
-        np.concatenate(features) if features else np.empty((0, width), np.float32),
-        reported[rows],
-        weights,
-    )
+    features = np.concatenate([values for _, values in described(knowledge, space, rows)])
+    return Sample(simple[rows], features, weights, reported[rows])
+
+
+def simple_parts(scores: NDArray[np.float32]) -> Floats:
+    """Return which part of a space all simple scores together put above each composition.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, 3)
+        See `simple_scores`.
+    """
+    from scipy.stats import rankdata
+
+    total = np.zeros(len(scores))
+    for column in range(scores.shape[1]):
+        total += rankdata(-scores[:, column])
+    found: Floats = (rankdata(total) - 0.5) / len(scores)
+    return found
 
 
 def simple_scores(knowledge: Knowledge, space: Space) -> NDArray[np.float32]:
@@ -223,7 +274,7 @@ def described(
         yield part, knowledge.features(space.compositions(part), space.balances[part])[1]
 
 
-def _taught(windows: list[Window], seed: int) -> list[Any]:
+def _fitted(windows: list[Sample], seed: int) -> list[Any]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     features = np.concatenate([part.features for part in windows])
@@ -241,21 +292,6 @@ def _predicted(learners: list[Any], features: NDArray[np.float32]) -> Floats:
     if not len(features):
         return np.empty(0)
     found: Floats = np.mean([learner.predict_proba(features)[:, 1] for learner in learners], axis=0)
-    return found
-
-
-def _mean_part(references: dict[str, Reference], scores: NDArray[Any]) -> Floats:
-    parts = [references[name].part_above(scores[:, column]) for column, name in enumerate(SIMPLE)]
-    found: Floats = np.mean(parts, axis=0)
-    return found
-
-
-def _rank_sum(scores: NDArray[np.float32]) -> Floats:
-    from scipy.stats import rankdata
-
-    found: Floats = sum(
-        (rankdata(scores[:, column]) for column in range(scores.shape[1])), np.zeros(len(scores))
-    )
     return found
 
 

@@ -53,34 +53,37 @@ class Prototype:
     sites : tuple of str
         Orbits of each place, as ``1 m-3m``: atoms a formula unit and site symmetry.
     members : tuple of tuple of str
-        Elements by place, of each compound; the first one is `crystal`'s.
-    crystal : dict
-        ``lattice`` (a, b, c in Å, α, β, γ in degrees), ``places`` of the atoms, and fractional
-        ``coordinates`` in the primitive cell.
+        Elements by place, of each compound.
+    crystals : tuple of dict
+        Primitive cell of each: ``lattice`` (a, b, c in Å, α, β, γ in degrees) and ``thousandths``,
+        fractional coordinates of the atoms, in the order of their places.
     """
 
     space_group: int
     counts: tuple[int, ...]
     sites: tuple[str, ...]
     members: tuple[tuple[str, ...], ...]
-    crystal: dict[str, Any]
+    crystals: tuple[dict[str, Any], ...]
 
     @property
     def label(self) -> tuple[object, ...]:
         """What tells it from other prototypes."""
         return self.space_group, self.counts, self.sites
 
-    def structure(self, elements: tuple[str, ...]) -> Structure:
-        """Return the crystal with elements in its places, at the volume of its first member."""
+    def structure(self, elements: tuple[str, ...], member: int = 0) -> Structure:
+        """Return a member's crystal with other elements in its places, at the member's volume."""
         from pymatgen.core.lattice import Lattice
         from pymatgen.core.structure import Structure
 
-        coordinates = np.array(self.crystal["coordinates"], dtype=float).reshape(-1, 3)
-        return Structure(
-            Lattice.from_parameters(*self.crystal["lattice"]),
-            [elements[place] for place in self.crystal["places"]],
-            coordinates,
-        )
+        crystal = self.crystals[member]
+        coordinates = np.array(crystal["thousandths"], dtype=float).reshape(-1, 3) / 1000
+        units = len(coordinates) // sum(self.counts)
+        species = [
+            element
+            for element, count in zip(elements, self.counts, strict=True)
+            for _ in range(units * count)
+        ]
+        return Structure(Lattice.from_parameters(*crystal["lattice"]), species, coordinates)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Proposal:
         Of the composition, by place.
     parent : str
         Formula of the nearest member.
+    member : int
+        Its place among the members of the prototype.
     likeness : float
         To it, from 0 to 1.
     votes : float
@@ -108,6 +113,7 @@ class Proposal:
     prototype: Prototype
     elements: tuple[str, ...]
     parent: str
+    member: int
     likeness: float
     votes: float
     share: float = 0.0
@@ -150,7 +156,9 @@ class Library:
         self._of: dict[tuple[int, ...], list[Prototype]] = {}
         for prototype in prototypes:
             self._of.setdefault(prototype.counts, []).append(prototype)
-        self._arrays: dict[tuple[int, ...], tuple[NDArray[np.intp], NDArray[np.uint8]]] = {}
+        self._arrays: dict[
+            tuple[int, ...], tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]
+        ] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._of.values()))
@@ -162,14 +170,19 @@ class Library:
         """Return what remains if only the members among some compositions are known."""
         kept = []
         for prototype in self:
-            members = tuple(
-                member
-                for member in prototype.members
+            rows = [
+                row
+                for row, member in enumerate(prototype.members)
                 if frozenset(zip(member, prototype.counts, strict=True)) in formulas
-            )
-            # The crystal is the first member's: without it there is none.
-            if members and members[0] == prototype.members[0]:
-                kept.append(replace(prototype, members=members))
+            ]
+            if rows:
+                kept.append(
+                    replace(
+                        prototype,
+                        members=tuple(prototype.members[row] for row in rows),
+                        crystals=tuple(prototype.crystals[row] for row in rows),
+                    )
+                )
         return Library(kept)
 
     def proposals(self, composition: Compositions, likeness: Likeness, n: int) -> list[Proposal]:
@@ -182,7 +195,7 @@ class Library:
         prototypes = self._of.get(counts)
         if not prototypes:
             return []
-        which, members = self._members(counts, prototypes)
+        which, row_of, members = self._members(counts, prototypes)
         mine = composition.numbers[0]
         last = len(mine) - 1
         alike, orders = [], []
@@ -208,6 +221,7 @@ class Library:
                 prototype,
                 elements,
                 _formula(tuple(names[number] for number in members[member]), counts),
+                int(row_of[member]),
                 value,
                 value if rank < N_VOTERS else 0.0,
             )
@@ -224,7 +238,8 @@ class Library:
 
     def _members(
         self, counts: tuple[int, ...], prototypes: list[Prototype]
-    ) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]:
+        """Return of each member its prototype, its place there, and its atomic numbers."""
         if counts not in self._arrays:
             number_of = atomic_numbers()
             which = [at for at, each in enumerate(prototypes) for _ in each.members]
@@ -233,7 +248,12 @@ class Library:
                 for each in prototypes
                 for member in each.members
             ]
-            self._arrays[counts] = np.array(which, np.intp), np.array(members, np.uint8)
+            rows = [row for each in prototypes for row in range(len(each.members))]
+            self._arrays[counts] = (
+                np.array(which, np.intp),
+                np.array(rows, np.intp),
+                np.array(members, np.uint8),
+            )
         return self._arrays[counts]
 
 
@@ -249,7 +269,7 @@ def _prototype(entry: dict[str, Any]) -> Prototype:
         tuple(entry["counts"]),
         tuple(entry["sites"]),
         tuple(tuple(member.split()) for member in entry["members"]),
-        entry["crystal"],
+        tuple(entry["crystals"]),
     )
 
 
@@ -293,17 +313,19 @@ def prototype_of(structure: Structure) -> Prototype | None:
     place_of = {atomic_numbers()[element]: place for place, element in enumerate(elements)}
     from pymatgen.core.lattice import Lattice
 
-    rounded = np.round(np.mod(positions, 1.0), 4) % 1.0
+    order = np.argsort([place_of[int(kind)] for kind in kinds], kind="stable")
+    thousandths = np.round(1000 * np.mod(np.asarray(positions)[order], 1.0)).astype(int) % 1000
     return Prototype(
         int(found.number),
         tuple(int(amounts[element]) for element in elements),
         tuple(label[element] for element in elements),
         (elements,),
-        {
-            "lattice": [round(float(number), 3) for number in Lattice(lattice).parameters],
-            "places": [place_of[int(kind)] for kind in kinds],
-            "coordinates": rounded.ravel().tolist(),
-        },
+        (
+            {
+                "lattice": [round(float(number), 2) for number in Lattice(lattice).parameters],
+                "thousandths": thousandths.ravel().tolist(),
+            },
+        ),
     )
 
 

@@ -19,8 +19,15 @@ from screening.recommender.compositions import (
 )
 from screening.recommender.features import Knowledge
 from screening.recommender.known import KnownList
-from screening.recommender.past import Ranker, described, fitted, simple_scores
-from screening.recommender.space import BALANCES, Domain, enumerated
+from screening.recommender.past import (
+    Ranker,
+    described,
+    sampled,
+    simple_parts,
+    simple_scores,
+    taught,
+)
+from screening.recommender.space import BALANCES, Domain, Space, enumerated
 from screening.recommender.states import LEFT_OUT, cation_states, check_anion
 
 N_DESCRIBED = 400_000
@@ -79,8 +86,6 @@ class Ranked:
         Compositions that were ranked.
     knowledge : Knowledge
         That they were ranked by.
-    ranker : Ranker
-        By which.
     """
 
     compositions: Compositions
@@ -89,7 +94,6 @@ class Ranked:
     balances: list[str]
     n_space: int
     knowledge: Knowledge
-    ranker: Ranker
 
 
 @dataclass(frozen=True)
@@ -164,28 +168,29 @@ def ranked(known: KnownList, kind: int, question: Question) -> Ranked:
         )
     everything = domain_of(question.elements)
     asked = domain_of(question.elements, question.anions)
-    year = known.last_year
-    space = enumerated(known, kind, asked)
-    if question.elements:
-        wanted = np.array([atomic_numbers()[element] for element in question.elements], np.uint8)
-        inside = np.isin(space.compositions().numbers[:, :-1], wanted).any(axis=1)
-        space = space.part(np.flatnonzero(inside))
-    if not len(space):
+    space = enumerated(known, kind, everything)
+    rows = _asked(space, asked, question)
+    if not len(rows):
         named = [*question.elements, *question.anions]
         raise ScreenError(
             f"no balanced composition of {kind} elements with {', '.join(named) or 'these'} is "
             "left that is not known; name other elements, anions or kinds"
         )
-    ranker = fitted(known, kind, everything, year, seed=question.seed)
-    knowledge = Knowledge(known, kind, year, everything.states, seed=question.seed)
-    simple = ranker.simple(simple_scores(knowledge, space))
+    year, seed = known.last_year, question.seed
+    lesson = taught(known, kind, everything, year, seed=seed)
+    knowledge = Knowledge(known, kind, year, everything.states, seed=seed)
+    simple = simple_parts(simple_scores(knowledge, space))
+    # A score is a place among all compositions, whatever is asked for.
+    none = np.zeros(len(space), dtype=bool)
+    ranker = Ranker.of(lesson, sampled(knowledge, space, simple, none, seed=seed))
+    space, simple = space.part(rows), simple[rows]
     # Ties are in the order of the keys, the same on every run.
     best = np.argsort(simple, kind="stable")
     looked_at, rest = np.sort(best[:N_DESCRIBED]), best[N_DESCRIBED:]
     scores = np.empty(len(space))
-    if ranker.learners:
-        for rows, features in described(knowledge, space, looked_at):
-            scores[rows] = ranker.together(simple[rows], ranker.past(features))
+    if lesson.learners:
+        for part, features in described(knowledge, space, looked_at):
+            scores[part] = ranker.together(simple[part], lesson.past(features))
         lowest = scores[looked_at].min()
         # Behind all that the learner has looked at.
         scores[rest] = np.minimum(-np.log10(np.maximum(simple[rest], 1e-12)), lowest) - 1e-6
@@ -197,8 +202,8 @@ def ranked(known: KnownList, kind: int, question: Question) -> Ranked:
     order = order[: question.top]
     chances = (
         np.full(len(order), np.nan)
-        if ranker.chances is None
-        else ranker.chances.within(scores[order], question.years)
+        if lesson.chances is None
+        else lesson.chances.within(scores[order], question.years)
     )
     return Ranked(
         space.compositions(order),
@@ -207,8 +212,17 @@ def ranked(known: KnownList, kind: int, question: Question) -> Ranked:
         [BALANCES[rule] for rule in space.balances[order].tolist()],
         len(space),
         knowledge,
-        ranker,
     )
+
+
+def _asked(space: Space, domain: Domain, question: Question) -> NDArray[np.intp]:
+    """Return which rows of a space are asked for."""
+    compositions = space.compositions()
+    inside = np.isin(compositions.numbers[:, -1], domain.anions)
+    if question.elements:
+        wanted = [atomic_numbers()[element] for element in question.elements]
+        inside &= np.isin(compositions.numbers[:, :-1], wanted).any(axis=1)
+    return np.flatnonzero(inside)
 
 
 def recommended(

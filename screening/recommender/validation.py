@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from screening.messages.errors import ScreenError
 from screening.recommender.features import Knowledge
 from screening.recommender.known import KnownList
-from screening.recommender.past import SIMPLE, described, fitted, simple_scores
+from screening.recommender.past import (
+    SIMPLE,
+    Ranker,
+    described,
+    sampled,
+    simple_parts,
+    simple_scores,
+    taught,
+)
 from screening.recommender.ranking import N_DESCRIBED, domain_of
 from screening.recommender.space import BALANCES, Space, enumerated
 
@@ -107,20 +115,22 @@ def time_split(known: KnownList, kind: int, since: int, *, seed: int = 0) -> Tim
         )
     old = known.until(since)
     domain = domain_of()
-    ranker = fitted(old, kind, domain, since, seed=seed)
+    lesson = taught(old, kind, domain, since, seed=seed)
     space = enumerated(old, kind, domain)
     reported = np.isin(space.keys, later.keys)
     knowledge = Knowledge(old, kind, since, domain.states, seed=seed)
     simple_values = simple_scores(knowledge, space)
-    simple = ranker.simple(simple_values)
+    simple = simple_parts(simple_values)
+    none = np.zeros(len(space), dtype=bool)
+    ranker = Ranker.of(lesson, sampled(knowledge, space, simple, none, seed=seed))
     orders: dict[str, Floats] = {}
     best = np.argsort(simple, kind="stable")[:N_DESCRIBED]
-    if ranker.learners:
+    if lesson.learners:
         # What the learner does not look at follows, in the order of the simple scores.
         past = -1.0 - simple
         together = -10.0 - simple
         for rows, features in described(knowledge, space, np.sort(best)):
-            past[rows] = ranker.past(features)
+            past[rows] = lesson.past(features)
             together[rows] = ranker.together(simple[rows], past[rows])
         orders |= {"ensemble": together, "learnt from the past": past}
         # What the wider rules of balance cost: the space of the strictest one comes first.
@@ -132,10 +142,10 @@ def time_split(known: KnownList, kind: int, since: int, *, seed: int = 0) -> Tim
     generator = np.random.default_rng(seed)
     orders["balanced charges alone"] = -space.balances + generator.random(len(space)) * 0.5
     chance_sum, reliability = None, []
-    if ranker.chances is not None:
+    if lesson.chances is not None:
         first = np.argsort(-orders["ensemble"], kind="stable")[: TOPS[-1]]
         horizon = max(1, known.last_year - since)
-        chances = ranker.chances.within(orders["ensemble"][first], horizon)
+        chances = lesson.chances.within(orders["ensemble"][first], horizon)
         chance_sum = float(chances[:CALIBRATED_TOP].sum())
         reliability = _reliability(chances, reported[first])
     return TimeSplit(

@@ -18,7 +18,7 @@ def at_predicted_volume(proposal: Proposal) -> Structure:
     pymatgen's ``DLSVolumePredictor`` (Chu et al., Comput. Mater. Sci. 146, 184 (2018)); where it
     has no bond lengths, the parent's volume is kept.
     """
-    structure = proposal.prototype.structure(proposal.elements)
+    structure = proposal.prototype.structure(proposal.elements, proposal.member)
     with warnings.catch_warnings():
         # Of elements without ionic radii.
         warnings.simplefilter("ignore")
