@@ -62,6 +62,6 @@ def test_bad_input_is_one_sentence(screen, options, said):
 
 
 def test_an_empty_space_is_one_sentence(screen, listed):
-    answer = screen("recommend", "--known", listed, "--elements", "Li", "--anion", "F")
+    answer = screen("recommend", "--known", listed, "--elements", "U", "--anion", "F")
     assert answer.status == 2
-    assert "no balanced composition of 3 elements with Li, F" in answer.err
+    assert "no balanced composition of 3 elements with U, F" in answer.err
