@@ -297,7 +297,7 @@ def prototype_of(structure: Structure) -> Prototype | None:
         return None
     units = len(structure) / sum(amounts.values())
     orbits: dict[str, list[str]] = {}
-    for atom, size in zip(*np.unique(found.equivalent_atoms, return_counts=True), strict=True):
+    for atom, size in zip(*np.unique(found.crystallographic_orbits, return_counts=True), strict=True):
         element = symbols()[numbers[atom]]
         symmetry = found.site_symmetry_symbols[atom]
         orbits.setdefault(element, []).append(f"{size / units:g} {symmetry}")
