@@ -33,7 +33,7 @@ N_SHARING = 5
 _LOGISTIC = {"constant": -1.58, "likeness": 0.447, "share": 3.95, "both": 0.694, "place": -0.300}
 """Of the chance that a proposal has the true label, fitted to every other one of the 3,676
 compounds that were first reported after 2005, with a library of what was known before; on the
-rest, in ten bins, predicted and observed chances differ by at most 8.4 points
+rest, in ten bins, predicted and observed chances differ by at most 8.3 points
 (``benchmarks/recommender_prototypes.py``).
 """
 N_VOTERS = 15
@@ -297,7 +297,9 @@ def prototype_of(structure: Structure) -> Prototype | None:
         return None
     units = len(structure) / sum(amounts.values())
     orbits: dict[str, list[str]] = {}
-    for atom, size in zip(*np.unique(found.crystallographic_orbits, return_counts=True), strict=True):
+    for atom, size in zip(
+        *np.unique(found.crystallographic_orbits, return_counts=True), strict=True
+    ):
         element = symbols()[numbers[atom]]
         symmetry = found.site_symmetry_symbols[atom]
         orbits.setdefault(element, []).append(f"{size / units:g} {symmetry}")
