@@ -192,7 +192,10 @@ def load_campaign_config(target: str, overrides: dict[str, Any]) -> CampaignConf
 
 def _check_fields(config: CampaignConfig, what: str) -> None:
     """Raise `ScreenError` where a constraint or the second objective names no field of a result."""
-    known = imported(config.resolved_objective().document).model_fields
+    kind = config.kind()
+    # What results repeat of their candidates is a field of theirs, too.
+    repeated = {name: kind.model.model_fields[name] for name in kind.repeated}
+    known = {**repeated, **imported(config.resolved_objective().document).model_fields}
     named = [
         (f"constraints.{field}", field, bound.equals is None)
         for field, bound in config.constraints.items()

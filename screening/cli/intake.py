@@ -43,7 +43,7 @@ def read_pool(
     from screening.intake.ingest import ingest
     from screening.running.local_workers import usable_cores
 
-    with counting("reading crystals") as count:
+    with counting(f"{config.kind().plural} read") as count:
         pool = ingest(
             sources,
             config.kind(),

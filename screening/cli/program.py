@@ -22,6 +22,7 @@ from screening.cli.plot import plot
 from screening.cli.plugins import names_at, plugins
 from screening.cli.predict import predict
 from screening.cli.rank import rank
+from screening.cli.recommend import recommend
 from screening.cli.replay import replay
 from screening.cli.report import report
 from screening.cli.serve import serve
@@ -33,7 +34,8 @@ from screening.messages.errors import ScreenError
 
 COMMANDS = (
     *(submit, add, work, launch, init, status, rank, show, choose, replay, predict, classify),
-    *(export, plot, report, serve, promote, retry, pause, resume, cancel, clean, doctor, plugins),
+    *(recommend, export, plot, report, serve, promote, retry, pause, resume, cancel, clean),
+    *(doctor, plugins),
 )
 """In the order in which the help lists them."""
 _TABLE = re.compile(r"<([\w.]+:\w+)>")

@@ -27,6 +27,7 @@ SOURCES: PlugIns[SourcePlugIn] = PlugIns(
         "optimade": "screening.sources.optimade:OPTIMADE",
         "substitutions": "screening.sources.substitutions:SUBSTITUTIONS",
         "polyimides": "screening.sources.polyimides:POLYIMIDES",
+        "recommend": "screening.sources.recommend:RECOMMEND",
     },
 )
 _IMPORT_PATH = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*):([A-Za-z_]\w*)(?::(.*))?", re.DOTALL)
