@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-VERSION = 1
+VERSION = 3
 """Raise it whenever the model or its numbers change: what is kept in caches is then made anew."""
 N_TREES = 200
 MOST_SPACER = 12
 """Flexible atoms in a row; longer spacers make no other phase."""
 MOST_RINGS = 4
-INSIDE = 0.95
-"""Share of the labelled polymers that are closer to another one than the domain reaches."""
+REACH = 0.95
+"""Share of the labelled polymers that are closer to another one than answers reach unchanged."""
+INSIDE = 0.75
+"""Share of them that are closer to another one than the domain is wide."""
 _COUNTS = (
     "heavy_atoms",
     "rings",
@@ -68,20 +70,18 @@ class PolymerAnswers:
     sets : list of list of str
         Conformal sets, of ``lc`` and ``not-lc``.
     distance : ndarray, shape (m,)
-        To the nearest labelled polymer, as a multiple of the reach of the domain.
+        To the nearest labelled polymer, as a multiple of the reach of answers.
     nearest : ndarray of int, shape (m,)
         Its place in the table.
+    inside : ndarray of bool, shape (m,)
+        Whether each polymer is as close to a labelled one as most of these are to each other.
     """
 
     probability: Floats
     sets: list[list[str]]
     distance: Floats
     nearest: NDArray[np.intp]
-
-    @property
-    def inside(self) -> NDArray[np.bool_]:
-        """Whether each polymer is close enough to a labelled one."""
-        return self.distance <= 1
+    inside: NDArray[np.bool_]
 
 
 class PolymerClassifier:
@@ -149,11 +149,12 @@ class PolymerClassifier:
         return self._scaled(self.features)
 
     @cached_property
-    def _reach(self) -> float:
-        """Distance below which most labelled polymers have another one."""
+    def _reaches(self) -> tuple[float, float]:
+        """Distances below which most labelled polymers have another one, by `REACH`, `INSIDE`."""
         apart = _apart(self._known, self._known)
         np.fill_diagonal(apart, np.inf)
-        return float(np.quantile(apart.min(axis=1), INSIDE))
+        of_answers, of_domain = np.quantile(apart.min(axis=1), [REACH, INSIDE])
+        return float(of_answers), float(of_domain)
 
     def _scaled(self, features: Floats) -> Floats:
         mean, spread = self._scaling
@@ -164,9 +165,9 @@ class PolymerClassifier:
         """Return the distance to the nearest labelled polymer and its place, both (m,).
 
         Distances are root mean squares over all features, each scaled by its spread, and multiples
-        of the reach of the domain.
+        of the reach of answers.
         """
-        known, reach = self._known, self._reach
+        known, reach = self._known, self._reaches[0]
         distance, nearest = np.empty(len(features)), np.empty(len(features), dtype=np.intp)
         for first in range(0, len(features), 4096):
             rows = slice(first, first + 4096)
@@ -176,7 +177,7 @@ class PolymerClassifier:
         return distance, nearest
 
     def probabilities(self, features: Floats, distance: Floats) -> Floats:
-        """Return probabilities, which outside of the domain go to the base rate."""
+        """Return probabilities, which beyond the reach of answers go to the base rate."""
         base = float(self.labels.mean())
         said = self.trees.shares(backbone_view(features))
         drawn: Floats = base + (said - base) / np.maximum(distance, 1)
@@ -192,7 +193,9 @@ class PolymerClassifier:
             self.labels,
             self.weights,
         )
-        return PolymerAnswers(probability, conformal_sets(p_values), distance, nearest)
+        reach, domain = self._reaches
+        inside = distance * reach <= domain
+        return PolymerAnswers(probability, conformal_sets(p_values), distance, nearest, inside)
 
 
 def fit_scores(probability: Floats, distance: Floats) -> Floats:

@@ -66,6 +66,19 @@ RESULT_QUANTITIES: tuple[Quantity, ...] = (
     Quantity("strain_fraction", "size of the strains", ""),
     Quantity("strained_cells", "strained cells", ""),
     Quantity("primitive_atoms", "atoms in the primitive cell", ""),
+    # chains of polymers
+    Quantity("smiles", "repeat unit", ""),
+    Quantity("molar_mass_g_per_mol", "molar mass of a repeat unit", "g/mol"),
+    Quantity("speed_of_sound_error_m_per_s", "error bar of the speed of sound", "m/s"),
+    Quantity("free_longitudinal_modulus_gpa", "modulus, free chain", "GPa"),
+    Quantity("rise_a", "length of a unit along the chain", "Å"),
+    Quantity("area_a2", "cross-section of a chain", "Å²"),
+    # amorphous polymers
+    Quantity("amorphous_kappa_error_w_per_m_k", "error bar of the amorphous κ", "W/m/K"),
+    Quantity("temperature_k", "temperature", "K"),
+    Quantity("units_per_chain", "repeat units in a chain", ""),
+    Quantity("atoms", "atoms in the cell", ""),
+    Quantity("equilibrated", "in equilibrium", ""),
     # all
     Quantity("volume_a3_per_atom", "volume of an atom", "Å³"),
     Quantity("cost", "cost", ""),

@@ -112,12 +112,12 @@ def test_a_source_of_another_kind_is_refused(screen, target, name, source, said)
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["predict", "--training", "phonondb-103", "--pool"], "libraries are of crystals"),
-        (["predict", "--pool", "phonondb-103", "--training"], "libraries are of crystals"),
-        (["replay", "--pool"], "replays are of crystals"),
+        (["predict", "--training", "phonondb-103", "--pool"], "the library consists of words"),
+        (["predict", "--pool", "phonondb-103", "--training"], "the library consists of crystals"),
+        (["replay", "--pool"], "at least two words with values are needed"),
     ],
 )
-def test_studies_that_know_only_crystals_say_so(screen, command, said):
+def test_studies_take_any_kind_but_one_at_a_time(screen, command, said):
     answer = screen(*command, "toy_kind:DICTIONARY:sky:3", "--value-key", "year")
     assert answer.status == 2
     assert said in " ".join(answer.err.split())

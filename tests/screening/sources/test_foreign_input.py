@@ -62,6 +62,8 @@ def test_nothing_is_read_with_what_builds_any_object():
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 called = f".{ast.unparse(node.func)}" if isinstance(node, ast.Call) else ""
+                if called == ".run.exec":  # RadonPy's name for starting LAMMPS
+                    continue
                 if called.endswith(tuple(f".{name}" for name in DANGEROUS)):
                     found.add((path.name, ast.unparse(node)))
     # With the loader of plain values.
@@ -83,7 +85,10 @@ def test_objects_in_a_campaigns_yaml_are_refused(screen, tmp_path, command):
     (tmp_path / "evil.yaml").write_text(f"target: {text}\n")
     arguments = {
         "submit": ["--target", tmp_path / "evil.yaml"],
-        "predict": ["--training", "x", "--value-key", "x", "--pool", "x", "--filters", text],
+        "predict": [
+            *("--training", "phonondb-103", "--value-key", "x", "--pool", "phonondb-103"),
+            *("--filters", text),
+        ],
     }
     answer = screen(command, *arguments[command])
     assert answer.status == 2
