@@ -102,14 +102,18 @@ class ChainStretchMaker(Maker):
             return self._queue(smiles, chosen, found)
         if chunks is None:
             chunks = [self.stretch(smiles, conformer) for conformer in chosen]
-        conformers = sorted(
-            (conformer for chunk in chunks for conformer in chunk.conformers),
-            key=lambda conformer: conformer.energy_ev,
-        )
+        from workflows.chains.straight import add_conformer
+
+        conformers: list[ChainConformer] = []
+        for chunk in chunks:
+            for conformer in chunk.conformers:
+                # Two minima of MMFF94 may be one of the engine.
+                add_conformer(conformers, conformer)
+        conformers.sort(key=lambda conformer: conformer.energy_ev)
         lost = next((chunk.lost for chunk in chunks if chunk.lost), found.lost)
         return ChainConformersDocument(
             conformers=conformers,
-            lost="" if conformers else lost,
+            lost=lost,
             cost=StepCost.of_force_calls(
                 "stretched conformers",
                 sum(chunk.cost.cost for chunk in chunks),
@@ -155,10 +159,16 @@ class ChainStretchMaker(Maker):
         return Response(replace=Flow([*jobs, finishing], name=self.name))
 
     def _chosen(self, conformers: Sequence[ChainConformer]) -> list[ChainConformer]:
-        if not conformers:
+        from workflows.chains.averages import energy_under_tension_ev
+
+        def energy_ev(conformer: ChainConformer) -> float:
+            return energy_under_tension_ev(conformer, self.recipe)
+
+        ordered = sorted(conformers, key=energy_ev)
+        if not ordered:
             return []
-        highest = conformers[0].energy_ev + self.recipe.energy_window_ev
-        low = [conformer for conformer in conformers if conformer.energy_ev <= highest]
+        highest = energy_ev(ordered[0]) + self.recipe.energy_window_ev
+        low = [conformer for conformer in ordered if energy_ev(conformer) <= highest]
         return low[: self.recipe.max_conformers]
 
 
@@ -186,12 +196,17 @@ class ChainFlexibilityMaker(Maker):
     @job(output_schema=ChainFlexibilityDocument)
     def make(self, smiles: str, found: ChainConformersDocument) -> ChainFlexibilityDocument:
         """Scan the bonds that turn, and average over them and over the bending between them."""
+        from workflows.chains.averages import energy_under_tension_ev
         from workflows.chains.straight import torsions_and_persistence
 
         started = time.perf_counter()
         fields = {}
         if found.conformers:
-            fields = torsions_and_persistence(smiles, found.conformers[0], self.recipe)
+            # The one that counts most is the chain that is stretched out.
+            straight = min(
+                found.conformers, key=lambda each: energy_under_tension_ev(each, self.recipe)
+            )
+            fields = torsions_and_persistence(smiles, straight, self.recipe)
         wall_s = time.perf_counter() - started
         return ChainFlexibilityDocument(
             **fields, cost=StepCost.of_force_calls("torsions", 0, wall_s)
@@ -215,10 +230,11 @@ def chain_stiffness_document(
         **total_cost([found.cost, stretched.cost, flexible.cost]),
         "provenance": stretched.provenance,
     }
-    if stretched.lost:
+    if not stretched.conformers:
         return ChainStiffnessDocument(outcome="unstable", reason=stretched.lost, **common)
     return ChainStiffnessDocument(
         outcome="computed",
+        conformers_lost=stretched.lost,
         **stiffness_fields(smiles, found.conformers, stretched.conformers, recipe),
         persistence_length_nm=flexible.persistence_length_nm,
         torsions=flexible.torsions,

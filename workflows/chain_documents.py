@@ -37,7 +37,7 @@ class ChainConformersDocument(Document):
     conformers: list[ChainConformer]
     """Different minima, the one of lowest energy first."""
     lost: str = ""
-    """Why there are none."""
+    """Why there are none, or why one of them is missing."""
     cost: StepCost
     provenance: Provenance
 
@@ -107,4 +107,7 @@ class ChainStiffnessDocument(TargetDocument):
     area_a2: float | None = None
     """Cross-section of a chain, from its van der Waals volume and a packing fraction of 0.70."""
     conformers: list[ConformerSummary] = Field(default_factory=list)
+    conformers_lost: str = ""
+    """Why the engine has no minimum near one of MMFF94's conformers, which is then left out of the
+    means; empty where it has all."""
     torsions: list[TorsionProfile] = Field(default_factory=list)

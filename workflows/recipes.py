@@ -236,9 +236,10 @@ class ChainStiffnessRecipe(Recipe):
     max_steps: int = Field(400, gt=0)
     """Until a conformer is at rest."""
     max_conformers: int = Field(3, ge=1)
-    """Of lowest energy, that the engine computes."""
+    """Of largest weight, that the engine computes."""
     energy_window_ev: float = Field(0.13, gt=0)
-    """Conformers above the lowest one by more, for each unit, are left out: five times the heat."""
+    """Conformers above the lowest one under tension by more, for each unit, are left out: five
+    times the heat."""
     transverse_spring_kcal_per_mol_a2: float = Field(1.0, ge=0)
     """On every atom but hydrogen, across the axis, in the place of the chains around; results have
     the values without them, too."""

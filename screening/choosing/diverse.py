@@ -33,8 +33,9 @@ def diverse(features: Floats, count: int) -> list[Chosen]:
     """Choose rows that are as unlike each other as can be, better ones first.
 
     The first row is taken, and then each next one that is at least some distance from all taken
-    before it.  That distance is the largest one which leaves as many as are wanted.  So all of the
-    chosen differ by as much as the set allows, and among alike ones the best stands for all.
+    before it.  That distance is found by bisection: the largest one which leaves as many as are
+    wanted, but for chance, as a larger one rarely leaves more.  So all of the chosen differ by
+    about as much as the set allows, and among alike ones the best stands for all.
 
     Parameters
     ----------
@@ -53,11 +54,14 @@ def diverse(features: Floats, count: int) -> list[Chosen]:
         return _with_neighbours(list(range(len(features))), distances)
     # Of rows that are alike throughout, distance 0 leaves enough.
     radii = np.unique(np.concatenate([[0.0], distances[np.triu_indices(len(features), 1)]]))
-    for radius in radii[::-1]:
-        taken = _apart(distances, float(radius), count)
-        if len(taken) == count:
-            return _with_neighbours(taken, distances)
-    raise AssertionError("every row is at least 0 from every other one")
+    low, high = 0, len(radii) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(_apart(distances, float(radii[middle]), count)) == count:
+            low = middle
+        else:
+            high = middle - 1
+    return _with_neighbours(_apart(distances, float(radii[low]), count), distances)
 
 
 def _apart(distances: Floats, radius: float, count: int) -> list[int]:

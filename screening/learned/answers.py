@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from screening.messages.refusal import RefusedError
+from screening.messages.refusal import Refusal, RefusedError
 
 
 class NearestKnown(BaseModel, frozen=True):
@@ -90,7 +90,10 @@ def _read(smiles: str) -> tuple[str, Any]:
         return "polymer", canonical_smiles(smiles)
     from rdkit import Chem
 
-    return "molecule", str(Chem.MolToSmiles(covalent_molecule(smiles)))
+    molecule = covalent_molecule(smiles)
+    if not molecule.GetNumHeavyAtoms():
+        raise RefusedError(Refusal.of_words("it has no atom besides hydrogen"))
+    return "molecule", str(Chem.MolToSmiles(molecule))
 
 
 def _of_polymers(units: list[str]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ def kept_numbers(name: str, digest: str, make: Callable[[], Numbers]) -> Numbers
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError):
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError):
         pass
     made = make()
     _keep(path, made)
@@ -52,8 +53,11 @@ def _keep(path: Path, numbers: Numbers) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(suffix=".npz", dir=path.parent)
+    except OSError:
+        return
+    try:
         with os.fdopen(handle, "wb") as file:
             np.savez_compressed(file, **numbers)  # type: ignore[arg-type]
         os.replace(temporary, path)
     except OSError:
-        return
+        Path(temporary).unlink(missing_ok=True)

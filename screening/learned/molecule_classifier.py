@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 VERSION = 2
 """Raise it whenever the model changes: what is kept in caches is then made anew."""
+ROWS = 2048
+"""Molecules compared with all known ones at a time; bounds the memory."""
 N_FOLDS = 5
 INSIDE = 0.05
 """Share of the labelled molecules that are less like any other scaffold's than the domain asks."""
@@ -159,6 +161,19 @@ class MoleculeClassifier:
 
     def answers(self, numbers: MoleculeNumbers) -> MoleculeAnswers:
         """Return what the model says of molecules with these numbers."""
+        rows = len(numbers.dense)
+        if rows > ROWS:
+            parts = [
+                self.answers(_rows(numbers, np.arange(first, min(first + ROWS, rows))))
+                for first in range(0, rows, ROWS)
+            ]
+            return MoleculeAnswers(
+                np.concatenate([part.probability for part in parts]),
+                [one for part in parts for one in part.sets],
+                np.concatenate([part.likeness for part in parts]),
+                np.concatenate([part.nearest for part in parts]),
+                np.concatenate([part.inside for part in parts]),
+            )
         probability: Floats = self._scale.predict_proba(self._model.scores(numbers))[:, 1]
         scores = np.stack([1 - probability, probability], axis=1)
         known = np.stack([1 - self._known, self._known], axis=1)

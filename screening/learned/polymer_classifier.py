@@ -261,9 +261,12 @@ def learned_facts(features: list[float]) -> dict[str, Any]:
 def polymer_classifier() -> PolymerClassifier:
     """Return the model of the shipped polymers; what is slow to make comes from the cache."""
     import rdkit
+    import sklearn
 
     polymers = labelled_polymers()
-    versions = f"{VERSION} {polymer_features.FEATURES_VERSION} {rdkit.__version__}"
+    versions = (
+        f"{VERSION} {polymer_features.FEATURES_VERSION} {rdkit.__version__} {sklearn.__version__}"
+    )
 
     def make() -> Numbers:
         features = polymer_numbers([polymer.smiles for polymer in polymers])

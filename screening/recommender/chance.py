@@ -50,7 +50,8 @@ def fitted_chances(
 
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(reported[order])
-    step = np.minimum((np.maximum(hits, 1) - 1) // _LEAST_REPORTED, hits[-1] // _LEAST_REPORTED)
+    last = max(hits[-1] // _LEAST_REPORTED - 1, 0)
+    step = np.minimum((np.maximum(hits, 1) - 1) // _LEAST_REPORTED, last)
     n_steps = int(step.max()) + 1
     counts = np.bincount(step, weights=weights[order], minlength=n_steps)
     found = np.bincount(step, weights=reported[order], minlength=n_steps)

@@ -14,7 +14,9 @@ from screening.sources.record import SourceError, SourceRecord
 
 
 def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 Symbols = Annotated[list[str], BeforeValidator(_split)]
@@ -166,6 +168,8 @@ def open_recommend(rest: str) -> Recommended:
         name, equals, value = part.partition("=")
         if not equals:
             raise SourceError(f"source '{spec}': '{part}' is not written FIELD=VALUE")
+        if name.strip() in fields:
+            raise SourceError(f"source '{spec}': '{name.strip()}' is given twice")
         fields[name.strip()] = value.strip()
     return Recommended(spec, validated(RecommendQuery, fields, f"source '{spec}'"))
 

@@ -173,6 +173,12 @@ class RadonPyEngineConfig(EngineConfig):
         """Return what shapes this engine's numbers, versions left out."""
         return self.model_dump(mode="json", include={"kind", "charges"})
 
+    def supported_elements(self) -> frozenset[str] | None:
+        """Return those of GAFF2's elements that the engine may be given."""
+        known = super().supported_elements()
+        asked = None if self.elements is None else frozenset(self.elements)
+        return asked if known is None or asked is None else known & asked
+
     def engine_fields(self) -> dict[str, Any]:
         """Return the keyword arguments of the engine's class."""
         machine = {"name", "charges", "mpi_processes", "threads", "gpus", "timeout_h"}

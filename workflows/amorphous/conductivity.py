@@ -81,14 +81,14 @@ def conductivity_document(
     recipe: AmorphousConductivityRecipe,
 ) -> AmorphousConductivityDocument:
     """Put all axes together."""
-    kappa, error = mean_over_axes(axes)
-    good = kappa > 0
+    reason = unsteady(cell, axes)
+    kappa, error = (None, None) if reason else mean_over_axes(axes)
     return AmorphousConductivityDocument(
-        outcome="computed" if good else "unstable",
-        reason="" if good else "heat flows from cold to hot: the heat current is not steady",
+        outcome="unstable" if reason else "computed",
+        reason=reason,
         smiles=smiles,
-        amorphous_kappa_w_per_m_k=kappa if good else None,
-        amorphous_kappa_error_w_per_m_k=error if good else None,
+        amorphous_kappa_w_per_m_k=kappa,
+        amorphous_kappa_error_w_per_m_k=error,
         temperature_k=recipe.temperature_k,
         density_g_per_cm3=cell.density_g_per_cm3,
         units_per_chain=cell.units_per_chain,
@@ -98,6 +98,21 @@ def conductivity_document(
         **total_cost([grown.cost, cell.cost, *(axis.cost for axis in axes)]),
         provenance=engine.provenance(),
     )
+
+
+def unsteady(cell: AmorphousCellDocument, axes: list[AxisConductivityDocument]) -> str:
+    """Return why a run gives no number, by RadonPy's own checks; empty where it does."""
+    if cell.equilibrated is False:
+        return "the cell did not come to equilibrium; sampling_ns of the recipe gives it longer"
+    for axis in axes:
+        if not (math.isfinite(axis.kappa_w_per_m_k) and axis.kappa_w_per_m_k > 0):
+            return f"no steady heat current along {axis.axis}"
+        if not axis.gradients_are_linear:
+            return (
+                f"the temperature along {axis.axis} is no straight line; conduction_steps of the "
+                "recipe gives it longer"
+            )
+    return ""
 
 
 def mean_over_axes(axes: list[AxisConductivityDocument]) -> tuple[float, float]:

@@ -36,10 +36,14 @@ def weights_of(
     conformers: Sequence[ChainConformer], recipe: ChainStiffnessRecipe
 ) -> NDArray[np.float64]:
     """Return Boltzmann's weights of conformers of a chain under tension, shape (conformers,)."""
-    tension = recipe.aligning_tension_ev_per_a
-    energies = np.array([each.energy_ev - tension * each.rise_a for each in conformers])
+    energies = np.array([energy_under_tension_ev(each, recipe) for each in conformers])
     raw = np.exp(-(energies - energies.min()) / (kB * recipe.temperature_k))
     return np.asarray(raw / raw.sum())
+
+
+def energy_under_tension_ev(conformer: ChainConformer, recipe: ChainStiffnessRecipe) -> float:
+    """Return the energy of a unit in a chain that the recipe's tension aligns."""
+    return conformer.energy_ev - recipe.aligning_tension_ev_per_a * conformer.rise_a
 
 
 def stiffness_fields(

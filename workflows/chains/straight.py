@@ -66,7 +66,7 @@ def straight_conformers(
             if isinstance(found, str):
                 lost = found
             else:
-                _add(conformers, found.model_copy(update={"seeds": [start]}))
+                add_conformer(conformers, found.model_copy(update={"seeds": [start]}))
     conformers.sort(key=lambda conformer: conformer.energy_ev)
     return Found(conformers, "" if conformers else lost, energy.calls)
 
@@ -179,7 +179,7 @@ def _document(
     )
 
 
-def _add(conformers: list[ChainConformer], found: ChainConformer) -> None:
+def add_conformer(conformers: list[ChainConformer], found: ChainConformer) -> None:
     """Add a conformer, or its start to one that is the same."""
     for index, known in enumerate(conformers):
         if (

@@ -186,7 +186,7 @@ LEFT_OUT = {
     *("provenance", "costs", "spectrum", "transport", "phono3py_params", "path", "voltages"),
     *("temperatures_k", "kappa_tensor_w_per_m_k", "meshes", "elastic_tensor_gpa"),
     *("third_order_supercell_matrix", "few_shot", "force_constants", "force_convergence"),
-    *("effective_force_constants", "conformers", "torsions", "axes"),
+    *("effective_force_constants", "conformers", "conformers_lost", "torsions", "axes"),
 }
 
 
