@@ -102,7 +102,7 @@ def _print_batch(
         Column("candidate", [each.row.candidate_id for each in proposals]),
         Column("name", [each.row.label for each in proposals], expendable=2),
         Column(objective.heading, [_value(each.row, objective) for each in proposals], True),
-        Column("why", [_why(each, number) for number, each in enumerate(proposals)]),
+        Column("why", [_why(each) for each in proposals]),
     ]
     print_fitting(
         columns,
@@ -125,9 +125,9 @@ def _value(row: RankedRow, objective: Objective) -> str:
     return f"predicted {prediction(row.predicted_value, row.predicted_std, objective)}"
 
 
-def _why(proposal: Proposal, number: int) -> str:
+def _why(proposal: Proposal) -> str:
     if proposal.like is None or proposal.distance is None:
-        return "the best" if number == 0 else ""
+        return "the best"
     apart = f"{digits(proposal.distance, 2)} from {proposal.like.label}"
     told = _differences(proposal)
     return f"{apart}: {told}" if told else apart

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.choosing.feature_scaling import nearest
 from screening.learned.conformal import class_p_values, conformal_sets, word_of_set
 from screening.learned.forest import Forest
 from screening.learned.kept_numbers import Numbers, kept_numbers
@@ -151,14 +152,14 @@ class PolymerClassifier:
     @cached_property
     def _reaches(self) -> tuple[float, float]:
         """Distances below which most labelled polymers have another one, by `REACH`, `INSIDE`."""
-        apart = _apart(self._known, self._known)
-        np.fill_diagonal(apart, np.inf)
-        of_answers, of_domain = np.quantile(apart.min(axis=1), [REACH, INSIDE])
+        # The nearest one of each is itself.
+        _, apart = nearest(self._known, self._known, 2)
+        of_answers, of_domain = np.quantile(apart[:, 1], [REACH, INSIDE])
         return float(of_answers), float(of_domain)
 
     def _scaled(self, features: Floats) -> Floats:
         mean, spread = self._scaling
-        scaled: Floats = (_whole_view(features) - mean) / spread
+        scaled: Floats = (_whole_view(features) - mean) / (spread * np.sqrt(features.shape[1]))
         return scaled
 
     def distances(self, features: Floats) -> tuple[Floats, NDArray[np.intp]]:
@@ -167,14 +168,8 @@ class PolymerClassifier:
         Distances are root mean squares over all features, each scaled by its spread, and multiples
         of the reach of answers.
         """
-        known, reach = self._known, self._reaches[0]
-        distance, nearest = np.empty(len(features)), np.empty(len(features), dtype=np.intp)
-        for first in range(0, len(features), 4096):
-            rows = slice(first, first + 4096)
-            apart = _apart(self._scaled(features[rows]), known)
-            nearest[rows] = apart.argmin(axis=1)
-            distance[rows] = apart.min(axis=1) / reach
-        return distance, nearest
+        places, apart = nearest(self._scaled(features), self._known)
+        return apart[:, 0] / self._reaches[0], places[:, 0]
 
     def probabilities(self, features: Floats, distance: Floats) -> Floats:
         """Return probabilities, which beyond the reach of answers go to the base rate."""
@@ -185,7 +180,7 @@ class PolymerClassifier:
 
     def answers(self, features: Floats) -> PolymerAnswers:
         """Return what the model says of polymers with these features, shape (m, d)."""
-        distance, nearest = self.distances(features)
+        distance, places = self.distances(features)
         probability = self.probabilities(features, distance)
         p_values = class_p_values(
             fit_scores(probability, distance),
@@ -195,7 +190,7 @@ class PolymerClassifier:
         )
         reach, domain = self._reaches
         inside = distance * reach <= domain
-        return PolymerAnswers(probability, conformal_sets(p_values), distance, nearest, inside)
+        return PolymerAnswers(probability, conformal_sets(p_values), distance, places, inside)
 
 
 def fit_scores(probability: Floats, distance: Floats) -> Floats:
@@ -238,12 +233,6 @@ def _are_counts() -> NDArray[np.bool_]:
 
 def _whole_view(features: Floats) -> Floats:
     return np.where(_are_counts(), np.log1p(np.maximum(features, 0)), features)
-
-
-def _apart(features: Floats, known: Floats) -> Floats:
-    squared = (features**2).sum(1)[:, None] + (known**2).sum(1) - 2 * features @ known.T
-    distance: Floats = np.sqrt(np.maximum(squared, 0) / features.shape[1])
-    return distance
 
 
 def learned_facts(features: list[float]) -> dict[str, Any]:
