@@ -47,7 +47,7 @@ class Cached:
         """Return one single point, computed or read."""
         import numpy as np
 
-        from workflows.dft.programs import SinglePoint
+        from workflows.single_point import SinglePoint
 
         file = self._file(structure, purpose, "npz")
         if not file.exists():

@@ -21,6 +21,7 @@ from monty.json import MSONable
 
 from workflows.document_parts import Provenance
 from workflows.errors import EngineError
+from workflows.single_point import SinglePoint
 from workflows.versions import package_versions
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class Engine(Protocol):
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
+
+    def single_points(self, cells: Sequence[Structure]) -> list[SinglePoint]:
+        """Return energy, forces and stress of cells as they are given, as relaxations ask for."""
 
     def dielectric(self, structure: Structure) -> DielectricDocument:
         """Return Born charges and ε∞ of a relaxed primitive cell, or why there are none."""
@@ -185,6 +189,20 @@ class AseEngine(MSONable):
             atoms.calc = calculator
             forces.append(checked_force(self.name, supercell, atoms.get_forces()))
         return forces
+
+    def single_points(self, cells: Sequence[Structure]) -> list[SinglePoint]:
+        """Return energy, forces and stress of cells as they are given."""
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        points = []
+        for cell in cells:
+            atoms = AseAtomsAdaptor.get_atoms(cell)
+            atoms.calc = self._calculator()
+            forces = checked_force(self.name, cell, atoms.get_forces())
+            points.append(
+                SinglePoint(float(atoms.get_potential_energy()), forces, atoms.get_stress())
+            )
+        return points
 
     def dielectric(self, structure: Structure) -> DielectricDocument:
         """Raise `EngineError`: potentials know no electrons."""

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from workflows.dft.programs import SinglePoint
     from workflows.dft.settings import KMesh, Purpose
     from workflows.document_parts import Provenance
     from workflows.recipes import ForceConvergenceRecipe
+    from workflows.single_point import SinglePoint
 
 MOST_ATOMS = 16
 """A conventional cell with more atoms is replaced by the primitive one."""

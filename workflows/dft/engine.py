@@ -14,13 +14,14 @@ from monty.json import MSONable
 from workflows.ase_relaxation import relax_with
 from workflows.dft import convergence
 from workflows.dft.execution import ProgramFailure, scratch_folder
-from workflows.dft.programs import Metal, Program, SinglePoint, load_program
+from workflows.dft.programs import Metal, Program, load_program
 from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, DftSettings, KMesh, Purpose
 from workflows.document_parts import Provenance
 from workflows.documents import DielectricDocument, RelaxationDocument
 from workflows.engines import Engine, checked_force
 from workflows.errors import EngineError
 from workflows.few_shot_documents import ForceConvergenceDocument
+from workflows.single_point import SinglePoint
 from workflows.versions import package_versions
 
 if TYPE_CHECKING:
@@ -139,6 +140,10 @@ class DftEngine(MSONable):
             )
             for supercell in supercells
         ]
+
+    def single_points(self, cells: Sequence[Structure]) -> list[SinglePoint]:
+        """Return energy, forces and stress of cells as they are given, as relaxations ask for."""
+        return [self.single_point(cell, "relaxation") for cell in cells]
 
     def single_point(
         self, structure: Structure, purpose: Purpose, mesh: KMesh | None = None

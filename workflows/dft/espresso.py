@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
-from workflows.dft.programs import Dielectric, Metal, SinglePoint, relaxed_from_outside
+from workflows.dft.programs import Dielectric, Metal, relaxed_from_outside
 from workflows.dft.pseudopotentials import (
     RYDBERG_EV,
     Pseudopotential,
@@ -34,6 +34,7 @@ from workflows.dft.settings import (
     k_mesh,
 )
 from workflows.errors import EngineError
+from workflows.single_point import SinglePoint
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

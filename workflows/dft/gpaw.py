@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from workflows.dft.execution import ProgramFailure, run_program, tail
-from workflows.dft.programs import Dielectric, Metal, SinglePoint, relaxed_from_outside
+from workflows.dft.programs import Dielectric, Metal, relaxed_from_outside
 from workflows.dft.settings import (
     F_SHELL,
     LEAST_GAP_EV,
@@ -30,6 +30,7 @@ from workflows.dft.settings import (
     Purpose,
     k_mesh,
 )
+from workflows.single_point import SinglePoint
 from workflows.versions import package_versions
 
 if TYPE_CHECKING:

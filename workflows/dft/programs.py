@@ -13,28 +13,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from workflows.dft.settings import DftSettings, KMesh, Purpose
-
-
-@dataclass(frozen=True)
-class SinglePoint:
-    """One self-consistent calculation.
-
-    Parameters
-    ----------
-    energy_ev
-        Total energy of the cell.
-    forces_ev_per_a
-        Shape (atoms, 3).
-    stress_ev_per_a3
-        Shape (6,), in ASE's order xx, yy, zz, yz, xz, xy and sign; None where not asked for.
-    magnetic_moments_mu_b
-        Shape (atoms,), or None without spin.
-    """
-
-    energy_ev: float
-    forces_ev_per_a: NDArray[np.float64]
-    stress_ev_per_a3: NDArray[np.float64] | None = None
-    magnetic_moments_mu_b: NDArray[np.float64] | None = None
+    from workflows.single_point import SinglePoint
 
 
 @dataclass(frozen=True)

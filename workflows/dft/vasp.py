@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 
 from workflows.constants import EV_PER_A3_IN_GPA
 from workflows.dft.execution import ProgramFailure, run_program, tail
-from workflows.dft.programs import Dielectric, Metal, SinglePoint
+from workflows.dft.programs import Dielectric, Metal
 from workflows.dft.settings import (
     F_SHELL,
     LEAST_GAP_EV,
@@ -32,6 +32,7 @@ from workflows.dft.settings import (
     k_mesh,
 )
 from workflows.errors import EngineError
+from workflows.single_point import SinglePoint
 from workflows.versions import package_versions
 
 if TYPE_CHECKING:

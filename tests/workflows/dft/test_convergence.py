@@ -20,7 +20,6 @@ from workflows.conductivity import ThermalConductivityMaker
 from workflows.dft import gpaw, vasp
 from workflows.dft.convergence import LEAST_ATOMS, folding_cell, force_convergence
 from workflows.dft.engine import DftEngine
-from workflows.dft.programs import SinglePoint
 from workflows.dft.settings import DftSettings, KMesh, k_mesh
 from workflows.dielectric import DielectricMaker
 from workflows.document_parts import Provenance, StepCost
@@ -31,6 +30,7 @@ from workflows.force_convergence import ForceConvergenceMaker
 from workflows.lattice_dynamics.cells import conventional_cell
 from workflows.recipes import ForceConvergenceRecipe, ThermalConductivityRecipe
 from workflows.relaxation import RelaxationMaker
+from workflows.single_point import SinglePoint
 
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
 SPRING_EV_PER_A2 = 2.0

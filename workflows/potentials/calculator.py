@@ -1,0 +1,89 @@
+"""A fitted potential as an ASE calculator that refuses cells outside its domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ase.calculators.calculator import Calculator, all_changes
+
+from workflows.potentials.potential import Answer, OutsideDomain, Potential
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+
+class FittedCalculator(Calculator):
+    """Energy, forces and stress of a fitted potential.
+
+    Parameters
+    ----------
+    potential
+        What is asked.
+    outside
+        Called with a cell that is refused, and what the potential says of it, so that it can be
+        kept for labelling.
+
+    Attributes
+    ----------
+    largest_leverage, largest_force_error_ev_per_a : float
+        Of all calls since `forget`.
+    """
+
+    implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012 - as ASE has it
+
+    def __init__(
+        self,
+        potential: Potential,
+        outside: Callable[[Structure, Answer], None] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.potential = potential
+        self._outside = outside
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew to look for the largest leverage."""
+        self.largest_leverage = 0.0
+        self.largest_force_error_ev_per_a = 0.0
+
+    def indicator(self) -> dict[str, float]:
+        """Return the largest leverage of all calls since `forget`, and the error it stands for."""
+        return {
+            "largest_leverage": self.largest_leverage,
+            "expected_force_error_ev_per_a": self.largest_force_error_ev_per_a,
+        }
+
+    def calculate(
+        self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
+    ) -> None:
+        """Compute one cell.
+
+        Raises
+        ------
+        OutsideDomain
+            When it is too unlike the training cells.
+        """
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        bare = atoms.copy()
+        bare.set_constraint()
+        structure = AseAtomsAdaptor.get_structure(bare)
+        answer = self.potential.ask(structure)
+        self.largest_leverage = max(self.largest_leverage, answer.leverage)
+        self.largest_force_error_ev_per_a = max(
+            self.largest_force_error_ev_per_a, answer.expected_force_error_ev_per_a
+        )
+        try:
+            self.potential.check(structure, answer)
+        except OutsideDomain:
+            if self._outside is not None:
+                self._outside(structure, answer)
+            raise
+        self.results = {
+            "energy": answer.energy_ev,
+            "free_energy": answer.energy_ev,
+            "forces": answer.forces_ev_per_a,
+            "stress": answer.stress_ev_per_a3,
+        }

@@ -1,0 +1,78 @@
+"""Cells that a potential's own molecular dynamics leads to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workflows.potentials.calculator import FittedCalculator
+from workflows.potentials.exploration import supercell_of
+from workflows.potentials.frames import Frame
+from workflows.potentials.potential import OutsideDomain, Potential
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymatgen.core import Structure
+
+    from workflows.potentials.recipe import ExplorationRecipe
+
+TIME_STEP_FS = 2.0
+FRICTION_PER_FS = 0.02
+CELLS_OF_A_RUN = 2
+
+
+def cells_from_dynamics(
+    potential: Potential,
+    crystals: Sequence[Structure],
+    recipe: ExplorationRecipe,
+    seed: int,
+) -> list[Frame]:
+    """Return cells of Langevin dynamics of each crystal at each temperature.
+
+    A run ends where the potential does not know a cell any more, and that cell is the last.
+    """
+    if not recipe.dynamics_steps:
+        return []
+    frames = []
+    for number, crystal in enumerate(crystals):
+        for temperature_k in recipe.temperatures_k:
+            cells = _one_run(potential, crystal, temperature_k, recipe, seed + number)
+            origin = f"{crystal.reduced_formula}: molecular dynamics at {temperature_k:g} K"
+            frames += [Frame(structure=cell, origin=origin) for cell in cells]
+    return frames
+
+
+def _one_run(
+    potential: Potential,
+    crystal: Structure,
+    temperature_k: float,
+    recipe: ExplorationRecipe,
+    seed: int,
+) -> list[Structure]:
+    from ase.md.langevin import Langevin
+    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+    from ase.units import fs
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    atoms = AseAtomsAdaptor.get_atoms(supercell_of(crystal, recipe))
+    atoms.calc = FittedCalculator(potential)
+    random = np.random.RandomState(seed)
+    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature_k, rng=random)
+    dynamics = Langevin(
+        atoms,
+        TIME_STEP_FS * fs,
+        temperature_K=temperature_k,
+        friction=FRICTION_PER_FS / fs,
+        rng=random,
+    )
+    cells: list[Structure] = []
+    try:
+        for _ in range(CELLS_OF_A_RUN):
+            dynamics.run(recipe.dynamics_steps // CELLS_OF_A_RUN)
+            cells.append(AseAtomsAdaptor.get_structure(atoms))
+    except OutsideDomain as refused:
+        if refused.structure is not None:
+            cells.append(refused.structure)
+    return cells
