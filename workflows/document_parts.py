@@ -30,6 +30,9 @@ class Provenance(Document):
         Versions of the packages that shaped the number.
     hostname
         Machine that ran the step.
+    indicator
+        Of a potential that knows its domain: the largest leverage of the cells of this step and the
+        force error that it stands for.
     """
 
     engine: str
@@ -37,6 +40,7 @@ class Provenance(Document):
     arguments: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     hostname: str = ""
+    indicator: dict[str, float] | None = None
 
 
 FORCE_CALLS = "force calls"

@@ -130,6 +130,7 @@ class AseEngine(MSONable):
     install_hint: str = ""
     inline_supercells: int = 64
     prior: Engine | None = None
+    _indicator: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     gives_dielectric: ClassVar[bool] = False
     compares_cells: ClassVar[bool] = True
     checks_convergence: ClassVar[bool] = False
@@ -174,9 +175,13 @@ class AseEngine(MSONable):
         """
         from workflows.ase_relaxation import relax_with
 
-        return relax_with(
-            self._calculator(), structure, recipe, self.provenance(), fixed_cell=fixed_cell
+        calculator = self._calculator()
+        document = relax_with(
+            calculator, structure, recipe, self.provenance(), fixed_cell=fixed_cell
         )
+        self._note_indicator(calculator)
+        document.provenance = self.provenance()
+        return document
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
@@ -188,6 +193,7 @@ class AseEngine(MSONable):
             atoms = AseAtomsAdaptor.get_atoms(supercell)
             atoms.calc = calculator
             forces.append(checked_force(self.name, supercell, atoms.get_forces()))
+        self._note_indicator(calculator)
         return forces
 
     def single_points(self, cells: Sequence[Structure]) -> list[SinglePoint]:
@@ -239,7 +245,17 @@ class AseEngine(MSONable):
                 (*self.distributions, "ase", "phonopy", "phono3py", "symfc", "numpy")
             ),
             hostname=platform.node(),
+            indicator=self._indicator or None,
         )
+
+    def _note_indicator(self, calculator: Any) -> None:
+        """Take over what a calculator that knows its domain says of the cells since it was asked.
+
+        A worker's calculator is that of all its jobs, and this engine is of one.
+        """
+        read = getattr(calculator, "read_indicator", None)
+        for name, value in ({} if read is None else read()).items():
+            self._indicator[name] = max(value, self._indicator.get(name, value))
 
     def new_calculator(self) -> Calculator:
         """Return a calculator of its own, that remembers one molecule from call to call."""

@@ -92,6 +92,7 @@ KINDS: PlugIns[CandidateKind] = PlugIns(
     {
         "crystal": "screening.candidates.crystal_kind:CRYSTAL",
         "polymer": "screening.candidates.polymer_kind:POLYMER",
+        "family": "screening.candidates.family:FAMILY",
     },
 )
 

@@ -50,15 +50,7 @@ def submit(
     ] = False,
 ) -> None:
     """Start a campaign: read crystals, queue the first batch."""
-    from screening.campaigns.campaign import Campaign
     from screening.campaigns.config import load_campaign_config
-    from screening.campaigns.indexes import indexes
-    from screening.campaigns.names import check_name_is_free, new_name
-    from screening.campaigns.stages import check_confirming
-    from screening.machine.settings import Settings
-    from screening.sources import open_source
-    from screening.store.database import open_database
-    from screening.targets.engines import check_kind, engine_config, require_engine
 
     overrides = {
         "sources": source or None,
@@ -70,6 +62,39 @@ def submit(
         "seed": seed,
     }
     config = load_campaign_config(target, overrides)
+    start_campaign(config, name, wait=wait, workers=workers, dry_run=dry_run)
+
+
+def start_campaign(
+    config: CampaignConfig,
+    name: str | None,
+    *,
+    wait: bool = False,
+    workers: int | None = None,
+    dry_run: bool = False,
+) -> None:
+    """Check all, read the sources, store the campaign and queue its first batch.
+
+    Parameters
+    ----------
+    name
+        Of the campaign; None makes one of its target.
+    wait
+        Work the queue here, to the end.
+    workers
+        How many then.
+    dry_run
+        Read and count, submit nothing.
+    """
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.indexes import indexes
+    from screening.campaigns.names import check_name_is_free, new_name
+    from screening.campaigns.stages import check_confirming
+    from screening.machine.settings import Settings
+    from screening.sources import open_source
+    from screening.store.database import open_database
+    from screening.targets.engines import check_kind, engine_config, require_engine
+
     exploring = engine_config(config.engine)
     kind = config.resolved_objective().candidates
     check_kind(exploring, kind)

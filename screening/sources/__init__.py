@@ -28,6 +28,7 @@ SOURCES: PlugIns[SourcePlugIn] = PlugIns(
         "substitutions": "screening.sources.substitutions:SUBSTITUTIONS",
         "polyimides": "screening.sources.polyimides:POLYIMIDES",
         "recommend": "screening.sources.recommend:RECOMMEND",
+        "family": "screening.sources.family:FAMILY",
     },
 )
 _IMPORT_PATH = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*):([A-Za-z_]\w*)(?::(.*))?", re.DOTALL)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.messages.errors import ScreenError
 from screening.store.embedded import embedded_server, has_database
+from screening.store.opened import known_as_opened
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
@@ -89,6 +90,11 @@ class Database:
     def parsed_entries(self) -> Collection[dict[str, Any]]:
         """What parsing made of entries of sources, by the fingerprint of their text; a cache."""
         return self.collection("parsed_entries")
+
+    @property
+    def refused_cells(self) -> Collection[dict[str, Any]]:
+        """Cells that a fitted potential gave no number for, by its content and theirs."""
+        return self.collection("refused_cells")
 
     @property
     def rankings(self) -> Collection[dict[str, Any]]:
@@ -227,6 +233,7 @@ def open_database(settings: Settings, *, must_exist: bool = False) -> Iterator[D
         database = _connect(uri, settings)
         stack.callback(database.close)
         database.check()
+        stack.enter_context(known_as_opened(database))
         yield database
 
 

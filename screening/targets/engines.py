@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -185,16 +185,52 @@ class RadonPyEngineConfig(EngineConfig):
         return self.model_dump(include=machine)
 
 
+class FittedEngineConfig(EngineConfig):
+    """A potential that this database holds; see `workflows.potentials`."""
+
+    help: ClassVar[str] = "A potential that `matscreen fit` has made, as fitted:NAME."
+    engine_class: ClassVar[str] = "workflows.engines.AseEngine"
+    kind: Literal["fitted"] = "fitted"
+    inline_supercells: int = Field(2000, ge=0)
+    potential: str
+    label_engine: str = ""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what shapes this engine's numbers: the content of the potential."""
+        return {"kind": self.kind, "potential": self.potential}
+
+    def engine_fields(self) -> dict[str, Any]:
+        """Return the keyword arguments of the engine's class."""
+        return {
+            "name": self.name,
+            "elements": self.elements,
+            "inline_supercells": self.inline_supercells,
+            "calculator": "screening.potentials.engine.calculator",
+            "arguments": {"potential": self.potential},
+            "distributions": ["pypolymlp"],
+            "install_hint": "run, in a clone of this project: pip install '.[fitted]'",
+        }
+
+
 ENGINE_KINDS: PlugIns[type[EngineConfig]] = PlugIns(
     "kind of engine",
     "matscreen.engine_kinds",
     {
         "ase": f"{__name__}:AseEngineConfig",
         "radonpy": f"{__name__}:RadonPyEngineConfig",
+        "fitted": f"{__name__}:FittedEngineConfig",
         **dict.fromkeys(PROGRAMS, f"{__name__}:DftEngineConfig"),
     },
 )
 """Models of engines' YAMLs; an engine itself needs no row, only its YAML."""
+
+
+NAMED_ENGINES: PlugIns[Callable[[str], dict[str, Any]]] = PlugIns(
+    "collection of engines",
+    "matscreen.named_engines",
+    {"fitted": "screening.potentials.engine:fitted_engine"},
+)
+"""Functions that return the content of an engine's YAML for what follows the colon of its name."""
 
 
 def parse_engine(content: Mapping[str, Any], what: str) -> EngineConfig:
@@ -220,7 +256,12 @@ def engine_config(name_or_path: str) -> EngineConfig:
     ScreenError
         When the engine is unknown or its YAML is wrong.
     """
-    return parse_engine(shipped.read("engines", name_or_path), f"engine '{name_or_path}'")
+    collection, colon, name = name_or_path.partition(":")
+    if colon and collection in NAMED_ENGINES.names():
+        content = NAMED_ENGINES.load(collection)(name)
+    else:
+        content = shipped.read("engines", name_or_path)
+    return parse_engine(content, f"engine '{name_or_path}'")
 
 
 def build_engine(config: EngineConfig) -> Engine:

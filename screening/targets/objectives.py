@@ -184,6 +184,28 @@ CHAIN_SPEED_OF_SOUND = Objective(
     candidates="polymer",
     curves={"torsions": "screening.views.chain_curves:torsions"},
 )
+FITTED_POTENTIAL = Objective(
+    name="fitted-potential",
+    help="Force error of a potential that is fitted to cells which the engine labels.",
+    maker="workflows.potentials.fitting.FittedPotentialMaker",
+    recipe="workflows.potentials.recipe.FitRecipe",
+    document="workflows.potentials.documents.FittedPotentialDocument",
+    value_field="force_error_ev_per_a",
+    error_field="force_error_of_error_ev_per_a",
+    label="force error",
+    unit="eV/Å",
+    logarithmic=True,
+    shown_fields=(
+        Quantity("n_labels", "labels", ""),
+        Quantity("energy_error_ev_per_atom", "energy error", "eV/atom"),
+        Quantity("calibration_ratio", "found over expected error", ""),
+    ),
+    candidates="family",
+    curves={
+        "learning": "screening.views.potential_curves:learning",
+        "indicator": "screening.views.potential_curves:indicator",
+    },
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -193,6 +215,7 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "slack-thermal-conductivity": f"{__name__}:SLACK_THERMAL_CONDUCTIVITY",
         "amorphous-thermal-conductivity": f"{__name__}:AMORPHOUS_THERMAL_CONDUCTIVITY",
         "chain-speed-of-sound": f"{__name__}:CHAIN_SPEED_OF_SOUND",
+        "fitted-potential": f"{__name__}:FITTED_POTENTIAL",
     },
 )
 

@@ -27,7 +27,7 @@ class FittedCalculator(Calculator):
     Attributes
     ----------
     largest_leverage, largest_force_error_ev_per_a : float
-        Of all calls since `forget`.
+        Of all calls since `read_indicator` was asked.
     """
 
     implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012 - as ASE has it
@@ -40,19 +40,16 @@ class FittedCalculator(Calculator):
         super().__init__()  # type: ignore[no-untyped-call]
         self.potential = potential
         self._outside = outside
-        self.forget()
+        self.largest_leverage = self.largest_force_error_ev_per_a = 0.0
 
-    def forget(self) -> None:
-        """Start anew to look for the largest leverage."""
-        self.largest_leverage = 0.0
-        self.largest_force_error_ev_per_a = 0.0
-
-    def indicator(self) -> dict[str, float]:
-        """Return the largest leverage of all calls since `forget`, and the error it stands for."""
-        return {
+    def read_indicator(self) -> dict[str, float]:
+        """Return the largest leverage since this was last asked, and the error it stands for."""
+        found = {
             "largest_leverage": self.largest_leverage,
             "expected_force_error_ev_per_a": self.largest_force_error_ev_per_a,
         }
+        self.largest_leverage = self.largest_force_error_ev_per_a = 0.0
+        return found
 
     def calculate(
         self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes

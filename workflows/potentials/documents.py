@@ -6,6 +6,7 @@ from pydantic import Field
 
 from workflows.document_parts import Document
 from workflows.documents import TargetDocument
+from workflows.potentials.calibration import Calibration
 from workflows.potentials.frames import LabelledFrame
 from workflows.potentials.potential import PotentialNumbers
 
@@ -61,6 +62,8 @@ class FittedPotentialDocument(TargetDocument):
     content_hash: str
     """Of the potential."""
     rounds: list[FitRound]
+    calibration: Calibration
+    """Of the potential: its cells, each left out, and the line through them."""
     numbers: PotentialNumbers = Field(repr=False)
     """The potential itself."""
     frames: list[LabelledFrame] = Field(repr=False)

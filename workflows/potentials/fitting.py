@@ -163,6 +163,7 @@ class FitRoundMaker(Maker):
             finished=finished,
             content_hash=training.numbers.content_hash,
             rounds=rounds,
+            calibration=training.numbers.calibration,
             numbers=training.numbers,
             frames=frames,
             **total_cost(costs),

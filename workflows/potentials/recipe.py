@@ -49,11 +49,11 @@ class FitRecipe(Recipe):
     exploration: ExplorationRecipe = ExplorationRecipe()
     max_labels: int = Field(40, ge=2)
     """Cells that the label engine computes at most."""
-    first_labels: int = Field(4, ge=2)
+    first_labels: int = Field(5, ge=2)
     labels_per_round: int = Field(4, ge=1)
     proposals_per_round: int = Field(60, ge=4)
     """Disturbed cells among which the next labels are chosen."""
-    trusted_force_error_ev_per_a: float = Field(0.02, gt=0)
+    trusted_force_error_ev_per_a: float = Field(0.01, gt=0)
     """Cells whose expected error is below are trusted; the fit ends when all proposals are."""
     largest_force_error_ev_per_a: float = Field(0.2, gt=0)
     """Cells whose expected error is above lie outside the domain: they get no number."""
