@@ -283,6 +283,7 @@ def require_engine(config: EngineConfig) -> None:
     if (
         reason is None
         and isinstance(engine, AseEngine)
+        and isinstance(config, AseEngineConfig)
         and config.name not in shipped.names("engines")
     ):
         reason = engine.incapable()
