@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 TORCH ?= cpu
 TORCH_VERSION := 2.13.0
 GPAW := gpaw==26.7.0 gpaw-data==1.2.1
+FITTED := 'pypolymlp>=0.22,<0.23'
 MP_API := 'mp-api>=0.46'
 BUDGET ?= 10
 # Candidates that `make run-dft` computes again: an hour or so each on two cores.
@@ -20,7 +21,7 @@ PROCESSES ?= 3
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help install gpaw mp run run-dft test test-fast test-slow test-slurm lint format lock benchmark-kappa clean
+.PHONY: help install gpaw fitted mp run run-dft test test-fast test-slow test-slurm lint format lock benchmark-kappa clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -48,6 +49,12 @@ gpaw: install ## GPAW for real first-principles forces (needs MPI, libxc, BLAS, 
 	Debian: apt-get install libopenmpi-dev libxc-dev libopenblas-dev gcc"; exit 2; }
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 		--constraint requirements.lock $(GPAW)
+
+fitted: install ## pypolymlp for potentials of your own (needs a C++ compiler, CMake and Eigen 3)
+	@command -v cmake >/dev/null && command -v g++ >/dev/null || { echo "CMake or a compiler is missing; on \
+	Debian: apt-get install cmake g++ libeigen3-dev"; exit 2; }
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+		--constraint requirements.lock $(FITTED)
 
 mp: install ## the Materials Project's client (290 MB), for sources mp:QUERY
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \

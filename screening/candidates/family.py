@@ -32,10 +32,16 @@ class StatedFamily:
     frames : sequence of dict
         Cells that the label engine has computed already; see
         `workflows.potentials.frames.LabelledFrame`.
+    wanted : sequence of dict
+        Cells to label first; see `workflows.potentials.frames.Frame`.
+    generation : int
+        How many potentials came before, each from the labels of the one before it.
     """
 
     crystals: Sequence[Structure]
     frames: Sequence[dict[str, Any]] = ()
+    wanted: Sequence[dict[str, Any]] = ()
+    generation: int = 0
 
 
 class CrystalFamily(Candidate):
@@ -52,8 +58,9 @@ class CrystalFamily(Candidate):
     n_crystals : int
     n_frames : int
         Labelled cells that it begins with.
-    crystals, frames : list of dict
+    crystals, frames, wanted : list of dict
         As `StatedFamily` has them, in JSON's types.
+    generation : int
     """
 
     kind: Literal["family"] = "family"
@@ -63,6 +70,8 @@ class CrystalFamily(Candidate):
     n_frames: int = 0
     crystals: list[dict[str, Any]] = Field(repr=False)
     frames: list[dict[str, Any]] = Field(default_factory=list, repr=False)
+    wanted: list[dict[str, Any]] = Field(default_factory=list, repr=False)
+    generation: int = 0
 
     @property
     def label(self) -> str:
@@ -79,23 +88,28 @@ class CrystalFamily(Candidate):
         from pymatgen.core import Structure
 
         from workflows.potentials.fitting import Family
-        from workflows.potentials.frames import LabelledFrame
+        from workflows.potentials.frames import Frame, LabelledFrame
 
         return Family(
             [Structure.from_dict(crystal) for crystal in self.crystals],
             [LabelledFrame.model_validate(known) for known in self.frames],
+            [Frame.model_validate(cell) for cell in self.wanted],
+            self.generation,
         )
 
     def is_same(self, other: Self) -> bool:
         """Whether two families hold the same crystals and labels."""
-        return self.crystals == other.crystals and self.frames == other.frames
+        return all(
+            getattr(self, name) == getattr(other, name) for name in ("crystals", "frames", "wanted")
+        )
 
 
 def read_family(stated: StatedFamily, origin: Origin) -> CrystalFamily:
     """Return the family of crystals."""
     crystals = [crystal.as_dict() for crystal in stated.crystals]
     frames = list(stated.frames)
-    content = json.dumps([crystals, frames], sort_keys=True, default=str)
+    wanted = list(stated.wanted)
+    content = json.dumps([crystals, frames, wanted], sort_keys=True, default=str)
     digits = hashlib.sha256(content.encode()).hexdigest()[:8]
     symbols = sorted({site.specie.symbol for crystal in stated.crystals for site in crystal})
     name = "-".join(symbols)
@@ -107,6 +121,8 @@ def read_family(stated: StatedFamily, origin: Origin) -> CrystalFamily:
         n_frames=len(frames),
         crystals=crystals,
         frames=frames,
+        wanted=wanted,
+        generation=stated.generation,
         elements=symbols,
         origins=[origin],
         features=describe_family(None),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from screening.cli.options import WorkersOption
+from screening.messages.errors import ScreenError
 from screening.messages.stderr import say
 
 
@@ -20,6 +21,12 @@ def fit(
     elements: Annotated[
         str, typer.Option(help="Take only crystals of these, as Na,Cl. [default: all]")
     ] = "",
+    after: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Earlier potential: its labels are taken over, what it refused is labelled first."
+        ),
+    ] = None,
     budget: Annotated[
         Optional[int], typer.Option(min=2, help="Cells to label at most. [default: 40]")
     ] = None,
@@ -65,7 +72,7 @@ def fit(
     if budget is not None:
         recipe["first_labels"] = min(5, budget)
     overrides = {
-        "sources": [f"family:{elements}@{source}"],
+        "sources": [f"family:{elements}@{source}{_after(after, label)}"],
         "engine": label,
         "recipe": {key: value for key, value in recipe.items() if value is not None},
         "budget": 1,
@@ -74,3 +81,20 @@ def fit(
     start_campaign(config, name, wait=wait, workers=workers, dry_run=dry_run)
     if not dry_run:
         say(f"then: matscreen submit --target low-kappa --engine fitted:{name}")
+
+
+def _after(name: str | None, label: str) -> str:
+    """Return how a source names the potential whose labels are taken over."""
+    if name is None:
+        return ""
+    from screening.sources.family import AFTER
+    from screening.targets.engines import FittedEngineConfig, engine_config
+
+    earlier = engine_config(f"fitted:{name.removeprefix('fitted:')}")
+    assert isinstance(earlier, FittedEngineConfig)
+    if earlier.label_engine != label:
+        raise ScreenError(
+            f"--after {name}: its labels are of '{earlier.label_engine}', and those of '{label}' "
+            f"have other energies; give --label {earlier.label_engine}"
+        )
+    return f"{AFTER}{earlier.potential}"

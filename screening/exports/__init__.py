@@ -48,6 +48,9 @@ FORMS: PlugIns[ExportForm] = PlugIns(
     "matscreen.export_forms",
     {
         name: f"screening.exports.{name}:FORM"
-        for name in ("cif", "extxyz", "phono3py", "optimade", "smiles", "sdf", "csv", "parquet")
+        for name in (
+            *("cif", "extxyz", "phono3py", "optimade", "smiles", "sdf", "polymlp"),
+            *("csv", "parquet"),
+        )
     },
 )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from screening.machine.clock import now
 from screening.machine.settings import Settings
-from screening.potentials.stored import numbers_of, potential_of
-from screening.store.database import Database, open_database
-from screening.store.opened import opened_database
+from screening.potentials.stored import potential_of
+from screening.store.database import Database, open_database, opened_database
+from screening.store.fitted_potentials import fit_of, large_value
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIDELITY = 15
 """Above universal potentials, below first principles."""
+HIGHEST_FIDELITY = 19
 
 
 def fitted_engine(name: str) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def fitted_engine(name: str) -> dict[str, Any]:
             f"{result['n_labels']} cells by {result['label_engine']}; its forces differ by "
             f"{1000 * error:.2g} meV/Å"
         ),
-        "fidelity": FIDELITY,
+        "fidelity": min(FIDELITY + result["generation"], HIGHEST_FIDELITY),
         "elements": result["elements"],
         "potential": result["content_hash"],
         "label_engine": result["label_engine"],
@@ -54,7 +55,8 @@ def calculator(potential: str) -> FittedCalculator:
     from workflows.potentials.potential import Potential, PotentialNumbers
 
     database = opened_database()
-    numbers = PotentialNumbers.model_validate(numbers_of(database, potential))
+    stored = large_value(database, fit_of(database, potential), "numbers")
+    numbers = PotentialNumbers.model_validate(stored)
     return FittedCalculator(
         Potential(numbers),
         outside=lambda structure, answer: keep_refused(database, potential, structure, answer),
@@ -68,8 +70,8 @@ def keep_refused(database: Database, potential: str, structure: Structure, answe
     document = {
         "potential": potential,
         "structure": json.loads(json.dumps(content, default=str)),
-        "leverage": answer.leverage,
-        "expected_force_error_ev_per_a": answer.expected_force_error_ev_per_a,
+        "leverage": answer.leverage.atom,
+        "expected_force_error_ev_per_a": answer.worst_error_ev_per_a,
         "stored_at": now(),
     }
     key = f"{potential}/{digits[:24]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.campaign import Campaign
@@ -56,34 +55,3 @@ def potential_of(database: Database, name: str) -> dict[str, Any]:
         )
     stored = database.candidates.find({"_id": found[0]}, {"features": 0})
     return dict(campaign.whole_results(stored)[found[0]])
-
-
-def numbers_of(database: Database, content_hash: str) -> Mapping[str, Any]:
-    """Return all numbers of the potential with this content.
-
-    Raises
-    ------
-    ScreenError
-        When the database does not hold it.
-    """
-    result = database.results.find_one({"content_hash": content_hash})
-    if result is None:
-        raise ScreenError(
-            f"the fitted potential {content_hash} is not in this database; it stays in the one "
-            "that it was fitted in"
-        )
-    return large_value(database, result, "numbers")
-
-
-def large_value(database: Database, result: Mapping[str, Any], field: str) -> Any:
-    """Return a value of a result that is stored apart."""
-    value = result[field]
-    if not (isinstance(value, Mapping) and "blob_uuid" in value):
-        return value
-    key = str(value["blob_uuid"])
-    values = database.large_values([key])
-    if key not in values:
-        raise ScreenError(
-            f"'{field}' of the result of {result['candidate_id']} is no longer in the database"
-        )
-    return values[key]

@@ -19,6 +19,7 @@ FINAL_ERRORS = frozenset(
     {
         "CannotCompute",
         "NotImplementedError",
+        "OutsideDomain",
         "PropertyNotImplementedError",
         "TypeError",
         "ValueError",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from screening.candidates.candidate import Origin
 from screening.candidates.crystal_kind import CRYSTAL
@@ -13,8 +14,14 @@ from screening.messages.refusal import RefusedError
 from screening.messages.stderr import counted
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import SourceError, SourceRecord, check_kind
+from screening.store.database import opened_database
+from screening.store.fitted_potentials import fit_of, large_value, refused_cells
 
 USAGE = "family:ELEMENTS@SOURCE"
+AFTER = "#after="
+"""What stands between the source and the content of the potential whose labels are taken over."""
+MOST_WANTED = 20
+"""Refused cells that are labelled first."""
 MOST_CRYSTALS = 200
 
 
@@ -30,11 +37,15 @@ class FamilySource:
         Chemical symbols; empty for those of all crystals of the source.
     source
         Where the crystals come from.
+    after
+        Content of a fitted potential in the database that is open: its labels are taken over, and
+        the cells that it refused are labelled first.  Empty for none.
     """
 
     spec: str
     elements: frozenset[str]
     source: str
+    after: str = ""
     candidates: str = "family"
     _remarks: list[str] = field(default_factory=list)
 
@@ -85,9 +96,30 @@ class FamilySource:
                 f"source '{self.spec}': no crystal of '{self.source}' with {', '.join(missing)} is "
                 "in the family; a potential cannot learn what it never sees"
             )
-        yield SourceRecord(
-            "+".join(names)[:200], StatedFamily(crystals), None, f"{self.spec}#family"
+        family = StatedFamily(crystals, **self._of_earlier())
+        yield SourceRecord("+".join(names)[:200], family, None, f"{self.spec}#family")
+
+    def _of_earlier(self) -> dict[str, Any]:
+        """Return what an earlier potential leaves to this one."""
+        if not self.after:
+            return {}
+        database = opened_database()
+        earlier = fit_of(database, self.after)
+        frames = large_value(database, earlier, "frames")
+        refused = refused_cells(database, self.after)
+        wanted = [
+            {"structure": cell["structure"], "origin": "refused by the potential before"}
+            for cell in refused[:MOST_WANTED]
+        ]
+        self._remarks.append(
+            f"{counted(len(frames), 'label')} taken over from the potential before, "
+            f"{counted(len(wanted), 'cell')} of {len(refused)} that it refused will be labelled"
         )
+        return {
+            "frames": frames,
+            "wanted": wanted,
+            "generation": int(earlier.get("generation", 0)) + 1,
+        }
 
     def remarks(self) -> list[str]:
         """Say what was left out, once the family was read."""
@@ -103,13 +135,14 @@ def open_family(rest: str) -> FamilySource:
         When it is not of this form, or names what is no element.
     """
     symbols, separator, source = rest.partition("@")
+    source, _, after = source.partition(AFTER)
     if not separator or not source:
         raise SourceError(f"source 'family:{rest}': write {USAGE}, as family:Na,Cl@phonondb-103")
     elements = frozenset(filter(None, (symbol.strip() for symbol in symbols.split(","))))
     for symbol in sorted(elements):
         if not is_element(symbol):
             raise SourceError(f"source 'family:{rest}': '{symbol}' is not the symbol of an element")
-    return FamilySource(f"family:{rest}", elements, source)
+    return FamilySource(f"family:{rest}", elements, source, after)
 
 
 FAMILY = SourcePlugIn(

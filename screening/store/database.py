@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from screening.messages.errors import ScreenError
 from screening.store.embedded import embedded_server, has_database
-from screening.store.opened import known_as_opened
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
@@ -233,8 +232,26 @@ def open_database(settings: Settings, *, must_exist: bool = False) -> Iterator[D
         database = _connect(uri, settings)
         stack.callback(database.close)
         database.check()
-        stack.enter_context(known_as_opened(database))
+        _OPENED.append(database)
+        stack.callback(_OPENED.remove, database)
         yield database
+
+
+_OPENED: list[Database] = []
+"""Those that this process has open: jobs know no address, which may hold a password."""
+
+
+def opened_database() -> Database:
+    """Return the database that this process opened last, for what jobs load by an import path.
+
+    Raises
+    ------
+    ScreenError
+        When it has none open.
+    """
+    if not _OPENED:
+        raise ScreenError("no database is open in this process; open one with open_database")
+    return _OPENED[-1]
 
 
 def _connect(uri: str, settings: Settings) -> Database:

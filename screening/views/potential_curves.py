@@ -64,13 +64,15 @@ def learning(result: Mapping[str, Any]) -> list[CurveView]:
 
 def indicator(result: Mapping[str, Any]) -> list[CurveView]:
     """Return the force error of labelled cells against their leverage."""
-    calibration = result.get("calibration") or {}
+    calibration = (result.get("calibration") or {}).get("forces") or {}
     leverages = calibration.get("leverages") or []
     if not leverages:
         return []
-    ends = np.array([min(leverages), max(leverages)])
-    middle = calibration["intercept"] + calibration["slope"] * np.log(ends)
-    mean = np.exp(middle + calibration["scatter"] ** 2 / 2)
+    middle = float(np.exp(calibration["middle"]))
+    ends = np.array(sorted({min(leverages), middle, max(leverages)}))
+    along = np.log(ends) - calibration["middle"]
+    slopes = np.where(along > 0, calibration["slope_above"], calibration["slope_below"])
+    mean = np.exp(calibration["level"] + slopes * along + calibration["scatter"] ** 2 / 2)
     ratio = result.get("calibration_ratio")
     return [
         CurveView(
@@ -93,7 +95,7 @@ def indicator(result: Mapping[str, Any]) -> list[CurveView]:
                     role="first",
                     shape="points",
                     x=shortened(leverages),
-                    y=shortened(calibration["force_errors_ev_per_a"]),
+                    y=shortened(calibration["errors_ev_per_a"]),
                 ),
                 Line(
                     role="guide",

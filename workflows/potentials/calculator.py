@@ -68,7 +68,7 @@ class FittedCalculator(Calculator):
         bare.set_constraint()
         structure = AseAtomsAdaptor.get_structure(bare)
         answer = self.potential.ask(structure)
-        self.largest_leverage = max(self.largest_leverage, answer.leverage)
+        self.largest_leverage = max(self.largest_leverage, answer.leverage.atom)
         self.largest_force_error_ev_per_a = max(
             self.largest_force_error_ev_per_a, answer.expected_force_error_ev_per_a
         )

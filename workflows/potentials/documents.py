@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflows.document_parts import Document
 from workflows.documents import TargetDocument
-from workflows.potentials.calibration import Calibration
+from workflows.potentials.calibration import Calibrations
 from workflows.potentials.frames import LabelledFrame
 from workflows.potentials.potential import PotentialNumbers
 
@@ -20,8 +20,8 @@ class FitRound(Document):
     """Root mean square over the labelled cells, each left out of the fit in turn."""
     noise_ev_per_a: float
     prior_precision: float
-    largest_expected_force_error_ev_per_a: float
-    """Of all cells proposed in this round."""
+    largest_expected_error_ev_per_a: float
+    """Of all cells proposed in this round: of forces, or of the cell's energy as a force."""
     trusted_fraction: float
     """Of the cells proposed in this round, those with an expected error that is trusted."""
     outside_fraction: float
@@ -40,6 +40,8 @@ class FittedPotentialDocument(TargetDocument):
     formulas: list[str]
     """Crystals whose disturbed cells it was fitted to."""
     label_engine: str
+    generation: int = 0
+    """How many potentials came before, each from the labels of the one before it."""
     n_labels: int
     n_new_labels: int
     """Of these, computed for this fit; the others had been paid for."""
@@ -62,7 +64,7 @@ class FittedPotentialDocument(TargetDocument):
     content_hash: str
     """Of the potential."""
     rounds: list[FitRound]
-    calibration: Calibration
+    calibration: Calibrations
     """Of the potential: its cells, each left out, and the line through them."""
     numbers: PotentialNumbers = Field(repr=False)
     """The potential itself."""

@@ -40,10 +40,16 @@ class Family:
         Primitive cells.
     frames : list of LabelledFrame
         Cells that the label engine has computed already.
+    wanted : list of Frame
+        Cells to label first, as those that an earlier potential refused.
+    generation : int
+        How many potentials came before, each from the labels of the one before it.
     """
 
     crystals: Sequence[Structure]
     frames: Sequence[LabelledFrame] = ()
+    wanted: Sequence[Frame] = ()
+    generation: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form in which monty stores objects."""
@@ -51,7 +57,9 @@ class Family:
             "@module": type(self).__module__,
             "@class": type(self).__name__,
             "crystals": [crystal.as_dict() for crystal in self.crystals],
-            "frames": [frame.model_dump(mode="json") for frame in self.frames],
+            "frames": [frame.in_json() for frame in self.frames],
+            "wanted": [frame.in_json() for frame in self.wanted],
+            "generation": self.generation,
         }
 
     @classmethod
@@ -62,6 +70,8 @@ class Family:
         return cls(
             [Structure.from_dict(crystal) for crystal in content["crystals"]],
             [LabelledFrame.model_validate(frame) for frame in content["frames"]],
+            [Frame.model_validate(frame) for frame in content["wanted"]],
+            content["generation"],
         )
 
     @property
@@ -126,7 +136,7 @@ class FitRoundMaker(Maker):
         chunks, rounds = chunks or [], list(rounds or [])
         new = [frame for chunk in chunks for frame in chunk["frames"]]
         frames = [*family.frames, *new]
-        if not frames:
+        if not frames or (family.wanted and not new):
             return self._label(family, self._first_cells(family), chunks, rounds)
         training = train(frames, family.elements, recipe)
         if rounds:
@@ -156,6 +166,7 @@ class FitRoundMaker(Maker):
             elements=family.elements,
             formulas=sorted({crystal.reduced_formula for crystal in family.crystals}),
             label_engine=self.engine.name,
+            generation=family.generation,
             n_labels=len(frames),
             n_new_labels=len(new),
             n_features=len(training.numbers.coefficients),
@@ -171,8 +182,13 @@ class FitRoundMaker(Maker):
         )
 
     def _first_cells(self, family: Family) -> list[Frame]:
-        """Return disturbed cells to begin with: leverage needs no labels."""
+        """Return the cells to begin with: those that are wanted, or disturbed ones.
+
+        Leverage needs no labels.
+        """
         recipe = self.recipe
+        if family.wanted:
+            return list(family.wanted[: recipe.max_labels])
         cells = disturbed_cells(
             family.crystals, recipe.exploration, recipe.proposals_per_round, recipe.seed
         )
@@ -201,8 +217,8 @@ class FitRoundMaker(Maker):
             answer = potential.ask(frame.structure)
             frame.predicted_forces_ev_per_a = answer.forces_ev_per_a.tolist()
             frame.expected_force_error_ev_per_a = answer.expected_force_error_ev_per_a
-            frame.leverage = answer.leverage
-            expected.append(answer.expected_force_error_ev_per_a)
+            frame.leverage = answer.leverage.atom
+            expected.append(answer.worst_error_ev_per_a)
         errors = np.array(expected)
         quality = quality_fields(training, frames)
         trusted = float((errors <= recipe.trusted_force_error_ev_per_a).mean())
@@ -211,13 +227,13 @@ class FitRoundMaker(Maker):
             force_error_ev_per_a=quality["force_error_ev_per_a"],
             noise_ev_per_a=training.fitted.noise_ev_per_a,
             prior_precision=training.fitted.alpha,
-            largest_expected_force_error_ev_per_a=float(errors.max()),
+            largest_expected_error_ev_per_a=float(errors.max()),
             trusted_fraction=trusted,
             outside_fraction=float((errors > recipe.largest_force_error_ev_per_a).mean()),
         )
         finished = (
             f"all {len(errors)} new cells are trusted: their forces are expected to be wrong by no "
-            f"more than {recipe.trusted_force_error_ev_per_a:g} eV/Å"
+            f"more than {recipe.trusted_force_error_ev_per_a:g} eV/Å, and their energies alike"
             if trusted == 1
             else ""
         )
@@ -256,7 +272,7 @@ class FitRoundMaker(Maker):
         following = type(self)(self.engine, recipe=self.recipe).make(
             family, [*chunks, *(each.output for each in jobs)], rounds
         )
-        following.name = f"{self.name} {len(rounds) + 1}"
+        following.name = f"fit round {len(rounds) + 1}"
         # jobflow would instead add a job that stores a reference, which fails the output schema.
         following.set_uuid(CURRENT_JOB.job.uuid)
         following.index = CURRENT_JOB.job.index + 1

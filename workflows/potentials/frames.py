@@ -31,6 +31,10 @@ class Frame(Document):
     leverage: float | None = Field(None, ge=0)
     """Of that potential, when the cell was chosen."""
 
+    def in_json(self) -> dict[str, Any]:
+        """Return its fields in JSON's types."""
+        return {**self.model_dump(mode="json"), "structure": self.structure.as_dict()}
+
 
 class LabelledFrame(Frame):
     """A cell with what the label engine computed for it."""

@@ -52,19 +52,21 @@ def _one_run(
     seed: int,
 ) -> list[Structure]:
     from ase.md.langevin import Langevin
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-    from ase.units import fs
+    from ase.units import fs, kB
     from pymatgen.io.ase import AseAtomsAdaptor
 
     atoms = AseAtomsAdaptor.get_atoms(supercell_of(crystal, recipe))
     atoms.calc = FittedCalculator(potential)
     random = np.random.RandomState(seed)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature_k, rng=random)
+    widths = np.sqrt(atoms.get_masses() * kB * temperature_k)
+    atoms.set_momenta(widths[:, None] * random.standard_normal((len(atoms), 3)))
     dynamics = Langevin(
         atoms,
         TIME_STEP_FS * fs,
         temperature_K=temperature_k,
         friction=FRICTION_PER_FS / fs,
+        # A drift of the whole cell changes no distance.
+        fixcm=False,
         rng=random,
     )
     cells: list[Structure] = []

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from workflows.document_parts import Document
 from workflows.errors import CannotCompute
-from workflows.potentials.calibration import Calibration, calibrate, cell_leverage
+from workflows.potentials.calibration import Calibrations, CellLeverage, calibrate
 from workflows.potentials.frames import LabelledFrame, compositions
 from workflows.potentials.polynomial import (
     N_CELL_ROWS,
@@ -22,7 +22,13 @@ from workflows.potentials.polynomial import (
     polymlp_structure,
 )
 from workflows.potentials.recipe import FitRecipe, PolynomialRecipe
-from workflows.potentials.regression import Fit, TrainingRows, fit, row_scale
+from workflows.potentials.regression import (
+    ENERGY_LENGTH_A,
+    Fit,
+    TrainingRows,
+    fit,
+    row_scale,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +62,7 @@ class PotentialNumbers(Document):
     """Deviations of the coefficients drawn from the posterior, over σ; shape (draws, features)."""
     offsets_ev: list[float]
     """Energy of an atom of each element that is added to the polynomial's."""
-    calibration: Calibration
+    calibration: Calibrations
     trusted_force_error_ev_per_a: float = Field(gt=0)
     largest_force_error_ev_per_a: float = Field(gt=0)
 
@@ -77,17 +83,21 @@ class Answer:
     forces_ev_per_a : ndarray, shape (atoms, 3)
     stress_ev_per_a3 : ndarray, shape (6,)
         ASE's order and sign.
-    leverage : float
-        Of the cell, as the committee estimates it.
+    leverage : CellLeverage
+        As the committee estimates it.
     expected_force_error_ev_per_a : float
         Root mean square over the components.
+    worst_error_ev_per_a : float
+        The same, or the error of the energy and virials of the cell as a force, if larger: what the
+        domain is about.
     """
 
     energy_ev: float
     forces_ev_per_a: NDArray[np.float64]
     stress_ev_per_a3: NDArray[np.float64]
-    leverage: float
+    leverage: CellLeverage
     expected_force_error_ev_per_a: float
+    worst_error_ev_per_a: float
 
 
 class Potential:
@@ -124,34 +134,48 @@ class Potential:
         energy, forces, virials = self._mean(cell)
         offsets = compositions([structure], list(self.elements))[0] @ self.numbers.offsets_ev
         leverage = self._leverage(cell, len(structure))
+        calibration = self.numbers.calibration
         return Answer(
             energy_ev=energy + float(offsets),
             forces_ev_per_a=forces,
             stress_ev_per_a3=virials / structure.volume,
             leverage=leverage,
-            expected_force_error_ev_per_a=(
-                self.numbers.calibration.expected_force_error_ev_per_a(leverage)
-            ),
+            expected_force_error_ev_per_a=calibration.expected_force_error_ev_per_a(leverage),
+            worst_error_ev_per_a=calibration.worst_ev_per_a(leverage),
         )
 
-    def _leverage(self, cell: object, n_atoms: int) -> float:
+    def as_yaml(self) -> str:
+        """Return the content of a ``polymlp.yaml``, as pypolymlp and its LAMMPS module read it.
+
+        The energies of atoms are in it, but pypolymlp adds them to nothing that it computes.
+        """
+        numbers = self.numbers
+        return self.model.as_yaml(np.array(numbers.coefficients), np.array(numbers.offsets_ev))
+
+    def _leverage(self, cell: object, n_atoms: int) -> CellLeverage:
         scale = row_scale(n_atoms, N_CELL_ROWS + 3 * n_atoms)
         squares = np.zeros(len(scale))
         for member in self._committee:
             energy, forces, virials = member(cell)
             squares += (np.concatenate([[energy], virials, forces.ravel()]) / scale) ** 2
-        return cell_leverage(np.sqrt(squares / len(self._committee)), N_CELL_ROWS)
+        return CellLeverage.of_rows(np.sqrt(squares / len(self._committee)), N_CELL_ROWS)
 
     def check(self, structure: Structure, answer: Answer) -> None:
         """Raise `OutsideDomain` for a cell that is too unlike the training cells."""
         largest = self.numbers.largest_force_error_ev_per_a
-        if answer.expected_force_error_ev_per_a > largest:
-            raise OutsideDomain(
-                f"{structure.reduced_formula}: outside the domain of the fitted potential: forces "
-                f"are expected to be wrong by {answer.expected_force_error_ev_per_a:.2g} eV/Å, and "
-                f"up to {largest:.2g} eV/Å is allowed; label such cells and fit again",
-                structure,
-            )
+        if answer.worst_error_ev_per_a <= largest:
+            return
+        what, error, limit = "forces", answer.worst_error_ev_per_a, largest
+        unit = "eV/Å"
+        if answer.expected_force_error_ev_per_a < answer.worst_error_ev_per_a:
+            what, unit = "the energy", "eV/atom"
+            error, limit = ENERGY_LENGTH_A * error, ENERGY_LENGTH_A * limit
+        raise OutsideDomain(
+            f"{structure.reduced_formula}: outside the domain of the fitted potential: {what} "
+            f"would be wrong by about {error:.2g} {unit}, and {limit:.2g} {unit} is allowed; label "
+            "such cells and fit again",
+            structure,
+        )
 
 
 @dataclass(frozen=True)

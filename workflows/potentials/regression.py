@@ -84,7 +84,8 @@ class Fit:
 
     def leverage(self, features: Array) -> Array:
         """Return the leverage of rows that are scaled to one noise, shape (rows,)."""
-        return np.sqrt((self.projected(features) ** 2).sum(axis=0))
+        squares: Array = (self.projected(features) ** 2).sum(axis=0)
+        return np.sqrt(squares)
 
     def draws(self, count: int, seed: int) -> Array:
         """Return deviations of the coefficients over σ, drawn from the posterior.
@@ -167,5 +168,5 @@ def left_out(fitted: Fit, cell: TrainingRows) -> LeftOut:
     hat = projected.T @ projected
     residual = cell.features @ fitted.coefficients - cell.values
     rest = np.eye(len(hat)) - hat
-    solved = np.linalg.solve(rest, np.column_stack([residual, hat]))
+    solved = np.asarray(np.linalg.solve(rest, np.column_stack([residual, hat])), dtype=np.float64)
     return LeftOut(errors=solved[:, 0], leverage=np.sqrt(np.maximum(np.diag(solved[:, 1:]), 0.0)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import cho_factor, solve_triangular
 
-from workflows.potentials.calibration import cell_leverage
+from workflows.potentials.calibration import CellLeverage
 from workflows.potentials.polynomial import N_CELL_ROWS, PolynomialModel
 from workflows.potentials.regression import Fit, row_scale
 
@@ -63,10 +63,10 @@ def most_informative(
     while left and len(chosen) < count:
         factor = np.tril(cho_factor(precision, lower=True)[0])
         leverages = {
-            number: cell_leverage(
+            number: CellLeverage.of_rows(
                 np.sqrt((solve_triangular(factor, each.T, lower=True) ** 2).sum(axis=0)),
                 N_CELL_ROWS,
-            )
+            ).atom
             for number, each in left.items()
         }
         best = max(leverages, key=lambda number: (leverages[number], -number))
