@@ -43,7 +43,7 @@ FORM = ExportForm(
     name="polymlp",
     help="A fitted potential as pypolymlp's file, for LAMMPS and phonopy.",
     place="file",
-    content="row",
+    content="structure",
     write=write,
     kinds=("family",),
 )

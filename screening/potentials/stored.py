@@ -42,7 +42,8 @@ def potential_of(database: Database, name: str) -> dict[str, Any]:
         key
         for results in snapshot.results.values()
         for key, result in results.items()
-        if result.get("outcome") == "computed" and wanted in ("", key)
+        # Results are shared: others of the same recipe belong to other campaigns.
+        if key in snapshot.pool and result.get("outcome") == "computed" and wanted in ("", key)
     ]
     if not found:
         raise ScreenError(

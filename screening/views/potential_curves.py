@@ -54,7 +54,9 @@ def learning(result: Mapping[str, Any]) -> list[CurveView]:
                 "had been labelled: of these, each left out of the fit in turn, and of the cells "
                 "that were chosen next, which are the least known ones."
             ),
-            headline=str(result.get("finished") or ""),
+            headline=(
+                f"{in_digits(rounds[-1]['force_error_ev_per_a'], 2)} eV/Å with {labels[-1]:.0f} labels"
+            ),
             x=Axis(title="labelled cells", whole=True, low=0.0),
             y=Axis(title="force error / (eV/Å)", logarithmic=True),
             lines=lines,

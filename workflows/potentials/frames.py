@@ -33,7 +33,8 @@ class Frame(Document):
 
     def in_json(self) -> dict[str, Any]:
         """Return its fields in JSON's types."""
-        return {**self.model_dump(mode="json"), "structure": self.structure.as_dict()}
+        plain = self.model_dump(mode="json", exclude={"structure"})
+        return {**plain, "structure": self.structure.as_dict()}
 
 
 class LabelledFrame(Frame):
