@@ -1,9 +1,11 @@
-"""Potentials fitted to another engine's cells: error against labels, indicator, choice, speed.
+r"""Potentials fitted to another engine's cells: error against labels, indicator, choice, speed.
 
     python benchmarks/fitted_potential.py curve Cu Al CuAu NaCl MgO
     python benchmarks/fitted_potential.py indicator
     python benchmarks/fitted_potential.py choice --seeds 5
     python benchmarks/fitted_potential.py speed
+    python benchmarks/fitted_potential.py recorded \
+        tests/data/dft_forces/phono3py_params_MgO-222rd-444rd.yaml.xz
 
 The truth of the metals is EMT, of the salts SevenNet-0.  ``curve`` prints the error of forces on
 cells displaced by 0.03 Å, of elastic constants and of a vacancy's energy against the labels used.
@@ -27,7 +29,7 @@ from workflows.errors import EngineError
 from workflows.potentials.calculator import FittedCalculator
 from workflows.potentials.calibration import CellLeverage
 from workflows.potentials.exploration import disturbed_cells
-from workflows.potentials.frames import Frame, labelled
+from workflows.potentials.frames import Frame, LabelledFrame, labelled
 from workflows.potentials.polynomial import N_CELL_ROWS, PolynomialModel
 from workflows.potentials.potential import OutsideDomain, Potential, train
 from workflows.potentials.recipe import ExplorationRecipe, FitRecipe, PolynomialRecipe
@@ -321,6 +323,70 @@ def summary(rows: list[dict[str, Any]]) -> None:
     print(f"labels that random choice needs, over those of leverage: {np.mean(savings):.2f}")
 
 
+# --------------------------------------------------------------------------------------- recorded
+
+
+def recorded(paths: list[str], counts: list[int], mesh: int) -> list[dict[str, Any]]:
+    """Return κ of potentials fitted to recorded first-principles forces, against all of them."""
+    from few_shot import pymatgen_cell, read_set
+    from phono3py import Phono3py
+
+    rows = []
+    for path in paths:
+        whole = read_set(Path(path), None)
+        if whole.displacements is None or whole.forces is None:
+            raise SystemExit(f"{path}: holds no random snapshots")
+        rest = pymatgen_cell(whole.model.supercell)
+        frames = []
+        for displacement, force in zip(whole.displacements, whole.forces, strict=True):
+            cell = rest.copy()
+            for atom, step in enumerate(displacement):
+                cell.translate_sites([atom], step, frac_coords=False, to_unit_cell=False)
+            frames.append(
+                LabelledFrame(structure=cell, origin="recorded", forces_ev_per_a=force.tolist())
+            )
+        meshes = (mesh, mesh, mesh)
+        reference = whole.kappa(whole.second_order, whole.third_order, meshes)
+        for count in counts:
+            potential = Potential(
+                train(frames[:count], sorted(rest.symbol_set), FitRecipe()).numbers
+            )
+            errors = [
+                potential.ask(frame.structure).forces_ev_per_a - frame.forces
+                for frame in frames[-10:]
+            ]
+            model = Phono3py(
+                whole.model.unitcell,
+                supercell_matrix=whole.model.supercell_matrix,
+                primitive_matrix=whole.model.primitive_matrix,
+                symprec=1e-4,
+                log_level=0,
+            )
+            model.generate_displacements(
+                distance=0.03, is_plusminus=True, number_of_snapshots=20, random_seed=1
+            )
+            model.forces = [
+                potential.ask(pymatgen_cell(cell)).forces_ev_per_a
+                for cell in model.supercells_with_displacements
+            ]
+            model.produce_fc3(fc_calculator="symfc")
+            kappa = whole.kappa(np.array(model.fc2), np.array(model.fc3), meshes)
+            rows.append(
+                {
+                    "set": whole.name,
+                    "labels": count,
+                    "atoms": len(rest),
+                    "features": len(potential.numbers.coefficients),
+                    "force_rmse_mev_per_a": 1000 * float(np.sqrt(np.mean(np.square(errors)))),
+                    "kappa_w_per_m_k": kappa,
+                    "reference_w_per_m_k": reference,
+                    "mesh": mesh,
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
 # ------------------------------------------------------------------------------------------ speed
 
 
@@ -373,10 +439,11 @@ def speed() -> list[dict[str, Any]]:
 def main() -> None:
     """Compute, print, and keep the rows as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["curve", "indicator", "choice", "speed"])
+    parser.add_argument("what", choices=["curve", "indicator", "choice", "speed", "recorded"])
     parser.add_argument("crystals", nargs="*", default=[])
     parser.add_argument("--labels", default="2,3,5,8,12,20")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--mesh", type=int, default=9)
     options = parser.parse_args()
     counts = [int(count) for count in options.labels.split(",")]
     rows = {
@@ -384,6 +451,7 @@ def main() -> None:
         "indicator": lambda: indicator(options.seeds),
         "choice": lambda: choice(options.seeds),
         "speed": speed,
+        "recorded": lambda: recorded(options.crystals, counts, options.mesh),
     }[options.what]()
     out = RESULTS / f"fitted_potential-{options.what}.json"
     out.write_text(json.dumps(rows, indent=1))

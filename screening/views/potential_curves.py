@@ -55,7 +55,7 @@ def learning(result: Mapping[str, Any]) -> list[CurveView]:
                 "that were chosen next, which are the least known ones."
             ),
             headline=(
-                f"{in_digits(rounds[-1]['force_error_ev_per_a'], 2)} eV/Å with {labels[-1]:.0f} labels"
+                f"{in_digits(rounds[-1]['force_error_ev_per_a'], 2)} eV/Å, {labels[-1]:.0f} labels"
             ),
             x=Axis(title="labelled cells", whole=True, low=0.0),
             y=Axis(title="force error / (eV/Å)", logarithmic=True),
