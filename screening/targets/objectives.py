@@ -184,6 +184,35 @@ CHAIN_SPEED_OF_SOUND = Objective(
     candidates="polymer",
     curves={"torsions": "screening.views.chain_curves:torsions"},
 )
+VACANCY_FORMATION_ENERGY = Objective(
+    name="vacancy-formation-energy",
+    help="Lowest formation energy of a neutral vacancy.",
+    maker="workflows.point_defects.vacancies.VacancyMaker",
+    recipe="workflows.point_defects.recipe.VacancyRecipe",
+    document="workflows.point_defects.documents.VacancyDocument",
+    value_field="vacancy_formation_energy_ev",
+    error_field="vacancy_formation_energy_error_ev",
+    label="vacancy energy",
+    unit="eV",
+    logarithmic=False,
+    shown_fields=(Quantity("vacancy_element", "vacant element", ""),),
+)
+ANTISITE_PAIR_ENERGY = Objective(
+    name="antisite-pair-energy",
+    help="Lowest energy of two atoms of different elements that have exchanged their places.",
+    maker="workflows.point_defects.exchange_pairs.ExchangePairMaker",
+    recipe="workflows.point_defects.recipe.ExchangePairRecipe",
+    document="workflows.point_defects.documents.ExchangePairDocument",
+    value_field="exchange_pair_energy_ev",
+    error_field="exchange_pair_energy_error_ev",
+    label="antisite pair energy",
+    unit="eV",
+    logarithmic=False,
+    shown_fields=(
+        Quantity("exchanged_elements", "exchanged", ""),
+        Quantity("exchange_distance_a", "distance", "Å"),
+    ),
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -193,6 +222,8 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "slack-thermal-conductivity": f"{__name__}:SLACK_THERMAL_CONDUCTIVITY",
         "amorphous-thermal-conductivity": f"{__name__}:AMORPHOUS_THERMAL_CONDUCTIVITY",
         "chain-speed-of-sound": f"{__name__}:CHAIN_SPEED_OF_SOUND",
+        "vacancy-formation-energy": f"{__name__}:VACANCY_FORMATION_ENERGY",
+        "antisite-pair-energy": f"{__name__}:ANTISITE_PAIR_ENERGY",
     },
 )
 
