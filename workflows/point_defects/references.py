@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pymatgen.core import Lattice, Structure
 
+from workflows.point_defects.elemental_crystals import CRYSTALS, elemental_crystal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,22 +23,6 @@ BOND_LENGTHS_A = {
 """Elements whose reference is the molecule of two atoms; where its relaxation starts from."""
 BOX_A = (12.0, 13.0, 14.0)
 """Edges of the box of a molecule, no two the same, so that it has no symmetry of a cube."""
-PROTOTYPES = {
-    "B": ("A_hR12_166_2h", "B"),
-    "Ga": ("A_oC8_64_f", "Ga"),
-    "La": ("A_hP4_194_ac", "La"),
-    "Mn": ("A_cI58_217_ac2g", "Mn"),
-    "Np": ("A_oP8_62_2c", "Np"),
-    "P": ("A_oC8_64_f", "P"),
-    "Pa": ("A_tI2_139_a", "Pa"),
-    "Pu": ("A_mP16_11_8e", "Pu"),
-    "S": ("A_oF128_70_4h", "S"),
-    "Se": ("A_hP3_152_a", "Se"),
-    "Sm": ("A_hR3_166_ac", "Sm"),
-    "U": ("A_oC4_63_c", "U"),
-}
-"""Elements whose crystal pymatgen has among AFLOW's prototypes: label and element there (M. J. Mehl
-et al., Comput. Mater. Sci. 136, S1 (2017))."""
 UNLISTED = frozenset(("He", "Rn", "Fr", "Ra", "At", "Pm"))
 HUBBARD_ELEMENTS = frozenset(("V", "Cr", "Mn", "Fe", "Co", "Ni", "Mo", "W"))
 """Those that the Materials Project computes with PBE+U in oxides and fluorides, and with PBE as
@@ -69,12 +55,8 @@ def reference_structure(symbol: str) -> Structure:
         return Structure(
             Lattice.orthorhombic(*BOX_A), [symbol] * 2, ends, coords_are_cartesian=True
         )
-    if symbol in PROTOTYPES:
-        return _prototype(*PROTOTYPES[symbol]).get_primitive_structure()
-    if symbol == "Te":
-        # P. Cherin and P. Unger, Acta Cryst. 23, 670 (1967).
-        lattice = Lattice.hexagonal(4.4572, 5.9290)
-        return Structure.from_spacegroup("P3_121", lattice, ["Te"], [[0.2633, 0, 1 / 3]])
+    if symbol in CRYSTALS:
+        return elemental_crystal(symbol)
     if not _has_reference(symbol):
         raise ValueError(f"no crystal of {symbol} is known here")
     return AseAtomsAdaptor.get_structure(bulk(symbol))
@@ -103,7 +85,7 @@ def limits_of(symbol: str, anions: bool) -> str:
 def _has_reference(symbol: str) -> bool:
     from ase.data import atomic_numbers, reference_states
 
-    if symbol in BOND_LENGTHS_A or symbol in PROTOTYPES or symbol == "Te":
+    if symbol in BOND_LENGTHS_A or symbol in CRYSTALS:
         return True
     number = atomic_numbers.get(symbol)
     if number is None or symbol in UNLISTED or number >= len(reference_states):
@@ -118,13 +100,3 @@ def _has_reference(symbol: str) -> bool:
         "bct",
         "rhombohedral",
     )
-
-
-def _prototype(label: str, symbol: str) -> Structure:
-    from pymatgen.analysis.prototypes import AFLOW_PROTOTYPE_LIBRARY
-
-    for entry in AFLOW_PROTOTYPE_LIBRARY:
-        structure: Structure = entry["snl"].structure
-        if entry["tags"]["aflow"] == label and symbol in structure.composition:
-            return structure
-    raise ValueError(f"pymatgen has no AFLOW prototype {label} of {symbol}")
