@@ -1,8 +1,8 @@
 """Crystals of elements that ASE does not build, as they are at low temperature.
 
-From the AFLOW library of crystallographic prototypes (M. J. Mehl et al., Comput. Mater. Sci.
-136, S1 (2017)), as pymatgen ships it; tellurium after P. Cherin and P. Unger, Acta Cryst. 23, 670 (1967).
-They are where relaxations start from: rounding does not matter.
+From the AFLOW library of crystallographic prototypes (M. J. Mehl et al., Comput. Mater. Sci. 136,
+S1 (2017)), as pymatgen ships it; tellurium after P. Cherin and P. Unger, Acta Cryst. 23, 670
+(1967).  They are where relaxations start from: rounding does not matter.
 """
 
 from __future__ import annotations
