@@ -213,6 +213,21 @@ ANTISITE_PAIR_ENERGY = Objective(
         Quantity("exchange_distance_a", "distance", "Å"),
     ),
 )
+SPECTRAL_WIDTH = Objective(
+    name="spectral-width",
+    help="How far disorder smears the phonons of an alloy, from unfolded supercells.",
+    maker="workflows.spectral_function.SpectralFunctionMaker",
+    recipe="workflows.recipes.SpectralFunctionRecipe",
+    document="workflows.spectral_documents.SpectralFunctionDocument",
+    value_field="spectral_width_thz",
+    error_field="spectral_width_error_thz",
+    label="spectral width",
+    unit="THz",
+    logarithmic=False,
+    shown_fields=(Quantity("supercells", "supercells", ""),),
+    curves={"spectral-function": "screening.views.spectral_curves:spectral_function"},
+    large_fields=("spectral_function",),
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -224,6 +239,7 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "chain-speed-of-sound": f"{__name__}:CHAIN_SPEED_OF_SOUND",
         "vacancy-formation-energy": f"{__name__}:VACANCY_FORMATION_ENERGY",
         "antisite-pair-energy": f"{__name__}:ANTISITE_PAIR_ENERGY",
+        "spectral-width": f"{__name__}:SPECTRAL_WIDTH",
     },
 )
 
