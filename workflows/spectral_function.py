@@ -44,7 +44,7 @@ ROOM = 4
 class SpectralInputs(TargetInputs):
     """What a source may state of an alloy."""
 
-    approximants: list[Structure] = []
+    approximants: tuple[Structure, ...] = ()
     """Further decorated supercells of the same alloy; the spectral function is the mean."""
 
 
