@@ -76,3 +76,18 @@ class TestWords(TargetContract):
     @pytest.fixture
     def content(self):
         return "apple:5"
+
+
+class TestSpectralWidth(TargetContract):
+    @pytest.fixture
+    def name(self):
+        return "spectral-width"
+
+    @pytest.fixture
+    def recipe(self):
+        return {"min_length_a": 3.0, "path_points": 3}
+
+    @pytest.fixture
+    def content(self):
+        faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+        return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)

@@ -1,7 +1,8 @@
 """Phonons of a decorated supercell, unfolded into the Brillouin zone of the lattice behind it.
 
 phonopy's unfolding: P. B. Allen, T. Berlijn, D. A. Casavant and J. M. Soler, Phys. Rev. B 87,
-085322 (2013).  A mode J of the supercell, at the wave vector that q folds onto, has a weight w_J(q): how
+085322 (2013).  A mode J of the supercell, at the wave vector that q folds onto, has a weight
+w_J(q): how
 much of it is a wave of wave vector q.  The weights of all modes add up to three times the
 atoms of the lattice's primitive cell, and A(q, ω) = Σ_J w_J(q) δ(ω − ω_J).
 """
