@@ -98,8 +98,8 @@ def _approximant(value: Any, number: int) -> dict[str, Any]:
     if reason is not None:
         raise ValueError(f"its approximant {number} {reason}")
     supercell = bare_structure(value)
-    if reason := unusable(supercell):
-        raise ValueError(f"of its approximant {number}: {reason}")
+    if (refusal := unusable(supercell)) is not None:
+        raise ValueError(f"of its approximant {number}: {refusal}")
     supercell.remove_oxidation_states()
     stated: dict[str, Any] = supercell.as_dict(verbosity=0)
     return stated

@@ -12,6 +12,11 @@ from phonopy.structure.atoms import PhonopyAtoms
 
 from workflows.errors import CannotCompute
 from workflows.lattice_dynamics import transport
+from workflows.lattice_dynamics.alloy_conductivity import (
+    alloy_conductivity,
+    dense_limit,
+    three_phonon_rates,
+)
 from workflows.lattice_dynamics.cells import atomic_mass_u
 from workflows.lattice_dynamics.recorded_forces import recorded_model
 from workflows.lattice_dynamics.virtual_crystal import mixed_mass, virtual_crystal
@@ -103,6 +108,32 @@ def test_mass_disorder_makes_an_alloy_conduct_little(silicon, heavy):
     mixed = virtual_crystal(silicon, heavy, 0.3)
     without = transport.conductivity(mixed.model, [5] * 3, [300.0], isotopes=False)
     assert kappa(mixed) < 0.4 * without.isotropic_w_per_m_k(300.0)
+
+
+def test_interpolated_rates_are_the_computed_ones_on_their_mesh(silicon, heavy):
+    """κ of a pure crystal, and the strong scattering of an alloy, beside phono3py's own."""
+    pure = virtual_crystal(silicon, heavy, 0.0)
+    rates = three_phonon_rates(pure.model, [5] * 3, 300.0)
+    assert alloy_conductivity(pure, rates, [5] * 3, 300.0) == pytest.approx(kappa(pure), rel=1e-3)
+    between = rates.at(np.array([[0.1, 0.0, 0.0]]), np.ones((1, 6)))
+    ends = rates.at(np.array([[0.0, 0.0, 0.0], [1.2, 0.0, -1.0]]), np.ones((2, 6)))
+    assert between[0] == pytest.approx(ends.mean(axis=0))
+
+
+def test_round_off_moves_strong_scattering_little_on_a_dense_mesh(silicon, heavy):
+    """The same alloy from either end differs in its last digits alone."""
+    found = []
+    for crystal in (virtual_crystal(silicon, heavy, 0.3), virtual_crystal(heavy, silicon, 0.7)):
+        rates = three_phonon_rates(crystal.model, [3] * 3, 300.0)
+        found.append(alloy_conductivity(crystal, rates, [9] * 3, 300.0))
+    assert found[0] == pytest.approx(found[1], rel=0.02)
+
+
+def test_the_limit_of_dense_meshes():
+    """κ(N) = 9 − 42/N is a straight line in 1/N."""
+    found = dense_limit([7, 15, 21], [1.0, 9 - 42 / 15, 9 - 42 / 21])
+    assert found.kappa_w_per_m_k == pytest.approx(9)
+    assert found.error_w_per_m_k == pytest.approx(1)
 
 
 def test_end_members_that_do_not_belong_together_are_refused(silicon, heavy, dft_forces):
