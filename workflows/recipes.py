@@ -220,6 +220,26 @@ class ElasticityRecipe(Recipe):
     """Of the crystal, and of the positions in each strained cell."""
 
 
+class SpectralFunctionRecipe(Recipe):
+    """Phonons of decorated supercells, unfolded into the lattice behind them."""
+
+    mixed_elements: tuple[tuple[str, ...], ...] | None = None
+    """Elements that share a sublattice, as ``[[In, Ga]]``; null takes all metals as one group and
+    all other elements as another."""
+    min_length_a: float = Field(9.5, gt=0)
+    """Wanted edge of the cell in which atoms are displaced: the supercell, repeated."""
+    max_atoms: int = Field(128, gt=0)
+    """In that cell; the supercell that is given is always allowed."""
+    distance_a: float = Field(0.01, gt=0)
+    path_points: int = Field(31, ge=2, le=201)
+    """Wave vectors on each segment of seekpath's path."""
+    broadening_thz: float = Field(0.1, gt=0)
+    """Standard deviation of the Gaussian in the place of each mode, for the picture alone."""
+    stability_threshold_thz: float = Field(-0.1, le=0)
+    """A supercell with a frequency below this is unstable."""
+    relaxation: RelaxationRecipe = RelaxationRecipe()
+
+
 class ChainStiffnessRecipe(Recipe):
     """Straight conformers of a polymer's chain, how they stretch, and its persistence length."""
 

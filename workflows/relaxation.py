@@ -26,17 +26,20 @@ class RelaxationMaker(Maker):
         What computes forces and stresses.
     recipe
         Tolerances.
+    fixed_cell
+        Whether only positions are relaxed.
     """
 
     engine: Engine
     name: str = "relaxation"
     recipe: RelaxationRecipe = field(default_factory=RelaxationRecipe)
+    fixed_cell: bool = False
 
     @job(output_schema=RelaxationDocument)
     def make(
         self, structure: Structure, raised: dict[str, float] | None = None
     ) -> RelaxationDocument:
-        """Relax `structure`; cell, positions and nothing of its symmetry may change.
+        """Relax cell and positions, under the crystal's own symmetry unless the recipe frees it.
 
         Parameters
         ----------
@@ -44,4 +47,4 @@ class RelaxationMaker(Maker):
             Settings of the engine that this crystal needs; see `ForceConvergenceMaker`.
         """
         engine = self.engine.with_settings(raised) if raised else self.engine
-        return engine.relax(structure, self.recipe)
+        return engine.relax(structure, self.recipe, fixed_cell=self.fixed_cell)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from screening.views.forms import PhononView
+    from screening.views.forms import PhononView, SpectralView
 
 WIDTH_WITH_DOS_MM = 80.0
 """From which on there is room for the density of states beside the bands."""
@@ -84,7 +84,7 @@ def _frequency_limits(axes: Axes, view: PhononView) -> None:
     )
 
 
-def label_points(figure: Figure, axes: Axes, bands: PhononView) -> None:
+def label_points(figure: Figure, axes: Axes, bands: PhononView | SpectralView) -> None:
     """Name the points of high symmetry."""
     places, names = [bands.distance_per_a[0][0]], [bands.labels[0][0]]
     for distance, (start, end) in zip(bands.distance_per_a, bands.labels, strict=True):

@@ -13,12 +13,13 @@ from screening.figures import style
 from screening.figures.bands import bands_figure
 from screening.figures.curve import curve_figure
 from screening.figures.pool_map import pool_map_figure
+from screening.figures.spectral_function import spectral_figure
 from screening.messages.errors import ScreenError
 from screening.messages.validation import check_choice, nearest
 from screening.targets.objectives import candidate_figures
 from screening.views.campaign_figures import FIGURES, figures_of
 from screening.views.candidate import candidate_view
-from screening.views.forms import CurveView, PhononView, PoolMapView
+from screening.views.forms import CurveView, PhononView, PoolMapView, SpectralView
 from screening.views.objective import objective_view
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def draw(pictures: Sequence[AnyPicture], objective: ObjectiveView, width_mm: flo
         return pool_map_figure(first, objective, width_mm)
     if isinstance(first, PhononView):
         return bands_figure(first, width_mm)
+    if isinstance(first, SpectralView):
+        return spectral_figure(first, width_mm)
     return curve_figure([view for view in pictures if isinstance(view, CurveView)], width_mm)
 
 

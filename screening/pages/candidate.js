@@ -231,7 +231,7 @@ function curves(view, objective) {
     const picture = element('div', { class: 'plot', 'data-figure': curve.title });
     const label = `${curve.title}. ${curve.caption}`;
     figures.set(picture, { label, make: (colours) => pictureFigure(curve, objective, colours, 340) });
-    const kind = curve.form === 'phonons' ? 'wide' : '';
+    const kind = curve.form === 'phonons' || curve.form === 'spectral' ? 'wide' : '';
     return element('section', { class: kind }, element('h3', {}, curve.title), element('figure', {}, picture, element('figcaption', {}, curve.caption)));
   });
 }

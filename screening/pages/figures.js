@@ -4,7 +4,7 @@
 
 /**
  * What plotly draws of a picture.
- * @param {CurveView|PhononView|PoolMapView} view
+ * @param {AnyPicture} view
  * @param {ObjectiveView} objective
  * @param {Theme} colours
  * @param {number} height
@@ -14,6 +14,8 @@ function pictureFigure(view, objective, colours, height) {
   switch (view.form) {
     case 'phonons':
       return phononFigure(view, colours);
+    case 'spectral':
+      return spectralFigure(view, colours);
     case 'map':
       return poolMapFigure(view, objective, colours);
     default:

@@ -5,7 +5,7 @@
 
 /** @typedef {'computed'|'predicted'|'infeasible'|'unstable'|'failed'} Outcome */
 /** @typedef {Outcome|'first'|'second'|'third'|'fourth'|'guide'|'value'} Role */
-/** @typedef {CurveView|PhononView|PoolMapView} AnyPicture */
+/** @typedef {CurveView|PhononView|SpectralView|PoolMapView} AnyPicture */
 
 /**
  * @typedef {object} QuantityView
@@ -216,6 +216,19 @@
  * @property {[string, string][]} labels
  * @property {number[]} dos_frequency_thz
  * @property {number[]} dos_per_thz
+ */
+
+/**
+ * @typedef {object} SpectralView
+ * @property {string} name
+ * @property {string} title
+ * @property {string} caption
+ * @property {string} absent
+ * @property {'spectral'} form
+ * @property {number[][]} distance_per_a
+ * @property {[string, string][]} labels
+ * @property {number[]} frequency_thz
+ * @property {number[][][]} intensity_per_thz
  */
 
 /**

@@ -1,12 +1,17 @@
-"""What a JSON entry states beside a crystal that a flow can use: Born charges, charged crystal."""
+"""What a JSON entry states beside a crystal that a flow can use.
+
+Born charges, the charged crystal of an electrode, further supercells of an alloy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from screening.candidates.crystal import bare_structure
 from screening.candidates.crystal_sanity import unusable
 from screening.sources.dielectric import known_dielectric
+from screening.sources.pymatgen_json import described_badly
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -29,7 +34,8 @@ def known_inputs(
     ----------
     entry : dict
         ``born_charges_e`` and ``dielectric_tensor`` are taken together; one of `CHARGED`,
-        ``working_ion``, and beside one of these ``energy_above_hull_ev_per_atom``.
+        ``working_ion``, and beside one of these ``energy_above_hull_ev_per_atom``;
+        ``approximants``, a list of pymatgen dictionaries.
     structure : Structure
         The crystal itself.
     place : str
@@ -68,8 +74,32 @@ def known_inputs(
         if not (isinstance(ion, str) and Element.is_valid_symbol(ion)):
             raise ValueError(f"working_ion {ion!r} is not the symbol of an element")
         found["working_ion"] = ion
+    if "approximants" in entry:
+        found["approximants"] = [
+            _approximant(value, number)
+            for number, value in enumerate(entry["approximants"], start=1)
+        ]
     hull = entry.get("energy_above_hull_ev_per_atom")
     # Only flows of electrodes pass it on; elsewhere it is a property like others.
     if found.keys() & {"charged", "working_ion"} and hull is not None:
         found["energy_above_hull_ev_per_atom"] = float(hull)
     return found
+
+
+def _approximant(value: Any, number: int) -> dict[str, Any]:
+    """Return a further decorated supercell of an alloy, a pymatgen dictionary, without its names.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+    """
+    reason = described_badly(value)
+    if reason is not None:
+        raise ValueError(f"its approximant {number} {reason}")
+    supercell = bare_structure(value)
+    if (refusal := unusable(supercell)) is not None:
+        raise ValueError(f"of its approximant {number}: {refusal}")
+    supercell.remove_oxidation_states()
+    stated: dict[str, Any] = supercell.as_dict(verbosity=0)
+    return stated

@@ -206,6 +206,50 @@ FITTED_POTENTIAL = Objective(
         "indicator": "screening.views.potential_curves:indicator",
     },
 )
+VACANCY_FORMATION_ENERGY = Objective(
+    name="vacancy-formation-energy",
+    help="Lowest formation energy of a neutral vacancy.",
+    maker="workflows.point_defects.vacancies.VacancyMaker",
+    recipe="workflows.point_defects.recipe.VacancyRecipe",
+    document="workflows.point_defects.documents.VacancyDocument",
+    value_field="vacancy_formation_energy_ev",
+    error_field="vacancy_formation_energy_error_ev",
+    label="vacancy energy",
+    unit="eV",
+    logarithmic=False,
+    shown_fields=(Quantity("vacancy_element", "vacant element", ""),),
+)
+ANTISITE_PAIR_ENERGY = Objective(
+    name="antisite-pair-energy",
+    help="Lowest energy of two atoms of different elements that have exchanged their places.",
+    maker="workflows.point_defects.exchange_pairs.ExchangePairMaker",
+    recipe="workflows.point_defects.recipe.ExchangePairRecipe",
+    document="workflows.point_defects.documents.ExchangePairDocument",
+    value_field="exchange_pair_energy_ev",
+    error_field="exchange_pair_energy_error_ev",
+    label="antisite pair energy",
+    unit="eV",
+    logarithmic=False,
+    shown_fields=(
+        Quantity("exchanged_elements", "exchanged", ""),
+        Quantity("exchange_distance_a", "distance", "Å"),
+    ),
+)
+SPECTRAL_WIDTH = Objective(
+    name="spectral-width",
+    help="How far disorder smears the phonons of an alloy, from unfolded supercells.",
+    maker="workflows.spectral_function.SpectralFunctionMaker",
+    recipe="workflows.recipes.SpectralFunctionRecipe",
+    document="workflows.spectral_documents.SpectralFunctionDocument",
+    value_field="spectral_width_thz",
+    error_field="spectral_width_error_thz",
+    label="spectral width",
+    unit="THz",
+    logarithmic=False,
+    shown_fields=(Quantity("supercells", "supercells", ""),),
+    curves={"spectral-function": "screening.views.spectral_curves:spectral_function"},
+    large_fields=("spectral_function",),
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -216,6 +260,9 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "amorphous-thermal-conductivity": f"{__name__}:AMORPHOUS_THERMAL_CONDUCTIVITY",
         "chain-speed-of-sound": f"{__name__}:CHAIN_SPEED_OF_SOUND",
         "fitted-potential": f"{__name__}:FITTED_POTENTIAL",
+        "vacancy-formation-energy": f"{__name__}:VACANCY_FORMATION_ENERGY",
+        "antisite-pair-energy": f"{__name__}:ANTISITE_PAIR_ENERGY",
+        "spectral-width": f"{__name__}:SPECTRAL_WIDTH",
     },
 )
 

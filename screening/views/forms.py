@@ -322,6 +322,19 @@ class PhononView(Picture):
     dos_per_thz: list[float]
 
 
+class SpectralView(Picture):
+    """How much of the vibrations of a crystal has a wave vector and a frequency: A(q, ω)."""
+
+    form: Literal["spectral"] = "spectral"
+    distance_per_a: list[list[float]]
+    """One list a segment."""
+    labels: list[tuple[str, str]]
+    """Names of both ends of each segment."""
+    frequency_thz: list[float]
+    intensity_per_thz: list[list[list[float]]]
+    """Same segments, shape (points, frequencies)."""
+
+
 class PoolMapView(Picture):
     """The pool in the two directions in which its features spread most."""
 
@@ -343,7 +356,9 @@ class PoolMapView(Picture):
     """Of so many candidates; of large pools all chosen ones and a random sample are shown."""
 
 
-AnyPicture = Annotated[CurveView | PhononView | PoolMapView, Field(discriminator="form")]
+AnyPicture = Annotated[
+    CurveView | PhononView | SpectralView | PoolMapView, Field(discriminator="form")
+]
 
 
 # ------------------------------------------------------------------------------------ a candidate

@@ -26,6 +26,8 @@ OBJECTIVES = {
     "lattice-thermal-conductivity": ({}, {"transport": {"isotopes": False}}),
     "slack-thermal-conductivity": ({},),
     "electrode-volume-change": ({}, {"working_ion": "Li"}),
+    "vacancy-formation-energy": ({},),
+    "antisite-pair-energy": ({},),
 }
 TAGS = {"campaign": "c", "pick": "c/x"}
 

@@ -19,6 +19,34 @@ class TestSlack(TargetContract):
         return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)
 
 
+class TestVacancies(TargetContract):
+    @pytest.fixture
+    def name(self):
+        return "vacancy-formation-energy"
+
+    @pytest.fixture
+    def recipe(self):
+        return {"image_distance_a": 5.0, "max_atoms": 8}
+
+    @pytest.fixture
+    def content(self):
+        return Structure(Lattice.cubic(2.56), ["Cu"], [[0, 0, 0]])
+
+
+class TestAntisitePairs(TargetContract):
+    @pytest.fixture
+    def name(self):
+        return "antisite-pair-energy"
+
+    @pytest.fixture
+    def recipe(self):
+        return {"image_distance_a": 5.0, "max_atoms": 16}
+
+    @pytest.fixture
+    def content(self):
+        return Structure(Lattice.cubic(3.0), ["Cu", "Pd"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
 class TestChainSpeedOfSound(TargetContract):
     @pytest.fixture
     def name(self):
@@ -48,3 +76,18 @@ class TestWords(TargetContract):
     @pytest.fixture
     def content(self):
         return "apple:5"
+
+
+class TestSpectralWidth(TargetContract):
+    @pytest.fixture
+    def name(self):
+        return "spectral-width"
+
+    @pytest.fixture
+    def recipe(self):
+        return {"min_length_a": 3.0, "path_points": 3}
+
+    @pytest.fixture
+    def content(self):
+        faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+        return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)

@@ -164,7 +164,7 @@ def spectrum(phonon: Phonopy, mesh_length_a: float, points: int = 51) -> Spectru
         band_frequency_thz=[
             [_rounded(point) for point in segment] for segment in bands.frequencies
         ],
-        band_labels=_segment_labels(bands.labels or [], bands.path_connections),
+        band_labels=segment_labels(bands.labels or [], bands.path_connections),
     )
 
 
@@ -239,7 +239,7 @@ def _rounded(values: NDArray[np.float64]) -> list[float]:
     return [float(value) for value in np.round(np.asarray(values), 5)]
 
 
-def _segment_labels(labels: list[str], connections: list[bool]) -> list[tuple[str, str]]:
+def segment_labels(labels: list[str], connections: list[bool]) -> list[tuple[str, str]]:
     """Return the two end labels of every segment; phonopy lists a shared end only once."""
     segments = []
     position = 0

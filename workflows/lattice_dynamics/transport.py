@@ -144,6 +144,7 @@ def conductivity(
     temperatures_k: Sequence[float],
     *,
     isotopes: bool = True,
+    mass_variances: NDArray[np.float64] | None = None,
 ) -> Conductivity:
     """Solve the phonon Boltzmann equation in the relaxation-time approximation on one q-mesh.
 
@@ -159,13 +160,17 @@ def conductivity(
         Three divisions; phono3py would read a single integer as a length.
     isotopes
         Scattering by the natural isotope mixture (Tamura's formula, phono3py's own variances).
+    mass_variances
+        Shape (atoms of the primitive cell,): relative variances of the masses, in the place of
+        phono3py's own.
     """
     started = time.perf_counter()
     model.mesh_numbers = list(mesh)
     model.init_phph_interaction()
     model.run_thermal_conductivity(
         temperatures=list(temperatures_k),
-        is_isotope=isotopes,
+        is_isotope=isotopes or mass_variances is not None,
+        mass_variances=mass_variances,
         transport_type="SMM19",
         log_level=0,
     )

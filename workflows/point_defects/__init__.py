@@ -1,0 +1,1 @@
+"""Neutral point defects: vacancies, and pairs of atoms that have exchanged their places."""
