@@ -208,6 +208,12 @@ class ElasticityRelaxationRecipe(RelaxationRecipe):
     volume_tolerance_fraction: float = Field(5e-3, gt=0)
 
 
+class EnergyRecipe(Recipe):
+    """Energy of a relaxed crystal, for hulls: all that are compared need one recipe."""
+
+    relaxation: RelaxationRecipe = RelaxationRecipe()
+
+
 class ElasticityRecipe(Recipe):
     """Elastic constants by finite strains."""
 
