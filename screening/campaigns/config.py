@@ -76,6 +76,10 @@ class CampaignConfig(BaseModel):
         Scientific settings of the flow; checked against the objective's recipe model.
     sources
         Where candidates come from.
+    competitors
+        Where crystals come from that candidates may decompose into, for an objective whose values
+        depend on other results.  Those within the chemical systems of the candidates are all
+        computed, by a campaign of their own and beside the budget.
     filters
         Which of them are looked at; fields are those of the filters of their kind.
     sampler
@@ -109,6 +113,7 @@ class CampaignConfig(BaseModel):
     prior: str | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     sources: list[str] = Field(min_length=1)
+    competitors: list[str] = Field(default_factory=list)
     filters: SerializeAsAny[CandidateFilters] = Field(
         default_factory=CandidateFilters, validate_default=True
     )
@@ -138,6 +143,21 @@ class CampaignConfig(BaseModel):
         if self.prior is not None and self.second_objective is not None:
             raise ValueError(
                 "prior and second_objective exclude each other: a prior is for one objective"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _competitors_matter(self) -> Self:
+        if not self.competitors:
+            return self
+        if self.resolved_objective().derive is None:
+            raise ValueError(
+                f"competitors: a value of '{self.objective}' depends on no other results; drop them"
+            )
+        if self.confirm is not None:
+            raise ValueError(
+                "competitors and confirm exclude each other: the better engine would need energies "
+                "of its own for all competitors; submit a campaign with that engine"
             )
         return self
 

@@ -156,9 +156,7 @@ class _Systems:
         missing = self._missing(elements)
         return {
             "hull_distance_ev_per_atom": distance,
-            "formation_energy_ev_per_atom": _formation(
-                key, crystal.energy_ev_per_atom, references
-            ),
+            "formation_energy_ev_per_atom": _formation(key, crystal.energy_ev_per_atom, references),
             **self._verdict(key, place, above_lowest),
             "missing_competitors": _named(missing),
             "missing_competitors_count": len(missing),
@@ -265,7 +263,7 @@ def _diagram_of(elements: tuple[str, ...], energies: Mapping[Key, float]) -> Pha
     from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
     from pymatgen.core import Composition
 
-    absent = {
+    absent: dict[Key, float] = {
         ((element, 1),): _ABSENT_EV_PER_ATOM
         for element in elements
         if ((element, 1),) not in energies
