@@ -26,7 +26,7 @@ from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
 from screening.messages.validation import nearest, types_of, validated
 from screening.targets.constraints import Bound
-from screening.targets.objectives import Objective, objective
+from screening.targets.objectives import ENERGY_ABOVE_HULL, Objective, objective
 from screening.targets.scale import Direction
 from screening.targets.second_objective import SecondObjective
 
@@ -147,6 +147,16 @@ class CampaignConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _hull_is_of_one_engine(self) -> Self:
+        field = ENERGY_ABOVE_HULL.value_field
+        if field in self.constraints and self.confirm is not None:
+            raise ValueError(
+                f"constraints.{field} and confirm exclude each other: the hull of one engine says "
+                "nothing of another's"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _competitors_matter(self) -> Self:
         if not self.competitors:
             return self
@@ -216,6 +226,9 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
     # What results repeat of their candidates is a field of theirs, too.
     repeated = {name: kind.model.model_fields[name] for name in kind.repeated}
     known = {**repeated, **imported(config.resolved_objective().document).model_fields}
+    if kind.name == ENERGY_ABOVE_HULL.candidates:
+        field = ENERGY_ABOVE_HULL.value_field
+        known[field] = imported(ENERGY_ABOVE_HULL.document).model_fields[field]
     named = [
         (f"constraints.{field}", field, bound.equals is None)
         for field, bound in config.constraints.items()

@@ -43,6 +43,7 @@ def read_pool(
     ScreenError
         When no candidate is left.
     """
+    from screening.campaigns import hull_constraint
     from screening.campaigns.flows import NotComputable, takes_inputs
     from screening.intake.ingest import ingest
     from screening.running.local_workers import usable_cores
@@ -57,6 +58,8 @@ def read_pool(
             on_entry=count,
             workers=usable_cores(),
         )
+    if hull_constraint.is_asked(config):
+        hull_constraint.leave_out_unstable(database, config, engine, pool)
     if not takes_inputs(config):
         # What the flow does not take must not part results that are the same.
         pool.inputs.clear()

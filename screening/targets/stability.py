@@ -130,9 +130,10 @@ class _Systems:
             self._compositions[_elements(key)].append(key)
         listed = [row.label for row in pool.values() if row.competitor]
         listed = listed or [row.label for row in pool.values()]
-        self._known: dict[frozenset[str], set[str]] = defaultdict(set)
+        self._known: dict[frozenset[str], set[Key]] = defaultdict(set)
         for formula in listed:
-            self._known[_elements(composition_key(formula))].add(formula)
+            key = composition_key(formula)
+            self._known[_elements(key)].add(key)
 
     def fields_of(self, key: Key, crystal: _Computed) -> dict[str, Any]:
         """Return the derived fields of a crystal."""
@@ -185,18 +186,13 @@ class _Systems:
             f"{fraction:.3g} {self._computed[key][0].formula}" for key, fraction in parts
         )
 
-    def _missing(self, elements: frozenset[str]) -> list[str]:
+    def _missing(self, elements: frozenset[str]) -> list[Key]:
         """Return known compositions of some elements without an energy, elements first."""
-        missing: dict[Key, str] = {}
+        known: set[Key] = {((element, 1),) for element in elements}
         for subset in _subsets(elements):
-            names = {*self._known.get(subset, ()), *_stable_at_mp().get(subset, ())}
-            if len(subset) == 1:
-                names = names or set(subset)
-            for name in sorted(names):
-                key = composition_key(name)
-                if key not in self._computed:
-                    missing.setdefault(key, name)
-        return [missing[key] for key in sorted(missing, key=lambda key: (len(key), key))]
+            known |= self._known.get(subset, set())
+            known.update(_stable_at_mp().get(subset, ()))
+        return sorted(known - self._computed.keys(), key=lambda key: (len(key), key))
 
     def _diagram(
         self,
@@ -299,9 +295,12 @@ def _polymorphs(members: list[_Computed], crystal: _Computed) -> str:
     return f"{place} of {len(members)}, {len(near)} within 10 meV/atom"
 
 
-def _named(missing: list[str]) -> str:
+def _named(missing: list[Key]) -> str:
+    from pymatgen.core import Composition
+
     more = len(missing) - MOST_NAMED
-    return ", ".join(missing[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    names = [Composition(dict(key)).reduced_formula for key in missing[:MOST_NAMED]]
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
 
 # ----------------------------------------------------------------------------- compositions
@@ -332,12 +331,12 @@ def _subsets(elements: frozenset[str]) -> Iterable[frozenset[str]]:
 
 
 @functools.cache
-def _stable_at_mp() -> dict[frozenset[str], list[str]]:
+def _stable_at_mp() -> dict[frozenset[str], list[Key]]:
     """Return the compositions on the Materials Project's hull, by chemical system."""
-    found: dict[frozenset[str], list[str]] = defaultdict(list)
+    found: dict[frozenset[str], list[Key]] = defaultdict(list)
     for formula, energy in computed_by_mp().items():
         if energy <= STABLE_AT_MP_EV_PER_ATOM:
             parsed = parsed_formula(formula)
             if parsed is not None:
-                found[frozenset(parsed)].append(formula)
+                found[frozenset(parsed)].append(tuple(parsed.items()))
     return dict(found)

@@ -36,7 +36,13 @@ def hull(result: Mapping[str, Any]) -> list[CurveView]:
         if entry["candidate_id"] == result.get("candidate_id")
     ]
     on_hull = [number for number, entry in enumerate(entries) if entry["on_hull"]]
-    above = [number for number, entry in enumerate(entries) if not entry["on_hull"]]
+    highest = _highest([places[number] for number in (*own, *on_hull)])
+    above = [
+        number
+        for number, entry in enumerate(entries)
+        if not entry["on_hull"] and (len(elements) == 3 or places[number][1] <= highest)
+    ]
+    hidden = len(entries) - len(on_hull) - len(above)
 
     def points(label: str, role: Any, chosen: list[int]) -> list[Line]:
         if not chosen:
@@ -70,14 +76,15 @@ def hull(result: Mapping[str, Any]) -> list[CurveView]:
             title=f"Convex hull of {'–'.join(elements)}",
             caption=(
                 f"{result.get('stability_verdict', '')}: {ORIGIN}  "
-                + (f"Without an energy, and not here: {missing}." if missing else "")
+                + (f"Without an energy, and not here: {missing}.  " if missing else "")
+                + (f"Higher, and not drawn: {hidden} crystals." if hidden else "")
             ).strip(),
             headline=(
                 ""
                 if distance is None
                 else f"{in_digits(1e3 * distance, 3)} meV/atom from the hull of the others"
             ),
-            **_axes(elements, places),
+            **_axes(elements, [places[number] for number in (*own, *on_hull, *above)]),
             lines=drawn,
             notes=[
                 Note(
@@ -117,6 +124,12 @@ def _place(entry: Mapping[str, Any], elements: list[str]) -> Point:
     if len(elements) == 2:
         return fractions[0], float(entry["formation_energy_ev_per_atom"])
     return fractions[0] + fractions[1] / 2, fractions[1] * 3**0.5 / 2
+
+
+def _highest(places: list[Point]) -> float:
+    """Return up to which formation energy crystals are drawn: others would flatten the hull."""
+    lowest, highest = min(y for _, y in places), max(y for _, y in places)
+    return max(highest, -2 * lowest, 0.02)
 
 
 def _told(entry: Mapping[str, Any]) -> str:

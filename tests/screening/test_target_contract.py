@@ -19,6 +19,12 @@ class TestSlack(TargetContract):
         return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)
 
 
+class TestEnergyAboveHull(TestSlack):
+    @pytest.fixture
+    def name(self):
+        return "energy-above-hull"
+
+
 class TestChainSpeedOfSound(TargetContract):
     @pytest.fixture
     def name(self):
