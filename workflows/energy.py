@@ -51,26 +51,8 @@ class EnergyMaker(TargetDefaults, Maker):
     name: str = "energy"
     recipe: EnergyRecipe = field(default_factory=EnergyRecipe)
 
-    def refusal(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> str | None:
-        """Return why `make` cannot take a crystal, or None."""
-        if self.engine.compares_cells:
-            return None
-        return (
-            f"engine '{self.engine.name}' chooses its k-points by the cell: energies of different "
-            "cells cannot be compared"
-        )
-
     def make(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> Flow:
-        """Return the flow; its output is an `EnergyDocument`.
-
-        Raises
-        ------
-        ValueError
-            When the engine cannot do it; see `refusal`.
-        """
-        reason = self.refusal(structure)
-        if reason is not None:
-            raise ValueError(f"{structure.reduced_formula}: {reason}")
+        """Return the flow; its output is an `EnergyDocument`."""
         relaxation = RelaxationMaker(self.engine, recipe=self.recipe.relaxation).make(structure)
         document = energy_document(relaxation.output)
         return Flow(

@@ -226,16 +226,21 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
     # What results repeat of their candidates is a field of theirs, too.
     repeated = {name: kind.model.model_fields[name] for name in kind.repeated}
     known = {**repeated, **imported(config.resolved_objective().document).model_fields}
-    if kind.name == ENERGY_ABOVE_HULL.candidates:
-        field = ENERGY_ABOVE_HULL.value_field
-        known[field] = imported(ENERGY_ABOVE_HULL.document).model_fields[field]
     named = [
         (f"constraints.{field}", field, bound.equals is None)
         for field, bound in config.constraints.items()
     ]
     if config.second_objective is not None:
         named.append(("second_objective", config.second_objective.field, True))
+    if kind.name == ENERGY_ABOVE_HULL.candidates:
+        # Any campaign of crystals may bound it; results of others have no such value of their own.
+        field = ENERGY_ABOVE_HULL.value_field
+        of_hull = {field: imported(ENERGY_ABOVE_HULL.document).model_fields[field]}
+    else:
+        of_hull = {}
+    own = known
     for part, field, numeric in named:
+        known = own | of_hull if part.startswith("constraints.") else own
         allowed = {int, float} if numeric else {bool, str}
         fitting = [
             name for name, field_info in known.items() if types_of(field_info.annotation) & allowed

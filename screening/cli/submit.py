@@ -125,12 +125,14 @@ def submit(
             return
         from screening.running.advance import advance
 
+        others = None
         if competing is not None:
-            advance(create_competitors(database, name, config, exploring, competing))
+            others = create_competitors(database, name, config, exploring, competing)
+            advance(others)
         campaign = Campaign.create(database, name, config, exploring, pool, confirming)
         advance(campaign)
         say(f"campaign '{name}': {plan}")
-        if campaign.is_exhausted():
+        if campaign.is_exhausted() and (others is None or others.is_exhausted()):
             say(f"next: matscreen rank {name}")
         elif wait:
             work_to_the_end(campaign, settings, workers)
