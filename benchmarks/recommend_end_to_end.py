@@ -125,12 +125,19 @@ def proposals() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return rows, costs
 
 
+def is_lowest(row: dict[str, Any]) -> bool:
+    """Return whether a crystal is the lowest computed one of its composition."""
+    return row["polymorphs"] is not None and (
+        not row["polymorphs"] or row["polymorphs"].startswith("lowest")
+    )
+
+
 def lowest_of_each(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the lowest crystal of each composition within the bound, the lowest first."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         distance = row["hull_distance_ev_per_atom"]
-        if distance is not None and distance <= MAX_DISTANCE_EV_PER_ATOM:
+        if is_lowest(row) and distance is not None and distance <= MAX_DISTANCE_EV_PER_ATOM:
             found[row["formula"]].append(row)
     best = [min(each, key=lambda row: row["hull_distance_ev_per_atom"]) for each in found.values()]
     return sorted(best, key=lambda row: row["hull_distance_ev_per_atom"])
@@ -178,9 +185,7 @@ def table(rows: list[dict[str, Any]], costs: list[dict[str, Any]]) -> str:
         by_formula[row["formula"]].append(row)
     for formula, crystals in by_formula.items():
         known = [row for row in crystals if row["stability_verdict"]]
-        row = min(
-            known or crystals, key=lambda row: row["hull_distance_ev_per_atom"] or float("inf")
-        )
+        row = next(filter(is_lowest, known), crystals[0])
         distance, chance = row["hull_distance_ev_per_atom"], row["recommend_chance"]
         kappa = next((each for each in crystals if each["kappa_outcome"]), None)
         lines.append(

@@ -152,8 +152,6 @@ class _Systems:
             # Above the hull it is part of: that of its lowest polymorph, or of the others.
             is_lowest = crystal.candidate_id == members[0].candidate_id
             distance = distance if is_lowest else max(distance, 0.0) + above_lowest
-        elif above_lowest > EQUAL_EV_PER_ATOM:
-            distance = above_lowest
         missing = self._missing(elements)
         return {
             "hull_distance_ev_per_atom": distance,
@@ -171,7 +169,8 @@ class _Systems:
         if above is not None and above > EQUAL_EV_PER_ATOM:
             return {"stability_verdict": UNSTABLE, "decomposes_into": into}
         if above_lowest > POLYMORPHS_EV_PER_ATOM:
-            into = f"{lowest.formula}, as {lowest.candidate_id}"
+            lower = f"{1e3 * above_lowest:.1f} meV/atom lower"
+            into = f"{lowest.formula}, as {lowest.candidate_id}, {lower}"
             return {"stability_verdict": UNSTABLE, "decomposes_into": into}
         if above is None:
             return {"stability_verdict": UNKNOWN, "decomposes_into": ""}

@@ -57,7 +57,7 @@ def test_polymorphs_within_10_mev_share_the_verdict_and_are_marked():
     assert found["cuau"]["polymorphs"] == "lowest of 3, 2 within 10 meV/atom"
     assert found["cuau-b2"]["hull_distance_ev_per_atom"] == pytest.approx(0.0049)
     assert found["cuau-b2"]["polymorphs"].startswith("4.9 meV/atom above the lowest of 3")
-    assert found["cuau-b1"]["decomposes_into"] == "CuAu, as cuau"
+    assert found["cuau-b1"]["decomposes_into"] == "CuAu, as cuau, 307.9 meV/atom lower"
     assert found["cuau-b1"]["hull_distance_ev_per_atom"] == pytest.approx(0.3079)
     # All of a composition that decomposes do.
     table = CU_AU | {"cuau3-b": ("CuAu3", 0.0125 + 0.024)}
@@ -73,6 +73,11 @@ def test_without_elements_there_is_no_hull_but_there_are_decompositions():
     assert found["cuau"]["stability_verdict"] == "no decomposition found"
     assert found["cuau"]["formation_energy_ev_per_atom"] is None
     assert found["cuau"]["hull_diagram"] is None
+    # A polymorph of what is unknown is no nearer to a hull.
+    table["cu3au-b"] = ("Cu3Au", 0.0)
+    higher = stability(results(table), rows(table))["cu3au-b"]
+    assert higher["stability_verdict"] == "unstable"
+    assert higher["hull_distance_ev_per_atom"] is None
     # What computed compounds make up is unstable whatever the elements are.
     table["cuau"] = ("CuAu", 0.5)
     found = stability(results(table), rows(table))["cuau"]
