@@ -372,3 +372,40 @@ class ElasticityDocument(CrystalDocument):
     strained_cells: int
     """Symmetry-distinct ones, whose stress was computed."""
     volume_a3_per_atom: float
+
+
+class EnergyDocument(CrystalDocument):
+    """Energy of one relaxed crystal, and where it stands among others of the same engine.
+
+    What depends on the other crystals (null here) is derived whenever results are read, from all
+    energies that the same engine has computed with the same recipe.  It is at 0 K and without
+    pressure, and has no error bar: what the relaxation leaves is below 1 meV, and what the engine
+    itself is wrong by is not known.
+    """
+
+    structure: Structure
+    """Relaxed."""
+    energy_ev_per_atom: float | None
+    """As the engine gives it: comparable with the same engine's alone; null for a crystal that
+    relaxation lost."""
+    volume_a3_per_atom: float
+    hull_distance_ev_per_atom: float | None = None
+    """Energy above the convex hull; of a crystal on the hull, how far it is below the hull of all
+    other compositions, as a negative number.  A lower bound while competitors are missing; null
+    where those that are known do not make up its composition."""
+    formation_energy_ev_per_atom: float | None = None
+    """From the lowest computed crystal of each element; null where one is missing."""
+    stability_verdict: str | None = None
+    """``unstable`` (something computed decomposes it), ``no decomposition found``, or
+    ``unknown`` (no decomposition can be computed, because elements are missing)."""
+    decomposes_into: str | None = None
+    """What it decomposes into, or would first, with the fractions of its atoms."""
+    missing_competitors: str | None = None
+    """Compositions of its elements that are known and have no energy of this engine."""
+    missing_competitors_count: int | None = None
+    """How many they are."""
+    polymorphs: str | None = None
+    """Where other crystals of its composition are computed: whether it is the lowest, how far above
+    it, and how many are within 10 meV an atom, which count as equal."""
+    hull_diagram: list[dict[str, float | str | bool]] | None = None
+    """What a diagram of its elements shows: formula and formation energy of each crystal."""

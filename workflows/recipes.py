@@ -208,6 +208,21 @@ class ElasticityRelaxationRecipe(RelaxationRecipe):
     volume_tolerance_fraction: float = Field(5e-3, gt=0)
 
 
+class EnergyRelaxationRecipe(RelaxationRecipe):
+    """Relaxation for energies: what these tolerances leave is below 0.1 meV an atom in a solid with
+    a bulk modulus of 100 GPa."""
+
+    force_tolerance_ev_per_a: float = Field(0.01, gt=0)
+    stress_tolerance_gpa: float = Field(0.05, gt=0)
+    volume_tolerance_fraction: float = Field(5e-3, gt=0)
+
+
+class EnergyRecipe(Recipe):
+    """Energy of a relaxed crystal, for hulls: all that are compared need one recipe."""
+
+    relaxation: EnergyRelaxationRecipe = EnergyRelaxationRecipe()
+
+
 class ElasticityRecipe(Recipe):
     """Elastic constants by finite strains."""
 

@@ -154,6 +154,7 @@ class Campaign(CampaignRecords):
             pool = pools.read_rows(self.database, query, self.kind)
         else:
             pool = dict.fromkeys(pools.read_ids(self.database, query), PoolRow())
+        judged_with = pool if self.objective.derive is None else self._with_competitors(pool)
         return Snapshot(
             name=self.name,
             config=self.config,
@@ -165,7 +166,8 @@ class Campaign(CampaignRecords):
             confirmation_picks=confirmation_picks,
             running=running,
             results={
-                engine: as_seen(self.config, results, pool) for engine, results in stored.items()
+                engine: as_seen(self.config, results, judged_with)
+                for engine, results in stored.items()
             },
             pool=pool,
             features=self._features_of(document) if features else None,

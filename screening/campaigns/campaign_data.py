@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns import pool as pools
 from screening.campaigns.document import CampaignDocument
+from screening.campaigns.names import competitors_name
 from screening.campaigns.pick_states import IN_FLIGHT
 from screening.campaigns.results import Results, as_seen, own_inputs, read_results, whole_results
 from screening.campaigns.snapshot import PoolRow
@@ -148,7 +150,20 @@ class CampaignRecords(CampaignDocument):
         if self.objective.derive is None:
             return {}
         query = self._members(self._document())
-        return pools.read_rows(self.database, query, self.kind)
+        return self._with_competitors(pools.read_rows(self.database, query, self.kind))
+
+    def _with_competitors(self, rows: Mapping[str, PoolRow]) -> dict[str, PoolRow]:
+        """Return rows and those of the competitors, which are marked."""
+        if not self.config.competitors:
+            return dict(rows)
+        name = competitors_name(self.name)
+        document = self.database.campaigns.find_one({"_id": name}, {"extensions": 1})
+        query = pools.members(name, (document or {}).get("extensions", []))
+        listed = pools.read_rows(self.database, query, self.kind)
+        return {
+            **rows,
+            **{key: replace(row, competitor=True) for key, row in listed.items()},
+        }
 
     def _stored_results(self, stage: EngineStage) -> Results:
         inputs = self._stated_inputs(self._document())

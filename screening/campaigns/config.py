@@ -26,7 +26,7 @@ from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
 from screening.messages.validation import nearest, types_of, validated
 from screening.targets.constraints import Bound
-from screening.targets.objectives import Objective, objective
+from screening.targets.objectives import ENERGY_ABOVE_HULL, Objective, objective
 from screening.targets.scale import Direction
 from screening.targets.second_objective import SecondObjective
 
@@ -76,6 +76,10 @@ class CampaignConfig(BaseModel):
         Scientific settings of the flow; checked against the objective's recipe model.
     sources
         Where candidates come from.
+    competitors
+        Where crystals come from that candidates may decompose into, for an objective whose values
+        depend on other results.  Those within the chemical systems of the candidates are all
+        computed, by a campaign of their own and beside the budget.
     filters
         Which of them are looked at; fields are those of the filters of their kind.
     sampler
@@ -109,6 +113,7 @@ class CampaignConfig(BaseModel):
     prior: str | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     sources: list[str] = Field(min_length=1)
+    competitors: list[str] = Field(default_factory=list)
     filters: SerializeAsAny[CandidateFilters] = Field(
         default_factory=CandidateFilters, validate_default=True
     )
@@ -138,6 +143,31 @@ class CampaignConfig(BaseModel):
         if self.prior is not None and self.second_objective is not None:
             raise ValueError(
                 "prior and second_objective exclude each other: a prior is for one objective"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _hull_is_of_one_engine(self) -> Self:
+        field = ENERGY_ABOVE_HULL.value_field
+        if field in self.constraints and self.confirm is not None:
+            raise ValueError(
+                f"constraints.{field} and confirm exclude each other: the hull of one engine says "
+                "nothing of another's"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _competitors_matter(self) -> Self:
+        if not self.competitors:
+            return self
+        if self.resolved_objective().derive is None:
+            raise ValueError(
+                f"competitors: a value of '{self.objective}' depends on no other results; drop them"
+            )
+        if self.confirm is not None:
+            raise ValueError(
+                "competitors and confirm exclude each other: the better engine would need energies "
+                "of its own for all competitors; submit a campaign with that engine"
             )
         return self
 
@@ -202,7 +232,15 @@ def _check_fields(config: CampaignConfig, what: str) -> None:
     ]
     if config.second_objective is not None:
         named.append(("second_objective", config.second_objective.field, True))
+    if kind.name == ENERGY_ABOVE_HULL.candidates:
+        # Any campaign of crystals may bound it; results of others have no such value of their own.
+        field = ENERGY_ABOVE_HULL.value_field
+        of_hull = {field: imported(ENERGY_ABOVE_HULL.document).model_fields[field]}
+    else:
+        of_hull = {}
+    own = known
     for part, field, numeric in named:
+        known = own | of_hull if part.startswith("constraints.") else own
         allowed = {int, float} if numeric else {bool, str}
         fitting = [
             name for name, field_info in known.items() if types_of(field_info.annotation) & allowed

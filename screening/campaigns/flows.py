@@ -71,6 +71,11 @@ def cost_unit(config: CampaignConfig) -> str:
     return unit
 
 
+def takes_inputs(config: CampaignConfig) -> bool:
+    """Return whether the flow of a campaign takes anything that sources state of a candidate."""
+    return bool(imported(config.resolved_objective().maker).inputs_model.model_fields)
+
+
 def refusal(
     candidate: Candidate,
     config: CampaignConfig,

@@ -38,6 +38,11 @@ def new_name(database: Database, target: str) -> str:
     return next(f"{stem}-{n}" for n in range(1, len(used) + 2) if f"{stem}-{n}" not in used)
 
 
+def competitors_name(name: str) -> str:
+    """Return the name of the campaign that computes the competitors of another."""
+    return f"{name}-competitors"
+
+
 def taken(name: str) -> str:
     """Return what to say where a name is taken."""
     return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from screening.campaigns import hull_constraint
 from screening.campaigns.engine_errors import tables_of
 from screening.messages.errors import ScreenError
 from screening.store.database import any_of
@@ -51,11 +52,21 @@ def read_results(
     if config.second_objective is not None:
         fields.add(config.second_objective.field)
     documents = database.results.find(result_key(config, stage), dict.fromkeys(sorted(fields), 1))
+    borrowed = _borrowed(database, config, stage)
     return {
-        document["candidate_id"]: document
+        document["candidate_id"]: {**document, **borrowed.get(document["candidate_id"], {})}
         for document in documents
         if document.get("inputs_hash", "") == inputs.get(document["candidate_id"], "")
     }
+
+
+def _borrowed(
+    database: Database, config: CampaignConfig, stage: EngineStage
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return what constraints ask of results of another objective, by candidate id."""
+    if not hull_constraint.is_asked(config):
+        return {}
+    return hull_constraint.hull_fields(database, config, stage.engine)
 
 
 def as_seen(config: CampaignConfig, results: Results, pool: Mapping[str, PoolRow]) -> Results:
@@ -116,7 +127,7 @@ def whole_results(
     whole: Results = {}
     for stage in sorted(stages, key=lambda stage: -stage.engine.fidelity):
         query = {"candidate_id": any_of(list(inputs)), **result_key(config, stage)}
-        values = derived.get(stage.engine.name, {})
+        values = {**derived.get(stage.engine.name, {}), **_borrowed(database, config, stage)}
         for document in database.results.find(query):
             key = document["candidate_id"]
             if key not in whole and document.get("inputs_hash", "") == inputs[key]:

@@ -31,11 +31,14 @@ class PoolRow:
         The facts of its kind, by field.
     material_id
         Of its first origin.
+    competitor
+        Whether it is no candidate but a competitor, which values of candidates depend on.
     """
 
     label: str = ""
     facts: Mapping[str, Scalar] | None = None
     material_id: str = ""
+    competitor: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from screening.messages.stderr import counted, say
 if TYPE_CHECKING:
     from screening.campaigns.config import CampaignConfig
     from screening.intake.ingest import Pool
+    from screening.intake.parsed_entries import EarlyRefusal
     from screening.sources import Source
     from screening.store.database import Database
     from screening.targets.engines import EngineConfig
@@ -26,6 +27,7 @@ def read_pool(
     database: Database,
     *,
     kept: bool,
+    refuse: EarlyRefusal | None = None,
 ) -> Pool:
     """Read sources to their end, by the filters of a campaign; say what was refused and why.
 
@@ -33,13 +35,16 @@ def read_pool(
     ----------
     kept
         Whether the campaign will keep the reasons.
+    refuse
+        Says of a candidate why it stays out; None takes all that the engine can compute.
 
     Raises
     ------
     ScreenError
         When no candidate is left.
     """
-    from screening.campaigns.flows import NotComputable
+    from screening.campaigns import hull_constraint
+    from screening.campaigns.flows import NotComputable, takes_inputs
     from screening.intake.ingest import ingest
     from screening.running.local_workers import usable_cores
 
@@ -49,15 +54,56 @@ def read_pool(
             config.kind(),
             config.filters,
             database,
-            NotComputable(config, engine),
+            NotComputable(config, engine) if refuse is None else refuse,
             on_entry=count,
             workers=usable_cores(),
         )
+    if hull_constraint.is_asked(config):
+        hull_constraint.leave_out_unstable(database, config, engine, pool)
+    if not takes_inputs(config):
+        # What the flow does not take must not part results that are the same.
+        pool.inputs.clear()
     say_pool(pool, engine.name, kept=kept)
     if not pool.candidates:
         read = counted(len(pool.refused), "entry", "entries")
         raise ScreenError(f"no candidate is left of {read}; see the reasons above")
     return pool
+
+
+def read_competitors(
+    config: CampaignConfig,
+    engine: EngineConfig,
+    database: Database,
+    systems: set[frozenset[str]],
+    *,
+    kept: bool,
+) -> Pool:
+    """Read the competitors of a campaign within some chemical systems; say what was left out.
+
+    Raises
+    ------
+    ScreenError
+        When a source is wrong, or gives none.
+    """
+    from screening.campaigns.competitors import (
+        NotCompeting,
+        competitor_sources,
+        competitors_config,
+    )
+    from screening.campaigns.flows import NotComputable
+    from screening.sources import open_source
+
+    specs = competitor_sources(config, systems)
+    own = competitors_config(config, specs, 1)
+    say(f"competitors in {counted(len(systems), 'chemical system')}:")
+    return read_pool(
+        [open_source(spec) for spec in specs],
+        own,
+        engine,
+        database,
+        kept=kept,
+        refuse=NotCompeting(frozenset(systems), NotComputable(own, engine)),
+    )
 
 
 def say_pool(pool: Pool, engine_name: str, *, kept: bool) -> None:

@@ -38,6 +38,13 @@ SourcesOption = Annotated[
         help="File, folder, or a database as `matscreen plugins sources` lists them; repeatable.",
     ),
 ]
+CompetitorsOption = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--competitors",
+        help="Source of crystals that candidates may decompose into, all computed; repeatable.",
+    ),
+]
 WorkersOption = Annotated[
     Optional[int],
     typer.Option(min=1, help="Worker processes on this machine. [default: one a core]"),

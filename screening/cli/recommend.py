@@ -80,13 +80,32 @@ def recommend(
         _show_splits(splits, format)
         return
     found = recommended(listed, question, computed_by_mp())
-    if any(row.chance is None for row in found):
-        say(
-            f"{listed.name}: has too few years of first reports to learn from the past; "
-            "no chances are given, and kinds are ranked by their scores"
-        )
+    _say_without_chances(found, listed.name, question.kinds)
     if not print_records([_record(row, years) for row in found], format.value):
         _print(found, listed.name, years)
+
+
+def _say_without_chances(found: list[Recommendation], name: str, asked: tuple[int, ...]) -> None:
+    """Say which compositions have no chance, and where that puts them."""
+    from screening.recommender.known import parsed_formula
+
+    kinds: dict[bool, set[int]] = {True: set(), False: set()}
+    for row in found:
+        kinds[row.chance is None].add(len(parsed_formula(row.formula) or ()))
+    if absent := sorted(set(asked) - kinds[True] - kinds[False]):
+        of = " or ".join(map(str, absent))
+        say(f"no composition of {of} elements is among the first {len(found)}")
+    if not kinds[True]:
+        return
+    few = f"{name}: has too few years of first reports to learn from the past"
+    if not kinds[False]:
+        say(f"{few}; no chances are given, and kinds are ranked by their scores")
+        return
+    without = " and ".join(map(str, sorted(kinds[True])))
+    say(
+        f"{few} for compositions of {without} elements: these have no chances, come after those "
+        "that have, and are ranked by their scores"
+    )
 
 
 def _symbols(text: str) -> tuple[str, ...]:

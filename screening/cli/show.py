@@ -82,6 +82,8 @@ def show(
             judged = campaign.result(key)
             if judged is not None and judged["outcome"] == "infeasible":
                 broken[name] = str(judged["reason"])
+            if judged is not None:
+                _add_derived(results, campaign.objective, judged)
         for pick in picks:
             campaign = campaigns[pick["campaign"]]
             pick["neighbours"] = _with_values(campaign, pick.get("neighbours", []))
@@ -99,6 +101,15 @@ def show(
             return
         objectives = {name: campaign.objective for name, campaign in campaigns.items()}
         print_candidate(document, picks, results, objectives, broken, ranks)
+
+
+def _add_derived(
+    results: list[dict[str, Any]], objective: Objective, judged: Mapping[str, Any]
+) -> None:
+    """Add to a stored result what a campaign derives from all results."""
+    for result in results:
+        if result["_id"] == judged["_id"]:
+            result.update({field: judged.get(field) for field in objective.derived_fields})
 
 
 def _with_values(campaign: Campaign, neighbours: list[str]) -> list[str]:

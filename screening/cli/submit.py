@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from screening.cli.intake import read_pool
-from screening.cli.options import EngineOption, SourcesOption, WorkersOption
+from screening.cli.intake import read_competitors, read_pool
+from screening.cli.options import (
+    CompetitorsOption,
+    EngineOption,
+    SourcesOption,
+    WorkersOption,
+)
 from screening.cli.work import work_to_the_end
 from screening.messages.errors import ScreenError
 from screening.messages.stderr import counted, say
@@ -27,6 +32,7 @@ ESTIMATED_CANDIDATES = 5
 def submit(
     target: Annotated[str, typer.Option(help="Shipped target, or a campaign YAML.")],
     source: SourcesOption = None,
+    competitors: CompetitorsOption = None,
     engine: EngineOption = None,
     budget: Annotated[Optional[int], typer.Option(help="Candidates to compute.")] = None,
     batch_size: Annotated[Optional[int], typer.Option(help="Candidates chosen at once.")] = None,
@@ -54,6 +60,7 @@ def submit(
 
     overrides = {
         "sources": source or None,
+        "competitors": competitors or None,
         "engine": engine,
         "budget": budget,
         "batch_size": batch_size,
@@ -87,6 +94,11 @@ def start_campaign(
         Read and count, submit nothing.
     """
     from screening.campaigns.campaign import Campaign
+    from screening.campaigns.competitors import (
+        check_competitors_name,
+        create_competitors,
+        systems_of,
+    )
     from screening.campaigns.indexes import indexes
     from screening.campaigns.names import check_name_is_free, new_name
     from screening.campaigns.stages import check_confirming
@@ -111,21 +123,41 @@ def start_campaign(
         database.prepare(indexes())
         name = name or new_name(database, config.target)
         check_name_is_free(database, name)
+        check_competitors_name(database, name, config)
         if config.prior is not None:
             Campaign.prior_of(database, config)
         pool = read_pool(sources, config, exploring, database, kept=not dry_run)
         unknown = _not_computed_yet(database, config, exploring, pool)
         plan = _plan(config, exploring, len(pool.candidates), len(unknown))
+        competing = None
+        if config.competitors:
+            competing = read_competitors(
+                config, exploring, database, systems_of(pool), kept=not dry_run
+            )
+            unknown_too = _not_computed_yet(database, config, exploring, competing)
+            plan += (
+                f"; beside the budget, {len(unknown_too)} of "
+                f"{counted(len(competing.candidates), 'competitor')} have no energy yet"
+            )
+        elif config.resolved_objective().derive is not None:
+            say(
+                "no competitors are named: candidates are compared with each other and with what "
+                "other campaigns computed by this engine and recipe"
+            )
         if dry_run:
             say(plan)
             say(f"{_estimate(pool, unknown, config, exploring)}nothing was submitted")
             return
         from screening.running.advance import advance
 
+        others = None
+        if competing is not None:
+            others = create_competitors(database, name, config, exploring, competing)
+            advance(others)
         campaign = Campaign.create(database, name, config, exploring, pool, confirming)
         advance(campaign)
         say(f"campaign '{name}': {plan}")
-        if campaign.is_exhausted():
+        if campaign.is_exhausted() and (others is None or others.is_exhausted()):
             say(f"next: matscreen rank {name}")
         elif wait:
             work_to_the_end(campaign, settings, workers)

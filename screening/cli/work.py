@@ -32,10 +32,25 @@ def work(name: CampaignOrNewest = None, workers: WorkersOption = None) -> None:
 
 
 def work_to_the_end(campaign: Campaign, settings: Settings, workers: int | None) -> None:
-    """Work a campaign's queue to its end; the program ends with 1 where all candidates failed."""
-    from screening.running.local_workers import default_workers, run_workers
+    """Work a campaign's queue to its end; the program ends with 1 where all candidates failed.
+
+    Its competitors come first, so that all values that are chosen by are those of the whole hull.
+    """
+    from screening.campaigns.competitors import competitors_of
 
     campaign.check_active()
+    competing = competitors_of(campaign)
+    if competing is not None and competing.status == "active" and not competing.is_exhausted():
+        _work(competing, settings, workers)
+    progress = _work(campaign, settings, workers)
+    if progress.exhausted and progress.failed and progress.failed == progress.picked:
+        say("not one candidate gave a result: all failed")
+        sys.exit(1)
+
+
+def _work(campaign: Campaign, settings: Settings, workers: int | None) -> Progress:
+    from screening.running.local_workers import default_workers, run_workers
+
     count = workers or settings.workers or default_workers(campaign.config.batch_size)
     try:
         with _watching(campaign) as on_poll:
@@ -45,9 +60,7 @@ def work_to_the_end(campaign: Campaign, settings: Settings, workers: int | None)
         sys.exit(130)
     progress = campaign.progress()
     say_finished(campaign, progress)
-    if progress.exhausted and progress.failed and progress.failed == progress.picked:
-        say("not one candidate gave a result: all failed")
-        sys.exit(1)
+    return progress
 
 
 def say_finished(campaign: Campaign, progress: Progress) -> None:

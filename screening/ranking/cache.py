@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from screening.campaigns import hull_constraint
 from screening.campaigns.predictions import MODEL_VERSION
 from screening.ranking.build import ranking
 from screening.ranking.entries import RankedRow
@@ -96,6 +97,8 @@ def revision_of(campaign: Campaign) -> str:
         campaigns.append(earlier)
     for asked in campaigns:
         hashes += [f"{asked.objective.name}/{stage.recipe_hash}" for stage in asked.stages]
+        if hull_constraint.is_asked(asked.config):
+            hashes.append("/".join(hull_constraint.hull_key(asked.config, asked.engine).values()))
     own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
     shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
     tables = [tables_fingerprint(stage.engine) for stage in campaign.stages]

@@ -63,6 +63,12 @@ def check_fields(campaign: Campaign, where: dict[str, Any]) -> None:
         *STORED_FIELDS,
         *imported(campaign.objective.document).model_fields,
     }
+    for field in _fields(where):
+        if field in campaign.objective.derived_fields:
+            raise ScreenError(
+                f"--where: field '{field}' depends on all results and is stored with none; filter "
+                "the output of --format json or csv"
+            )
     database = campaign.database
     places: tuple[tuple[Any, dict[str, Any]], ...] = (
         (database.candidates, {"campaigns": campaign.name}),

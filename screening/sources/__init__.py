@@ -22,6 +22,7 @@ SOURCES: PlugIns[SourcePlugIn] = PlugIns(
     {
         "phonondb-103": "screening.sources.bundled:PHONONDB_103",
         "electrode-pairs": "screening.sources.bundled:ELECTRODE_PAIRS",
+        "known-crystals": "screening.sources.known_crystals:KNOWN_CRYSTALS",
         "icsd": "screening.sources.icsd:ICSD",
         "mp": "screening.sources.materials_project:MATERIALS_PROJECT",
         "optimade": "screening.sources.optimade:OPTIMADE",

@@ -54,6 +54,8 @@ class Objective(Scale):
         fields by candidate id.
     derive_from
         Fields of results that it needs.
+    derived_fields
+        Fields of the document that it derives, which stored results do not have.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Objective(Scale):
     large_fields: tuple[str, ...] = ()
     derive: str | None = None
     derive_from: tuple[str, ...] = ()
+    derived_fields: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -149,6 +152,32 @@ SLACK_THERMAL_CONDUCTIVITY = Objective(
         Quantity("debye_temperature_k", "Debye temperature", "K"),
         Quantity("bulk_modulus_gpa", "bulk modulus", "GPa"),
         Quantity("shear_modulus_gpa", "shear modulus", "GPa"),
+    ),
+)
+ENERGY_ABOVE_HULL = Objective(
+    name="energy-above-hull",
+    help="Energy above the convex hull of the engine's own energies; negative below all others.",
+    maker="workflows.energy.EnergyMaker",
+    recipe="workflows.recipes.EnergyRecipe",
+    document="workflows.documents.EnergyDocument",
+    value_field="hull_distance_ev_per_atom",
+    error_field=None,
+    label="energy above hull",
+    unit="eV/atom",
+    logarithmic=False,
+    shown_fields=(
+        Quantity("stability_verdict", "verdict", ""),
+        Quantity("decomposes_into", "decomposes into", ""),
+        Quantity("missing_competitors", "missing competitors", ""),
+        Quantity("polymorphs", "polymorphs", ""),
+    ),
+    curves={"hull": "screening.views.hull_diagram:hull"},
+    derive="screening.targets.stability.stability",
+    derive_from=("energy_ev_per_atom", "formula"),
+    derived_fields=(
+        *("hull_distance_ev_per_atom", "formation_energy_ev_per_atom", "stability_verdict"),
+        *("decomposes_into", "missing_competitors", "missing_competitors_count", "polymorphs"),
+        "hull_diagram",
     ),
 )
 AMORPHOUS_THERMAL_CONDUCTIVITY = Objective(
@@ -257,6 +286,7 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "lattice-thermal-conductivity": f"{__name__}:LATTICE_THERMAL_CONDUCTIVITY",
         "electrode-volume-change": f"{__name__}:ELECTRODE_VOLUME_CHANGE",
         "slack-thermal-conductivity": f"{__name__}:SLACK_THERMAL_CONDUCTIVITY",
+        "energy-above-hull": f"{__name__}:ENERGY_ABOVE_HULL",
         "amorphous-thermal-conductivity": f"{__name__}:AMORPHOUS_THERMAL_CONDUCTIVITY",
         "chain-speed-of-sound": f"{__name__}:CHAIN_SPEED_OF_SOUND",
         "fitted-potential": f"{__name__}:FITTED_POTENTIAL",

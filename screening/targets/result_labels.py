@@ -52,6 +52,10 @@ RESULT_QUANTITIES: tuple[Quantity, ...] = (
     Quantity("weakly_bonded_host", "host is less than a framework", ""),
     Quantity("energy_above_hull_ev_per_atom", "energy above the hull", "eV/atom"),
     Quantity("metal_energy_ev_per_atom", "energy of the working ion's metal", "eV/atom"),
+    # energies
+    Quantity("energy_ev_per_atom", "energy", "eV/atom"),
+    Quantity("formation_energy_ev_per_atom", "formation energy", "eV/atom"),
+    Quantity("missing_competitors_count", "missing competitors, how many", ""),
     # elasticity
     Quantity("poisson_ratio", "Poisson's ratio", ""),
     Quantity("pugh_ratio", "Pugh's ratio, bulk over shear modulus", ""),

@@ -25,6 +25,7 @@ ENGINES = ("emt", "sevennet-0", "sevennet-l3i5", "chgnet", "gpaw-standard")
 OBJECTIVES = {
     "lattice-thermal-conductivity": ({}, {"transport": {"isotopes": False}}),
     "slack-thermal-conductivity": ({},),
+    "energy-above-hull": ({},),
     "electrode-volume-change": ({}, {"working_ion": "Li"}),
     "vacancy-formation-energy": ({},),
     "antisite-pair-energy": ({},),

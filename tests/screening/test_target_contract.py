@@ -47,6 +47,12 @@ class TestAntisitePairs(TargetContract):
         return Structure(Lattice.cubic(3.0), ["Cu", "Pd"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
+class TestEnergyAboveHull(TestSlack):
+    @pytest.fixture
+    def name(self):
+        return "energy-above-hull"
+
+
 class TestChainSpeedOfSound(TargetContract):
     @pytest.fixture
     def name(self):

@@ -76,7 +76,13 @@ def write_monomers(folder, crystal: Structure) -> str:
 
 WRITTEN = [write_icsd, write_lines, write_list, write_frames, write_folder, write_archive]
 WRITTEN += [write_units, write_table_of_units, write_monomers]
-NAMED = ["phonondb-103", "electrode-pairs", "substitutions:olivine", "toy_kind:DICTIONARY:sky:3,a"]
+NAMED = [
+    "phonondb-103",
+    "known-crystals:chemsys=Li-Na-S,Na-S",
+    "electrode-pairs",
+    "substitutions:olivine",
+    "toy_kind:DICTIONARY:sky:3,a",
+]
 
 
 class TestSources(SourceContract):
