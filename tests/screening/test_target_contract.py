@@ -72,6 +72,31 @@ class TestChainSpeedOfSound(TargetContract):
         return "*CCO*"
 
 
+class TestFittedPotential(TargetContract):
+    @pytest.fixture
+    def name(self):
+        pytest.importorskip("pypolymlp")
+        return "fitted-potential"
+
+    @pytest.fixture
+    def recipe(self):
+        return {
+            "polynomial": {"radial_functions": 2, "angular_momenta": [], "cutoff_a": 4.0},
+            "exploration": {"min_length_a": 5.0, "max_atoms": 4, "dynamics_steps": 0},
+            "max_labels": 3,
+            "first_labels": 3,
+            "proposals_per_round": 4,
+        }
+
+    @pytest.fixture
+    def content(self):
+        from screening.candidates.candidate import Origin
+        from screening.candidates.family import StatedFamily, read_family
+
+        copper = Structure(Lattice.cubic(2.56), ["Cu"], [[0, 0, 0]])
+        return read_family(StatedFamily([copper]), Origin(source="s", material_id="m")).content()
+
+
 class TestWords(TargetContract):
     """Neither crystals nor force calls."""
 
