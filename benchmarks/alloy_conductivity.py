@@ -1,7 +1,7 @@
 """κ of a random alloy against its composition, by the virtual crystal with disordered masses.
 
     python benchmarks/alloy_conductivity.py Si Ge --engine sevennet-l3i5
-    python benchmarks/alloy_conductivity.py Cu Au --engine emt --coarse 5 --meshes 9 13
+    python benchmarks/alloy_conductivity.py Cu Au --engine emt --coarse 7 --meshes 21 27
 
 Both elements in the crystal of the first (diamond or fcc).  Of Si-Ge, κ at 300 K in W/m/K is to be
 compared with J. Garg, N. Bonini, B. Kozinsky and N. Marzari, Phys. Rev. Lett. 106, 045901 (2011)
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("second")
     parser.add_argument("--engine", default="emt")
     parser.add_argument("--coarse", type=int, default=11)
-    parser.add_argument("--meshes", type=int, nargs="+", default=[15, 21])
+    parser.add_argument("--meshes", type=int, nargs="+", default=[21, 27])
     arguments = parser.parse_args()
     engine = build_engine(engine_config(arguments.engine))
     ends = [

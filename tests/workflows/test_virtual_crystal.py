@@ -19,7 +19,7 @@ from workflows.lattice_dynamics.alloy_conductivity import (
 )
 from workflows.lattice_dynamics.cells import atomic_mass_u
 from workflows.lattice_dynamics.recorded_forces import recorded_model
-from workflows.lattice_dynamics.virtual_crystal import mixed_mass, virtual_crystal
+from workflows.lattice_dynamics.virtual_crystal import VirtualCrystal, mixed_mass, virtual_crystal
 
 
 @pytest.fixture(scope="module")
@@ -111,22 +111,26 @@ def test_mass_disorder_makes_an_alloy_conduct_little(silicon, heavy):
 
 
 def test_interpolated_rates_are_the_computed_ones_on_their_mesh(silicon, heavy):
-    """κ of a pure crystal, and the strong scattering of an alloy, beside phono3py's own."""
-    pure = virtual_crystal(silicon, heavy, 0.0)
-    rates = three_phonon_rates(pure.model, [5] * 3, 300.0)
-    assert alloy_conductivity(pure, rates, [5] * 3, 300.0) == pytest.approx(kappa(pure), rel=1e-3)
+    """Without scattering by masses, which phono3py does with tetrahedra, κ is phono3py's own."""
+    mixed = virtual_crystal(silicon, heavy, 0.3)
+    ordered = VirtualCrystal(mixed.model, np.zeros(2))
+    rates = three_phonon_rates(mixed.model, [5] * 3, 300.0)
+    own = transport.conductivity(mixed.model, [5] * 3, [300.0], isotopes=False)
+    found = alloy_conductivity(ordered, rates, [5] * 3, 300.0)
+    assert found == pytest.approx(own.isotropic_w_per_m_k(300.0), rel=1e-3)
+    assert alloy_conductivity(mixed, rates, [5] * 3, 300.0) < 0.4 * found
     between = rates.at(np.array([[0.1, 0.0, 0.0]]), np.ones((1, 6)))
     ends = rates.at(np.array([[0.0, 0.0, 0.0], [1.2, 0.0, -1.0]]), np.ones((2, 6)))
     assert between[0] == pytest.approx(ends.mean(axis=0))
 
 
-def test_round_off_moves_strong_scattering_little_on_a_dense_mesh(silicon, heavy):
+def test_round_off_does_not_move_strong_scattering(silicon, heavy):
     """The same alloy from either end differs in its last digits alone."""
     found = []
     for crystal in (virtual_crystal(silicon, heavy, 0.3), virtual_crystal(heavy, silicon, 0.7)):
         rates = three_phonon_rates(crystal.model, [3] * 3, 300.0)
-        found.append(alloy_conductivity(crystal, rates, [9] * 3, 300.0))
-    assert found[0] == pytest.approx(found[1], rel=0.02)
+        found.append(alloy_conductivity(crystal, rates, [5] * 3, 300.0))
+    assert found[0] == pytest.approx(found[1], rel=5e-3)
 
 
 def test_the_limit_of_dense_meshes():
