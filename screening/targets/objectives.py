@@ -5,6 +5,7 @@ A new target is an `Objective`, its Maker, and a YAML that names the objective.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,6 +55,12 @@ class Objective(Scale):
         fields by candidate id.
     derive_from
         Fields of results that it needs.
+    learned_field, learned_error_field
+        Derived field that models learn, and its standard error (0 for exact), where it is not the
+        value itself: energies of mixing, which a model can be linear in, where the value is a
+        distance to their hull.  ``derive`` then gets predictions of it too, as results whose
+        ``outcome`` is ``predicted``, and returns what their values would be; nothing else may
+        depend on them.
     """
 
     name: str
@@ -71,6 +78,8 @@ class Objective(Scale):
     large_fields: tuple[str, ...] = ()
     derive: str | None = None
     derive_from: tuple[str, ...] = ()
+    learned_field: str | None = None
+    learned_error_field: str | None = None
 
     @property
     def heading(self) -> str:
@@ -80,6 +89,38 @@ class Objective(Scale):
     def error_of(self, result: Mapping[str, Any]) -> float | None:
         """Return the error bar that a result states."""
         return None if self.error_field is None else result.get(self.error_field)
+
+    def learned_from(self, result: Mapping[str, Any]) -> tuple[float, float]:
+        """Return what models learn from a usable result, and its standard error, on their scale."""
+        if self.learned_field is None:
+            value = float(result[self.value_field])
+            return self.to_model(value), self.std_to_model(value, self.error_of(result))
+        error = result.get(self.learned_error_field or "")
+        return float(result[self.learned_field]), math.nan if error is None else float(error)
+
+    def predicted_values(
+        self,
+        learned: Mapping[str, float],
+        results: Mapping[str, Mapping[str, Any]],
+        pool: Mapping[str, Any],
+    ) -> dict[str, float]:
+        """Return the values, on the models' scale, that predictions of what is learned come to.
+
+        Parameters
+        ----------
+        learned
+            By candidate id; where nothing but the value is learned, it is returned.
+        """
+        if self.learned_field is None:
+            return dict(learned)
+        field = self.learned_field
+        guesses = {key: {"outcome": "predicted", field: mean} for key, mean in learned.items()}
+        derived = self.derived({**results, **guesses}, pool)
+        return {
+            key: self.to_model(float(value))
+            for key in learned
+            if self.usable(value := derived.get(key, {}).get(self.value_field))
+        }
 
     def derived(
         self, results: Mapping[str, Mapping[str, Any]], pool: Mapping[str, Any]
@@ -184,6 +225,26 @@ CHAIN_SPEED_OF_SOUND = Objective(
     candidates="polymer",
     curves={"torsions": "screening.views.chain_curves:torsions"},
 )
+ENERGY_ABOVE_HULL = Objective(
+    name="energy-above-hull",
+    help="Energy of an ordered structure above the convex hull of all that are computed.",
+    maker="workflows.ordering.OrderingMaker",
+    recipe="workflows.recipes.OrderingRecipe",
+    document="workflows.documents.OrderingDocument",
+    value_field="energy_above_hull_ev_per_atom",
+    error_field=None,
+    label="energy above hull",
+    unit="eV/atom",
+    shown_fields=(
+        Quantity("mixing_energy_ev_per_atom", "mixing energy", "eV/atom"),
+        Quantity("lattice_strain", "strain of the lattice", ""),
+    ),
+    candidates="ordering",
+    derive="screening.targets.mixing:hull_fields",
+    derive_from=("energy_ev_per_atom",),
+    learned_field="mixing_energy_ev_per_atom",
+    learned_error_field="mixing_energy_error_ev_per_atom",
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -193,6 +254,7 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "slack-thermal-conductivity": f"{__name__}:SLACK_THERMAL_CONDUCTIVITY",
         "amorphous-thermal-conductivity": f"{__name__}:AMORPHOUS_THERMAL_CONDUCTIVITY",
         "chain-speed-of-sound": f"{__name__}:CHAIN_SPEED_OF_SOUND",
+        "energy-above-hull": f"{__name__}:ENERGY_ABOVE_HULL",
     },
 )
 
