@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever cut-offs, widths or columns change."""
 N_CONCENTRATIONS = MOST_SPECIES - 1
 """Leading features that are concentrations: of all species that share sites but the first, and
