@@ -21,7 +21,7 @@ MOST_MULTIPLES = 40
 def multiples_for(
     lattice: AlloyLattice, shares: Mapping[str, float], sites: int, ordered: Atoms | None
 ) -> NDArray[np.int64]:
-    """Return the multiples of the primitive cell, shape (3, 3), of the smallest supercell that does.
+    """Return the multiples of the primitive cell, shape (3, 3), of the smallest supercell.
 
     It is as often the primitive cell in each direction as it takes, so that no cluster holds a site
     and its own image, every species has a whole number of sites, and the ordered structure fits.

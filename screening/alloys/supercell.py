@@ -1,4 +1,4 @@
-"""A supercell of a lattice with the energy terms of a cluster expansion at every site, as arrays."""
+"""A supercell of a lattice with the terms of a cluster expansion at every site, as arrays."""
 
 from __future__ import annotations
 
@@ -220,7 +220,9 @@ def _listed_by_site(
             same = np.ones(len(sites), dtype=np.int64)
             rows.append((sites[:, own], same * chosen[own], others, of_others, same * order))
             factors.append(np.full(len(sites), each))
-    site, own_function, others, of_others, orders = (np.concatenate(part) for part in zip(*rows))
+    site, own_function, others, of_others, orders = (
+        np.concatenate(part) for part in zip(*rows, strict=True)
+    )
     sorting = np.argsort(site, kind="stable")
     return {
         "first": np.searchsorted(site[sorting], np.arange(n + 1)),

@@ -162,9 +162,7 @@ def thermodynamics(
     unlike = np.array([branch.unlike for branch in cooled])
     found: dict[str, float | None] = {}
     if ordered is not None:
-        up = [
-            _free_energy_up(branch, terms.energy_ev(ordered), degeneracy) for branch in heated
-        ]
+        up = [_free_energy_up(branch, terms.energy_ev(ordered), degeneracy) for branch in heated]
         found = _temperatures_of_order(cooled, heated, disordered, up)
         crossing = found["order_temperature_free_energy_k"]
         if crossing is not None:
@@ -175,7 +173,7 @@ def thermodynamics(
             capacity[:, below] = np.array([b.heat_capacity_k for b in heated])[:, below]
             unlike[:, :, below] = np.array([b.unlike for b in heated])[:, :, below]
     shares = np.array(counts) / sites
-    random_unlike = (1 - float((shares * (np.array(counts) - 1)).sum()) / (sites - 1))
+    random_unlike = 1 - float((shares * (np.array(counts) - 1)).sum()) / (sites - 1)
     order = 1 - unlike / random_unlike
     finite = np.flatnonzero(np.isfinite(temperatures))[::-1]
 
@@ -238,8 +236,12 @@ def _follow(
     occupation = start
     energy, variance, unlike = [], [], []
     for step, temperature in enumerate(temperatures):
-        settled = run(terms, occupation, float(temperature), max(1, sweeps // 2), seed + 7919 * step)
-        sampled = run(terms, settled.occupation, float(temperature), sweeps, seed + 104729 * step + 1)
+        settled = run(
+            terms, occupation, float(temperature), max(1, sweeps // 2), seed + 7919 * step
+        )
+        sampled = run(
+            terms, settled.occupation, float(temperature), sweeps, seed + 104729 * step + 1
+        )
         occupation = sampled.occupation
         energy.append(float(sampled.energies_ev.mean()))
         variance.append(float(sampled.energies_ev.var()))
@@ -360,7 +362,11 @@ def _crossing_k(cooled: _Branch, heated: _Branch, down: Floats, up: Floats) -> f
         heated, up, bottom, towards_cold=False
     )
     signs = np.flatnonzero(np.diff(np.sign(gap)) != 0)
-    near = [k for k in signs if inverse[max(top - 2, 1)] <= fine[k] <= inverse[min(bottom + 2, -1 + len(inverse))]]
+    near = [
+        k
+        for k in signs
+        if inverse[max(top - 2, 1)] <= fine[k] <= inverse[min(bottom + 2, -1 + len(inverse))]
+    ]
     if not near:
         return math.nan
     return float(1 / (BOLTZMANN_EV_PER_K * fine[near[0]]))

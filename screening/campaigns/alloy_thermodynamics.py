@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from screening.campaigns.snapshot import Snapshot
 
 
-
 def shares_of(expansion: ClusterExpansion, formula: str) -> dict[str, float]:
     """Return the fractions of the species that share sites in a formula, as ``Cu3Au``.
 
@@ -93,9 +92,7 @@ def kept_thermodynamics(campaign: Campaign, expansion: ClusterExpansion) -> list
     cache, wanted = Cache(campaign.database.thermodynamics), fingerprint(expansion)
     names = [
         str(stored["_id"])
-        for stored in campaign.database.thermodynamics.find(
-            {"campaign": campaign.name}, {"_id": 1}
-        )
+        for stored in campaign.database.thermodynamics.find({"campaign": campaign.name}, {"_id": 1})
     ]
     texts = [cache.read(name, wanted) for name in sorted(names)]
     return [Thermodynamics.model_validate_json(text) for text in texts if text is not None]

@@ -1,4 +1,4 @@
-"""The cluster expansion that a campaign of ordered structures has come to, and its ground states."""
+"""The cluster expansion that a campaign of ordered structures has come to; ground states."""
 
 from __future__ import annotations
 
@@ -145,9 +145,7 @@ def ground_states(snapshot: Snapshot, expansion: ClusterExpansion) -> GroundStat
         for key, result in snapshot.explored.items()
         if key in snapshot.pool and snapshot.objective.is_usable(result)
     }
-    gone = {
-        key for key, result in snapshot.explored.items() if result["outcome"] == "unstable"
-    }
+    gone = {key for key, result in snapshot.explored.items() if result["outcome"] == "unstable"}
     # Structures that left the lattice are none of it, whatever the expansion says.
     ids = [key for key in expansion.predicted_ev if key not in gone]
     energies = np.array([expansion.predicted_ev[key] for key in ids])

@@ -35,7 +35,7 @@ def indexes() -> Indexes:
             ([("objective", 1), ("recipe_hash", 1), ("outcome", 1)], False),
             *(
                 ([(field, 1)], False)
-                for field in sorted({o.value_field for o in known_objectives()})
+                for field in sorted({o.value_field for o in known_objectives() if o.derive is None})
             ),
         ],
     }

@@ -61,7 +61,6 @@ ORDERING = CandidateKind(
     features_version=cluster_features.VERSION,
     filters=OrderingFilters,
     repeated=("elements", "n_sites"),
-    indexes=(("formula", "space_group_number"), ("elements",)),
     alike=("lattice_key",),
     chemical=True,
     drawing="screening.views.crystal:draw",

@@ -10,8 +10,8 @@ from screening.choosing.config import SurrogateConfig
 from screening.choosing.observations import MOST_RESULTS, Floats, most_telling
 
 MEAN_LOG_NOISE, NOISE_SPREAD = -3.0, 1.5
-"""Of the noise's variance, in units of that of the values; without it a fit with more coefficients
-than values would believe itself free of noise."""
+"""Mean and standard deviation of the logarithm of the noise's variance, in units of that of the
+values; without it a fit with more coefficients than values would believe itself free of noise."""
 EXACT = 1e-10
 """Variance, in units of that of the values, of those that are exact by definition."""
 
@@ -20,9 +20,10 @@ class BayesianLinear:
     """Bayesian linear regression: a normal prior of one width on all coefficients.
 
     Width and noise are those of the highest evidence (D. J. C. MacKay, Neural Comput. 4, 415
-    (1992)), the noise with a wide prior of its own.  Features are taken as they are: who makes them says by their size what is expected of
-    their coefficients.  A value whose standard error is zero is exact by definition, as that of an
-    end member, and the fit goes through it; one whose error is not known has the noise alone.
+    (1992)), the noise with a wide prior of its own.  Features are taken as they are: who makes them
+    says by their size what is expected of their coefficients.  A value whose standard error is zero
+    is exact by definition, as that of an end member, and the fit goes through it; one whose error
+    is not known has the noise alone.
     """
 
     name: ClassVar = "bayesian-linear"
@@ -56,7 +57,7 @@ class BayesianLinear:
             return float(likely + 0.5 * ((theta[1] - MEAN_LOG_NOISE) / NOISE_SPREAD) ** 2)
 
         # A flat prior far from what is usual would let two values be explained by anything.
-        bounds = [(usual - 12, usual + 12), (-14.0, 2.0)]
+        bounds = [(usual - 8, usual + 8), (-14.0, 2.0)]
         tries = [
             minimize(
                 minus_log_evidence,
@@ -139,6 +140,9 @@ def _factored(
 ) -> Floats:
     """Return the Cholesky factor of the covariance of the values."""
     variance = np.where(exact > 0, EXACT, np.exp(log_noise) + known)
-    covariance = np.exp(log_width) * gram + np.diag(variance)
+    covariance = np.exp(log_width) * gram
+    # Rounding makes rows that depend on each other no positive matrix.
+    variance = variance + 1e-13 * np.diag(covariance).mean()
+    covariance = covariance + np.diag(variance)
     factor: Floats = np.linalg.cholesky(covariance)
     return factor

@@ -42,6 +42,8 @@ def hull_energies(compositions: Floats, energies: Floats, asked: Floats) -> Floa
 def _spanned(compositions: Floats) -> tuple[Floats, Floats]:
     """Return orthonormal axes of the space that compositions span, and a point of it."""
     origin = compositions[0]
+    if not compositions.shape[1]:
+        return np.empty((0, 0)), origin
     _, sizes, axes = np.linalg.svd(compositions - origin, full_matrices=False)
     return axes[sizes > NEGLIGIBLE * max(1, len(compositions))], origin
 

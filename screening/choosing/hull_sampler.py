@@ -116,7 +116,7 @@ class HullSampler:
         above = mean - hull
         # Beyond the compositions that are computed there is no hull yet: look there first.
         above[np.isnan(above)] = -np.inf
-        spread = np.hypot(std, model.noise_std)
+        spread = np.maximum(np.hypot(std, model.noise_std), 1e-12)
         near = above <= self.options.window_ev_per_atom
         possible = above <= self.options.confidence * spread
         free = np.ones(len(pool.ids), dtype=bool)
@@ -139,7 +139,6 @@ class HullSampler:
                 zip(best, told.neighbours(best) if best else [], strict=True), start=1
             )
         ]
-
 
     def _least_certain(self, pool: Pool, told: Pool, model: Model, n: int) -> list[Proposal]:
         """Pick what teaches the model most, unless it is accurate already."""

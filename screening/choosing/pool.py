@@ -46,9 +46,7 @@ class Pool:
     has_prior: bool
 
     @classmethod
-    def of(
-        cls, seen: Observations, ids: list[str], features: Floats, *, raw: bool = False
-    ) -> Pool:
+    def of(cls, seen: Observations, ids: list[str], features: Floats, *, raw: bool = False) -> Pool:
         """Sort the arguments of `Sampler.propose`, and scale them unless the features stay raw."""
         taken = {*seen.ids, *seen.infeasible_ids, *seen.pending_ids}
         index = {candidate_id: i for i, candidate_id in enumerate(ids) if candidate_id not in taken}

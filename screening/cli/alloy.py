@@ -47,9 +47,7 @@ def alloy(
         if composition is not None:
             shares_of(expansion, composition)
             say(f"Monte Carlo of {composition}: {counted(seeds, 'run')} …")
-            computed_thermodynamics(
-                campaign, composition, sites=sites, sweeps=sweeps, seeds=seeds
-            )
+            computed_thermodynamics(campaign, composition, sites=sites, sweeps=sweeps, seeds=seeds)
         kept = kept_thermodynamics(campaign, expansion)
         states = ground_states(snapshot, expansion)
         if format is Format.json:
@@ -123,7 +121,9 @@ def _print_tables(
     for key in states.computed:
         facts = snapshot.pool[key].facts or {}
         energy = 1e3 * snapshot.explored[key]["mixing_energy_ev_per_atom"]
-        hull.add_row(key, snapshot.pool[key].label, str(facts["space_group_number"]), f"{energy:.2f}")
+        hull.add_row(
+            key, snapshot.pool[key].label, str(facts["space_group_number"]), f"{energy:.2f}"
+        )
     stdout().print(hull)
     for found in kept:
         stdout().print(_thermodynamics_table(found))

@@ -112,7 +112,9 @@ class LatticeOrderings:
             yield SourceRecord(name, cell, None, name)
 
     def _structures(self) -> list[Atoms]:
-        bounds = {name: (wanted.min, wanted.max) for name, wanted in self.config.concentrations.items()}
+        bounds = {
+            name: (wanted.min, wanted.max) for name, wanted in self.config.concentrations.items()
+        }
         found = []
         for structure in enumerated(self.lattice, self.config.max_atoms, bounds):
             found.append(structure)
@@ -136,10 +138,8 @@ def open_orderings(rest: str) -> LatticeOrderings:
     config = validated(OrderingsConfig, shipped.read("orderings", rest), what)
     folder = Path() if rest in shipped.names("orderings") else user_path(rest, what).parent
     try:
-        if config.lattice in NAMED:
-            lattice = _named(config)
-        else:
-            lattice = _of_file(config, folder, spec)
+        named = config.lattice in NAMED
+        lattice = _named(config) if named else _of_file(config, folder, spec)
     except ValidationError as error:
         raise SourceError(f"{what}: species: {error.errors()[0]['msg']}") from None
     except ValueError as error:
@@ -182,7 +182,9 @@ def _of_file(config: OrderingsConfig, folder: Path, spec: str) -> AlloyLattice:
     if not isinstance(config.species, dict):
         raise ValueError("species: give them by the element that the file has on their sites")
     if config.lattice_constant_a is not None or config.c_over_a is not None:
-        raise ValueError("lattice_constant_a and c_over_a are of named lattices; a file has its own")
+        raise ValueError(
+            "lattice_constant_a and c_over_a are of named lattices; a file has its own"
+        )
     records = list(FileSource(spec, Path(str(path))).records())
     if len(records) != 1 or records[0].content is None or not records[0].content.is_ordered:
         raise ValueError(f"lattice '{config.lattice}' does not hold one ordered crystal")

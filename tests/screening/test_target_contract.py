@@ -48,3 +48,14 @@ class TestWords(TargetContract):
     @pytest.fixture
     def content(self):
         return "apple:5"
+
+
+class TestEnergyAboveHull(TargetContract):
+    @pytest.fixture
+    def name(self):
+        return "energy-above-hull"
+
+    @pytest.fixture
+    def content(self):
+        faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+        return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)
