@@ -326,6 +326,10 @@ def test_yaml_is_accepted(fence, tmp_path):
     if "calculator" in content:
         engine_config(str(path))
         return
+    if "lattice" in content:
+        pytest.importorskip("icet")
+        open_source(f"orderings:{path}")
+        return
     if "parent" in content:
         open_source(f"substitutions:{path}")
         return

@@ -328,6 +328,28 @@ class InsertionDocument(CrystalDocument):
     volume_a3_per_atom: float
 
 
+class OrderingDocument(CrystalDocument):
+    """Energy of one ordered structure of a lattice, relaxed.
+
+    A structure that leaves its lattice in relaxation is ``unstable``: its energy is that of another
+    crystal, and says nothing of the lattice.  Energies of mixing and above the hull follow from
+    those of all structures together, and are no part of it.
+    """
+
+    structure: Structure
+    """Relaxed, or as the last step left it."""
+    energy_ev_per_atom: float | None = None
+    volume_a3_per_atom: float
+    lattice_strain: float | None = None
+    """Norm of the deviatoric part of the Hencky strain between the lattice and the relaxed cell."""
+    lattice_displacement: float | None = None
+    """Displacement of the atoms from the sites, root mean square over the cube root of the volume
+    of an atom."""
+    max_force_ev_per_a: float | None = None
+    max_stress_gpa: float | None = None
+    space_group_number: int | None = None
+
+
 class ElasticityDocument(CrystalDocument):
     """Elastic constants of one crystal, and what they say of sound and heat.
 

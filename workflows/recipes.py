@@ -255,6 +255,26 @@ class SpectralFunctionRecipe(Recipe):
     relaxation: RelaxationRecipe = RelaxationRecipe()
 
 
+class OrderingRelaxationRecipe(RelaxationRecipe):
+    """Relaxation of ordered structures, whose energies need no forces as small as phonons do."""
+
+    force_tolerance_ev_per_a: float = Field(5e-3, gt=0)
+    stress_tolerance_gpa: float = Field(0.02, gt=0)
+    volume_tolerance_fraction: float = Field(5e-3, gt=0)
+
+
+class OrderingRecipe(Recipe):
+    """An ordered structure of a lattice, relaxed, and whether it stayed on the lattice."""
+
+    relaxation: OrderingRelaxationRecipe = OrderingRelaxationRecipe()
+    most_strain: float = Field(0.1, gt=0)
+    """Largest change of shape, the norm of the deviatoric part of the Hencky strain, with which a
+    structure still is one of its lattice.  Between fcc and bcc it is 0.28 (Bain)."""
+    most_displacement: float = Field(0.15, gt=0)
+    """The same for displacements from the sites, root mean square over the cube root of the volume
+    of an atom."""
+
+
 class ChainStiffnessRecipe(Recipe):
     """Straight conformers of a polymer's chain, how they stretch, and its persistence length."""
 

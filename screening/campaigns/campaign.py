@@ -161,6 +161,7 @@ class Campaign(CampaignRecords):
             objective=self.objective,
             status=document["status"],
             promoted=bool(document.get("promoted")),
+            converged=self.converged_at(document, len(picks)),
             stages=tuple(self.stages),
             picks=picks,
             confirmation_picks=confirmation_picks,
@@ -222,11 +223,15 @@ class Campaign(CampaignRecords):
         """Return whether the engine that explores has nothing more to do."""
         return not self.in_flight(1) and self._is_picked() and not self.in_flight(1)
 
+    def is_converged(self) -> bool:
+        """Return whether the sampler has found what it looks for and wants nothing more."""
+        return self.converged_at(self._document(), self.count_picks())
+
     def _is_picked(self) -> bool:
-        """Return whether the budget is spent or the pool known."""
-        picks = self.picks()
-        if len(picks) >= self.config.budget:
+        """Return whether the budget is spent, the pool known or the search converged."""
+        picks, document = self.picks(), self._document()
+        if len(picks) >= self.config.budget or self.converged_at(document, len(picks)):
             return True
         known = {pick["candidate_id"] for pick in picks} | self.results().keys()
-        query = self._members(self._document())
+        query = self._members(document)
         return known.issuperset(pools.read_ids(self.database, query))

@@ -81,9 +81,21 @@ class CampaignDocument:
         query = {"_id": self.name, **same}
         self.database.campaigns.update_one(query, {"$set": {"promoted": True}})
 
+    def set_converged(self, picks: int) -> None:
+        """Note that after so many picks the sampler wants nothing more of the present pool."""
+        state = {"picks": picks, "extensions": len(self.extensions())}
+        self.database.campaigns.update_one({"_id": self.name}, {"$set": {"converged": state}})
+        self.touch()
+
+    @staticmethod
+    def converged_at(document: Mapping[str, Any], picks: int) -> bool:
+        """Return whether the sampler wanted nothing more of the pool after that many picks."""
+        state = {"picks": picks, "extensions": len(document.get("extensions", []))}
+        return bool(document.get("converged") == state)
+
     def _document(self) -> dict[str, Any]:
         """Return what of its document may change."""
-        fields = {"status": 1, "promoted": 1, "confirming": 1, "extensions": 1}
+        fields = {"status": 1, "promoted": 1, "confirming": 1, "extensions": 1, "converged": 1}
         document = self.database.campaigns.find_one({"_id": self.name}, fields)
         if document is None:
             raise ScreenError(f"campaign '{self.name}' is no longer in the database")

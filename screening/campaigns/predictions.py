@@ -89,6 +89,10 @@ def predict(snapshot: Snapshot, data: ModelData | None = None) -> Predictions:
         expected = dict(
             zip(data.wanted, zip(mean.tolist(), std.tolist(), strict=True), strict=True)
         )
+        values = snapshot.objective.predicted_values(
+            {key: mean for key, (mean, _) in expected.items()}, snapshot.explored, snapshot.pool
+        )
+        expected = {key: (value, expected[key][1]) for key, value in values.items()}
     if data.differences is not None:
         expected = corrected(snapshot, data.differences, expected)
     return expected

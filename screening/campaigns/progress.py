@@ -14,7 +14,8 @@ from screening.campaigns.snapshot import Snapshot, Status
 class Progress:
     """Counts of candidates, the best value, and the mean time of a candidate.
 
-    `already_computed` candidates need no pick: another campaign has computed them.
+    `already_computed` candidates need no pick: another campaign has computed them.  `converged`
+    says that the sampler found what it looks for before the budget was spent.
     """
 
     budget: int
@@ -36,6 +37,7 @@ class Progress:
     mean_candidate_s: float | None
     status: Status
     exhausted: bool
+    converged: bool
 
     @property
     def done(self) -> int:
@@ -72,8 +74,10 @@ def progress_of(snapshot: Snapshot) -> Progress:
     in_flight = sum(state in IN_FLIGHT for state in [*states, *confirming])
     picked = {pick["candidate_id"] for pick in picks}
     walls_s = [pick["wall_s"] for pick in picks if pick.get("wall_s") is not None]
-    nothing_left = len(picks) >= snapshot.config.budget or (
-        snapshot.pool.keys() <= picked | results.keys()
+    nothing_left = (
+        snapshot.converged
+        or len(picks) >= snapshot.config.budget
+        or snapshot.pool.keys() <= picked | results.keys()
     )
     return Progress(
         budget=snapshot.config.budget,
@@ -94,5 +98,6 @@ def progress_of(snapshot: Snapshot) -> Progress:
         best_candidate=best_candidate,
         mean_candidate_s=float(np.mean(walls_s)) if walls_s else None,
         status=snapshot.status,
+        converged=snapshot.converged,
         exhausted=not in_flight and nothing_left and not snapshot.awaits_promotion,
     )

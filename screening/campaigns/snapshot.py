@@ -53,6 +53,8 @@ class Snapshot:
         Whether the best candidates were sent on to the engine that the configuration names.
     stages
         Its engines, the one that explores first.
+    converged
+        Whether the sampler has found what it looks for and wants nothing more of the pool.
     picks, confirmation_picks
         Documents of the picks of the engine that explores, by number, and of better engines.
     running
@@ -76,6 +78,7 @@ class Snapshot:
     objective: Objective
     status: Status
     promoted: bool
+    converged: bool = False
     stages: Sequence[EngineStage]
     picks: Sequence[dict[str, Any]]
     confirmation_picks: Sequence[dict[str, Any]]

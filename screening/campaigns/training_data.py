@@ -58,9 +58,7 @@ def _values(
     found = {}
     for key, result in results.items():
         if objective.is_usable(result):
-            value = float(result[objective.value_field])
-            error = objective.std_to_model(value, objective.error_of(result))
-            found[key] = objective.to_model(value), error
+            found[key] = objective.learned_from(result)
     expected = expectations(snapshot)
     if not expected:
         return found

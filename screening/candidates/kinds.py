@@ -49,6 +49,9 @@ class CandidateKind:
         Stored fields that every result of a candidate has too.
     indexes : tuple of tuple of str
         Keys of each index that the database needs for their stored fields.
+    alike : tuple of str
+        Stored fields that all candidates of a campaign agree in, as their features are not to be
+        compared otherwise; entries unlike the first are refused.
     chemical : bool
         Whether candidates consist of chemical elements and are known by their formulas: pages
         write these with their numbers below the line, and find them by their elements.
@@ -69,6 +72,7 @@ class CandidateKind:
     filters: type[CandidateFilters]
     repeated: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    alike: tuple[str, ...] = ()
     chemical: bool = False
     drawing: str | None = None
     feature_names: Callable[[], Sequence[str]] = list
@@ -93,6 +97,7 @@ KINDS: PlugIns[CandidateKind] = PlugIns(
         "crystal": "screening.candidates.crystal_kind:CRYSTAL",
         "polymer": "screening.candidates.polymer_kind:POLYMER",
         "family": "screening.candidates.family:FAMILY",
+        "ordering": "screening.candidates.ordering_kind:ORDERING",
     },
 )
 

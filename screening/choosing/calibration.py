@@ -9,7 +9,7 @@ import numpy as np
 from screening.choosing.config import SurrogateConfig
 from screening.choosing.observations import Floats, Observations
 from screening.choosing.prediction import surrogate_for
-from screening.choosing.prior import model_rows
+from screening.choosing.prior import model_rows, takes_raw
 
 MAX_CALIBRATED = 300
 """Results of which each is left out once."""
@@ -52,7 +52,8 @@ def leave_one_out(
     value_std = None if seen.value_std is None else seen.value_std[drawn]
     known_ids = [seen.ids[i] for i in drawn]
     everyone = np.vstack([seen.features[drawn], features])
-    rows = model_rows(seen.prior, [*known_ids, *ids], everyone)[: len(drawn)]
+    raw = takes_raw(config)
+    rows = model_rows(seen.prior, [*known_ids, *ids], everyone, raw=raw)[: len(drawn)]
     if seen.prior:
         rows[:, -1] = 0.0  # the model is judged, not how unsure a guess of the prior is
     surrogate = surrogate_for(config, seen, seed)

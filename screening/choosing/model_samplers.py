@@ -16,6 +16,7 @@ from screening.choosing.feasibility import probability_feasible
 from screening.choosing.observations import Floats, Observations, Proposal
 from screening.choosing.pool import Pool
 from screening.choosing.prediction import surrogate_for
+from screening.choosing.prior import takes_raw
 from screening.choosing.surrogates import Model
 
 #: Candidates scored again for the second and later picks of a batch: the best of the first scoring.
@@ -57,7 +58,8 @@ class ModelSampler(abc.ABC):
         While fewer than two candidates have a value, there is nothing to model and the spreading
         goes on, or the prior decides.
         """
-        pool = Pool.of(observations, available_ids, available_features)
+        raw = takes_raw(self.options.surrogate)
+        pool = Pool.of(observations, available_ids, available_features, raw=raw)
         n = min(n, len(pool.ids))
         if pool.has_prior and pool.n_valued < 2:
             return _best_of_prior(pool, n)

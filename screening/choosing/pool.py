@@ -46,8 +46,8 @@ class Pool:
     has_prior: bool
 
     @classmethod
-    def of(cls, seen: Observations, ids: list[str], features: Floats) -> Pool:
-        """Sort and scale the arguments of `Sampler.propose`."""
+    def of(cls, seen: Observations, ids: list[str], features: Floats, *, raw: bool = False) -> Pool:
+        """Sort the arguments of `Sampler.propose`, and scale them unless the features stay raw."""
         taken = {*seen.ids, *seen.infeasible_ids, *seen.pending_ids}
         index = {candidate_id: i for i, candidate_id in enumerate(ids) if candidate_id not in taken}
         free = sorted(index)
@@ -65,7 +65,7 @@ class Pool:
             rows(ids, features)[[index[candidate_id] for candidate_id in free]],
         ]
         names = [[seen.ids[i] for i in order], seen.infeasible_ids, seen.pending_ids, free]
-        told = model_rows(seen.prior, list(itertools.chain(*names)), np.vstack(parts))
+        told = model_rows(seen.prior, list(itertools.chain(*names)), np.vstack(parts), raw=raw)
         valued, infeasible, pending, available = np.split(
             told, np.cumsum([len(part) for part in parts])[:-1]
         )

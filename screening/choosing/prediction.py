@@ -6,7 +6,7 @@ import numpy as np
 
 from screening.choosing.config import SurrogateConfig, build_surrogate
 from screening.choosing.observations import Floats, Observations
-from screening.choosing.prior import WithPrior, model_rows
+from screening.choosing.prior import WithPrior, model_rows, takes_raw
 from screening.choosing.surrogates import Model
 
 
@@ -36,7 +36,8 @@ def fit_predict(
         In the space of the values.
     """
     n_known = len(seen.ids)
-    rows = model_rows(seen.prior, [*seen.ids, *ids], np.vstack([seen.features, features]))
+    everyone = np.vstack([seen.features, features])
+    rows = model_rows(seen.prior, [*seen.ids, *ids], everyone, raw=takes_raw(config))
     surrogate = surrogate_for(config, seen, seed)
     surrogate.fit(rows[:n_known], seen.values, seen.value_std)
     return surrogate.predict(rows[n_known:])

@@ -13,7 +13,7 @@ import numpy as np
 from screening.choosing.config import SurrogateConfig, build_surrogate
 from screening.choosing.feature_scaling import FeatureScaling
 from screening.choosing.observations import MOST_RESULTS, Floats, most_telling
-from screening.choosing.surrogates import Model
+from screening.choosing.surrogates import SURROGATES, Model
 
 
 class WithPrior:
@@ -82,7 +82,14 @@ def fill_missing_prior(
     return expected, std
 
 
-def model_rows(prior: Mapping[str, float] | None, ids: list[str], features: Floats) -> Floats:
+def takes_raw(config: SurrogateConfig) -> bool:
+    """Return whether a surrogate takes features as candidates have them."""
+    return bool(getattr(SURROGATES.load(config.kind), "raw_features", False))
+
+
+def model_rows(
+    prior: Mapping[str, float] | None, ids: list[str], features: Floats, *, raw: bool = False
+) -> Floats:
     """Return what a surrogate is told of candidates.
 
     Parameters
@@ -91,6 +98,8 @@ def model_rows(prior: Mapping[str, float] | None, ids: list[str], features: Floa
         What is expected of candidates beforehand, by id; see `fill_missing_prior`.
     features : ndarray, shape (ids, d)
         Raw; NaN is allowed.
+    raw : bool
+        Whether they stay as they are; see `takes_raw`.
 
     Returns
     -------
@@ -99,7 +108,9 @@ def model_rows(prior: Mapping[str, float] | None, ids: list[str], features: Floa
         value, and the two columns that `WithPrior` wants follow.
     """
     if not prior:
-        return FeatureScaling.of(features)(features)
+        return features if raw else FeatureScaling.of(features)(features)
     expected, std = fill_missing_prior(prior, ids, features)
+    if raw:
+        return np.column_stack([features, expected, std])
     described = np.column_stack([features, expected])
     return np.column_stack([FeatureScaling.of(described)(described), expected, std])

@@ -65,6 +65,7 @@ SAMPLERS: PlugIns[type[Sampler]] = PlugIns(
     {
         "expected-improvement": "screening.choosing.model_samplers:ExpectedImprovement",
         "greedy": "screening.choosing.model_samplers:Greedy",
+        "convex-hull": "screening.choosing.hull_sampler:HullSampler",
         "random": "screening.choosing.random_sampler:RandomSampler",
     },
 )

@@ -56,6 +56,8 @@ class Surrogate(Model, Protocol):
         As it is named in a configuration, and one sentence on it.
     Options : type
         `screening.choosing.config.SurrogateConfig`, or a subclass with options of its own.
+    raw_features : bool
+        Optional: whether it takes features as candidates have them, and not scaled.
     """
 
     name: ClassVar[str]
@@ -70,5 +72,8 @@ class Surrogate(Model, Protocol):
 SURROGATES: PlugIns[type[Surrogate]] = PlugIns(
     "surrogate",
     "matscreen.surrogates",
-    {"gaussian-process": "screening.choosing.gaussian_process:GaussianProcess"},
+    {
+        "gaussian-process": "screening.choosing.gaussian_process:GaussianProcess",
+        "bayesian-linear": "screening.choosing.bayesian_linear:BayesianLinear",
+    },
 )

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from screening.cli.add import add
+from screening.cli.alloy import alloy
 from screening.cli.choose import choose
 from screening.cli.classify import classify
 from screening.cli.clean import clean
@@ -35,7 +36,7 @@ from screening.messages.errors import ScreenError
 
 COMMANDS = (
     *(submit, fit, add, work, launch, init, status, rank, show, choose, replay, predict, classify),
-    *(recommend, export, plot, report, serve, promote, retry, pause, resume, cancel, clean),
+    *(alloy, recommend, export, plot, report, serve, promote, retry, pause, resume, cancel, clean),
     *(doctor, plugins),
 )
 """In the order in which the help lists them."""

@@ -69,6 +69,7 @@ def _facts(
         "target": campaign.config.target,
         "status": progress.status,
         "finished": progress.exhausted,
+        "converged": progress.converged,
         "engine": campaign.engine.name,
         "confirming_engines": [stage.engine.name for stage in campaign.stages[1:]],
         "confirmed": progress.confirmed,
@@ -109,11 +110,10 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     from screening.campaigns.progress import STATUS_COUNTS
 
     objective = campaign.objective
-    ended = progress.exhausted and progress.status == "active"
     best, mean_s = progress.best_value, progress.mean_candidate_s
     rows: dict[str, Any] = {
         "target": campaign.config.target,
-        "status": "finished" if ended else progress.status,
+        "status": _status(progress),
         "engine": ", then ".join(stage.engine.name for stage in campaign.stages),
         "pool": counted(progress.pool, "candidate"),
         **{name.replace("_", " "): getattr(progress, name) for name in STATUS_COUNTS},
@@ -130,6 +130,12 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
         "–" if mean_s is None else f"{mean_s:.1f} s" if mean_s < 60 else duration(mean_s)
     )
     return rows
+
+
+def _status(progress: Progress) -> str:
+    if not (progress.exhausted and progress.status == "active"):
+        return progress.status
+    return "finished: the search has converged" if progress.converged else "finished"
 
 
 def _throughput_rows(throughput: Throughput, progress: Progress) -> dict[str, Any]:

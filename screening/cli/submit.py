@@ -106,6 +106,7 @@ def start_campaign(
     from screening.sources import open_source
     from screening.store.database import open_database
     from screening.targets.engines import check_kind, engine_config, require_engine
+    from screening.targets.objectives import ENERGY_ABOVE_HULL
 
     exploring = engine_config(config.engine)
     kind = config.resolved_objective().candidates
@@ -139,7 +140,7 @@ def start_campaign(
                 f"; beside the budget, {len(unknown_too)} of "
                 f"{counted(len(competing.candidates), 'competitor')} have no energy yet"
             )
-        elif config.resolved_objective().derive is not None:
+        elif config.objective == ENERGY_ABOVE_HULL.name:
             say(
                 "no competitors are named: candidates are compared with each other and with what "
                 "other campaigns computed by this engine and recipe"

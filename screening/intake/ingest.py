@@ -19,6 +19,9 @@ from screening.sources.record import Source, check_kind, remarks_of
 if TYPE_CHECKING:
     from screening.store.database import Database
 
+UNLIKE = Refusal.of(
+    "it is of another lattice or system than the first of the campaign; submit it to its own"
+)
 OTHER_INPUTS = Refusal.of(
     "another entry has the same crystal and other inputs, as its charged crystal"
 )
@@ -151,6 +154,7 @@ def ingest(
     pool = Pool(candidates=PackedCandidates(kind.model))
     stored = _stored_groups(database, kind)
     groups: dict[tuple[Any, ...], _Group] = {}
+    first: tuple[Any, ...] = ()
     filtered_out = _FilteredOut(filters, refuse)
     for source in sources:
         for entry in parsed_entries(source, kind, database, filtered_out, workers):
@@ -160,9 +164,11 @@ def ingest(
                 key = candidate.group()
                 if key not in groups:
                     groups[key] = _Group(_read_back(database, stored.get(key, [])))
-                if _take(candidate, kind, groups[key], pool):
+                common = tuple(getattr(candidate, name) for name in kind.alike)
+                first = first or common
+                refusal = OTHER_INPUTS if common == first else UNLIKE
+                if refusal is OTHER_INPUTS and _take(candidate, kind, groups[key], pool):
                     continue
-                refusal = OTHER_INPUTS
             assert refusal is not None
             pool.refused.append(Refused(entry.location, entry.material_id, refusal))
         pool.remarks += remarks_of(source)

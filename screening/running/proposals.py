@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from screening.campaigns.campaign import Campaign
+from screening.campaigns.snapshot import Snapshot
 from screening.campaigns.training_data import feature_matrix, for_search, training_data
 from screening.choosing.config import build_sampler
 from screening.choosing.observations import Proposal
@@ -21,7 +22,7 @@ def propose(campaign: Campaign) -> list[Proposal]:
     in_flight = campaign.in_flight(campaign.config.refill_below)
     if in_flight >= campaign.config.refill_below:
         return []
-    if campaign.count_picks() >= campaign.config.budget:
+    if campaign.count_picks() >= campaign.config.budget or campaign.is_converged():
         return []
     snapshot = campaign.snapshot(rows=False)
     picks, features = snapshot.picks, snapshot.pool_features
@@ -49,10 +50,30 @@ def propose(campaign: Campaign) -> list[Proposal]:
         proposals = [
             replace(proposal, predicted_mean=None, predicted_std=None) for proposal in proposals
         ]
+    if not proposals and not observations.pending_ids:
+        campaign.set_converged(len(picks))
+        return []
+    proposals = _with_values(snapshot, proposals)
     this_round = 1 + max((pick["round"] for pick in picks), default=0)
     claimed = _claim(campaign, proposals, len(picks) + 1, this_round)
     fill_queue(campaign)
     return proposals[:claimed]
+
+
+def _with_values(snapshot: Snapshot, proposals: list[Proposal]) -> list[Proposal]:
+    """Return proposals that predict the value, where the sampler predicts what it follows from."""
+    if snapshot.objective.learned_field is None:
+        return proposals
+    means = {
+        proposal.candidate_id: proposal.predicted_mean
+        for proposal in proposals
+        if proposal.predicted_mean is not None
+    }
+    values = snapshot.objective.predicted_values(means, snapshot.explored, snapshot.pool)
+    return [
+        replace(proposal, predicted_mean=values.get(proposal.candidate_id))
+        for proposal in proposals
+    ]
 
 
 def _claim(campaign: Campaign, proposals: list[Proposal], first: int, this_round: int) -> int:

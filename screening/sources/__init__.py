@@ -27,6 +27,7 @@ SOURCES: PlugIns[SourcePlugIn] = PlugIns(
         "mp": "screening.sources.materials_project:MATERIALS_PROJECT",
         "optimade": "screening.sources.optimade:OPTIMADE",
         "substitutions": "screening.sources.substitutions:SUBSTITUTIONS",
+        "orderings": "screening.sources.lattice_orderings:ORDERINGS",
         "polyimides": "screening.sources.polyimides:POLYIMIDES",
         "recommend": "screening.sources.recommend:RECOMMEND",
         "family": "screening.sources.family:FAMILY",

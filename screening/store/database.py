@@ -101,6 +101,11 @@ class Database:
         return self.collection("rankings")
 
     @property
+    def thermodynamics(self) -> Collection[dict[str, Any]]:
+        """What Monte Carlo found with the cluster expansion of a campaign; a cache."""
+        return self.collection("thermodynamics")
+
+    @property
     def revisions(self) -> Collection[dict[str, Any]]:
         """Tokens that change with every result stored for an objective and recipe."""
         return self.collection("revisions")

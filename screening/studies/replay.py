@@ -87,6 +87,8 @@ def replay(
             prior=prior,
         )
         proposals = sampler.propose(seen, ids, table.features, batch_size, seed)
+        if not proposals:  # it has found what it looks for
+            break
         picked += [index[proposal.candidate_id] for proposal in proposals]
     taken = set(picked)
     in_order = table.values[[*picked, *(i for i in at_random if i not in taken)]]

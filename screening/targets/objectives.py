@@ -5,6 +5,7 @@ A new target is an `Objective`, its Maker, and a YAML that names the objective.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -56,6 +57,12 @@ class Objective(Scale):
         Fields of results that it needs.
     derived_fields
         Fields of the document that it derives, which stored results do not have.
+    learned_field, learned_error_field
+        Derived field that models learn, and its standard error (0 for exact), where it is not the
+        value itself: energies of mixing, which a model can be linear in, where the value is a
+        distance to their hull.  ``derive`` then gets predictions of it too, as results whose
+        ``outcome`` is ``predicted``, and returns what their values would be; nothing else may
+        depend on them.
     """
 
     name: str
@@ -74,6 +81,8 @@ class Objective(Scale):
     derive: str | None = None
     derive_from: tuple[str, ...] = ()
     derived_fields: tuple[str, ...] = ()
+    learned_field: str | None = None
+    learned_error_field: str | None = None
 
     @property
     def heading(self) -> str:
@@ -83,6 +92,38 @@ class Objective(Scale):
     def error_of(self, result: Mapping[str, Any]) -> float | None:
         """Return the error bar that a result states."""
         return None if self.error_field is None else result.get(self.error_field)
+
+    def learned_from(self, result: Mapping[str, Any]) -> tuple[float, float]:
+        """Return what models learn from a usable result, and its standard error, on their scale."""
+        if self.learned_field is None:
+            value = float(result[self.value_field])
+            return self.to_model(value), self.std_to_model(value, self.error_of(result))
+        error = result.get(self.learned_error_field or "")
+        return float(result[self.learned_field]), math.nan if error is None else float(error)
+
+    def predicted_values(
+        self,
+        learned: Mapping[str, float],
+        results: Mapping[str, Mapping[str, Any]],
+        pool: Mapping[str, Any],
+    ) -> dict[str, float]:
+        """Return the values, on the models' scale, that predictions of what is learned come to.
+
+        Parameters
+        ----------
+        learned
+            By candidate id; where nothing but the value is learned, it is returned.
+        """
+        if self.learned_field is None:
+            return dict(learned)
+        field = self.learned_field
+        guesses = {key: {"outcome": "predicted", field: mean} for key, mean in learned.items()}
+        derived = self.derived({**results, **guesses}, pool)
+        return {
+            key: self.to_model(float(value))
+            for key in learned
+            if self.usable(value := derived.get(key, {}).get(self.value_field))
+        }
 
     def derived(
         self, results: Mapping[str, Mapping[str, Any]], pool: Mapping[str, Any]
@@ -279,6 +320,31 @@ SPECTRAL_WIDTH = Objective(
     curves={"spectral-function": "screening.views.spectral_curves:spectral_function"},
     large_fields=("spectral_function",),
 )
+MIXING_ENERGY_ABOVE_HULL = Objective(
+    name="mixing-energy-above-hull",
+    help="Energy of an ordered structure above the convex hull of all that are computed.",
+    maker="workflows.ordering.OrderingMaker",
+    recipe="workflows.recipes.OrderingRecipe",
+    document="workflows.documents.OrderingDocument",
+    value_field="energy_above_hull_ev_per_atom",
+    error_field=None,
+    label="energy above hull",
+    unit="eV/atom",
+    shown_fields=(
+        Quantity("mixing_energy_ev_per_atom", "mixing energy", "eV/atom"),
+        Quantity("lattice_strain", "strain of the lattice", ""),
+    ),
+    candidates="ordering",
+    derive="screening.targets.mixing:hull_fields",
+    derive_from=("energy_ev_per_atom",),
+    derived_fields=(
+        "mixing_energy_ev_per_atom",
+        "mixing_energy_error_ev_per_atom",
+        "energy_above_hull_ev_per_atom",
+    ),
+    learned_field="mixing_energy_ev_per_atom",
+    learned_error_field="mixing_energy_error_ev_per_atom",
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -293,6 +359,7 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "vacancy-formation-energy": f"{__name__}:VACANCY_FORMATION_ENERGY",
         "antisite-pair-energy": f"{__name__}:ANTISITE_PAIR_ENERGY",
         "spectral-width": f"{__name__}:SPECTRAL_WIDTH",
+        "mixing-energy-above-hull": f"{__name__}:MIXING_ENERGY_ABOVE_HULL",
     },
 )
 

@@ -131,4 +131,7 @@ class TargetContract:
 
 def _computed_by(target: Objective) -> set[str]:
     """Return the fields that an objective derives from all results, and no document has."""
-    return set() if target.derive is None else {target.value_field}
+    if target.derive is None:
+        return set()
+    learned = filter(None, [target.learned_field, target.learned_error_field])
+    return {target.value_field, *learned}

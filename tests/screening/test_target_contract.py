@@ -122,3 +122,14 @@ class TestSpectralWidth(TargetContract):
     def content(self):
         faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
         return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)
+
+
+class TestMixingEnergyAboveHull(TargetContract):
+    @pytest.fixture
+    def name(self):
+        return "mixing-energy-above-hull"
+
+    @pytest.fixture
+    def content(self):
+        faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+        return Structure(Lattice.cubic(3.74), ["Au", "Cu", "Cu", "Cu"], faces)

@@ -1,0 +1,1 @@
+"""Species on the sites of a lattice: enumeration, cluster vectors, approximants, Monte Carlo."""

@@ -1,0 +1,89 @@
+"""A supercell for Monte Carlo that an ordered structure fits into, and the structure in it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from screening.alloys.lattice import PAIRS, AlloyLattice
+from screening.alloys.supercell import EnergyTerms
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from numpy.typing import NDArray
+
+MOST_MULTIPLES = 40
+
+
+def multiples_for(
+    lattice: AlloyLattice, shares: Mapping[str, float], sites: int, ordered: Atoms | None
+) -> NDArray[np.int64]:
+    """Return the multiples of the primitive cell, shape (3, 3), of the smallest supercell.
+
+    It is as often the primitive cell in each direction as it takes, so that no cluster holds a site
+    and its own image, every species has a whole number of sites, and the ordered structure fits.
+
+    Raises
+    ------
+    ValueError
+        When none does.
+    """
+    per_cell = sum(len(allowed) > 1 for allowed in lattice.species)
+    reach_a = PAIRS * lattice.nearest_a()
+    cell = np.array(lattice.cell_a)
+    around = np.array([v for v in itertools.product((-1, 0, 1), repeat=3) if any(v)])
+    shortest_a = float(np.linalg.norm(around @ cell, axis=1).min())
+    inverse = None
+    if ordered is not None:
+        inverse = np.linalg.inv(np.round(ordered.cell.array @ np.linalg.inv(cell)))
+    for n in range(1, MOST_MULTIPLES):
+        count = per_cell * n**3
+        whole = all(abs(share * count - round(share * count)) < 1e-6 for share in shares.values())
+        if count < sites or n * shortest_a <= reach_a or not whole:
+            continue
+        fits = inverse is None or np.allclose(n * inverse, np.round(n * inverse), atol=1e-6)
+        if fits:
+            return n * np.eye(3, dtype=np.int64)
+    raise ValueError("no supercell of a size that can be computed holds this composition")
+
+
+def occupation_of(terms: EnergyTerms, ordered: Atoms) -> NDArray[np.int64]:
+    """Return the species on each mixed site of a supercell that an ordered structure fits into."""
+    from ase.build import make_supercell
+
+    supercell = terms.atoms
+    multiples = np.round(supercell.cell.array @ np.linalg.inv(ordered.cell.array))
+    tiled = make_supercell(ordered, multiples.astype(int))
+    inverse = np.linalg.inv(supercell.cell.array)
+    apart = supercell.get_positions()[terms.mixed][:, None] - tiled.get_positions()[None]
+    steps = apart @ inverse
+    away = np.linalg.norm((steps - np.round(steps)) @ supercell.cell.array, axis=2)
+    nearest = away.argmin(axis=1)
+    if away.min(axis=1).max() > 1e-2:
+        raise ValueError("the ordered structure is none of this lattice")
+    symbols = np.array(tiled.get_chemical_symbols())[nearest]
+    return np.array([terms.species.index(symbol) for symbol in symbols], dtype=np.int64)
+
+
+def degeneracy(terms: EnergyTerms, occupation: NDArray[np.int64]) -> int:
+    """Return how many arrangements symmetry makes of one in the supercell.
+
+    By the numbers of operations that leave the lattice and the decorated supercell as they are.
+    """
+    return _operations(terms.atoms) // _operations(terms.decorated(occupation))
+
+
+def _operations(atoms: Atoms) -> int:
+    import spglib
+
+    cell = atoms.cell.array, atoms.get_scaled_positions(), atoms.get_atomic_numbers()
+    found = spglib.get_symmetry(cell, symprec=1e-3)
+    return len(found["rotations"])
+
+
+def counts_of(terms: EnergyTerms, shares: Mapping[str, float]) -> Sequence[int]:
+    """Return the sites of each species, in the order of the terms."""
+    return [round(shares[symbol] * len(terms.mixed)) for symbol in terms.species]

@@ -1,0 +1,123 @@
+"""Monte Carlo with the cluster expansion of a campaign, kept in the database by composition."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from screening.alloys.ordered_supercell import counts_of, degeneracy, multiples_for, occupation_of
+from screening.alloys.supercell import energy_terms
+from screening.alloys.thermodynamics import Thermodynamics, thermodynamics
+from screening.campaigns.cluster_expansion import (
+    ON_HULL_EV,
+    ClusterExpansion,
+    cluster_expansion,
+)
+from screening.messages.errors import ScreenError
+from screening.store.cache import Cache
+from screening.targets.mixing import concentrations
+
+if TYPE_CHECKING:
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.snapshot import Snapshot
+
+
+def shares_of(expansion: ClusterExpansion, formula: str) -> dict[str, float]:
+    """Return the fractions of the species that share sites in a formula, as ``Cu3Au``.
+
+    Raises
+    ------
+    ScreenError
+        When it holds none of them, or one alone.
+    """
+    mixed = expansion.lattice.mixed
+    try:
+        found = concentrations(formula, expansion.lattice.system)
+    except ZeroDivisionError:
+        found = (1.0,)
+    if max(found) == 1.0:
+        raise ScreenError(
+            f"composition '{formula}': give a formula of at least two of {', '.join(mixed)}"
+        )
+    return dict(zip(mixed, found, strict=True))
+
+
+def computed_thermodynamics(
+    campaign: Campaign, formula: str, *, sites: int, sweeps: int, seeds: int
+) -> Thermodynamics:
+    """Run Monte Carlo at a composition, and keep what it finds; see `thermodynamics`.
+
+    Raises
+    ------
+    ScreenError
+        When the campaign has no cluster expansion, or no supercell holds the composition.
+    """
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    snapshot = campaign.snapshot()
+    expansion = cluster_expansion(campaign, snapshot)
+    shares = shares_of(expansion, formula)
+    key = _ground_state(snapshot, expansion, shares)
+    ordered = None
+    if key:
+        ordered = AseAtomsAdaptor.get_atoms(campaign.candidate(key).content())
+    try:
+        multiples = multiples_for(expansion.lattice, shares, sites, ordered)
+        terms = energy_terms(expansion.lattice, expansion.interactions_at(shares), multiples)
+    except ValueError as error:
+        raise ScreenError(f"composition '{formula}': {error}") from None
+    occupation = None if ordered is None else occupation_of(terms, ordered)
+    first = campaign.config.seed
+    found = thermodynamics(
+        terms,
+        counts_of(terms, shares),
+        occupation,
+        1 if occupation is None else degeneracy(terms, occupation),
+        sweeps,
+        range(first, first + seeds),
+        key,
+    )
+    name = f"{campaign.name}/{_name(shares)}"
+    fields = {"campaign": campaign.name}
+    Cache(campaign.database.thermodynamics).write(
+        {name: found.model_dump_json()}, fingerprint(expansion), **fields
+    )
+    return found
+
+
+def kept_thermodynamics(campaign: Campaign, expansion: ClusterExpansion) -> list[Thermodynamics]:
+    """Return what Monte Carlo found with this cluster expansion, by composition."""
+    cache, wanted = Cache(campaign.database.thermodynamics), fingerprint(expansion)
+    names = [
+        str(stored["_id"])
+        for stored in campaign.database.thermodynamics.find({"campaign": campaign.name}, {"_id": 1})
+    ]
+    texts = [cache.read(name, wanted) for name in sorted(names)]
+    return [Thermodynamics.model_validate_json(text) for text in texts if text is not None]
+
+
+def fingerprint(expansion: ClusterExpansion) -> str:
+    """Return what tells one cluster expansion from another; rounding does not."""
+    content = [expansion.lattice.key, [round(x, 9) for x in expansion.interactions_ev.tolist()]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _ground_state(
+    snapshot: Snapshot, expansion: ClusterExpansion, shares: Mapping[str, float]
+) -> str:
+    """Return the id of the structure on the hull that has a composition, empty for none."""
+    for key, result in sorted(snapshot.explored.items()):
+        facts = snapshot.pool[key].facts if key in snapshot.pool else None
+        if facts is None or not snapshot.objective.is_usable(result):
+            continue
+        found = concentrations(str(facts["formula"]), expansion.lattice.system)
+        near = all(abs(a - b) < 1e-9 for a, b in zip(found, shares.values(), strict=True))
+        if near and float(result[snapshot.objective.value_field]) < ON_HULL_EV:
+            return key
+    return ""
+
+
+def _name(shares: Mapping[str, float]) -> str:
+    return "-".join(f"{symbol}{share:.6f}" for symbol, share in shares.items())

@@ -1,0 +1,119 @@
+"""Energies of supercells against icet's, Monte Carlo against sums over all arrangements."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from screening.alloys.lattice import AlloyLattice
+from screening.alloys.ordered_supercell import degeneracy, multiples_for, occupation_of
+from screening.alloys.supercell import energy_terms
+
+pytest.importorskip("icet")
+
+FCC_CELL = [[0.0, 1.95, 1.95], [1.95, 0.0, 1.95], [1.95, 1.95, 0.0]]
+FCC = AlloyLattice(name="fcc", cell_a=FCC_CELL, positions=[[0, 0, 0]], species=[["Au", "Cu"]])
+CUBIC = np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
+
+
+def neighbours_only(energy_ev=0.02):
+    """Return interactions of nearest neighbours alone; unlike ones are favoured."""
+    interactions = np.zeros(len(FCC.cluster_space().as_list))
+    interactions[2] = energy_ev
+    return interactions
+
+
+def l12():
+    from ase import Atoms
+
+    faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    return Atoms("AuCu3", cell=[3.9] * 3, scaled_positions=faces, pbc=True)
+
+
+@pytest.mark.parametrize("species", [["Au", "Cu"], ["Ag", "Au", "Cu"]])
+def test_energies_are_those_of_the_cluster_vector(species):
+    lattice = FCC.model_copy(update={"species": [species]})
+    space = lattice.cluster_space()
+    generator = np.random.default_rng(0)
+    interactions = generator.normal(size=len(space.as_list))
+    # Distant pairs need a large supercell, which takes long here.
+    reach = [cluster["radius"] < 2.0 for cluster in space.as_list]
+    interactions = np.where(reach, interactions, 0.0)
+    terms = energy_terms(lattice, interactions, 2 * CUBIC)
+    occupation = generator.integers(0, len(species), len(terms.mixed))
+    atoms = terms.decorated(occupation)
+    expected = float(interactions @ space.get_cluster_vector(atoms)) * len(atoms)
+    assert terms.energy_ev(occupation) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_cell_in_which_clusters_meet_their_own_images_is_refused():
+    with pytest.raises(ValueError, match="its own image"):
+        energy_terms(FCC, neighbours_only(), np.eye(3, dtype=int))
+
+
+def test_an_ordered_structure_fits_and_has_as_many_variants_as_is_known():
+    multiples = multiples_for(FCC, {"Au": 0.25, "Cu": 0.75}, 60, l12())
+    assert (multiples == 6 * np.eye(3)).all()
+    terms = energy_terms(FCC, neighbours_only(), 2 * CUBIC)
+    occupation = occupation_of(terms, l12())
+    assert np.bincount(occupation).tolist() == [8, 24]
+    # Each gold atom has twelve neighbours of copper: it is the ground state of the neighbours.
+    unlike = (occupation[terms.first_shell] != occupation[:, None]).mean()
+    assert unlike == pytest.approx(0.5)
+    assert degeneracy(terms, occupation) == 4
+
+
+def test_averages_are_those_of_all_arrangements():
+    pytest.importorskip("numba")
+    from screening.alloys.monte_carlo import BOLTZMANN_EV_PER_K, run
+
+    terms = energy_terms(FCC, neighbours_only(0.12), 3 * np.eye(3, dtype=int))
+    sites = len(terms.mixed)
+    energies = []
+    for pair in itertools.combinations(range(sites), 2):
+        occupation = np.zeros(sites, dtype=np.int64)
+        occupation[list(pair)] = 1
+        energies.append(terms.energy_ev(occupation))
+    levels = np.array(energies)
+    for temperature_k in (np.inf, 900.0):
+        beta = 0.0 if np.isinf(temperature_k) else 1 / (BOLTZMANN_EV_PER_K * temperature_k)
+        weights = np.exp(-beta * (levels - levels.min()))
+        mean = float(weights @ levels / weights.sum())
+        spread = float(np.sqrt(weights @ (levels - mean) ** 2 / weights.sum()))
+        seen = run(terms, occupation, temperature_k, 4000, 3)
+        assert seen.energies_ev.mean() == pytest.approx(mean, abs=5 * spread / np.sqrt(2000))
+        assert seen.energies_ev.std() == pytest.approx(spread, rel=0.1)
+        assert seen.energies_ev[-1] == pytest.approx(terms.energy_ev(seen.occupation), abs=1e-9)
+        assert run(terms, occupation, temperature_k, 50, 3).energies_ev.tolist() == (
+            seen.energies_ev[:50].tolist()
+        )
+
+
+@pytest.mark.slow
+def test_both_ways_to_the_temperature_of_ordering_agree():
+    pytest.importorskip("numba")
+    from screening.alloys.thermodynamics import mixing_entropy_k, thermodynamics
+
+    terms = energy_terms(FCC, neighbours_only(), 2 * CUBIC)
+    counts = [len(terms.mixed) // 4, 3 * len(terms.mixed) // 4]
+    occupation = occupation_of(terms, l12())
+    found = thermodynamics(
+        terms, counts, occupation, degeneracy(terms, occupation), 1500, range(3), "L12"
+    )
+    by_heat = found.order_temperature_heat_capacity_k
+    by_energy = found.order_temperature_free_energy_k
+    assert by_heat is not None
+    assert by_energy is not None
+    error = np.hypot(
+        found.order_temperature_heat_capacity_error_k,
+        found.order_temperature_free_energy_error_k,
+    )
+    assert abs(by_heat - by_energy) < 3 * error + 0.05 * by_energy
+    # At high temperature only the entropy is left.
+    hottest = found.mixing_free_energy_ev_per_atom[-1]
+    ideal = -found.temperatures_k[-1] * 8.617e-5 * mixing_entropy_k(counts) / len(terms.atoms)
+    assert hottest - found.mixing_energy_ev_per_atom[-1] == pytest.approx(ideal, rel=0.2)
+    # Of L1₂ every gold atom has twelve neighbours of copper.
+    assert found.short_range_order[0][0] == pytest.approx(-1 / 3, abs=0.03)
