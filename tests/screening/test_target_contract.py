@@ -81,7 +81,12 @@ class TestFittedPotential(TargetContract):
     @pytest.fixture
     def recipe(self):
         return {
-            "polynomial": {"radial_functions": 2, "angular_momenta": [], "cutoff_a": 4.0},
+            "polynomial": {
+                "radial_functions": 2,
+                "angular_momenta": [],
+                "model_type": 2,
+                "cutoff_a": 4.0,
+            },
             "exploration": {"min_length_a": 5.0, "max_atoms": 4, "dynamics_steps": 0},
             "max_labels": 3,
             "first_labels": 3,

@@ -21,6 +21,16 @@ class PolynomialRecipe(Recipe):
     """pypolymlp's: 3 is polynomials of pair invariants and linear terms of the others."""
     max_power: Literal[1, 2, 3] = 2
 
+    @model_validator(mode="after")
+    def _is_a_model(self) -> Self:
+        # pypolymlp would end the whole process.
+        if not self.angular_momenta and self.model_type > 2:
+            raise ValueError(
+                f"model_type {self.model_type} has terms of angular_momenta, and there are none; "
+                "take 1 or 2"
+            )
+        return self
+
 
 class ExplorationRecipe(Recipe):
     """How cells are disturbed; the numbers are the largest that the potential is to know."""
