@@ -87,7 +87,7 @@ class TestFittedPotential(TargetContract):
                 "model_type": 2,
                 "cutoff_a": 4.0,
             },
-            "exploration": {"min_length_a": 5.0, "max_atoms": 4, "dynamics_steps": 0},
+            "exploration": {"min_length_a": 5.0, "max_atoms": 8, "dynamics_steps": 0},
             "max_labels": 3,
             "first_labels": 3,
             "proposals_per_round": 4,

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from workflows.document_parts import Document
+from workflows.errors import CannotCompute
 from workflows.potentials.regression import ENERGY_LENGTH_A, Fit, TrainingRows, left_out
 
 if TYPE_CHECKING:
@@ -98,7 +99,13 @@ class Calibrations(Document):
 
 
 def calibrate(fitted: Fit, cells: Sequence[TrainingRows]) -> Calibrations:
-    """Return the lines through all cells, each left out of the fit."""
+    """Return the lines through all cells, each left out of the fit.
+
+    Raises
+    ------
+    CannotCompute
+        When all forces vanish.
+    """
     of_forces: list[tuple[float, float]] = []
     of_cells: list[tuple[float, float]] = []
     for cell in cells:
@@ -113,6 +120,11 @@ def calibrate(fitted: Fit, cells: Sequence[TrainingRows]) -> Calibrations:
             of_cells.append(
                 (leverage.cell, float(np.sqrt((without.errors[:n_cell_rows] ** 2).mean())))
             )
+    if not of_forces:
+        raise CannotCompute(
+            "the forces of all labelled cells vanish, from which no potential can be fitted; allow "
+            "larger supercells by exploration.max_atoms"
+        )
     return Calibrations(
         forces=line_through(*zip(*of_forces, strict=True)),
         cells=line_through(*zip(*of_cells, strict=True)) if of_cells else None,
