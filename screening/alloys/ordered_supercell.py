@@ -81,7 +81,7 @@ def _operations(atoms: Atoms) -> int:
 
     cell = atoms.cell.array, atoms.get_scaled_positions(), atoms.get_atomic_numbers()
     found = spglib.get_symmetry(cell, symprec=1e-3)
-    return len(found["rotations"])
+    return 1 if found is None else len(found["rotations"])
 
 
 def counts_of(terms: EnergyTerms, shares: Mapping[str, float]) -> Sequence[int]:

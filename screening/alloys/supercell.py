@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class EnergyTerms:
 
     def decorated(self, occupation: NDArray[np.int64]) -> Atoms:
         """Return the supercell with these species on its mixed sites."""
-        atoms = self.atoms.copy()
+        atoms: Atoms = self.atoms.copy()
         symbols = np.array(atoms.get_chemical_symbols())
         symbols[self.mixed] = np.array(self.species)[occupation]
         atoms.set_chemical_symbols(symbols.tolist())
@@ -203,7 +203,7 @@ class _SiteFinder:
 
 def _listed_by_site(
     parts: list[tuple[float, NDArray[np.int64], tuple[int, ...]]], n: int
-) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+) -> dict[str, Any]:
     """Return the arrays of `EnergyTerms` that list terms by site."""
     rows: list[tuple[NDArray[np.int64], ...]] = []
     factors: list[NDArray[np.float64]] = []

@@ -122,7 +122,8 @@ class Objective(Scale):
         return {
             key: self.to_model(float(value))
             for key in learned
-            if self.usable(value := derived.get(key, {}).get(self.value_field))
+            if (value := derived.get(key, {}).get(self.value_field)) is not None
+            and self.usable(value)
         }
 
     def derived(

@@ -49,7 +49,7 @@ def hull_view(campaign: Campaign) -> CurveView:
         return Line(
             label=label,
             role=role,
-            shape=shape,  # type: ignore[arg-type]
+            shape=shape,
             x=[short(share) for share, *_ in chosen],
             y=[short(energy) for _, energy, *_ in chosen],
             ids=[key for *_, key in chosen],
