@@ -29,6 +29,7 @@ class Quantity:
 UNITS = {
     "_w_per_m_k": "W/m/K",
     "_ev_per_atom": "eV/atom",
+    "_ev_per_a": "eV/Å",
     "_a3_per_atom": "Å³/atom",
     "_mah_per_g": "mAh/g",
     "_mah_per_cm3": "mAh/cm³",

@@ -183,7 +183,7 @@ def free_energy_view(campaign: Campaign) -> CurveView:
 
 
 HULL = CampaignFigure(
-    name="hull",
+    name="mixing-energy",
     help="Mixing energies of a binary alloy over its composition, and their convex hull.",
     title="Convex hull",
     view=hull_view,

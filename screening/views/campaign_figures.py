@@ -53,7 +53,7 @@ FIGURES: PlugIns[CampaignFigure] = PlugIns(
         "trade-off": "screening.views.trade_off:TRADE_OFF",
         "parity": "screening.views.parity:PARITY",
         "map": "screening.views.pool_map:MAP",
-        "hull": "screening.views.alloy:HULL",
+        "mixing-energy": "screening.views.alloy:HULL",
         "short-range-order": "screening.views.alloy:SHORT_RANGE_ORDER",
         "free-energy": "screening.views.alloy:FREE_ENERGY",
     },

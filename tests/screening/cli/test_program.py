@@ -78,7 +78,9 @@ def test_plug_ins_of_other_packages_say_where_they_come_from(run, monkeypatch):
         plugins, "_offered", lambda group, _: of_kinds if "candidate" in group else {}
     )
     rows = json.loads(run("plugins", "candidate-kinds", "--format", "json"))
-    assert [row["name"] for row in rows] == ["crystal", "polymer", "oligomer", "salt"]
-    assert rows[2]["from"] == "chains"
-    assert "cannot be imported" in rows[2]["help"]
+    names = [row["name"] for row in rows]
+    assert names == ["crystal", "polymer", "family", "ordering", "oligomer", "salt"]
+    oligomer = rows[names.index("oligomer")]
+    assert oligomer["from"] == "chains"
+    assert "cannot be imported" in oligomer["help"]
     assert "oligomer" in run("plugins", "candidate-kinds")

@@ -187,6 +187,9 @@ LEFT_OUT = {
     *("temperatures_k", "kappa_tensor_w_per_m_k", "meshes", "elastic_tensor_gpa"),
     *("third_order_supercell_matrix", "few_shot", "force_constants", "force_convergence"),
     *("effective_force_constants", "conformers", "conformers_lost", "torsions", "axes"),
+    *("hull_diagram", "elements", "formulas", "rounds", "calibration", "numbers", "frames"),
+    *("vacancies", "references", "pairs", "supercell_atoms", "spectral_function"),
+    "acoustic_sum_rule_violation_ev_per_a2",
 }
 
 

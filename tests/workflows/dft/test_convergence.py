@@ -418,7 +418,7 @@ def test_forces_that_do_not_converge_refuse_the_crystal(sodium_chloride, monkeyp
 def test_what_follows_takes_the_raised_settings(sodium_chloride, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        DftEngine, "relax", lambda self, *arguments: seen.append(self.settings) or None
+        DftEngine, "relax", lambda self, *_, **__: seen.append(self.settings) or None
     )
     monkeypatch.setattr(
         DftEngine, "dielectric", lambda self, *arguments: seen.append(self.settings) or None
