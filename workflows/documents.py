@@ -63,6 +63,10 @@ class RelaxationDocument(Document):
     max_stress_gpa: float | None
     stress_gpa: list[float] | None = None
     """xx, yy, zz, yz, xz, xy; positive: the cell is stretched."""
+    stress_convergence_gpa: float | None = None
+    """Largest change of a component of the stress by the next higher cut-off; null without one."""
+    relaxation_cutoff_ev: float | None = None
+    """That was converged; null for potentials."""
     steps: int
     space_group_number: int | None
     """Only a record; null where the search for symmetry fails."""

@@ -118,6 +118,7 @@ class DftEngineConfig(EngineConfig):
     timeout_h: float = Field(24.0, gt=0)
     force_floor_ev_per_a: float = Field(1e-3, gt=0)
     stress_floor_gpa: float = Field(0.05, gt=0)
+    stress_convergence_gpa: float = Field(0.05, gt=0)
 
     @field_validator("prior", mode="before")
     @classmethod
@@ -142,6 +143,7 @@ class DftEngineConfig(EngineConfig):
     def fingerprint(self) -> dict[str, Any]:
         """Return what shapes this engine's numbers, versions left out."""
         shaping = {"kind", "settings", "force_floor_ev_per_a", "stress_floor_gpa"}
+        shaping |= {"stress_convergence_gpa"}
         program = load_program(self.kind)
         potentials = program.fingerprint(program.Settings.model_validate(self.settings))
         return {

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
+from ase.units import GPa
 from monty.json import MSONable
 
 from workflows.ase_relaxation import relax_with
@@ -27,7 +29,6 @@ from workflows.versions import package_versions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 
 Result = TypeVar("Result")
+CUTOFF_FACTOR = 1.25
+"""From one cut-off for relaxation to the next."""
+MOST_RAISES = 3
+"""Of the cut-off for relaxation: up to twice the first one."""
 
 
 @dataclass
@@ -58,6 +63,8 @@ class DftEngine(MSONable):
         Noise of the program: relaxation asks for no smaller forces and stress.
     elements
         Chemical symbols to take; None takes all that have a pseudopotential.
+    stress_convergence_gpa
+        Largest change of the stress of a relaxed cell by the next higher cut-off.
     inline_supercells, prior
         See `workflows.engines.Engine`.
     """
@@ -69,6 +76,7 @@ class DftEngine(MSONable):
     timeout_h: float = 24.0
     force_floor_ev_per_a: float = 1e-3
     stress_floor_gpa: float = 0.05
+    stress_convergence_gpa: float = 0.05
     elements: list[str] | None = None
     inline_supercells: int = 0
     prior: Engine | None = None
@@ -96,11 +104,66 @@ class DftEngine(MSONable):
     ) -> RelaxationDocument:
         """Relax cell and positions, or positions alone, under the crystal's own symmetry.
 
+        The stress of the relaxed cell is computed again with the next higher cut-off.  Where it
+        changes by more than `stress_convergence_gpa` that one is taken, and the cell relaxed on: a
+        basis that is too small squeezes soft crystals by per cents, and no force tells.
+
         Raises
         ------
         EngineError
-            When a calculation fails for good or the cell does not relax.
+            When a calculation fails for good, the cell does not relax, or its stress does not
+            converge.
         """
+        document = self._relaxed(structure, recipe, structure, fixed_cell=fixed_cell)
+        engine, raises = self, 0
+        while not fixed_cell and not document.lost:
+            better = engine.with_settings(
+                {"relaxation_cutoff_ev": CUTOFF_FACTOR * engine.relaxation_cutoff_ev(structure)}
+            )
+            change_gpa = better.stress_change_gpa(document)
+            document.cost.cost += 1
+            if change_gpa <= self.stress_convergence_gpa:
+                document.stress_convergence_gpa = change_gpa
+                document.relaxation_cutoff_ev = engine.relaxation_cutoff_ev(structure)
+                break
+            if raises == MOST_RAISES:
+                raise EngineError(
+                    f"{structure.reduced_formula}: the stress changes by {change_gpa:.2g} GPa from "
+                    f"a cut-off of {engine.relaxation_cutoff_ev(structure):.0f} to "
+                    f"{better.relaxation_cutoff_ev(structure):.0f} eV, and "
+                    f"{self.stress_convergence_gpa:g} is allowed; state a higher "
+                    "relaxation_cutoff_ev"
+                )
+            raises += 1
+            spent = document.cost
+            engine = better
+            document = engine._relaxed(document.structure, recipe, structure)
+            document.cost.cost += spent.cost
+            document.cost.wall_s += spent.wall_s
+        return document
+
+    def relaxation_cutoff_ev(self, structure: Structure) -> float:
+        """Return the plane-wave cut-off for relaxing a crystal."""
+        return self._program().cutoff_ev(structure, self._settings(), "relaxation")
+
+    def stress_change_gpa(self, relaxed: RelaxationDocument) -> float:
+        """Return how far the stress of a relaxed cell is from what this engine finds for it.
+
+        The largest change of a component.
+        """
+        found = self.single_point(relaxed.structure, "relaxation").stress_ev_per_a3
+        if found is None or relaxed.stress_gpa is None:
+            return 0.0
+        return float(np.abs(found / GPa - np.array(relaxed.stress_gpa)).max())
+
+    def _relaxed(
+        self,
+        structure: Structure,
+        recipe: RelaxationRecipe,
+        initial: Structure,
+        *,
+        fixed_cell: bool = False,
+    ) -> RelaxationDocument:
         started_from = structure
         program = self._program()
         steps = 0
@@ -120,7 +183,7 @@ class DftEngine(MSONable):
             fixed_cell=fixed_cell,
             force_floor_ev_per_a=self.force_floor_ev_per_a,
             stress_floor_gpa=self.stress_floor_gpa,
-            initial=structure,
+            initial=initial,
         )
         document.steps += steps
         document.cost.cost += steps

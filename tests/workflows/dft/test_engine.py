@@ -91,6 +91,28 @@ def test_relaxation(engine, copper, diary):
     assert document.provenance.arguments["cutoff_ev"] == 300
 
 
+def test_a_basis_that_squeezes_is_raised(engine, copper, diary, monkeypatch):
+    primitive = copper.get_primitive_structure()
+    right = engine.relax(primitive, RelaxationRecipe())
+    assert right.stress_convergence_gpa == pytest.approx(0, abs=1e-9)
+    assert right.relaxation_cutoff_ev == 390
+    before = runs(diary)
+    monkeypatch.setenv("STAND_IN_FAULT", "small basis 16")
+    document = engine.relax(primitive, RelaxationRecipe())
+    assert document.relaxation_cutoff_ev == pytest.approx(1.25 * 390)
+    assert 0 < document.stress_convergence_gpa < 0.05
+    # 1.6 GPa, which the first cut-off has too much, are more than a per cent of copper's volume.
+    assert document.volume_a3_per_atom == pytest.approx(right.volume_a3_per_atom, rel=1e-3)
+    assert document.initial_volume_a3_per_atom == right.initial_volume_a3_per_atom
+    assert runs(diary) - before == document.cost.cost
+
+
+def test_a_stress_that_does_not_converge_is_refused(engine, copper, diary, monkeypatch):
+    monkeypatch.setenv("STAND_IN_FAULT", "small basis 1")
+    with pytest.raises(EngineError, match=r"the stress changes by 0\.\d+ GPa .* to 952 eV"):
+        engine.relax(copper.get_primitive_structure(), RelaxationRecipe())
+
+
 @pytest.mark.parametrize("fault", ["crash", "unconverged"])
 def test_a_failed_run_is_tried_again_with_safer_settings(engine, copper, diary, monkeypatch, fault):
     monkeypatch.setenv("STAND_IN_FAULT", fault)
