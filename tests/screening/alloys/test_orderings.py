@@ -51,9 +51,8 @@ class TestKind(CandidateKindContract):
 
 class TestSource(SourceContract):
     @pytest.fixture
-    def spec(self, tmp_path):
-        (tmp_path / "alloy.yaml").write_text(FCC)
-        return f"orderings:{tmp_path / 'alloy.yaml'}"
+    def source(self, orderings):
+        return orderings()
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def alloy(seed=0, n=120):
     shares = np.concatenate([[0.0, 1.0], generator.integers(1, 8, n - 2) / 8])
     clusters = generator.normal(size=(n, 12)) * (shares * (1 - shares))[:, None]
     energies = clusters @ (generator.normal(size=12) * 0.03)
-    features = np.column_stack([shares, np.zeros((n, 2)), clusters])
+    features = np.column_stack([shares, np.zeros((n, 2)), clusters, np.full(n, 10.0)])
     return features, energies
 
 
