@@ -16,6 +16,7 @@ import json
 import random
 import tempfile
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    # What pymatgen says of the rounding of the entries that these are made of.
+    warnings.simplefilter("ignore")
     draw = random.Random(options.seed)
     with gzip.open(options.library, "rt") as lines:
         rows = [json.loads(line) for line in lines]

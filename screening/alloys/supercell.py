@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class EnergyTerms:
 
     def decorated(self, occupation: NDArray[np.int64]) -> Atoms:
         """Return the supercell with these species on its mixed sites."""
-        atoms = self.atoms.copy()
+        atoms: Atoms = self.atoms.copy()
         symbols = np.array(atoms.get_chemical_symbols())
         symbols[self.mixed] = np.array(self.species)[occupation]
         atoms.set_chemical_symbols(symbols.tolist())
@@ -147,7 +147,7 @@ def energy_terms(
                     parts.append((each, place[sites], tuple(chosen[k] for k in way)))
     if index != len(interactions_ev):
         raise ValueError(f"{len(interactions_ev)} interactions for {index} clusters")
-    listed = _listed_by_site(parts, len(mixed))
+    listed: dict[str, Any] = _listed_by_site(parts, len(mixed))
     return EnergyTerms(
         constant_ev=float(interactions_ev[0]) * len(atoms),
         functions=functions,

@@ -199,8 +199,8 @@ def thermodynamics(
         mixing_free_energy_error_ev_per_atom=errors(free / atoms),
         heat_capacity_k_per_atom=means(capacity / atoms),
         heat_capacity_error_k_per_atom=errors(capacity / atoms),
-        short_range_order=[means(order[:, shell]) for shell in range(2)],  # type: ignore[misc]
-        short_range_order_error=[errors(order[:, shell]) for shell in range(2)],  # type: ignore[misc]
+        short_range_order=[means(order[:, shell]) for shell in range(2)],
+        short_range_order_error=[errors(order[:, shell]) for shell in range(2)],
         ordered_from=ordered_from,
         **found,
     )

@@ -257,7 +257,11 @@ def _finished(
         parsed = known.get(parser.key(entry)) or next(in_turn)
         identity = entry.identity if isinstance(entry, UnparsedEntry) else ""
         if identity in seen:
-            again = {"candidate": None, "refusal": same_entry(seen[identity]), "more": []}
+            again: dict[str, Any] = {
+                "candidate": None,
+                "refusal": same_entry(seen[identity]),
+                "more": [],
+            }
             parsed = parsed.model_copy(update=again)
         elif identity and parsed.candidate is not None:
             seen[identity] = parsed.location

@@ -162,8 +162,13 @@ def _named(config: OrderingsConfig) -> AlloyLattice:
         raise ValueError(f"species: give a list of those on every site of {config.lattice}")
     if config.c_over_a is not None and config.lattice != "hcp":
         raise ValueError("c_over_a is of hcp only")
-    options = {} if config.lattice != "hcp" else {"covera": config.c_over_a or (8 / 3) ** 0.5}
-    parent = bulk(config.species[0], config.lattice, a=config.lattice_constant_a, **options)
+    ideal = (8 / 3) ** 0.5
+    parent = bulk(
+        config.species[0],
+        config.lattice,
+        a=config.lattice_constant_a,
+        covera=(config.c_over_a or ideal) if config.lattice == "hcp" else None,
+    )
     return AlloyLattice(
         name=config.lattice,
         cell_a=parent.cell.array.tolist(),

@@ -119,7 +119,7 @@ class Objective(Scale):
         return {
             key: self.to_model(float(value))
             for key in learned
-            if self.usable(value := derived.get(key, {}).get(self.value_field))
+            if self.usable(value := derived.get(key, {}).get(self.value_field, math.nan))
         }
 
     def derived(
