@@ -97,13 +97,13 @@ def main() -> None:
     predicted, _ = model.predict(described)
     errors = predicted[: len(rows)] - energies
     unseen = [k for k in range(len(rows)) if on_lattice[k] and k not in set(done)]
+    pure = share[: len(rows)] % 1 == 0
     low = [k for k in unseen if energies[k] - hull[k] < 0.03]
-    ends = np.abs(errors[share[: len(rows)] % 1 == 0]).max()
     print(
         f"cluster expansion: {1e3 * rms:.2f} meV/atom of {len(kept)} structures left out one by "
         f"one; {1e3 * np.sqrt((errors[unseen] ** 2).mean()):.2f} on the {len(unseen)} others, "
         f"{1e3 * np.sqrt((errors[low] ** 2).mean()):.2f} on the {len(low)} of them within 30 meV "
-        f"of the hull; end members off by {1e6 * ends:.2g} µeV"
+        f"of the hull; end members off by {1e6 * np.abs(errors[pure]).max():.2g} µeV"
     )
     false_ones(everything, predicted, on_lattice, share, energies, hull, names, mixing)
     if not options.no_monte_carlo:
@@ -201,10 +201,8 @@ def false_ones(
                 share[:known][on_lattice, None], energies[on_lattice], share[[k], None]
             )
             above = mixing(row, share[k]) - float(lowest[0])
-            print(
-                f"    computed {names[k]}: {1e3 * above:.2f} meV/atom above the hull "
-                f"{row['reason']}"
-            )
+            said = row["reason"] or "on the lattice"
+            print(f"    computed {names[k]}: {1e3 * above:.2f} meV/atom above the hull, {said}")
         false += above >= ON_HULL_EV
     print(
         f"of {len(everything)} structures of up to {PREDICTED} atoms the expansion puts "

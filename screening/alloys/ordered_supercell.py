@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -80,8 +81,13 @@ def _operations(atoms: Atoms) -> int:
     import spglib
 
     cell = atoms.cell.array, atoms.get_scaled_positions(), atoms.get_atomic_numbers()
-    found = spglib.get_symmetry(cell, symprec=1e-3)
-    return 1 if found is None else len(found["rotations"])
+    with warnings.catch_warnings():
+        # spglib announces its coming change of error handling with every call.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = spglib.get_symmetry(cell, symprec=1e-3)
+    if found is None:
+        raise ValueError("the search for the symmetry of the supercell fails")
+    return len(found["rotations"])
 
 
 def counts_of(terms: EnergyTerms, shares: Mapping[str, float]) -> Sequence[int]:

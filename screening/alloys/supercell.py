@@ -147,7 +147,7 @@ def energy_terms(
                     parts.append((each, place[sites], tuple(chosen[k] for k in way)))
     if index != len(interactions_ev):
         raise ValueError(f"{len(interactions_ev)} interactions for {index} clusters")
-    listed = _listed_by_site(parts, len(mixed))
+    listed: dict[str, Any] = _listed_by_site(parts, len(mixed))
     return EnergyTerms(
         constant_ev=float(interactions_ev[0]) * len(atoms),
         functions=functions,

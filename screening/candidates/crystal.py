@@ -25,6 +25,8 @@ SPACE_GROUP = "space_group_number_of_file"
 SAME_DISTANCES = 0.01
 """Two crystals are one without further question if no distance differs by more than this part of
 the cube root of the volume per atom."""
+APPROXIMANT = ("disordered_from", "approximant", "occupation_error")
+"""Facts of an origin whose entry is disordered, and fields of its candidate."""
 MATCHER: dict[str, Any] = {"ltol": 0.1, "stol": 0.15, "angle_tol": 3.0}
 """Differences that one crystal may show in two sources, of a lattice vector's length (fraction) and
 angle (degrees), and, in units of the cube root of the volume per atom, of the positions' root mean
@@ -47,6 +49,12 @@ class Crystal(Candidate):
         Atoms in the primitive cell.
     structure : dict
         pymatgen ``Structure.as_dict`` of the standardised primitive cell.
+    disordered_from : str, optional
+        The disordered crystal that it is an ordered approximant of, as its first origin has it.
+    approximant : int, optional
+        Which of the approximants, the best is 1.
+    occupation_error : float, optional
+        Largest difference of a fraction on a site from that of the disordered crystal.
     """
 
     GROUPED_BY = ("formula", "space_group_number")
@@ -57,6 +65,9 @@ class Crystal(Candidate):
     space_group_number: int
     n_sites: int
     structure: dict[str, Any]
+    disordered_from: str | None = None
+    approximant: int | None = None
+    occupation_error: float | None = None
 
     @property
     def label(self) -> str:
@@ -68,6 +79,13 @@ class Crystal(Candidate):
         """Formula, space group and size."""
         atoms = counted(self.n_sites, "atom")
         return f"{self.formula}, space group {self.space_group_number}, {atoms}"
+
+    def details(self) -> list[tuple[str, str]]:
+        """Return which disordered crystal it is an approximant of, where it is one."""
+        if self.disordered_from is None:
+            return []
+        error = f"fractions off by at most {self.occupation_error or 0:.3f}"
+        return [("approximant of", f"{self.disordered_from}, number {self.approximant}, {error}")]
 
     def content(self) -> Structure:
         """Build the standardised primitive cell."""
@@ -166,5 +184,6 @@ def crystal_from_structure(structure: Structure, origin: Origin) -> Crystal:
         n_sites=len(standard.primitive),
         elements=sorted(str(element) for element in composition.elements),
         structure=standard.primitive.as_dict(verbosity=0),
+        **{name: origin.properties.get(name) for name in APPROXIMANT},
         origins=[origin.model_copy(update={"note": note})],
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from screening.alloys.approximants import approximants
 from screening.candidates.candidate import Candidate, Origin
 from screening.candidates.crystal import SPACE_GROUP, Crystal, crystal_from_structure
 from screening.candidates.crystal_features import FEATURES_VERSION, feature_names, features
 from screening.candidates.crystal_filters import CrystalFilters
+from screening.candidates.crystal_sanity import refuse_no_cell
 from screening.candidates.kinds import CandidateKind
-from screening.candidates.stated_facts import contradiction, lost_symmetry
+from screening.candidates.stated_facts import FACTS, contradiction, lost_symmetry
 from screening.messages.quantities import Quantity
 from screening.messages.refusal import RefusedError
 
@@ -26,6 +29,9 @@ def read_crystal(structure: Structure, origin: Origin) -> Crystal:
         When no calculation can start from it, or it is not what its source says.
     """
     crystal = crystal_from_structure(structure, origin)
+    if crystal.disordered_from is not None:
+        # What is stated is about the disordered crystal, and was compared with that.
+        return crystal
     number = crystal.space_group_number
     refusal = lost_symmetry(structure.properties.get(SPACE_GROUP), number) or contradiction(
         structure, origin.properties, number
@@ -33,6 +39,40 @@ def read_crystal(structure: Structure, origin: Origin) -> Crystal:
     if refusal is not None:
         raise RefusedError(refusal)
     return crystal
+
+
+def split_disordered(
+    structure: Structure, facts: Mapping[str, Any]
+) -> Sequence[tuple[Structure, dict[str, Any]]]:
+    """Return the ordered approximants of a disordered crystal, or the ordered one as it is.
+
+    Raises
+    ------
+    RefusedError
+        When no approximant stands for it, or it is not what its source says.
+    """
+    if structure.is_ordered:
+        return [(structure, {})]
+    refuse_no_cell(structure)
+    # An ordered approximant has less symmetry; what else is stated is about the whole crystal.
+    stated = {key: fact for key, fact in facts.items() if key not in FACTS["space_group_number"]}
+    if refusal := contradiction(structure, stated, 1):
+        raise RefusedError(refusal)
+    found = approximants(structure)
+    name = structure.composition.element_composition.reduced_formula
+    return [
+        (
+            approximant.structure,
+            {
+                "disordered_from": name,
+                "approximant": number,
+                "approximants": len(found),
+                "approximant_method": approximant.method,
+                "occupation_error": round(approximant.occupation_error, 6),
+            },
+        )
+        for number, approximant in enumerate(found, start=1)
+    ]
 
 
 def describe_crystal(candidate: Candidate) -> list[float]:
@@ -51,6 +91,7 @@ CRYSTAL = CandidateKind(
         Quantity("space_group_number", "space group", ""),
     ),
     read=read_crystal,
+    split=split_disordered,
     describe=describe_crystal,
     feature_names=feature_names,
     features_version=FEATURES_VERSION,

@@ -37,8 +37,8 @@ def unusable(structure: Structure) -> Refusal | None:
     return None
 
 
-def refuse_unusable(structure: Structure) -> None:
-    """Raise `RefusedError` for what no calculation of a bulk crystal can start from."""
+def refuse_no_cell(structure: Structure) -> None:
+    """Raise `RefusedError` where there are no atoms of known elements in a cell in space."""
     from pymatgen.core.periodic_table import Element
 
     if len(structure) == 0:
@@ -49,14 +49,19 @@ def refuse_unusable(structure: Structure) -> None:
         raise RefusedError("its lattice vectors do not span a cell")
     if not np.isfinite(structure.frac_coords).all():
         raise RefusedError("it has coordinates that are not finite numbers")
+    symbols = {specie.symbol for specie in structure.composition.elements}
+    if unknown := sorted(symbol for symbol in symbols if not Element.is_valid_symbol(symbol)):
+        raise RefusedError("{symbols} is not a chemical element", symbols=unknown)
+
+
+def refuse_unusable(structure: Structure) -> None:
+    """Raise `RefusedError` for what no calculation of a bulk crystal can start from."""
+    refuse_no_cell(structure)
     if not structure.is_ordered:
         partial = next(site for site in structure if not site.is_ordered)
         raise RefusedError(
             "it is disordered: a site holds {species}", species=partial.species_string
         )
-    symbols = {specie.symbol for specie in structure.composition.elements}
-    if unknown := sorted(symbol for symbol in symbols if not Element.is_valid_symbol(symbol)):
-        raise RefusedError("{symbols} is not a chemical element", symbols=unknown)
     _refuse_overlap(structure)
     _refuse_vacuum(structure)
 

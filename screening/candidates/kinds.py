@@ -47,6 +47,10 @@ class CandidateKind:
         What a campaign may ask of its candidates.
     repeated : tuple of str
         Stored fields that every result of a candidate has too.
+    split : callable, optional
+        Makes several contents, each with facts about it, of one that no single candidate stands
+        for, as of a disordered crystal; of others that content alone.  Raises `RefusedError` where
+        nothing stands for it.
     indexes : tuple of tuple of str
         Keys of each index that the database needs for their stored fields.
     alike : tuple of str
@@ -72,6 +76,7 @@ class CandidateKind:
     filters: type[CandidateFilters]
     repeated: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    split: Callable[[Any, Mapping[str, Any]], Sequence[tuple[Any, dict[str, Any]]]] | None = None
     alike: tuple[str, ...] = ()
     chemical: bool = False
     drawing: str | None = None

@@ -25,6 +25,9 @@ VOLUME_TOLERANCE = 0.01
 """Relative; a volume is the six numbers of the cell once more, and differs by their rounding."""
 DENSITY_TOLERANCE = 0.03
 """Relative; other atomic masses and rounded cells make 1 %, the lightest missing atom more."""
+OCCUPANCY_TOLERANCE = 0.02
+"""Relative, of the amounts of elements in a disordered crystal: occupancies are given in few
+digits."""
 _CENTRINGS = (2, 3, 4)
 _KG_PER_M3 = 1000
 _GRAMS_PER_DALTON_A3 = 1.66053907
@@ -88,7 +91,7 @@ class Verdict:
 
 
 def compared(structure: Structure, stated: Stated, doubts: tuple[Refusal, ...] = ()) -> Verdict:
-    """Compare an ordered crystal with what is stated about it.
+    """Compare a crystal with what is stated about it.
 
     The number of atoms in the cell is stated by the formula units, the density and, in CIFs, the
     multiplicities of sites.  One that does not fit is a slip of the pen where another one does,
@@ -103,12 +106,13 @@ def compared(structure: Structure, stated: Stated, doubts: tuple[Refusal, ...] =
         Further statements about the number of atoms that do not fit.
     """
     verdict = Verdict()
-    found = Counter(_plain(site.specie.symbol) for site in structure)
+    found = _counted(structure)
     formula = parsed_formula(stated.formula)
-    if formula and (reason := _other_formula(found, formula, stated)):
+    tolerance = 1e-6 if structure.is_ordered else OCCUPANCY_TOLERANCE
+    if formula and (reason := _other_formula(found, formula, stated, tolerance)):
         verdict.refusals.append(reason)
         return verdict
-    n_atoms = len(structure)
+    n_atoms = len(structure) if structure.is_ordered else round(sum(found.values()), 3)
     wrong = list(doubts)
     if stated.n_sites is not None:
         (wrong if stated.n_sites != n_atoms else verdict.confirmed).append(
@@ -126,7 +130,8 @@ def compared(structure: Structure, stated: Stated, doubts: tuple[Refusal, ...] =
             formula=stated.formula,
             n_atoms=n_atoms,
         )
-        ratios = {round(n_atoms / count, 6) for count in counts}
+        digits = 6 if structure.is_ordered else 1
+        ratios = {round(n_atoms / count, digits) for count in counts}
         if 1.0 in ratios:
             verdict.confirmed.append(said)
         elif ratios & set(_CENTRINGS) and not wrong:
@@ -135,7 +140,7 @@ def compared(structure: Structure, stated: Stated, doubts: tuple[Refusal, ...] =
         else:
             wrong.append(said)
     if stated.formula_weight and stated.formula_units and not formula:
-        mass = sum(float(site.specie.atomic_mass) for site in structure)
+        mass = float(structure.composition.weight)
         weight = mass / stated.formula_units
         said = Refusal.of(
             "a formula unit of its atoms weighs {found_da:.5g} Da, and {stated_da:g} is stated",
@@ -286,6 +291,17 @@ def parsed_formula(text: str) -> Composition | None:
         return None
 
 
+def _counted(structure: Structure) -> Counter[str]:
+    """Return the atoms of each element in the cell; fractions of them in a disordered one."""
+    if structure.is_ordered:
+        return Counter(_plain(site.specie.symbol) for site in structure)
+    found: Counter[str] = Counter()
+    for element, amount in structure.composition.element_composition.items():
+        # Occupancies and formulas have few digits.
+        found[_plain(element.symbol)] += amount  # type: ignore[assignment]
+    return found
+
+
 def _plain(symbol: str) -> str:
     return "H" if symbol in HYDROGENS else symbol
 
@@ -297,13 +313,15 @@ def _amounts(formula: Composition) -> dict[str, float]:
     return dict(amounts)
 
 
-def _other_formula(found: Counter[str], formula: Composition, stated: Stated) -> Refusal | None:
+def _other_formula(
+    found: Counter[str], formula: Composition, stated: Stated, tolerance: float
+) -> Refusal | None:
     """Return why atoms do not make a formula, or None where they do."""
     wanted = _amounts(formula)
     slack = {_plain(m[1]): _rounding(m[3] or m[4]) for m in _TOKEN.finditer(stated.formula)}
     scale = sum(found.values()) / (sum(wanted.values()) or 1.0)
     if found.keys() == wanted.keys() and all(
-        abs(found[symbol] / scale - wanted[symbol]) <= slack.get(symbol, 0.0) + 1e-6 * amount
+        abs(found[symbol] / scale - wanted[symbol]) <= slack.get(symbol, 0.0) + tolerance * amount
         for symbol, amount in wanted.items()
     ):
         return None
@@ -358,6 +376,6 @@ def _atoms_of_units(stated: Stated) -> set[float]:
 
 
 def _density(structure: Structure) -> float:
-    """Return g/cm³ of an ordered crystal."""
-    mass = sum(float(site.specie.atomic_mass) for site in structure)
+    """Return g/cm³."""
+    mass = float(structure.composition.weight)
     return mass * _GRAMS_PER_DALTON_A3 / float(structure.volume)

@@ -20,9 +20,10 @@ from screening.cli.output import (
     print_records,
     title_of,
     with_error,
+    with_spread,
 )
 from screening.messages.errors import ScreenError
-from screening.messages.stderr import say
+from screening.messages.stderr import counted, say
 
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
@@ -106,6 +107,29 @@ def rank(
         records = as_records(shown, objective)
         if not print_records(records, format):
             _print_table(campaign, shown, total, bound)
+            _say_disordered(campaign)
+
+
+def _say_disordered(campaign: Campaign) -> None:
+    """Say what the ordered approximants of disordered crystals come to, where there are any."""
+    from screening.ranking.cache import cached_ranking
+    from screening.ranking.disordered import disordered_crystals
+
+    query = {"campaigns": campaign.name, "disordered_from": {"$type": "string"}}
+    stored = campaign.database.candidates.find(query, {"disordered_from": 1})
+    stands_for = {str(each["_id"]): str(each["disordered_from"]) for each in stored}
+    if not stands_for:
+        return
+    objective = campaign.objective
+    for found in disordered_crystals(cached_ranking(campaign)[0], stands_for, objective):
+        if found.spread is None:
+            value = f"{digits(found.value)} {objective.unit}".rstrip() + ", of one approximant"
+        else:
+            value = with_spread(found.value, found.spread, objective.logarithmic, objective.unit)
+            value += f" over {counted(len(found.candidate_ids), 'approximant')}"
+        say(
+            f"disordered {found.name}: {objective.label} {value} ({', '.join(found.candidate_ids)})"
+        )
 
 
 def _json_filter(where: str | None) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from screening.candidates.candidate import Candidate, merge, twin, with_free_id
 from screening.candidates.filters import CandidateFilters
 from screening.candidates.kinds import CandidateKind, from_document
-from screening.intake.parsed_entries import EarlyRefusal, parsed_entries
+from screening.intake.parsed_entries import EarlyRefusal, ParsedEntry, parsed_entries
 from screening.messages.refusal import Refusal
+from screening.messages.stderr import counted
 from screening.sources.record import Source, check_kind, remarks_of
 
 if TYPE_CHECKING:
@@ -157,8 +158,9 @@ def ingest(
     first: tuple[Any, ...] = ()
     filtered_out = _FilteredOut(filters, refuse)
     for source in sources:
-        for entry in parsed_entries(source, kind, database, filtered_out, workers):
-            on_entry()
+        split: Counter[str] = Counter()
+        entries = parsed_entries(source, kind, database, filtered_out, workers)
+        for entry in _each(entries, on_entry):
             candidate, refusal = entry.candidate, entry.refusal
             if candidate is not None and refusal is None:
                 key = candidate.group()
@@ -168,11 +170,26 @@ def ingest(
                 first = first or common
                 refusal = OTHER_INPUTS if common == first else UNLIKE
                 if refusal is OTHER_INPUTS and _take(candidate, kind, groups[key], pool):
+                    if "disordered_from" in candidate.origins[0].properties:
+                        split[entry.material_id] += 1
                     continue
             assert refusal is not None
             pool.refused.append(Refused(entry.location, entry.material_id, refusal))
         pool.remarks += remarks_of(source)
+        if split:
+            entries_said = counted(len(split), "disordered entry", "disordered entries")
+            pool.remarks.append(
+                f"source '{source.spec}': {entries_said} taken as "
+                f"{counted(split.total(), 'ordered approximant')}"
+            )
     return pool
+
+
+def _each(entries: Iterable[ParsedEntry], on_entry: Callable[[], None]) -> Iterator[ParsedEntry]:
+    """Yield every candidate of every entry."""
+    for entry in entries:
+        on_entry()
+        yield from entry.parts()
 
 
 def _stored_groups(database: Database, kind: CandidateKind) -> dict[tuple[Any, ...], list[str]]:

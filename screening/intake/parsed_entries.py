@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -37,7 +37,7 @@ from screening.store.cache import Cache
 if TYPE_CHECKING:
     from screening.store.database import Database
 
-PARSED_ENTRIES_VERSION = 3
+PARSED_ENTRIES_VERSION = 4
 """Raise it whenever `ParsedEntry` or how it is stored changes: entries are then read again."""
 CHUNK = 40
 """Entries that one process reads at a time."""
@@ -64,12 +64,19 @@ class ParsedEntry(BaseModel):
         were computed.
     refusal : Refusal, optional
         Why the entry cannot become a candidate, or why the candidate stays out of this campaign.
+    more : list of ParsedEntry
+        Further candidates of the same entry, as approximants of a disordered crystal.
     """
 
     location: str
     material_id: str
     candidate: AnyCandidate | None = None
     refusal: Refusal | None = None
+    more: list[ParsedEntry] = []
+
+    def parts(self) -> list[ParsedEntry]:
+        """Return all candidates of the entry, this one first."""
+        return [self, *self.more]
 
 
 Entry = SourceRecord | UnparsedEntry
@@ -106,15 +113,29 @@ class _Parser:
         if record.content is None:
             reason = record.refusal or Refusal.of("it holds no structure")
             return parsed.model_copy(update={"refusal": reason})
+        contents: Sequence[tuple[Any, dict[str, Any]]] = [(record.content, {})]
+        try:
+            if self.kind.split is not None:
+                contents = self.kind.split(record.content, record.properties)
+        except RefusedError as error:
+            return parsed.model_copy(update={"refusal": error.refusal})
+        parts = [self._part(record, parsed, content, facts) for content, facts in contents]
+        return parts[0].model_copy(update={"more": parts[1:]})
+
+    def _part(
+        self, record: SourceRecord, parsed: ParsedEntry, content: Any, facts: dict[str, Any]
+    ) -> ParsedEntry:
+        """Return one candidate of a record, of which these facts are known besides."""
+        stated = {**record.properties, **facts}
         origin = Origin(
             source=self.spec,
             material_id=record.material_id,
-            properties={name: fact for name, fact in record.properties.items() if name != NOTE},
+            properties={name: fact for name, fact in stated.items() if name != NOTE},
             inputs=record.inputs,
-            note=str(record.properties.get(NOTE) or ""),
+            note=str(stated.get(NOTE) or ""),
         )
         try:
-            candidate = self.kind.read(record.content, origin)
+            candidate = self.kind.read(content, origin)
         except RefusedError as error:
             return parsed.model_copy(update={"refusal": error.refusal})
         refusal = self.refuse(candidate)
@@ -134,7 +155,14 @@ class _Parser:
 
         It has where another campaign refused it before its features were computed.
         """
-        parsed = ParsedEntry.model_validate_json(zlib.decompress(content))
+        kept = ParsedEntry.model_validate_json(zlib.decompress(content))
+        parts = [self._judged_part(part) for part in kept.parts()]
+        whole = [part for part in parts if part is not None]
+        if len(whole) < len(parts):
+            return None
+        return whole[0].model_copy(update={"more": whole[1:]})
+
+    def _judged_part(self, parsed: ParsedEntry) -> ParsedEntry | None:
         candidate = parsed.candidate
         if candidate is None:
             return parsed
@@ -229,7 +257,11 @@ def _finished(
         parsed = known.get(parser.key(entry)) or next(in_turn)
         identity = entry.identity if isinstance(entry, UnparsedEntry) else ""
         if identity in seen:
-            again = {"candidate": None, "refusal": same_entry(seen[identity])}
+            again: dict[str, Any] = {
+                "candidate": None,
+                "refusal": same_entry(seen[identity]),
+                "more": [],
+            }
             parsed = parsed.model_copy(update=again)
         elif identity and parsed.candidate is not None:
             seen[identity] = parsed.location
@@ -243,6 +275,9 @@ def _keep(database: Database, parsed: dict[str, ParsedEntry]) -> None:
         if not key:
             continue
         # Why a candidate stays out of one campaign says nothing to the next.
-        lasting = entry if entry.candidate is None else entry.model_copy(update={"refusal": None})
-        texts[key] = lasting.model_dump_json()
+        parts = [
+            part if part.candidate is None else part.model_copy(update={"refusal": None})
+            for part in entry.parts()
+        ]
+        texts[key] = parts[0].model_copy(update={"more": parts[1:]}).model_dump_json()
     Cache(database.parsed_entries).write(texts)

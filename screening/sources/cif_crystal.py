@@ -7,6 +7,7 @@ origin of a group that has two, each is built and compared with the rest.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -73,7 +74,9 @@ def crystal_of(tags: Tags) -> Structure:
     symbols = frozenset() if formula is None else frozenset(e.symbol for e in formula.elements)
     sites, metric = sites_of(tags, symbols), cell_of(tags)
     if formula is None:
-        _refuse_missing_kinds(tags, set(sites.elements))
+        # Names of elements, or the keys of shares.
+        named = ([c] if isinstance(c, str) else list(c) for c in sites.contents)
+        _refuse_missing_kinds(tags, set(itertools.chain(*named)))
     symmetry = stated_symmetry(tags)
     alone = len(symmetry.meanings) == 1
     readings, failures = [], []
@@ -159,7 +162,7 @@ def _checked(
 
     from screening.candidates.crystal_sanity import unusable
 
-    structure = Structure(Lattice(atoms.matrix), atoms.elements, atoms.positions)
+    structure = Structure(Lattice(atoms.matrix), atoms.contents, atoms.positions)
     types = {m.operations.number for m in symmetry.meanings if not m.whole_cell}
     # Between two types of group the multiplicities of sites belong to one of them, and prove none.
     doubts = tuple(atoms.doubts) if len(types) == 1 else ()
@@ -178,7 +181,8 @@ def _checked(
             "its CIF states no symmetry, and nothing confirms that it lists all atoms; add "
             "_space_group_name_H-M_alt 'P 1' if it does"
         )
-    if not alone:
+    # What is disordered has no symmetry of its own to be looked for, nor bonds.
+    if not alone and structure.is_ordered:
         if reason := unusable(structure):
             raise EntryError(reason.preceded("with {said_by}, ", said_by=meaning.said_by))
         if meaning.whole_cell:

@@ -31,6 +31,8 @@ _FRACTION = re.compile(r"([+-]?\d+)/(\d+)")
 _MOLECULE_LABEL = re.compile(r"(?:H2O|H3O|O[HhWw][23]?|NH[34])(?![A-Za-z])")
 #: A total occupancy farther from 1 is disorder.
 _OCCUPANCY_TOLERANCE = 1e-8
+#: Occupancies of several elements are rounded one by one.
+_OVERFULL = 2e-3
 #: Fractional coordinates closer than this are one place.
 _SITE_TOLERANCE = 1e-4
 METRIC_TOLERANCE = 0.004
@@ -44,6 +46,10 @@ TOO_CLOSE_A = 0.5
 """Ångström; closer than this, two atoms are neither one atom nor two."""
 
 
+Content = str | dict[str, float]
+"""What is on a site: an element, or shares of several."""
+
+
 class OtherCellError(EntryError):
     """The cell is not one of the group's setting."""
 
@@ -54,7 +60,10 @@ class Sites:
 
     Attributes
     ----------
-    labels, elements : list of str
+    labels : list of str
+    contents : list of str or dict
+        The element on each site, or the shares of several, less than 1 in all where it is partly
+        empty.
     positions : array of float, shape (n, 3)
         Fractional.
     last_places : array of float, shape (n, 3)
@@ -64,7 +73,7 @@ class Sites:
     """
 
     labels: list[str]
-    elements: list[str]
+    contents: list[Content]
     positions: Floats
     last_places: Floats
     multiplicities: list[int | None]
@@ -78,7 +87,8 @@ class Atoms:
     ----------
     matrix : array of float, shape (3, 3)
         Lattice vectors in Å, as exact as the symmetry demands.
-    elements : list of str
+    contents : list of str or dict
+        As in `Sites`.
     positions : array of float, shape (n, 3)
         Fractional.
     notes : list of str
@@ -88,7 +98,7 @@ class Atoms:
     """
 
     matrix: Floats
-    elements: list[str]
+    contents: list[Content]
     positions: Floats
     notes: list[str] = field(default_factory=list)
     doubts: list[Refusal] = field(default_factory=list)
@@ -190,11 +200,12 @@ def sites_of(tags: Tags, formula_symbols: frozenset[str]) -> Sites:
     read = {k: [_coordinate(text, labels[k]) for text in positions[k]] for k in rows}
     shares = {k: _occupancy(occupancies[k]) for k in rows}
     _refuse_alternatives(tags, rows, labels)
-    kept = _refuse_disorder(rows, labels, elements, read, shares)
+    contents = _contents(rows, labels, elements, read, shares)
+    kept = list(contents)
     numbers = {k: number_of(multiplicities[k]) for k in kept}
     return Sites(
         [labels[k] for k in kept],
-        [elements[k] for k in kept],
+        [contents[k] for k in kept],
         np.array([[value for value, _ in read[k]] for k in kept]).reshape(-1, 3),
         np.array([[unit for _, unit in read[k]] for k in kept]).reshape(-1, 3),
         [None if (n := numbers[k]) is None else round(n) for k in kept],
@@ -272,40 +283,43 @@ def _occupancy(text: str) -> float:
     return 1.0 if number is None else number
 
 
-def _refuse_disorder(
+def _contents(
     rows: list[int],
     labels: list[str],
     elements: list[str],
     read: dict[int, list[tuple[float, float]]],
     shares: dict[int, float],
-) -> list[int]:
-    """Return the rows to keep: one for each place, where two valences of one element may be."""
+) -> dict[int, Content]:
+    """Return what is on each place, by its first row, shares of all valences of an element."""
     places: dict[tuple[int, ...], list[int]] = {}
     for k in rows:
         place = tuple(round(value / _SITE_TOLERANCE) % 10_000 for value, _ in read[k])
         places.setdefault(place, []).append(k)
-    # Mixed sites first: their single occupancies say less.
+    found: dict[int, Content] = {}
     for indices in places.values():
-        if len({elements[i] for i in indices}) > 1:
-            said = " and ".join(f"{elements[i]} ({shares[i]:g})" for i in indices)
-            raise EntryError(
-                "its site {site} is mixed: {said}", site=site_name(labels[indices[0]]), said=said
-            )
-    kept = []
-    for indices in places.values():
-        total = sum(shares[i] for i in indices)
-        if all(shares[i] == 1 for i in indices):
+        alone = len({elements[i] for i in indices}) == 1
+        if alone and all(shares[i] == 1 for i in indices):
             # The same atom again, as at both ends of a cell; what else is stated is checked.
-            total = 1.0
-        if abs(total - 1) > _OCCUPANCY_TOLERANCE:
-            what = "occupied partly" if total < 1 else "occupied more than once"
+            found[indices[0]] = elements[indices[0]]
+            continue
+        content: dict[str, float] = {}
+        for i in indices:
+            content[elements[i]] = content.get(elements[i], 0.0) + shares[i]
+        content = {element: share for element, share in content.items() if share > 0}
+        total = sum(content.values())
+        if not content or total > 1 + _OVERFULL:
+            what = "occupied more than once" if content else "occupied partly"
             raise EntryError(
                 f"its site {{site}} is {what}, by {{total:g}}",
                 site=site_name(labels[indices[0]]),
                 total=total,
             )
-        kept.append(indices[0])
-    return kept
+        if abs(total - 1) <= _OCCUPANCY_TOLERANCE and len(content) == 1:
+            found[indices[0]] = next(iter(content))
+            continue
+        scale = max(total, 1.0)
+        found[indices[0]] = {element: share / scale for element, share in content.items()}
+    return found
 
 
 # ----------------------------------------------------------------------------------------- atoms
@@ -365,7 +379,7 @@ def all_atoms(sites: Sites, metric: Floats, operations: Operations) -> Atoms:
             f"{len(orbits) - len(kept)} of {len(orbits)} sites are others once more, by its "
             "symmetry operations"
         )
-    atoms.elements = [sites.elements[k] for k in kept for _ in orbits[k]]
+    atoms.contents = [sites.contents[k] for k in kept for _ in orbits[k]]
     if kept:
         atoms.positions = np.concatenate([orbits[k] for k in kept])
     return atoms
@@ -448,7 +462,7 @@ def _distinct(sites: Sites, orbits: list[Floats], reaches: Floats, matrix: Float
             if other in dropped:
                 continue
             if (
-                sites.elements[other] != sites.elements[k]
+                sites.contents[other] != sites.contents[k]
                 or distances[index] > reaches[k] + reaches[other]
                 or len(orbits[other]) != len(orbit)
             ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
 
@@ -162,10 +162,13 @@ def _named(config: OrderingsConfig) -> AlloyLattice:
         raise ValueError(f"species: give a list of those on every site of {config.lattice}")
     if config.c_over_a is not None and config.lattice != "hcp":
         raise ValueError("c_over_a is of hcp only")
-    options: dict[str, Any] = (
-        {} if config.lattice != "hcp" else {"covera": config.c_over_a or (8 / 3) ** 0.5}
+    ideal = (8 / 3) ** 0.5
+    parent = bulk(
+        config.species[0],
+        config.lattice,
+        a=config.lattice_constant_a,
+        covera=(config.c_over_a or ideal) if config.lattice == "hcp" else None,
     )
-    parent = bulk(config.species[0], config.lattice, a=config.lattice_constant_a, **options)
     return AlloyLattice(
         name=config.lattice,
         cell_a=parent.cell.array.tolist(),

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screening.alloys.electrostatic_orderings import coulomb_energies_ev, lowest_orderings
 from screening.machine import shipped_configs as shipped
 from screening.machine.text_files import user_path
 from screening.messages.refusal import Refusal
 from screening.messages.validation import validated
 from screening.sources.files import FileSource
-from screening.sources.orderings import coulomb_energies_ev, lowest_orderings
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import SourceError, SourceRecord
 from screening.sources.substitution_config import Composition, SubstitutionConfig
@@ -180,6 +180,7 @@ class Substitutions:
             inputs["oxidation_states"] = self._mean_states(composition)
             orderings = lowest_orderings(
                 self.parent,
+                [site.specie.symbol for site in self.parent],
                 composition,
                 self._state,
                 self._coulomb_ev,

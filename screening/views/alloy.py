@@ -13,7 +13,7 @@ from screening.views.numbers import short
 if TYPE_CHECKING:
     from screening.alloys.thermodynamics import Thermodynamics
     from screening.campaigns.campaign import Campaign
-    from screening.views.forms import Role
+    from screening.views.forms import Role, Shape
 
 MEV = 1e3
 ON_HULL_EV = 1e-7
@@ -44,7 +44,7 @@ def hull_view(campaign: Campaign) -> CurveView:
     gone = sum(result["outcome"] == "unstable" for result in snapshot.explored.values())
 
     def line(
-        label: str, role: Role, shape: str, chosen: list[tuple[float, float, float, str]]
+        label: str, role: Role, shape: Shape, chosen: list[tuple[float, float, float, str]]
     ) -> Line:
         return Line(
             label=label,

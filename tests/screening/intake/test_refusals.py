@@ -54,12 +54,8 @@ def filtered(**filters) -> list[Refusal]:
             "it is the same entry as …",
         ),
         (
-            [cif("Cs1 Cs 0.5", "Rb1 Rb 0.5"), cif("O1A O 0.5", "F1 F 0.25", "Cl1 Cl 0.25")],
-            "its site … is mixed: …",
-        ),
-        (
-            [cif("Cs1 Cs 0.5"), cif("K3 K 0.25")],
-            "its site … is occupied partly, by 0.25 to 0.5",
+            [cif("Cs1 Cs 1.5"), cif("K3 K 0.5", "Rb1 Rb 0.75")],
+            "its site … is occupied more than once, by 1.25 to 1.5",
         ),
         (
             filtered(exclude_elements=["Ag", "Au"]),
@@ -91,14 +87,14 @@ def test_reasons_of_one_kind_are_one(reasons, said):
 
 def test_reasons_of_other_kinds_stay_apart_the_most_frequent_first():
     places = {"a": filtered(crystal_systems=["cubic"], space_groups=[1])[0]}
-    places |= {"b": cif("Cs1 Cs 0.5"), "c": cif("Na1 Na 2.5"), "d": cif("K3 K 0.25")}
+    places |= {"b": cif("Cs1 Cs 1.5"), "c": cif("Na1 Na 0"), "d": cif("K3 K 1.25")}
     found = summed_up(places.items())
     assert [(left_out.count, left_out.example) for left_out in found] == [
         (2, "b"),
         (1, "a"),
         (1, "c"),
     ]
-    assert found[0].reason == "its site … is occupied partly, by 0.25 to 0.5"
+    assert found[0].reason == "its site … is occupied more than once, by 1.25 to 1.5"
 
 
 def test_a_reason_is_data_with_a_text():

@@ -149,20 +149,9 @@ def test_one_file_of_the_export(tmp_path):
     ("atoms", "formula", "reason"),
     [
         (
-            "Cs1 Cs1+ 1 a 0. 0. 0. . 0.9(1)\nCl1 Cl1- 1 b 0.5 0.5 0.5 . 1.",
-            "Cl1 Cs0.9",
-            "its site Cs 1 is occupied partly, by 0.9",
-        ),
-        (
             "Cs1 Cs1+ 1 a 0. 0. 0. . 1.\nCl1 Cl1- 1 b 0.5 0.5 0.5 . .",
             "?",
             "its site Cl 1 is occupied partly, by 0",
-        ),
-        (
-            "Cs1 Cs1+ 1 a 0. 0. 0. . 0.25\nRb1 Rb1+ 1 a 0. 0. 1.000 . 0.75\n"
-            "Cl1 Cl1- 1 b 0.5 0.5 0.5 . 1.",
-            "Cl1 Cs0.25 Rb0.75",
-            "its site Cs 1 is mixed: Cs (0.25) and Rb (0.75)",
         ),
         (
             "Cs1 Cs1+ 1 a 0. 0. 0. . 1.2\nCl1 Cl1- 1 b 0.5 0.5 0.5 . 1.",
@@ -199,13 +188,38 @@ def test_entries_that_must_not_be_used(tmp_path, atoms, formula, reason):
     assert record.error == reason
 
 
-def test_disorder_at_many_sites_is_counted_as_one_reason(tmp_path):
+@pytest.mark.parametrize(
+    ("atoms", "formula", "shares"),
+    [
+        (
+            "Cs1 Cs1+ 1 a 0. 0. 0. . 0.9(1)\nCl1 Cl1- 1 b 0.5 0.5 0.5 . 1.",
+            "Cl1 Cs0.9",
+            {"Cs": 0.9},
+        ),
+        (
+            "Cs1 Cs1+ 1 a 0. 0. 0. . 0.25\nRb1 Rb1+ 1 a 0. 0. 1.000 . 0.75\n"
+            "Cl1 Cl1- 1 b 0.5 0.5 0.5 . 1.",
+            "Cl1 Cs0.25 Rb0.75",
+            {"Cs": 0.25, "Rb": 0.75},
+        ),
+    ],
+)
+def test_disorder_is_read_and_compared_with_the_formula(tmp_path, atoms, formula, shares):
+    [record] = read(tmp_path, a=block(atoms=atoms, formula=formula))
+    assert record.error is None
+    [mixed] = [site for site in record.content if not site.is_ordered]
+    assert mixed.species.get_el_amt_dict() == pytest.approx(shares)
+    [record] = read(tmp_path, a=block(atoms=atoms, formula="Cl1 Cs1"))
+    assert "its atoms make" in record.error
+
+
+def test_overfull_sites_are_counted_as_one_reason(tmp_path):
     atoms = "Cs{0} Cs1+ 1 a 0. 0. 0. . {1}\nCl1 Cl1- 1 b 0.5 0.5 0.5 . 1."
-    found = read(tmp_path, a=block(1, atoms.format(1, 0.5)), b=block(2, atoms.format(4, 0.25)))
+    found = read(tmp_path, a=block(1, atoms.format(1, 1.5)), b=block(2, atoms.format(4, 1.25)))
     pool = Pool(refused=[Refused(r.location, r.material_id, r.refusal) for r in found])
     [left_out] = summed_up((entry.location, entry.refusal) for entry in pool.refused)
     assert (left_out.reason, left_out.count) == (
-        "its site … is occupied partly, by 0.25 to 0.5",
+        "its site … is occupied more than once, by 1.25 to 1.5",
         2,
     )
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from screening.sources.substitution_config import Composition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core.structure import Structure
 
+Composition = Mapping[str, Mapping[str, float]]
+"""Fractions of the species that share the sites of each host, by its name."""
+VACANCY = "Vac"
+"""Stands for a species on sites that are left empty."""
+
 
 def lowest_orderings(
     parent: Structure,
+    hosts: list[str],
     composition: Composition,
     state_of: Callable[[str, str], float | None],
     coulomb_ev: NDArray[np.float64],
@@ -32,11 +36,14 @@ def lowest_orderings(
     Parameters
     ----------
     parent : Structure
-        Ordered, with an element of `composition`, or another, on each site.
+        With any species on its sites.
+    hosts : list of str
+        What each site is called in `composition`; sites that are not named there have the species
+        of that name.
     composition : dict
-        Fractions of the species that replace an element of the parent.
+        Fractions of the species on the sites of a host; `VACANCY` leaves some empty.
     state_of : callable
-        Returns the oxidation state of a species on the sites of an element of the parent.
+        Returns the oxidation state of a species on the sites of a host.
     coulomb_ev : array of shape (sites, sites)
         Of the parent, see `coulomb_energies_ev`.
     count : int
@@ -49,8 +56,7 @@ def lowest_orderings(
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
     random = np.random.default_rng(seed)
-    hosts = [site.specie.symbol for site in parent]
-    orderings = _orderings(hosts, composition, most_tried, random)
+    orderings = arrangements(hosts, composition, most_tried, random)
     charges = np.array(
         [
             [float(state_of(host, species) or 0) for host, species in zip(hosts, o, strict=True)]
@@ -64,9 +70,7 @@ def lowest_orderings(
     matcher = StructureMatcher(primitive_cell=False, scale=False, attempt_supercell=False)
     distinct: list[Structure] = []
     for index in order:
-        structure = parent.copy()
-        for site, species in enumerate(orderings[index]):
-            structure[site] = species
+        structure = occupied(parent, orderings[index])
         if not any(matcher.fit(structure, other) for other in distinct):
             distinct.append(structure)
         if len(distinct) == count:
@@ -74,19 +78,27 @@ def lowest_orderings(
     return distinct
 
 
+def occupied(parent: Structure, ordering: list[str]) -> Structure:
+    """Return a structure with these species on the sites of a parent, without vacancies."""
+    from pymatgen.core.structure import Structure
+
+    kept = [site for site, species in enumerate(ordering) if species != VACANCY]
+    return Structure(parent.lattice, [ordering[site] for site in kept], parent.frac_coords[kept])
+
+
 def coulomb_energies_ev(parent: Structure) -> NDArray[np.float64]:
     """Return Ewald energies (eV) of pairs of unit charges on the sites, shape (sites, sites)."""
     from pymatgen.core.ewald import EwaldSummation
+    from pymatgen.core.structure import Structure
 
-    unit = parent.copy()
-    unit.add_oxidation_state_by_site([1] * len(unit))
+    unit = Structure(parent.lattice, ["H+"] * len(parent), parent.frac_coords)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the cell is charged, which only this one is
         matrix: NDArray[np.float64] = EwaldSummation(unit).total_energy_matrix
     return matrix
 
 
-def _orderings(
+def arrangements(
     hosts: list[str], composition: Composition, most: int, random: np.random.Generator
 ) -> list[list[str]]:
     """Return ways to put the species on the sites: all of them, or `most` at random.
@@ -94,7 +106,7 @@ def _orderings(
     Parameters
     ----------
     hosts
-        Element of the parent on each site.
+        What each site is called in `composition`.
     """
     from sympy.utilities.iterables import (  # type: ignore[import-untyped]
         multiset_permutations,
