@@ -30,6 +30,7 @@ from screening.alloys.ordered_supercell import (
     occupation_of,
 )
 from screening.alloys.supercell import energy_terms
+from screening.candidates.symmetry_search import found_number
 from screening.choosing.bayesian_linear import BayesianLinear
 from screening.choosing.config import SamplerConfig, build_sampler
 from screening.choosing.convex_hull import hull_energies
@@ -67,6 +68,9 @@ def main() -> None:
         RESULTS.write_text(json.dumps(rows))
     print(f"{len(rows)} structures of up to {SEARCHED} atoms by brute force", end="")
     print(f" ({time.process_time() - started:.0f} s of processor time in this run)")
+    formulas = [atoms.get_chemical_formula() for atoms in structures]
+    if [row["formula"] for row in rows] != formulas:
+        raise SystemExit(f"{RESULTS} is of another enumeration; delete it")
     on_lattice = np.array([row["reason"] == "" for row in rows])
     share = np.array([lattice.concentrations(a.get_chemical_symbols())["Cu"] for a in everything])
     described = np.array([features(lattice, atoms) for atoms in everything])
@@ -107,7 +111,7 @@ def main() -> None:
     )
     false_ones(everything, predicted, on_lattice, share, energies, hull, names, mixing)
     if not options.no_monte_carlo:
-        monte_carlo(lattice, model, structures, share, energies, hull, options)
+        monte_carlo(lattice, model, structures, share, energies, on_lattice, predicted, options)
 
 
 def relaxed(atoms: Any) -> dict[str, Any]:
@@ -204,9 +208,11 @@ def false_ones(
             said = row["reason"] or "on the lattice"
             print(f"    computed {names[k]}: {1e3 * above:.2f} meV/atom above the hull, {said}")
         false += above >= ON_HULL_EV
+    true = set(np.flatnonzero(on_lattice & (energies - hull < ON_HULL_EV)).tolist())
+    missed = ", ".join(names[k] for k in sorted(true - set(expected.tolist()))) or "none"
     print(
         f"of {len(everything)} structures of up to {PREDICTED} atoms the expansion puts "
-        f"{len(expected)} on the hull; {false} of these are false ground states"
+        f"{len(expected)} on the hull; {false} of these are false ground states; missed: {missed}"
     )
 
 
@@ -216,15 +222,22 @@ def monte_carlo(
     structures: Any,
     share: Any,
     energies: Any,
-    hull: Any,
+    on_lattice: Any,
+    predicted: Any,
     options: argparse.Namespace,
 ) -> None:
     """Print what Monte Carlo says of Cu3Au."""
     from screening.alloys.thermodynamics import thermodynamics
 
-    of_composition = np.flatnonzero(
-        (share[: len(energies)] == 0.75) & (energies - hull < ON_HULL_EV)
-    )
+    # The ordered phase is that of the expansion, whose energies are the only ones here.
+    of_composition = np.flatnonzero(on_lattice & (share[: len(energies)] == 0.75))
+    of_composition = of_composition[np.argsort(predicted[of_composition])]
+    for k in of_composition[:3]:
+        group = found_number(AseAtomsAdaptor.get_structure(structures[k]), 1e-3)
+        print(
+            f"    Cu3Au, space group {group}: {1e3 * energies[k]:.2f} meV/atom by the engine, "
+            f"{1e3 * predicted[k]:.2f} by the expansion"
+        )
     ordered = structures[int(of_composition[0])]
     shares = {"Au": 0.25, "Cu": 0.75}
     constant, coefficients = model.coefficients()

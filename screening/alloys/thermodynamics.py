@@ -77,7 +77,8 @@ class Thermodynamics(BaseModel):
         Warren–Cowley parameter of the first two shells: one minus the fraction of unlike neighbours
         over that of the random alloy; shape (shells, temperatures).
     ordered_from : str
-        Id of the ground state that was heated, empty where the hull has none at this composition.
+        Id of the ordered structure that was heated, empty where the hull has none at this
+        composition.
     order_temperature_heat_capacity_k, order_temperature_free_energy_k : float or None
         None without a ground state, or where nothing orders in the range of temperatures.
     hysteresis_k : float or None

@@ -107,16 +107,25 @@ def fingerprint(expansion: ClusterExpansion) -> str:
 def _ground_state(
     snapshot: Snapshot, expansion: ClusterExpansion, shares: Mapping[str, float]
 ) -> str:
-    """Return the id of the structure on the hull that has a composition, empty for none."""
-    for key, result in sorted(snapshot.explored.items()):
-        facts = snapshot.pool[key].facts if key in snapshot.pool else None
-        if facts is None or not snapshot.objective.is_usable(result):
+    """Return the id of the ordered phase of a composition, empty where the hull has none.
+
+    Where the hull of what is computed has a corner, the structure of that composition that is
+    lowest by the cluster expansion: Monte Carlo knows no other energies, and near the bottom of a
+    composition the two may order structures differently.
+    """
+    system = expansion.lattice.system
+    here, on_hull = [], False
+    for key, row in sorted(snapshot.pool.items()):
+        found = concentrations(str((row.facts or {})["formula"]), system)
+        if any(abs(a - b) > 1e-9 for a, b in zip(found, shares.values(), strict=True)):
             continue
-        found = concentrations(str(facts["formula"]), expansion.lattice.system)
-        near = all(abs(a - b) < 1e-9 for a, b in zip(found, shares.values(), strict=True))
-        if near and float(result[snapshot.objective.value_field]) < ON_HULL_EV:
-            return key
-    return ""
+        result = snapshot.explored.get(key, {})
+        if result.get("outcome") == "unstable":
+            continue
+        here.append((expansion.predicted_ev[key], key))
+        usable = snapshot.objective.is_usable(result)
+        on_hull |= usable and float(result[snapshot.objective.value_field]) < ON_HULL_EV
+    return min(here)[1] if on_hull else ""
 
 
 def _name(shares: Mapping[str, float]) -> str:
