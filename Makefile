@@ -9,6 +9,7 @@ TORCH ?= cpu
 TORCH_VERSION := 2.13.0
 GPAW := gpaw==26.7.0 gpaw-data==1.2.1
 FITTED := 'pypolymlp>=0.22,<0.23'
+ALLOYS := 'icet>=4.0,<5' 'numba>=0.61'
 MP_API := 'mp-api>=0.46'
 BUDGET ?= 10
 # Candidates that `make run-dft` computes again: an hour or so each on two cores.
@@ -21,7 +22,7 @@ PROCESSES ?= 3
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help install gpaw fitted mp run run-dft test test-fast test-slow test-slurm lint format lock benchmark-kappa clean
+.PHONY: help install gpaw fitted alloys mp run run-dft test test-fast test-slow test-slurm lint format lock benchmark-kappa clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -55,6 +56,11 @@ fitted: install ## pypolymlp for potentials of your own (needs a C++ compiler, C
 	Debian: apt-get install cmake g++ libeigen3-dev"; exit 2; }
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 		--constraint requirements.lock $(FITTED)
+
+alloys: install ## icet for ground states and Monte Carlo of alloys (needs a C++ compiler)
+	@command -v g++ >/dev/null || { echo "A C++ compiler is missing; on Debian: apt-get install g++"; exit 2; }
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+		--constraint requirements.lock $(ALLOYS)
 
 mp: install ## the Materials Project's client (290 MB), for sources mp:QUERY
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
