@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
@@ -26,9 +27,17 @@ from sklearn.metrics import (
     matthews_corrcoef,
     roc_auc_score,
 )
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    cross_val_predict,
+)
 
 from screening.learned.conformal import class_p_values, conformal_sets
+from screening.learned.glass_conductivity import GlassConductivity
+from screening.learned.mesogen_shape import shape_trees
 from screening.learned.molecule_classifier import (
     left_out_numbers,
     molecule_classifier,
@@ -36,7 +45,13 @@ from screening.learned.molecule_classifier import (
 )
 from screening.learned.molecule_features import molecule_numbers, plain_molecule
 from screening.learned.polymer_classifier import fit_scores, polymer_classifier, polymer_numbers
-from screening.learned.shipped_tables import labelled_molecules, labelled_polymers
+from screening.learned.shipped_tables import (
+    computed_glasses,
+    labelled_molecules,
+    labelled_polymers,
+    measured_transitions,
+)
+from screening.learned.transition_temperatures import left_out
 
 KAPTON = "*c1ccc(Oc2ccc(N3C(=O)c4cc5C(=O)N(*)C(=O)c5cc4C3=O)cc2)cc1"
 ULTEM = "*c1cccc(N2C(=O)c3ccc(Oc4ccc(C(C)(C)c5ccc(Oc6ccc7c(c6)C(=O)N(*)C7=O)cc5)cc4)cc3C2=O)c1"
@@ -180,6 +195,61 @@ def of_polymers(say: Callable[[str, Figures], None]) -> None:
     say("P(LC) of polyimides that are none", known)
 
 
+def of_phases(say: Callable[[str, Figures], None]) -> None:
+    """Judge temperatures and shapes of molecules, scaffolds left out and drawn at random."""
+    for name in ("melting", "clearing"):
+        table = measured_transitions(name)
+        dense = molecule_numbers([plain_molecule(each.smiles) for each in table]).dense
+        truth_c = np.array([each.temperature_c for each in table])
+        scaffolds = np.array([scaffold(each.smiles) for each in table])
+        for split, groups in (("scaffold", scaffolds), ("random", np.arange(len(table)))):
+            errors_c, stds_c = left_out(dense, truth_c, groups)
+            mine = {
+                "n": len(table),
+                "mean_absolute_error_c": np.abs(errors_c).mean(),
+                "of_the_mean_alone_c": np.abs(truth_c - truth_c.mean()).mean(),
+                "within_one": (np.abs(errors_c) < stds_c).mean(),
+                "within_two": (np.abs(errors_c) < 2 * stds_c).mean(),
+            }
+            say(f"{name} temperature, {split}", {key: round(float(mine[key]), 3) for key in mine})
+    known = [each for each in labelled_molecules() if each.shape]
+    dense = molecule_numbers([plain_molecule(each.smiles) for each in known]).dense
+    shapes = np.array([each.shape for each in known])
+    scaffolds = np.array([scaffold(each.smiles) for each in known])
+    folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+    called = cross_val_predict(shape_trees(), dense, shapes, groups=scaffolds, cv=folds)
+    right = {
+        "n": len(shapes),
+        "accuracy": round(accuracy_score(shapes, called), 3),
+        "balanced_accuracy": round(balanced_accuracy_score(shapes, called), 3),
+    }
+    say("shape of phases, scaffold", right)
+
+
+def of_glasses(say: Callable[[str, Figures], None]) -> None:
+    """Judge κ of amorphous polymers, classes of polymers left out and drawn at random."""
+    glasses = computed_glasses()
+    kappa = np.array([glass.kappa_w_per_m_k for glass in glasses])
+    features = polymer_numbers([glass.smiles for glass in glasses])
+    classes = np.array([glass.polymer_class for glass in glasses])
+    random = KFold(8, shuffle=True, random_state=0)
+    for split, folds in (("class", GroupKFold(8)), ("random", random)):
+        off, stds = np.empty(len(kappa)), np.empty(len(kappa))
+        for seen, unseen in folds.split(features, groups=classes):
+            model = GlassConductivity(features[seen], kappa[seen])
+            expected, stds[unseen] = model.expected(features[unseen])
+            off[unseen] = np.log10(expected / kappa[unseen])
+        mine = {
+            "n": len(kappa),
+            "rms_log10": np.sqrt(np.mean(off**2)),
+            "of_the_mean_alone": np.log10(kappa).std(),
+            "spearman": spearmanr(np.log10(kappa) + off, kappa).statistic,
+            "within_one": (np.abs(off) < stds).mean(),
+            "within_two": (np.abs(off) < 2 * stds).mean(),
+        }
+        say(f"κ of the glass, {split}", {key: round(float(mine[key]), 3) for key in mine})
+
+
 def of_files(molecules: Path | None, polymers: Path | None, say: Callable[..., None]) -> None:
     """Judge the shipped models on other files of the same form."""
     if molecules is not None:
@@ -199,12 +269,20 @@ def of_files(molecules: Path | None, polymers: Path | None, say: Callable[..., N
         say("polymers of the file, conformal sets", coverage(labels, told.sets))
 
 
+PARTS = {
+    "polymers": of_polymers,
+    "molecules": of_molecules,
+    "phases": of_phases,
+    "glasses": of_glasses,
+}
+
+
 def main() -> None:
     """Print the figures, and write them where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--molecules", type=Path, help="CSV with columns smiles and lc")
     parser.add_argument("--polymers", type=Path, help="CSV with columns name, psmiles and phase")
-    parser.add_argument("--only", choices=("molecules", "polymers"), help="one of the two alone")
+    parser.add_argument("--only", choices=PARTS, help="one part alone")
     parser.add_argument("--json", type=Path, help="where to write all figures")
     stated = parser.parse_args()
     found: dict[str, Figures] = {}
@@ -216,10 +294,9 @@ def main() -> None:
     if stated.molecules or stated.polymers:
         of_files(stated.molecules, stated.polymers, say)
     else:
-        if stated.only != "molecules":
-            of_polymers(say)
-        if stated.only != "polymers":
-            of_molecules(say)
+        for name, part in PARTS.items():
+            if stated.only in (None, name):
+                part(say)
     if stated.json is not None:
         stated.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

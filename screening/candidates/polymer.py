@@ -128,6 +128,9 @@ class Polymer(Candidate):
         Whether labelled polymers are near.
     nearest_known : str, optional
         Name of the nearest of them.
+    glass_kappa_300k_w_per_m_k, glass_kappa_300k_log10_std : float, optional
+        κ of the amorphous polymer as learned from molecular dynamics, and the standard error of
+        its logarithm; see `screening.learned.glass_conductivity`.
     """
 
     GROUPED_BY = ("formula", "fingerprint")
@@ -149,6 +152,8 @@ class Polymer(Candidate):
     liquid_crystal_set: Literal["lc", "not-lc", "either", "neither"] | None = None
     inside_domain: bool | None = None
     nearest_known: str | None = None
+    glass_kappa_300k_w_per_m_k: float | None = None
+    glass_kappa_300k_log10_std: float | None = None
 
     @property
     def label(self) -> str:

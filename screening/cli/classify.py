@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".csv", ".smi", ".psmi", ".txt", ".gz", ".bz2", ".xz")
 """Of what is taken for a file, whether it is there or not: no SMILES ends like this."""
+INTERVALS = ("melting_temperature_c", "clearing_temperature_c", "glass_kappa_300k_w_per_m_k")
 
 
 def classify(
@@ -71,6 +72,11 @@ def _record(answer: Classified, format: TableFormat) -> dict[str, Any]:
         known = {"name": None, "liquid_crystalline": None, "distance": None} | nearest
         record["conformal_set"] = _set(answer)
         record |= {f"nearest_known_{key}": value for key, value in known.items()}
+        shapes = record.pop("shapes") or {}
+        record["shape"] = next(iter(shapes), None)
+        for name in INTERVALS:
+            interval = record.pop(name) or {"expected": None, "low": None, "high": None}
+            record |= {f"{name}_{key}": value for key, value in interval.items()}
     return record
 
 
@@ -94,7 +100,24 @@ def _print_table(answers: list[Classified]) -> None:
         value = answer.probability_liquid_crystalline
         return "" if value is None else f"{value:.2f}"
 
+    def interval(answer: Classified, name: str, digits: int) -> str:
+        found = getattr(answer, name)
+        if found is None:
+            return ""
+        return f"{found.expected:.{digits}f} ({found.low:.{digits}f} to {found.high:.{digits}f})"
+
     inside = {True: "inside", False: "outside", None: ""}
+    learned = [
+        Column("shape", [next(iter(answer.shapes or {}), "") for answer in answers], expendable=1),
+        *(
+            Column(title, [interval(answer, name, digits) for answer in answers], expendable=2)
+            for title, name, digits in (
+                ("melts at / °C", "melting_temperature_c", 0),
+                ("clears at / °C", "clearing_temperature_c", 0),
+                ("κ of the glass / (W/m/K)", "glass_kappa_300k_w_per_m_k", 2),
+            )
+        ),
+    ]
     print_fitting(
         [
             Column("entry", [_short(answer.name or answer.smiles) for answer in answers]),
@@ -102,9 +125,10 @@ def _print_table(answers: list[Classified]) -> None:
             Column("90 % set", [_set(answer) for answer in answers]),
             Column("domain", [inside[answer.inside_domain] for answer in answers]),
             Column("nearest known", [nearest(answer) for answer in answers]),
+            *learned,
         ],
         title="liquid-crystalline or not",
-        caption="sets hold the truth of unseen entries nine times in ten",
+        caption="sets and brackets hold the truth of unseen entries nine times in ten",
     )
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel
 
 from screening.messages.refusal import Refusal, RefusedError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DECOMPOSES_C = 300
+"""Above it most organic molecules decompose within hours; a rule of thumb, not computed."""
+STANDARD_ERRORS = 1.645
+"""That hold nine in ten of a normal distribution."""
 
 
 class NearestKnown(BaseModel, frozen=True):
@@ -29,6 +37,14 @@ class NearestKnown(BaseModel, frozen=True):
     distance: float
 
 
+class Interval(BaseModel, frozen=True):
+    """A number and the interval that holds the truth of unseen entries nine times in ten."""
+
+    expected: float
+    low: float
+    high: float
+
+
 class Classified(BaseModel, frozen=True):
     """What is said of one entry; all null, with a reason, where it cannot be read.
 
@@ -45,6 +61,15 @@ class Classified(BaseModel, frozen=True):
     inside_domain : bool, optional
         Whether labelled entries are near.
     nearest_known : NearestKnown, optional
+    shapes : dict of str to float, optional
+        Of a molecule that may be liquid-crystalline, the probability of each shape of phases, the
+        likeliest first; see `screening.learned.mesogen_shape`.
+    melting_temperature_c, clearing_temperature_c : Interval, optional
+        Of a molecule that may be liquid-crystalline, in °C.
+    may_clear_above_decomposition : bool, optional
+        Whether the interval of its clearing temperature reaches beyond `DECOMPOSES_C`.
+    glass_kappa_300k_w_per_m_k : Interval, optional
+        Of a polymer that is amorphous; see `screening.learned.glass_conductivity`.
     reason : str, optional
         Why nothing can be said.
     """
@@ -56,6 +81,11 @@ class Classified(BaseModel, frozen=True):
     conformal_set: list[str] | None = None
     inside_domain: bool | None = None
     nearest_known: NearestKnown | None = None
+    shapes: dict[str, float] | None = None
+    melting_temperature_c: Interval | None = None
+    clearing_temperature_c: Interval | None = None
+    may_clear_above_decomposition: bool | None = None
+    glass_kappa_300k_w_per_m_k: Interval | None = None
     reason: str | None = None
 
 
@@ -97,11 +127,15 @@ def _read(smiles: str) -> tuple[str, Any]:
 
 
 def _of_polymers(units: list[str]) -> list[dict[str, Any]]:
+    from screening.learned.glass_conductivity import glass_conductivity
     from screening.learned.polymer_classifier import polymer_classifier
     from screening.molecules.polymer_features import features
 
     model = polymer_classifier()
-    said = model.answers(np.array([features(unit) for unit in units]))
+    numbers = np.array([features(unit) for unit in units])
+    said = model.answers(numbers)
+    kappa_w_per_m_k, log10_std = glass_conductivity().expected(numbers)
+    factor = 10 ** (STANDARD_ERRORS * log10_std)
     return [
         {
             "probability_liquid_crystalline": round(float(said.probability[place]), 4),
@@ -111,6 +145,12 @@ def _of_polymers(units: list[str]) -> list[dict[str, Any]]:
                 name=model.polymers[nearest].name,
                 liquid_crystalline=model.polymers[nearest].liquid_crystalline,
                 distance=round(float(said.distance[place]), 3),
+            ),
+            "glass_kappa_300k_w_per_m_k": _interval(
+                kappa_w_per_m_k[place],
+                kappa_w_per_m_k[place] / factor[place],
+                kappa_w_per_m_k[place] * factor[place],
+                digits=3,
             ),
         }
         for place, nearest in enumerate(said.nearest)
@@ -122,7 +162,11 @@ def _of_molecules(molecules: list[str]) -> list[dict[str, Any]]:
     from screening.learned.molecule_features import molecule_numbers, plain_molecule
 
     model = molecule_classifier()
-    said = model.answers(molecule_numbers([plain_molecule(smiles) for smiles in molecules]))
+    numbers = molecule_numbers([plain_molecule(smiles) for smiles in molecules])
+    said = model.answers(numbers)
+    phases = _phases(
+        numbers.dense, [place for place, found in enumerate(said.sets) if "lc" in found]
+    )
     return [
         {
             "probability_liquid_crystalline": round(float(said.probability[place]), 4),
@@ -133,6 +177,36 @@ def _of_molecules(molecules: list[str]) -> list[dict[str, Any]]:
                 liquid_crystalline=bool(model.labels[nearest]),
                 distance=round(1 - float(said.likeness[place]), 3),
             ),
+            **phases.get(place, {}),
         }
         for place, nearest in enumerate(said.nearest)
     ]
+
+
+def _phases(dense: NDArray[np.float64], places: list[int]) -> dict[int, dict[str, Any]]:
+    """Return what is said of the phases of some molecules; of others they have no meaning."""
+    if not places:
+        return {}
+    from screening.learned.mesogen_shape import mesogen_shapes
+    from screening.learned.transition_temperatures import transition_model
+
+    mine = dense[places]
+    shapes = mesogen_shapes(mine)
+    melting, clearing = (transition_model(name).answers(mine) for name in ("melting", "clearing"))
+    return {
+        place: {
+            "shapes": shapes[row],
+            "melting_temperature_c": _interval(*melting.row(row), digits=0),
+            "clearing_temperature_c": _interval(*clearing.row(row), digits=0),
+            "may_clear_above_decomposition": bool(clearing.high_c[row] > DECOMPOSES_C),
+        }
+        for row, place in enumerate(places)
+    }
+
+
+def _interval(expected: float, low: float, high: float, digits: int) -> Interval:
+    return Interval(
+        expected=round(float(expected), digits),
+        low=round(float(low), digits),
+        high=round(float(high), digits),
+    )

@@ -141,7 +141,7 @@ class PolymerClassifier:
 
     @cached_property
     def _scaling(self) -> tuple[Floats, Floats]:
-        view = _whole_view(self.features)
+        view = whole_view(self.features)
         spread = view.std(axis=0)
         return view.mean(axis=0), np.where(spread > 0, spread, 1.0)
 
@@ -159,7 +159,7 @@ class PolymerClassifier:
 
     def _scaled(self, features: Floats) -> Floats:
         mean, spread = self._scaling
-        scaled: Floats = (_whole_view(features) - mean) / (spread * np.sqrt(features.shape[1]))
+        scaled: Floats = (whole_view(features) - mean) / (spread * np.sqrt(features.shape[1]))
         return scaled
 
     def distances(self, features: Floats) -> tuple[Floats, NDArray[np.intp]]:
@@ -231,7 +231,8 @@ def _are_counts() -> NDArray[np.bool_]:
     return np.isin(polymer_features.feature_names(), _COUNTS)
 
 
-def _whole_view(features: Floats) -> Floats:
+def whole_view(features: Floats) -> Floats:
+    """Return features with counts as logarithms, so that ratios of them count, shape (m, d)."""
     return np.where(_are_counts(), np.log1p(np.maximum(features, 0)), features)
 
 

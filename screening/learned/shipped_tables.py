@@ -13,6 +13,8 @@ from screening.machine.shipped_configs import data_file
 
 MOLECULES = "lc-molecules.csv.gz"
 POLYMERS = "polymers-labelled.csv.gz"
+TRANSITIONS = "lc-transition-temperatures.csv.gz"
+GLASSES = "radonpy-glasses.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,45 @@ class LabelledPolymer:
 
 @dataclass(frozen=True)
 class LabelledMolecule:
-    """A molecule and whether a liquid-crystalline phase of it is known."""
+    """A molecule and whether a liquid-crystalline phase of it is known.
+
+    Attributes
+    ----------
+    smiles : str
+    liquid_crystalline : bool
+    shape : {'rod-like', 'bent-core', 'discotic', ''}
+        Of a liquid-crystalline one.
+    """
 
     smiles: str
     liquid_crystalline: bool
+    shape: str = ""
+
+
+@dataclass(frozen=True)
+class MeasuredTransition:
+    """A liquid-crystalline molecule and a temperature of it, in °C."""
+
+    smiles: str
+    temperature_c: float
+
+
+@dataclass(frozen=True)
+class ComputedGlass:
+    """An amorphous polymer and its κ at 300 K in W/m/K, by molecular dynamics.
+
+    Attributes
+    ----------
+    smiles : str
+        Repeat unit with two ``*``.
+    polymer_class : str
+        Polymers of one class are left out together when a model is judged.
+    kappa_w_per_m_k : float
+    """
+
+    smiles: str
+    polymer_class: str
+    kappa_w_per_m_k: float
 
 
 def labelled_polymers(content: bytes | None = None) -> list[LabelledPolymer]:
@@ -66,8 +103,25 @@ def labelled_polymers(content: bytes | None = None) -> list[LabelledPolymer]:
 def labelled_molecules(content: bytes | None = None) -> list[LabelledMolecule]:
     """Return the molecules of a packed table, the shipped one by default."""
     return [
-        LabelledMolecule(row["smiles"], row["lc"] == "1")
+        LabelledMolecule(row["smiles"], row["lc"] == "1", row.get("shape") or "")
         for row in _rows(content or content_of(MOLECULES))
+    ]
+
+
+def measured_transitions(name: str) -> list[MeasuredTransition]:
+    """Return the molecules of which a ``clearing`` or ``melting`` temperature is known."""
+    return [
+        MeasuredTransition(row["smiles"], float(row[f"{name}_temperature_c"]))
+        for row in _rows(content_of(TRANSITIONS))
+        if row[f"{name}_temperature_c"]
+    ]
+
+
+def computed_glasses() -> list[ComputedGlass]:
+    """Return the amorphous polymers of RadonPy's table."""
+    return [
+        ComputedGlass(row["psmiles"], row["polymer_class"], float(row["kappa_300k_w_per_m_k"]))
+        for row in _rows(content_of(GLASSES))
     ]
 
 

@@ -214,7 +214,7 @@ class FitRoundMaker(Maker):
         potential = Potential(training.numbers)
         expected = []
         for frame in proposals:
-            answer = potential.ask(frame.structure)
+            answer = potential.ask(frame.structure, recipe.trusted_force_error_ev_per_a)
             frame.predicted_forces_ev_per_a = answer.forces_ev_per_a.tolist()
             frame.expected_force_error_ev_per_a = answer.expected_force_error_ev_per_a
             frame.leverage = answer.leverage.atom

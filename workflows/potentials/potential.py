@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
+from scipy.stats import chi2
 
 from workflows.document_parts import Document
 from workflows.errors import CannotCompute
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from pymatgen.core import Structure
+
+QUICK_DRAWS = 2
+"""That are asked of every cell."""
+TOO_LOW = 0.01
+"""Share of directions in which draws may lie lower than the bound allows for."""
 
 
 class OutsideDomain(CannotCompute):
@@ -84,12 +90,12 @@ class Answer:
     stress_ev_per_a3 : ndarray, shape (6,)
         ASE's order and sign.
     leverage : CellLeverage
-        As the committee estimates it.
+        As the draws that were asked estimate it.
     expected_force_error_ev_per_a : float
         Root mean square over the components.
     worst_error_ev_per_a : float
-        The same, or the error of the energy and virials of the cell as a force, if larger: what the
-        domain is about.
+        The same, or the error of the energy and virials of the cell as a force, if larger, with
+        leverages that the true ones exceed in one direction of a hundred: what the domain is about.
     """
 
     energy_ev: float
@@ -122,8 +128,18 @@ class Potential:
     def _committee(self) -> list[Evaluator]:
         return [self.model.evaluator(np.array(draw)) for draw in self.numbers.draws]
 
-    def ask(self, structure: Structure) -> Answer:
+    def ask(self, structure: Structure, limit_ev_per_a: float | None = None) -> Answer:
         """Return energy, forces and stress of a cell, and how far they are to be believed.
+
+        Two draws from the posterior are asked.  Where they do not show that the worst error is
+        below a limit, all of them are.
+
+        Parameters
+        ----------
+        structure
+            The cell.
+        limit_ev_per_a
+            Of the worst error; by default the largest that the potential allows.
 
         Raises
         ------
@@ -133,15 +149,20 @@ class Potential:
         cell = polymlp_structure(structure, self.elements)
         energy, forces, virials = self._mean(cell)
         offsets = compositions([structure], list(self.elements))[0] @ self.numbers.offsets_ev
-        leverage = self._leverage(cell, len(structure))
-        calibration = self.numbers.calibration
+        numbers = self.numbers
+        calibration = numbers.calibration
+        largest = numbers.largest_force_error_ev_per_a
+        limit = largest if limit_ev_per_a is None else limit_ev_per_a
+        leverage, bound = self._leverage(cell, len(structure), self._committee[:QUICK_DRAWS])
+        if calibration.worst_ev_per_a(bound) > limit:
+            leverage, bound = self._leverage(cell, len(structure), self._committee)
         return Answer(
             energy_ev=energy + float(offsets),
             forces_ev_per_a=forces,
             stress_ev_per_a3=virials / structure.volume,
             leverage=leverage,
             expected_force_error_ev_per_a=calibration.expected_force_error_ev_per_a(leverage),
-            worst_error_ev_per_a=calibration.worst_ev_per_a(leverage),
+            worst_error_ev_per_a=calibration.worst_ev_per_a(bound),
         )
 
     def as_yaml(self) -> str:
@@ -152,13 +173,22 @@ class Potential:
         numbers = self.numbers
         return self.model.as_yaml(np.array(numbers.coefficients), np.array(numbers.offsets_ev))
 
-    def _leverage(self, cell: object, n_atoms: int) -> CellLeverage:
+    def _leverage(
+        self, cell: object, n_atoms: int, draws: Sequence[Evaluator]
+    ) -> tuple[CellLeverage, CellLeverage]:
+        """Return the leverage of a cell as draws estimate it, and a bound of the true one.
+
+        The square of what a draw makes of one direction of the coefficients is distributed as χ²:
+        few draws may all lie low.
+        """
         scale = row_scale(n_atoms, N_CELL_ROWS + 3 * n_atoms)
         squares = np.zeros(len(scale))
-        for member in self._committee:
+        for member in draws:
             energy, forces, virials = member(cell)
             squares += (np.concatenate([[energy], virials, forces.ravel()]) / scale) ** 2
-        return CellLeverage.of_rows(np.sqrt(squares / len(self._committee)), N_CELL_ROWS)
+        found = CellLeverage.of_rows(np.sqrt(squares / len(draws)), N_CELL_ROWS)
+        factor = float(np.sqrt(len(draws) / chi2.ppf(TOO_LOW, len(draws))))
+        return found, CellLeverage(factor * found.atom, factor * found.cell)
 
     def check(self, structure: Structure, answer: Answer) -> None:
         """Raise `OutsideDomain` for a cell that is too unlike the training cells."""

@@ -67,8 +67,9 @@ class FitRecipe(Recipe):
     """Cells whose expected error is below are trusted; the fit ends when all proposals are."""
     largest_force_error_ev_per_a: float = Field(0.2, gt=0)
     """Cells whose expected error is above lie outside the domain: they get no number."""
-    committee: int = Field(2, ge=1)
-    """Draws from the posterior whose spread is the indicator of a force call."""
+    committee: int = Field(24, ge=2)
+    """Draws from the posterior whose spread is the indicator: two in every force call, and all of
+    them where these leave it open whether a cell lies in the domain."""
     seed: int = 0
 
     @model_validator(mode="after")

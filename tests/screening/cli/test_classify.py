@@ -39,6 +39,10 @@ def test_answers_stand_in_the_order_of_the_input(capsys):
     assert kapton["nearest_known"]["liquid_crystalline"] is False
     assert bad["probability_liquid_crystalline"] is bad["conformal_set"] is None
     assert bad["reason"] in err
+    glass = kapton["glass_kappa_300k_w_per_m_k"]
+    assert 0.1 < glass["low"] < glass["expected"] < glass["high"] < 0.6
+    # Transitions are learned from molecules alone.
+    assert kapton["clearing_temperature_c"] is kapton["shapes"] is None
 
 
 @pytest.mark.parametrize("smiles", BAD)
@@ -61,6 +65,8 @@ def test_files_name_their_entries(tmp_path, capsys):
     assert rows[0]["conformal_set"] in ("either", "not-lc")
     assert rows[1]["reason"]
     assert rows[2]["nearest_known_name"]
+    assert float(rows[2]["glass_kappa_300k_w_per_m_k_low"]) > 0
+    assert rows[2]["clearing_temperature_c_expected"] == ""
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path):

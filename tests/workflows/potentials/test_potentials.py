@@ -168,6 +168,26 @@ def test_what_is_unlike_the_training_cells_gets_no_number(training: Training) ->
     assert calculator.read_indicator()["largest_leverage"] == 0
 
 
+def test_few_draws_do_not_let_through_what_lies_far_outside(frames: list[LabelledFrame]) -> None:
+    """Two draws alone let strained crystals through whose exact error is seven times the limit."""
+    strained = [COPPER.copy() for _ in range(5)]
+    for cell, factor in zip(strained, (0.88, 0.9, 0.92, 1.08, 1.1), strict=True):
+        cell.scale_lattice(COPPER.volume * factor**3)
+    refused = 0
+    for seed in range(24):
+        trained = train(frames, ["Cu"], RECIPE.model_copy(update={"seed": seed}))
+        potential = Potential(trained.numbers)
+        for cell in strained:
+            rows = scaled_rows(potential.model, cell)
+            exact = CellLeverage.of_rows(trained.fitted.leverage(rows), N_CELL_ROWS)
+            error = trained.numbers.calibration.worst_ev_per_a(exact)
+            answer = potential.ask(cell)
+            largest = trained.numbers.largest_force_error_ev_per_a
+            refused += error > largest
+            assert error < largest or answer.worst_error_ev_per_a > 0.8 * largest
+    assert refused > 50
+
+
 def test_an_unknown_element_is_named(training: Training) -> None:
     with pytest.raises(CannotCompute, match=r"knows Cu and not Au"):
         Potential(training.numbers).ask(low_symmetry_cell())
