@@ -76,6 +76,9 @@ class Engine(Protocol):
     ) -> RelaxationDocument:
         """Relax cell and positions, or positions alone, under the crystal's own symmetry."""
 
+    def why_incomparable(self, structure: Structure) -> str | None:
+        """Return why the energy of a crystal does not go together with those of others, or None."""
+
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
 
@@ -182,6 +185,10 @@ class AseEngine(MSONable):
         self._note_indicator(calculator)
         document.provenance = self.provenance()
         return document
+
+    def why_incomparable(self, structure: Structure) -> str | None:
+        """Return None: a potential has one zero of energy for all crystals."""
+        return None
 
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""

@@ -15,6 +15,7 @@ from monty.json import MSONable
 
 from workflows.ase_relaxation import relax_with
 from workflows.dft import convergence
+from workflows.dft.comparable import why_incomparable
 from workflows.dft.execution import ProgramFailure, scratch_folder
 from workflows.dft.programs import Metal, Program, load_program
 from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, DftSettings, KMesh, Purpose
@@ -23,6 +24,7 @@ from workflows.documents import DielectricDocument, RelaxationDocument
 from workflows.engines import Engine, checked_force
 from workflows.errors import EngineError
 from workflows.few_shot_documents import ForceConvergenceDocument
+from workflows.primitive_cells import reduction_of
 from workflows.single_point import SinglePoint
 from workflows.versions import package_versions
 
@@ -108,12 +110,17 @@ class DftEngine(MSONable):
         changes by more than `stress_convergence_gpa` that one is taken, and the cell relaxed on: a
         basis that is too small squeezes soft crystals by per cents, and no force tells.
 
+        The energy of a relaxed crystal is computed again with one basis for all crystals of this
+        engine, whatever basis its cell needed: only then energies can be subtracted.  In a given
+        cell it is that of the cell's own elements, as those of defects in it.
+
         Raises
         ------
         EngineError
             When a calculation fails for good, the cell does not relax, or its stress does not
             converge.
         """
+        started = time.perf_counter()
         document = self._relaxed(structure, recipe, structure, fixed_cell=fixed_cell)
         engine, raises = self, 0
         while not fixed_cell and not document.lost:
@@ -139,8 +146,54 @@ class DftEngine(MSONable):
             engine = better
             document = engine._relaxed(document.structure, recipe, structure)
             document.cost.cost += spent.cost
-            document.cost.wall_s += spent.wall_s
+        if not document.lost:
+            engine._state_basis(document, None if fixed_cell else self._energy_basis())
+        # Of all calculations, those that check and those that compare too.
+        document.cost.wall_s = time.perf_counter() - started
         return document
+
+    def why_incomparable(self, structure: Structure) -> str | None:
+        """Return why the energy of a crystal does not go together with those of others, or None."""
+        settings = self._settings()
+        needed_ev = self.relaxation_cutoff_ev(structure)
+        if settings.energy_cutoff_ev is not None and settings.energy_cutoff_ev < needed_ev:
+            return (
+                f"its elements want a cut-off of {needed_ev:.0f} eV, and all energies of engine "
+                f"'{self.name}' have energy_cutoff_ev, {settings.energy_cutoff_ev:.0f} eV; state "
+                "a higher one"
+            )
+        return why_incomparable(structure, settings)
+
+    def _energy_basis(self) -> dict[str, float]:
+        """Return the settings that give all crystals of this engine one basis.
+
+        They depend on nothing but its settings and potentials, which its fingerprint holds: the
+        energies of any two campaigns go together.
+        """
+        settings = self._settings()
+        program = self._program()
+        basis = program.relaxation_basis(program.known_elements(settings), settings)
+        if settings.energy_cutoff_ev is not None:
+            basis["relaxation_cutoff_ev"] = settings.energy_cutoff_ev
+        return basis
+
+    def _state_basis(self, document: RelaxationDocument, wanted: dict[str, float] | None) -> None:
+        """Write into a relaxation which basis its energy has; compute it again for another one."""
+        settings = self._settings()
+        relaxed = document.structure
+        symbols = {element.symbol for element in relaxed.composition.elements}
+        engine = self
+        if wanted is not None and wanted != self._program().relaxation_basis(symbols, settings):
+            engine = self.with_settings(wanted)
+            # The same calculation for every cell of a crystal.
+            reduction = reduction_of(relaxed)
+            cell = relaxed if reduction is None else reduction.primitive
+            point = engine.single_point(cell, "relaxation")
+            document.energy_ev_per_atom = point.energy_ev / len(cell)
+            document.cost.cost += 1
+        document.energy_cutoff_ev = engine.relaxation_cutoff_ev(relaxed)
+        document.spin_polarised = settings.is_spin_polarised(relaxed)
+        document.hubbard_u_ev = settings.hubbard_u(relaxed)
 
     def relaxation_cutoff_ev(self, structure: Structure) -> float:
         """Return the plane-wave cut-off for relaxing a crystal."""
