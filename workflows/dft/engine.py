@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -257,9 +257,41 @@ class DftEngine(MSONable):
             for supercell in supercells
         ]
 
-    def single_points(self, cells: Sequence[Structure]) -> list[SinglePoint]:
-        """Return energy, forces and stress of cells as they are given, as relaxations ask for."""
-        return [self.single_point(cell, "relaxation") for cell in cells]
+    def label_cutoff_ev(self, elements: Collection[str]) -> float | None:
+        """Return the plane-wave cut-off of `single_points`; None where the program's own is all."""
+        return self._label_basis(elements).get("relaxation_cutoff_ev")
+
+    def single_points(
+        self, cells: Sequence[Structure], elements: Collection[str] | None = None
+    ) -> list[SinglePoint]:
+        """Return energy, forces and stress of cells as they are given, all with one basis.
+
+        Parameters
+        ----------
+        elements
+            Chemical symbols of all cells that these are compared with; None takes those of these.
+        """
+        if elements is None:
+            elements = {site.specie.symbol for cell in cells for site in cell}
+        basis = self._label_basis(elements)
+        engine = self.with_settings(basis)
+        cutoff_ev = basis.get("relaxation_cutoff_ev")
+        return [
+            replace(engine.single_point(cell, "relaxation"), cutoff_ev=cutoff_ev) for cell in cells
+        ]
+
+    def _label_basis(self, elements: Collection[str]) -> dict[str, float]:
+        """Return the settings of labels: a step above what relaxations of the elements begin with.
+
+        No relaxation raises the cut-off of labels where their stress asks for it.
+        """
+        settings = self._settings()
+        basis = self._program().relaxation_basis(elements, settings)
+        if settings.energy_cutoff_ev is not None:
+            basis["relaxation_cutoff_ev"] = settings.energy_cutoff_ev
+        elif "relaxation_cutoff_ev" in basis:
+            basis["relaxation_cutoff_ev"] *= CUTOFF_FACTOR
+        return basis
 
     def single_point(
         self, structure: Structure, purpose: Purpose, mesh: KMesh | None = None

@@ -14,6 +14,8 @@ from workflows.energy_basis import check_one_cutoff
 from workflows.errors import CannotCompute
 from workflows.insertion import InsertionInputs, InsertionMaker
 from workflows.ordering import OrderingMaker
+from workflows.potentials.fitting import Family, FittedPotentialMaker
+from workflows.potentials.frames import LabelledFrame
 from workflows.recipes import InsertionRecipe
 
 
@@ -95,6 +97,31 @@ def test_vasp_has_one_cutoff_whatever_the_elements():
     stated = vasp.VaspSettings(cutoff_ev=400)
     assert vasp.relaxation_basis(["F"], stated) == {"relaxation_cutoff_ev": pytest.approx(520)}
     assert vasp.relaxation_basis(["F"], vasp.VaspSettings()) == {}
+
+
+def test_a_fit_takes_labels_of_one_cutoff():
+    salts = [cube(["Na", "Cl"]), cube(["K", "Br"])]
+    forces = [[0.0, 0.0, 0.0]] * 2
+
+    def refusal(energy_ev, cutoff_ev, crystals=salts):
+        frame = LabelledFrame(
+            structure=salts[0],
+            origin="earlier",
+            forces_ev_per_a=forces,
+            energy_ev=energy_ev,
+            cutoff_ev=cutoff_ev,
+        )
+        return FittedPotentialMaker(engine()).refusal(Family(crystals, frames=[frame]))
+
+    # Cl wants the most of the four, 350 eV: 1.3 times that for cells, and a step more for stress.
+    cutoff_ev = 1.25 * 1.3 * 350
+    assert refusal(-6.0, cutoff_ev) is None
+    assert "of 390 eV, and new ones would get 568.75 eV" in refusal(-6.0, 390.0)
+    assert "of none" in refusal(-6.0, None)
+    fluoride = [*salts, cube(["Li", "F"])]
+    assert "new ones would get 1462.5 eV" in refusal(-6.0, cutoff_ev, fluoride)
+    # Forces alone, as of displaced supercells, tell no basis.
+    assert refusal(None, None) is None
 
 
 def relaxation(cutoff_ev, lost=""):

@@ -141,6 +141,25 @@ def test_energies_of_all_crystals_have_one_basis(engine, copper, diary, monkeypa
     assert document.energy_ev_per_atom > found[0].energy_ev_per_atom + 5e-5
 
 
+def test_labels_of_a_family_have_the_basis_of_its_hardest_element(
+    engine, copper, diary, monkeypatch
+):
+    """Al alone is relaxed at 390 eV, where a cell lacks 0.1 eV an atom, and Cu at 585."""
+    monkeypatch.setenv("STAND_IN_FAULT", "small basis 16")
+    engine.settings = {}
+    aluminium = copper.copy()
+    aluminium.replace_species({"Cu": "Al"})
+    [alone] = engine.single_points([aluminium])
+    [in_family] = engine.single_points([aluminium], ["Al", "Cu"])
+    assert (alone.cutoff_ev, in_family.cutoff_ev) == pytest.approx((1.25 * 390, 1.25 * 585))
+    exact = emt_energy_ev_per_atom(aluminium)
+    assert in_family.energy_ev / 4 == pytest.approx(exact, abs=1e-5)
+    assert alone.energy_ev / 4 > exact + 2e-3
+    # Without the engine's own step for stress, as the user states it.
+    engine.settings = {"energy_cutoff_ev": 500}
+    assert engine.label_cutoff_ev(["Al", "Cu"]) == 500
+
+
 def test_a_cell_that_is_given_says_which_basis_its_energy_has(engine, copper, diary):
     engine.settings = {}
     document = engine.relax(copper, EnergyRelaxationRecipe(), fixed_cell=True)
