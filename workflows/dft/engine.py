@@ -127,6 +127,13 @@ class DftEngine(MSONable):
             better = engine.with_settings(
                 {"relaxation_cutoff_ev": CUTOFF_FACTOR * engine.relaxation_cutoff_ev(structure)}
             )
+            before_ev = engine.relaxation_cutoff_ev(structure)
+            if better.relaxation_cutoff_ev(structure) <= before_ev:
+                raise EngineError(
+                    f"{structure.reduced_formula}: '{self.name}' keeps its cut-off of "
+                    f"{before_ev:.0f} eV whatever relaxation_cutoff_ev says, so that the stress "
+                    "cannot be checked; state it by relaxation_cutoff_ev alone"
+                )
             change_gpa = better.stress_change_gpa(document)
             document.cost.cost += 1
             if change_gpa <= self.stress_convergence_gpa:
@@ -203,10 +210,18 @@ class DftEngine(MSONable):
         """Return how far the stress of a relaxed cell is from what this engine finds for it.
 
         The largest change of a component.
+
+        Raises
+        ------
+        EngineError
+            When one of the two has no stress.
         """
         found = self.single_point(relaxed.structure, "relaxation").stress_ev_per_a3
         if found is None or relaxed.stress_gpa is None:
-            return 0.0
+            raise EngineError(
+                f"{relaxed.structure.reduced_formula}: '{self.name}' gave no stress, so that the "
+                "cell cannot be known to be relaxed; let its program compute it"
+            )
         return float(np.abs(found / GPa - np.array(relaxed.stress_gpa)).max())
 
     def _relaxed(

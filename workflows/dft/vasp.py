@@ -41,6 +41,14 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
     from pymatgen.io.vasp.sets import VaspInputSet
 
+OWN_SETTINGS = {
+    "ENCUT": "cutoff_ev and relaxation_cutoff_ev",
+    "ISPIN": "spin",
+    "LDAU": "hubbard_u_ev",
+    "LDAUU": "hubbard_u_ev",
+}
+"""Tags that would win over a setting which others rely on: convergence, and comparable energies."""
+
 FUNCTIONAL_TAGS = {"PBE": "PE", "PBEsol": "PS", "LDA": "CA"}
 
 
@@ -50,7 +58,7 @@ class VaspSettings(DftSettings):
     Parameters
     ----------
     incar
-        Further INCAR tags; they win.
+        Further INCAR tags; they win, and are refused where `OWN_SETTINGS` has a setting for them.
     potcar
         POTCAR symbol by element, where it is not the input set's own.
     potcar_functional
@@ -67,6 +75,11 @@ class VaspSettings(DftSettings):
             raise ValueError(
                 "incar: ADDGRID and real-space projectors (LREAL) blur third-order forces"
             )
+        for tag in self.incar:
+            if (setting := OWN_SETTINGS.get(tag.upper())) is not None:
+                raise ValueError(
+                    f"incar: {tag} would win over what is checked; state {setting} instead"
+                )
         return self
 
 
@@ -100,7 +113,7 @@ def fingerprint(settings: VaspSettings) -> str:
 
 
 def cutoff_ev(structure: Structure, settings: VaspSettings, purpose: Purpose) -> float:
-    """Return ENCUT of a crystal, which a tag of the user or atomate2's input set may decide.
+    """Return ENCUT of a crystal, which atomate2's input set decides where no setting does.
 
     Raises
     ------

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,23 @@ def test_the_time_of_a_relaxation_is_that_of_all_its_calculations(engine, copper
     started = time.perf_counter()
     document = engine.relax(copper, EnergyRelaxationRecipe())
     assert document.cost.wall_s == pytest.approx(time.perf_counter() - started, rel=0.08)
+
+
+def test_a_stress_that_cannot_be_checked_is_not_converged(engine, copper, diary):
+    class Stubborn(DftEngine):
+        def relaxation_cutoff_ev(self, structure):
+            return 520.0
+
+    stubborn = Stubborn(**{each.name: getattr(engine, each.name) for each in fields(engine)})
+    recipe = EnergyRelaxationRecipe(
+        force_tolerance_ev_per_a=100, stress_tolerance_gpa=1e3, volume_tolerance_fraction=1
+    )
+    with pytest.raises(EngineError, match="keeps its cut-off of 520 eV"):
+        stubborn.relax(copper, recipe)
+    relaxed = engine.relax(copper, recipe, fixed_cell=True)
+    relaxed.stress_gpa = None
+    with pytest.raises(EngineError, match="gave no stress"):
+        engine.stress_change_gpa(relaxed)
 
 
 def test_a_stress_that_does_not_converge_is_refused(engine, copper, diary, monkeypatch):
