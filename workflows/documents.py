@@ -44,7 +44,18 @@ class CrystalDocument(TargetDocument):
     """Of the candidate; of an electrode the discharged one."""
 
 
-class RelaxationDocument(Document):
+class EnergyBasis(Document):
+    """What energies must agree in before they are subtracted; null for potentials."""
+
+    energy_cutoff_ev: float | None = None
+    """Plane-wave cut-off of the energy: one for all crystals that it is compared with."""
+    spin_polarised: bool | None = None
+    """Whether it was computed with spin; without magnetic elements that changes nothing."""
+    hubbard_u_ev: dict[str, float] | None = None
+    """U of the elements that have one in this crystal."""
+
+
+class RelaxationDocument(EnergyBasis):
     """A cell relaxed under its own symmetry, or positions alone in a given cell.
 
     Where `lost` says that the crystal did not survive, the numbers are those of its last step;
@@ -275,7 +286,7 @@ class VoltageStep(Document):
     voltage_v: float
 
 
-class InsertionDocument(CrystalDocument):
+class InsertionDocument(EnergyBasis, CrystalDocument):
     """What an insertion electrode does when its working ion leaves.
 
     `delta_volume_fraction` is the value to rank by: max(V)/min(V) − 1 over the compositions on the
@@ -332,7 +343,7 @@ class InsertionDocument(CrystalDocument):
     volume_a3_per_atom: float
 
 
-class OrderingDocument(CrystalDocument):
+class OrderingDocument(EnergyBasis, CrystalDocument):
     """Energy of one ordered structure of a lattice, relaxed.
 
     A structure that leaves its lattice in relaxation is ``unstable``: its energy is that of another
@@ -400,7 +411,7 @@ class ElasticityDocument(CrystalDocument):
     volume_a3_per_atom: float
 
 
-class EnergyDocument(CrystalDocument):
+class EnergyDocument(EnergyBasis, CrystalDocument):
     """Energy of one relaxed crystal, and where it stands among others of the same engine.
 
     What depends on the other crystals (null here) is derived whenever results are read, from all

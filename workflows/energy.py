@@ -9,6 +9,7 @@ from jobflow import Flow, Maker, job
 
 from workflows.document_parts import total_cost
 from workflows.documents import EnergyDocument, RelaxationDocument
+from workflows.energy_basis import basis_of
 from workflows.recipes import EnergyRecipe
 from workflows.relaxation import RelaxationMaker
 from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs
@@ -30,6 +31,7 @@ def energy_document(relaxation: RelaxationDocument) -> EnergyDocument:
         # Of the last step of a crystal that was lost: no energy of anything.
         energy_ev_per_atom=None if relaxation.lost else relaxation.energy_ev_per_atom,
         volume_a3_per_atom=relaxation.volume_a3_per_atom,
+        **basis_of(relaxation),
         **total_cost([relaxation.cost]),
         provenance=relaxation.provenance,
     )
@@ -51,8 +53,21 @@ class EnergyMaker(TargetDefaults, Maker):
     name: str = "energy"
     recipe: EnergyRecipe = field(default_factory=EnergyRecipe)
 
+    def refusal(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> str | None:
+        """Return why the energy of a crystal could not stand on a hull, or None."""
+        return self.engine.why_incomparable(structure)
+
     def make(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> Flow:
-        """Return the flow; its output is an `EnergyDocument`."""
+        """Return the flow; its output is an `EnergyDocument`.
+
+        Raises
+        ------
+        ValueError
+            When the energy could not be compared; see `refusal`.
+        """
+        reason = self.refusal(structure, inputs)
+        if reason is not None:
+            raise ValueError(f"{structure.reduced_formula}: {reason}")
         relaxation = RelaxationMaker(self.engine, recipe=self.recipe.relaxation).make(structure)
         document = energy_document(relaxation.output)
         return Flow(

@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -76,11 +76,26 @@ class Engine(Protocol):
     ) -> RelaxationDocument:
         """Relax cell and positions, or positions alone, under the crystal's own symmetry."""
 
+    def why_incomparable(self, structure: Structure) -> str | None:
+        """Return why the energy of a crystal does not go together with those of others, or None."""
+
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
 
-    def single_points(self, cells: Sequence[Structure]) -> list[SinglePoint]:
-        """Return energy, forces and stress of cells as they are given, as relaxations ask for."""
+    def label_cutoff_ev(self, elements: Collection[str]) -> float | None:
+        """Return the plane-wave cut-off of single points that know no other elements, or None."""
+
+    def single_points(
+        self, cells: Sequence[Structure], elements: Collection[str] | None = None
+    ) -> list[SinglePoint]:
+        """Return energy, forces and stress of cells as they are given.
+
+        Parameters
+        ----------
+        elements
+            Chemical symbols of all cells that these are compared with, which get one basis; None
+            takes those of these cells.
+        """
 
     def dielectric(self, structure: Structure) -> DielectricDocument:
         """Return Born charges and ε∞ of a relaxed primitive cell, or why there are none."""
@@ -183,6 +198,10 @@ class AseEngine(MSONable):
         document.provenance = self.provenance()
         return document
 
+    def why_incomparable(self, structure: Structure) -> str | None:
+        """Return None: a potential has one zero of energy for all crystals."""
+        return None
+
     def forces(self, supercells: Sequence[Structure]) -> list[NDArray[np.float64]]:
         """Return the forces on every supercell, each of shape (atoms, 3), in eV/Å."""
         from pymatgen.io.ase import AseAtomsAdaptor
@@ -196,7 +215,12 @@ class AseEngine(MSONable):
         self._note_indicator(calculator)
         return forces
 
-    def single_points(self, cells: Sequence[Structure]) -> list[SinglePoint]:
+    def label_cutoff_ev(self, elements: Collection[str]) -> None:
+        """Return None: potentials have no plane waves."""
+
+    def single_points(
+        self, cells: Sequence[Structure], elements: Collection[str] | None = None
+    ) -> list[SinglePoint]:
         """Return energy, forces and stress of cells as they are given."""
         from pymatgen.io.ase import AseAtomsAdaptor
 

@@ -13,6 +13,7 @@ from pymatgen.core import Structure
 from workflows import insertion_analysis
 from workflows.document_parts import StepCost, total_cost
 from workflows.documents import ElectrodeState, InsertionDocument, RelaxationDocument, VoltageStep
+from workflows.energy_basis import basis_of, check_one_cutoff
 from workflows.errors import CannotCompute
 from workflows.recipes import InsertionRecipe
 from workflows.relaxation import RelaxationMaker
@@ -70,6 +71,8 @@ class InsertionMaker(TargetDefaults, Maker):
         taken = self.engine.supported_elements()
         if taken is not None and ion not in taken:
             return f"engine '{self.engine.name}' does not know {ion}"
+        if reason := self.engine.why_incomparable(insertion_analysis.metal_of(ion)):
+            return f"its voltage is against {ion} metal: {reason}"
         host = insertion_analysis.host_composition(structure, ion)
         if not host:
             return f"nothing is left of it when the {ion} leaves"
@@ -85,6 +88,11 @@ class InsertionMaker(TargetDefaults, Maker):
             except ValueError as error:
                 return str(error).partition(": ")[2]
             return None
+        if {element.symbol for element in host.elements} <= insertion_analysis.ANIONS and (
+            reason := self.engine.why_incomparable(structure)
+            or self.engine.why_incomparable(charged)
+        ):
+            return reason
         if self.recipe.intermediate_steps:
             return "its charged crystal is given, and intermediate_steps needs one made from it"
         other = insertion_analysis.host_composition(charged, ion)
@@ -238,6 +246,7 @@ def insertion_document(
     energy_above_hull_ev_per_atom
         As the source states it.
     """
+    check_one_cutoff([*relaxations, metal])
     common: dict[str, Any] = {
         "formula": relaxations[0].structure.reduced_formula,
         "charged_formula": relaxations[1].structure.reduced_formula,
@@ -249,6 +258,7 @@ def insertion_document(
         "charged_structure": relaxations[1].structure,
         "energy_above_hull_ev_per_atom": energy_above_hull_ev_per_atom,
         "volume_a3_per_atom": relaxations[0].volume_a3_per_atom,
+        **basis_of(relaxations[0]),
         **total_cost(_costs(relaxations, metal, working_ion)),
         "provenance": relaxations[0].provenance,
     }

@@ -10,6 +10,7 @@ from jobflow import Flow, Maker, job
 
 from workflows.document_parts import total_cost
 from workflows.documents import OrderingDocument, RelaxationDocument
+from workflows.energy_basis import basis_of
 from workflows.recipes import OrderingRecipe
 from workflows.relaxation import RelaxationMaker
 from workflows.target import NO_INPUTS, TargetDefaults, TargetInputs
@@ -75,6 +76,7 @@ def ordering_document(
         structure=relaxation.structure,
         energy_ev_per_atom=relaxation.energy_ev_per_atom,
         volume_a3_per_atom=relaxation.volume_a3_per_atom,
+        **basis_of(relaxation),
         lattice_strain=strain,
         lattice_displacement=displacement,
         max_force_ev_per_a=relaxation.max_force_ev_per_a,
@@ -101,8 +103,21 @@ class OrderingMaker(TargetDefaults, Maker):
     name: str = "ordering"
     recipe: OrderingRecipe = field(default_factory=OrderingRecipe)
 
+    def refusal(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> str | None:
+        """Return why the energy could not be compared with those of other structures, or None."""
+        return self.engine.why_incomparable(structure)
+
     def make(self, structure: Structure, inputs: TargetInputs = NO_INPUTS) -> Flow:
-        """Return the flow; its output is an `OrderingDocument`."""
+        """Return the flow; its output is an `OrderingDocument`.
+
+        Raises
+        ------
+        ValueError
+            When the energy could not be compared; see `refusal`.
+        """
+        reason = self.refusal(structure, inputs)
+        if reason is not None:
+            raise ValueError(f"{structure.reduced_formula}: {reason}")
         # Without the lattice that the candidate states, which no engine takes.
         ideal = structure.copy()
         ideal.properties = {}

@@ -24,9 +24,12 @@ class SinglePoint:
         Shape (6,), in ASE's order xx, yy, zz, yz, xz, xy and sign; None where not asked for.
     magnetic_moments_mu_b
         Shape (atoms,), or None without spin.
+    cutoff_ev
+        Plane-wave cut-off, where several cells were to have one; None without one.
     """
 
     energy_ev: float
     forces_ev_per_a: NDArray[np.float64]
     stress_ev_per_a3: NDArray[np.float64] | None = None
     magnetic_moments_mu_b: NDArray[np.float64] | None = None
+    cutoff_ev: float | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from screening.choosing.convex_hull import hull_energies
+from screening.targets.energy_basis import check_one_cutoff
 
 ENERGY = "energy_ev_per_atom"
 MIXING = "mixing_energy_ev_per_atom"
@@ -33,7 +34,13 @@ def hull_fields(
         With ``energy_ev_per_atom``, or, where they are predictions, ``mixing_energy_ev_per_atom``.
     pool
         Rows whose facts are ``formula``, ``system`` (species that share sites) and ``lattice``.
+
+    Raises
+    ------
+    ScreenError
+        When the energies have several cut-offs.
     """
+    check_one_cutoff({key: result for key, result in results.items() if key in pool})
     lattices: dict[tuple[str, str], list[str]] = defaultdict(list)
     for key, result in results.items():
         if key in pool and result["outcome"] in ("computed", "predicted"):

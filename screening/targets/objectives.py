@@ -215,7 +215,7 @@ ENERGY_ABOVE_HULL = Objective(
     ),
     curves={"hull": "screening.views.hull_diagram:hull"},
     derive="screening.targets.stability.stability",
-    derive_from=("energy_ev_per_atom", "formula"),
+    derive_from=("energy_ev_per_atom", "energy_cutoff_ev", "formula"),
     derived_fields=(
         *("hull_distance_ev_per_atom", "formation_energy_ev_per_atom", "stability_verdict"),
         *("decomposes_into", "missing_competitors", "missing_competitors_count", "polymorphs"),
@@ -337,7 +337,7 @@ MIXING_ENERGY_ABOVE_HULL = Objective(
     ),
     candidates="ordering",
     derive="screening.targets.mixing:hull_fields",
-    derive_from=("energy_ev_per_atom",),
+    derive_from=("energy_ev_per_atom", "energy_cutoff_ev"),
     derived_fields=(
         "mixing_energy_ev_per_atom",
         "mixing_energy_error_ev_per_atom",

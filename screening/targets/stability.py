@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from screening.recommender.known import computed_by_mp, parsed_formula
+from screening.targets.energy_basis import check_one_cutoff
 
 if TYPE_CHECKING:
     from pymatgen.analysis.phase_diagram import PhaseDiagram
@@ -74,7 +75,7 @@ def stability(
     ----------
     results
         Documents of one engine and recipe by candidate id, also of candidates outside the pool,
-        with ``outcome``, ``formula`` and ``energy_ev_per_atom``.
+        with ``outcome``, ``formula``, ``energy_ev_per_atom`` and ``energy_cutoff_ev``.
     pool
         Rows by candidate id.  Where some are competitors, those among them without an energy are
         missing; else all rows without one are.
@@ -83,7 +84,13 @@ def stability(
     -------
     dict
         The derived fields of `workflows.documents.EnergyDocument`, by candidate id.
+
+    Raises
+    ------
+    ScreenError
+        When the energies have several cut-offs.
     """
+    check_one_cutoff(results)
     computed = _by_composition(results)
     crystals = {
         crystal.candidate_id: (key, crystal)

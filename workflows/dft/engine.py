@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -15,6 +15,7 @@ from monty.json import MSONable
 
 from workflows.ase_relaxation import relax_with
 from workflows.dft import convergence
+from workflows.dft.comparable import why_incomparable
 from workflows.dft.execution import ProgramFailure, scratch_folder
 from workflows.dft.programs import Metal, Program, load_program
 from workflows.dft.settings import MAGNETIC_MOMENT_MU_B, DftSettings, KMesh, Purpose
@@ -23,6 +24,7 @@ from workflows.documents import DielectricDocument, RelaxationDocument
 from workflows.engines import Engine, checked_force
 from workflows.errors import EngineError
 from workflows.few_shot_documents import ForceConvergenceDocument
+from workflows.primitive_cells import reduction_of
 from workflows.single_point import SinglePoint
 from workflows.versions import package_versions
 
@@ -108,18 +110,30 @@ class DftEngine(MSONable):
         changes by more than `stress_convergence_gpa` that one is taken, and the cell relaxed on: a
         basis that is too small squeezes soft crystals by per cents, and no force tells.
 
+        The energy of a relaxed crystal is computed again with one basis for all crystals of this
+        engine, whatever basis its cell needed: only then energies can be subtracted.  In a given
+        cell it is that of the cell's own elements, as those of defects in it.
+
         Raises
         ------
         EngineError
             When a calculation fails for good, the cell does not relax, or its stress does not
             converge.
         """
+        started = time.perf_counter()
         document = self._relaxed(structure, recipe, structure, fixed_cell=fixed_cell)
         engine, raises = self, 0
         while not fixed_cell and not document.lost:
             better = engine.with_settings(
                 {"relaxation_cutoff_ev": CUTOFF_FACTOR * engine.relaxation_cutoff_ev(structure)}
             )
+            before_ev = engine.relaxation_cutoff_ev(structure)
+            if better.relaxation_cutoff_ev(structure) <= before_ev:
+                raise EngineError(
+                    f"{structure.reduced_formula}: '{self.name}' keeps its cut-off of "
+                    f"{before_ev:.0f} eV whatever relaxation_cutoff_ev says, so that the stress "
+                    "cannot be checked; state it by relaxation_cutoff_ev alone"
+                )
             change_gpa = better.stress_change_gpa(document)
             document.cost.cost += 1
             if change_gpa <= self.stress_convergence_gpa:
@@ -139,8 +153,54 @@ class DftEngine(MSONable):
             engine = better
             document = engine._relaxed(document.structure, recipe, structure)
             document.cost.cost += spent.cost
-            document.cost.wall_s += spent.wall_s
+        if not document.lost:
+            engine._state_basis(document, None if fixed_cell else self._energy_basis())
+        # Of all calculations, those that check and those that compare too.
+        document.cost.wall_s = time.perf_counter() - started
         return document
+
+    def why_incomparable(self, structure: Structure) -> str | None:
+        """Return why the energy of a crystal does not go together with those of others, or None."""
+        settings = self._settings()
+        needed_ev = self.relaxation_cutoff_ev(structure)
+        if settings.energy_cutoff_ev is not None and settings.energy_cutoff_ev < needed_ev:
+            return (
+                f"its elements want a cut-off of {needed_ev:.0f} eV, and all energies of engine "
+                f"'{self.name}' have energy_cutoff_ev, {settings.energy_cutoff_ev:.0f} eV; state "
+                "a higher one"
+            )
+        return why_incomparable(structure, settings)
+
+    def _energy_basis(self) -> dict[str, float]:
+        """Return the settings that give all crystals of this engine one basis.
+
+        They depend on nothing but its settings and potentials, which its fingerprint holds: the
+        energies of any two campaigns go together.
+        """
+        settings = self._settings()
+        program = self._program()
+        basis = program.relaxation_basis(program.known_elements(settings), settings)
+        if settings.energy_cutoff_ev is not None:
+            basis["relaxation_cutoff_ev"] = settings.energy_cutoff_ev
+        return basis
+
+    def _state_basis(self, document: RelaxationDocument, wanted: dict[str, float] | None) -> None:
+        """Write into a relaxation which basis its energy has; compute it again for another one."""
+        settings = self._settings()
+        relaxed = document.structure
+        symbols = {element.symbol for element in relaxed.composition.elements}
+        engine = self
+        if wanted is not None and wanted != self._program().relaxation_basis(symbols, settings):
+            engine = self.with_settings(wanted)
+            # The same calculation for every cell of a crystal.
+            reduction = reduction_of(relaxed)
+            cell = relaxed if reduction is None else reduction.primitive
+            point = engine.single_point(cell, "relaxation")
+            document.energy_ev_per_atom = point.energy_ev / len(cell)
+            document.cost.cost += 1
+        document.energy_cutoff_ev = engine.relaxation_cutoff_ev(relaxed)
+        document.spin_polarised = settings.is_spin_polarised(relaxed)
+        document.hubbard_u_ev = settings.hubbard_u(relaxed)
 
     def relaxation_cutoff_ev(self, structure: Structure) -> float:
         """Return the plane-wave cut-off for relaxing a crystal."""
@@ -150,10 +210,18 @@ class DftEngine(MSONable):
         """Return how far the stress of a relaxed cell is from what this engine finds for it.
 
         The largest change of a component.
+
+        Raises
+        ------
+        EngineError
+            When one of the two has no stress.
         """
         found = self.single_point(relaxed.structure, "relaxation").stress_ev_per_a3
         if found is None or relaxed.stress_gpa is None:
-            return 0.0
+            raise EngineError(
+                f"{relaxed.structure.reduced_formula}: '{self.name}' gave no stress, so that the "
+                "cell cannot be known to be relaxed; let its program compute it"
+            )
         return float(np.abs(found / GPa - np.array(relaxed.stress_gpa)).max())
 
     def _relaxed(
@@ -204,9 +272,41 @@ class DftEngine(MSONable):
             for supercell in supercells
         ]
 
-    def single_points(self, cells: Sequence[Structure]) -> list[SinglePoint]:
-        """Return energy, forces and stress of cells as they are given, as relaxations ask for."""
-        return [self.single_point(cell, "relaxation") for cell in cells]
+    def label_cutoff_ev(self, elements: Collection[str]) -> float | None:
+        """Return the plane-wave cut-off of `single_points`; None where the program's own is all."""
+        return self._label_basis(elements).get("relaxation_cutoff_ev")
+
+    def single_points(
+        self, cells: Sequence[Structure], elements: Collection[str] | None = None
+    ) -> list[SinglePoint]:
+        """Return energy, forces and stress of cells as they are given, all with one basis.
+
+        Parameters
+        ----------
+        elements
+            Chemical symbols of all cells that these are compared with; None takes those of these.
+        """
+        if elements is None:
+            elements = {site.specie.symbol for cell in cells for site in cell}
+        basis = self._label_basis(elements)
+        engine = self.with_settings(basis)
+        cutoff_ev = basis.get("relaxation_cutoff_ev")
+        return [
+            replace(engine.single_point(cell, "relaxation"), cutoff_ev=cutoff_ev) for cell in cells
+        ]
+
+    def _label_basis(self, elements: Collection[str]) -> dict[str, float]:
+        """Return the settings of labels: a step above what relaxations of the elements begin with.
+
+        No relaxation raises the cut-off of labels where their stress asks for it.
+        """
+        settings = self._settings()
+        basis = self._program().relaxation_basis(elements, settings)
+        if settings.energy_cutoff_ev is not None:
+            basis["relaxation_cutoff_ev"] = settings.energy_cutoff_ev
+        elif "relaxation_cutoff_ev" in basis:
+            basis["relaxation_cutoff_ev"] *= CUTOFF_FACTOR
+        return basis
 
     def single_point(
         self, structure: Structure, purpose: Purpose, mesh: KMesh | None = None

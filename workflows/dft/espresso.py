@@ -26,7 +26,6 @@ from workflows.dft.pseudopotentials import (
 )
 from workflows.dft.settings import (
     LEAST_GAP_EV,
-    MAGNETIC_MOMENT_MU_B,
     RELAXATION_CUTOFF_FACTOR,
     DftSettings,
     KMesh,
@@ -37,6 +36,8 @@ from workflows.errors import EngineError
 from workflows.single_point import SinglePoint
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pymatgen.core import Structure
 
 COMMAND_VARIABLE = "SCREEN_ESPRESSO_COMMAND"
@@ -103,6 +104,14 @@ def versions() -> dict[str, str]:
 def cutoff_ev(structure: Structure, settings: EspressoSettings, purpose: Purpose) -> float:
     """Return the plane-wave cut-off of the wave functions for a crystal."""
     return _cutoffs_ev(_used(structure), settings, purpose)[0]
+
+
+def relaxation_basis(symbols: Collection[str], settings: EspressoSettings) -> dict[str, float]:
+    """Return the settings that give any crystal both cut-offs of relaxations of some elements."""
+    library = _library()
+    used = {symbol: library[symbol] for symbol in symbols}
+    wave, density = _cutoffs_ev(used, settings, "relaxation")
+    return {"relaxation_cutoff_ev": wave, "cutoff_ratio": density / wave}
 
 
 def single_point(
@@ -257,7 +266,7 @@ def pw_input(
         # write_espresso_in turns moments in μB into one species a moment, relative to z_valence.
         atoms.set_initial_magnetic_moments(
             [
-                MAGNETIC_MOMENT_MU_B.get(symbol, 0.0) / max(used[symbol].z_valence, 1.0)
+                settings.initial_moment_mu_b(symbol) / max(used[symbol].z_valence, 1.0)
                 for symbol in atoms.get_chemical_symbols()
             ]
         )

@@ -23,7 +23,6 @@ from workflows.dft.programs import Dielectric, Metal, relaxed_from_outside
 from workflows.dft.settings import (
     F_SHELL,
     LEAST_GAP_EV,
-    MAGNETIC_MOMENT_MU_B,
     RELAXATION_CUTOFF_FACTOR,
     DftSettings,
     KMesh,
@@ -34,6 +33,8 @@ from workflows.single_point import SinglePoint
 from workflows.versions import package_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pymatgen.core import Structure
 
 COMMAND_VARIABLE = "SCREEN_GPAW_COMMAND"
@@ -114,10 +115,20 @@ def recommended_cutoffs_ev() -> dict[str, float]:
 
 def cutoff_ev(structure: Structure, settings: GpawSettings, purpose: Purpose) -> float:
     """Return the plane-wave cut-off for a crystal."""
+    symbols = {element.symbol for element in structure.composition.elements}
+    return _cutoff_ev(symbols, settings, purpose)
+
+
+def relaxation_basis(symbols: Collection[str], settings: GpawSettings) -> dict[str, float]:
+    """Return the settings that give any crystal the cut-off of relaxations of some elements."""
+    return {"relaxation_cutoff_ev": _cutoff_ev(symbols, settings, "relaxation")}
+
+
+def _cutoff_ev(symbols: Collection[str], settings: GpawSettings, purpose: Purpose) -> float:
     cutoff = settings.cutoff_ev
     if cutoff is None:
         table = recommended_cutoffs_ev()
-        highest = max(table[element.symbol] for element in structure.composition.elements)
+        highest = max(table[symbol] for symbol in symbols)
         cutoff = settings.cutoff_scale * highest
     if purpose == "relaxation":
         return settings.relaxation_cutoff_ev or RELAXATION_CUTOFF_FACTOR * cutoff
@@ -222,7 +233,7 @@ def _cell(structure: Structure, settings: GpawSettings) -> dict[str, Any]:
     symbols = [site.specie.symbol for site in structure]
     moments = None
     if settings.is_spin_polarised(structure):
-        moments = [MAGNETIC_MOMENT_MU_B.get(symbol, 0.0) for symbol in symbols]
+        moments = [settings.initial_moment_mu_b(symbol) for symbol in symbols]
     return {
         "symbols": symbols,
         "scaled_positions": structure.frac_coords.tolist(),

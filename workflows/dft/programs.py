@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy as np
     from numpy.typing import NDArray
     from pymatgen.core import Structure
@@ -58,6 +60,13 @@ class Program(Protocol):
 
     def cutoff_ev(self, structure: Structure, settings: Any, purpose: Purpose) -> float:
         """Return the plane-wave cut-off that a crystal gets, whatever it comes from."""
+
+    def relaxation_basis(self, symbols: Collection[str], settings: Any) -> dict[str, float]:
+        """Return the settings that give any crystal the basis of relaxations of some elements.
+
+        Energies of two crystals can be subtracted where it is the same; empty where no setting
+        states it, and all crystals have one.
+        """
 
     def versions(self) -> dict[str, str]:
         """Return name and version of the program and its pseudopotentials."""

@@ -27,6 +27,9 @@ MAGNETIC_MOMENT_MU_B: dict[str, float] = {
 }
 """Elements that make a calculation spin-polarised where `spin` is ``auto``, and their start."""
 
+LEAST_MOMENT_MU_B = 0.6
+"""Start of all other elements, as in these input sets, where `spin` is ``on``."""
+
 F_SHELL = frozenset(
     {"Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu"}
 )
@@ -60,6 +63,9 @@ class DftSettings(BaseModel):
         recommended ones.
     relaxation_cutoff_ev
         Cut-off for relaxing the cell, where stress needs more; None takes 1.3 times the other.
+    energy_cutoff_ev
+        Cut-off for energies that are compared with those of other crystals, one for all of them.
+        None takes the largest for relaxation of the elements that the program knows.
     k_spacing_per_a
         Largest distance of k-points in supercells, 2π included (VASP's KSPACING); see `k_mesh`.
     relaxation_k_spacing_per_a
@@ -72,7 +78,8 @@ class DftSettings(BaseModel):
         Self-consistency: change of the total energy, as each program counts it: an atom (pw.x), a
         valence electron (GPAW), the cell (VASP).
     spin
-        ``auto`` is spin-polarised where an element of `MAGNETIC_MOMENT_MU_B` is present.
+        ``auto`` is spin-polarised where an element of `MAGNETIC_MOMENT_MU_B` is present; with
+        ``on`` other elements have a moment to begin with, too.
     hubbard_u_ev
         U on the d (or f) shell, by element, in compounds of O or F (rotationally invariant).
     max_scf_steps
@@ -84,6 +91,7 @@ class DftSettings(BaseModel):
     functional: Literal["PBE", "PBEsol", "LDA"] = "PBE"
     cutoff_ev: float | None = Field(None, gt=0)
     relaxation_cutoff_ev: float | None = Field(None, gt=0)
+    energy_cutoff_ev: float | None = Field(None, gt=0)
     k_spacing_per_a: float = Field(0.35, gt=0)
     relaxation_k_spacing_per_a: float = Field(0.25, gt=0)
     dielectric_k_spacing_per_a: float = Field(0.3, gt=0)
@@ -107,6 +115,12 @@ class DftSettings(BaseModel):
             return self.spin == "on"
         symbols = {element.symbol for element in structure.composition.elements}
         return not symbols.isdisjoint(MAGNETIC_MOMENT_MU_B)
+
+    def initial_moment_mu_b(self, symbol: str) -> float:
+        """Return the moment that a spin-polarised calculation begins with on an element."""
+        # Without any, self-consistency would never find one, as that of O2.
+        others = LEAST_MOMENT_MU_B if self.spin == "on" else 0.0
+        return MAGNETIC_MOMENT_MU_B.get(symbol, others)
 
     def hubbard_u(self, structure: Structure) -> dict[str, float]:
         """Return U in eV of the elements of this crystal that get one."""

@@ -36,8 +36,18 @@ from workflows.single_point import SinglePoint
 from workflows.versions import package_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pymatgen.core import Structure
     from pymatgen.io.vasp.sets import VaspInputSet
+
+OWN_SETTINGS = {
+    "ENCUT": "cutoff_ev and relaxation_cutoff_ev",
+    "ISPIN": "spin",
+    "LDAU": "hubbard_u_ev",
+    "LDAUU": "hubbard_u_ev",
+}
+"""Tags that would win over a setting which others rely on: convergence, and comparable energies."""
 
 FUNCTIONAL_TAGS = {"PBE": "PE", "PBEsol": "PS", "LDA": "CA"}
 
@@ -48,7 +58,7 @@ class VaspSettings(DftSettings):
     Parameters
     ----------
     incar
-        Further INCAR tags; they win.
+        Further INCAR tags; they win, and are refused where `OWN_SETTINGS` has a setting for them.
     potcar
         POTCAR symbol by element, where it is not the input set's own.
     potcar_functional
@@ -65,6 +75,11 @@ class VaspSettings(DftSettings):
             raise ValueError(
                 "incar: ADDGRID and real-space projectors (LREAL) blur third-order forces"
             )
+        for tag in self.incar:
+            if (setting := OWN_SETTINGS.get(tag.upper())) is not None:
+                raise ValueError(
+                    f"incar: {tag} would win over what is checked; state {setting} instead"
+                )
         return self
 
 
@@ -98,7 +113,7 @@ def fingerprint(settings: VaspSettings) -> str:
 
 
 def cutoff_ev(structure: Structure, settings: VaspSettings, purpose: Purpose) -> float:
-    """Return ENCUT of a crystal, which a tag of the user or atomate2's input set may decide.
+    """Return ENCUT of a crystal, which atomate2's input set decides where no setting does.
 
     Raises
     ------
@@ -110,6 +125,21 @@ def cutoff_ev(structure: Structure, settings: VaspSettings, purpose: Purpose) ->
     if cutoff is None:
         raise EngineError("no plane-wave cut-off is stated for VASP; set cutoff_ev")
     return float(cutoff)
+
+
+def relaxation_basis(symbols: Collection[str], settings: VaspSettings) -> dict[str, float]:
+    """Return the cut-off of relaxations, which does not depend on the elements.
+
+    Where none is stated, it is that of atomate2's input set for all of them.
+    """
+    cutoff = _relaxation_cutoff_ev(settings)
+    return {} if cutoff is None else {"relaxation_cutoff_ev": cutoff}
+
+
+def _relaxation_cutoff_ev(settings: VaspSettings) -> float | None:
+    if settings.relaxation_cutoff_ev is not None:
+        return settings.relaxation_cutoff_ev
+    return None if settings.cutoff_ev is None else RELAXATION_CUTOFF_FACTOR * settings.cutoff_ev
 
 
 def versions() -> dict[str, str]:
@@ -265,12 +295,9 @@ def _changes(
     """Return our settings in the terms of atomate2's input-set generators."""
     from pymatgen.io.vasp import Kpoints
 
-    relaxing = purpose == "relaxation"
     cutoff = settings.cutoff_ev
-    if relaxing:
-        cutoff = settings.relaxation_cutoff_ev or (
-            None if cutoff is None else RELAXATION_CUTOFF_FACTOR * cutoff
-        )
+    if purpose == "relaxation":
+        cutoff = _relaxation_cutoff_ev(settings)
     mesh = mesh or k_mesh(structure, settings.k_spacing(purpose))
     # Of a Γ-centred mesh VASP's shift is in divisions.
     x, y, z = (shift / 2 for shift in mesh.shift)

@@ -40,6 +40,8 @@ class FittedPotentialDocument(TargetDocument):
     formulas: list[str]
     """Crystals whose disturbed cells it was fitted to."""
     label_engine: str
+    label_cutoff_ev: float | None = None
+    """Plane-wave cut-off of all labels; None for potentials."""
     generation: int = 0
     """How many potentials came before, each from the labels of the one before it."""
     n_labels: int

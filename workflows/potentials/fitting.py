@@ -13,7 +13,7 @@ from jobflow import CURRENT_JOB, Flow, Job, Maker, Response, job
 from workflows.document_parts import StepCost, total_cost
 from workflows.potentials.documents import FitRound, FittedPotentialDocument
 from workflows.potentials.exploration import disturbed_cells
-from workflows.potentials.frames import Frame, LabelledFrame, labelled
+from workflows.potentials.frames import Frame, LabelledFrame, cutoffs_ev, labelled
 from workflows.potentials.molecular_dynamics import cells_from_dynamics
 from workflows.potentials.polynomial import PolynomialModel
 from workflows.potentials.potential import Potential, Training, train
@@ -81,8 +81,13 @@ class Family:
 
 
 @job(data="frames")
-def label_frames(engine: Engine, frames: list[Frame]) -> dict[str, Any]:
+def label_frames(engine: Engine, frames: list[Frame], elements: list[str]) -> dict[str, Any]:
     """Compute cells with the label engine.
+
+    Parameters
+    ----------
+    elements
+        Of the whole family: its labels have one basis.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def label_frames(engine: Engine, frames: list[Frame]) -> dict[str, Any]:
         ``frames``: list of `LabelledFrame`; ``wall_s``.
     """
     started = time.perf_counter()
-    points = engine.single_points([frame.structure for frame in frames])
+    points = engine.single_points([frame.structure for frame in frames], elements)
     return {
         "frames": [labelled(*pair) for pair in zip(frames, points, strict=True)],
         "wall_s": time.perf_counter() - started,
@@ -166,6 +171,7 @@ class FitRoundMaker(Maker):
             elements=family.elements,
             formulas=sorted({crystal.reduced_formula for crystal in family.crystals}),
             label_engine=self.engine.name,
+            label_cutoff_ev=self.engine.label_cutoff_ev(family.elements),
             generation=family.generation,
             n_labels=len(frames),
             n_new_labels=len(new),
@@ -265,7 +271,7 @@ class FitRoundMaker(Maker):
         done = sum(len(chunk["frames"]) for chunk in chunks)
         jobs: list[Job] = []
         for first in range(0, len(chosen), size):
-            labels = label_frames(self.engine, chosen[first : first + size])
+            labels = label_frames(self.engine, chosen[first : first + size], family.elements)
             last = min(first + size, len(chosen))
             labels.name = f"labels {done + first + 1}-{done + last}"
             jobs.append(labels)
@@ -319,6 +325,17 @@ class FittedPotentialMaker(TargetDefaults, Maker):
         unknown = [] if known is None else sorted(set(family.elements) - known)
         if unknown:
             return f"engine '{self.engine.name}' does not know {', '.join(unknown)}"
+        wanted = self.engine.label_cutoff_ev(family.elements)
+        earlier = cutoffs_ev(family.frames)
+        if any(cutoff_ev != wanted for cutoff_ev in earlier):
+            had, gets = (
+                " and ".join("none" if each is None else f"{each:g} eV" for each in cutoffs)
+                for cutoffs in (earlier, [wanted])
+            )
+            return (
+                f"labels that it has are of a plane-wave cut-off of {had}, and new ones would get "
+                f"{gets}: one fit needs one; fit it without the labels of before"
+            )
         return None
 
     def make(self, family: Family, inputs: TargetInputs = NO_INPUTS) -> Flow:

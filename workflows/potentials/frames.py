@@ -11,6 +11,8 @@ from pymatgen.core import Structure
 from workflows.document_parts import Document
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from workflows.single_point import SinglePoint
@@ -46,6 +48,8 @@ class LabelledFrame(Frame):
     """Of the whole cell; None where it was not kept, as of displaced supercells of phonons."""
     stress_ev_per_a3: list[float] | None = None
     """Shape (6,), in ASE's order xx, yy, zz, yz, xz, xy and sign; None where not computed."""
+    cutoff_ev: float | None = None
+    """Plane-wave cut-off of energy and stress, one for a whole fit; None without one."""
     found_force_error_ev_per_a: float | None = Field(None, ge=0)
     """Root mean square over the components, of the potential that chose it."""
 
@@ -69,8 +73,15 @@ def labelled(frame: Frame, point: SinglePoint) -> LabelledFrame:
         energy_ev=point.energy_ev,
         forces_ev_per_a=point.forces_ev_per_a.tolist(),
         stress_ev_per_a3=None if stress is None else stress.tolist(),
+        cutoff_ev=point.cutoff_ev,
         found_force_error_ev_per_a=found,
     )
+
+
+def cutoffs_ev(frames: Sequence[LabelledFrame]) -> list[float | None]:
+    """Return the plane-wave cut-offs that energies of labelled cells have, None for none."""
+    found = {frame.cutoff_ev for frame in frames if frame.energy_ev is not None}
+    return sorted(found, key=lambda cutoff_ev: cutoff_ev or 0.0)
 
 
 def compositions(structures: list[Structure], elements: list[str]) -> NDArray[np.float64]:

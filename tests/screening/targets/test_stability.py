@@ -7,6 +7,7 @@ import pytest
 from pymatgen.core import Composition
 
 from screening.campaigns.snapshot import PoolRow
+from screening.messages.errors import ScreenError
 from screening.targets.stability import MOST_NAMED, stability
 
 CU_AU = {
@@ -50,6 +51,18 @@ def test_a_binary_hull():
     assert set(verdicts.values()) == {"no decomposition found"}
     assert found["cuau3"]["decomposes_into"] == "0.5 Au + 0.5 CuAu"
     assert found["cu3au"]["decomposes_into"] == "not; first 0.5 CuAu + 0.5 Cu"
+
+
+def test_energies_with_several_cutoffs_are_not_joined():
+    computed = results({"Li": ("Li", 0.0), "Cl": ("Cl", 0.0), "LiCl": ("LiCl", -2.0)})
+    same = {key: {**result, "energy_cutoff_ev": 1170.0} for key, result in computed.items()}
+    assert stability(same, rows({"LiCl": ("LiCl", -2.0)})).keys() == {"LiCl"}
+    mixed = {**same, "Li": {**same["Li"], "energy_cutoff_ev": 390.0}}
+    with pytest.raises(ScreenError, match="cut-offs of 1170 eV and 390 eV cannot be joined"):
+        stability(mixed, rows({"LiCl": ("LiCl", -2.0)}))
+    # A crystal that relaxation lost has none.
+    lost = {**same, "Li": {**same["Li"], "energy_cutoff_ev": None, "outcome": "unstable"}}
+    assert stability(lost, rows({"LiCl": ("LiCl", -2.0)})).keys() == {"LiCl"}
 
 
 def test_polymorphs_within_10_mev_share_the_verdict_and_are_marked():

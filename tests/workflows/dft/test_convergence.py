@@ -344,8 +344,6 @@ def test_cutoffs_of_vasp_come_from_its_input(sodium_chloride):
     assert cutoff(cutoff_ev=450) == 450
     # atomate2's own.
     assert cutoff() == 680
-    # A tag of the user wins: raising cutoff_ev would change nothing.
-    assert cutoff(cutoff_ev=450, incar={"ENCUT": 600}) == 600
 
 
 @pytest.fixture

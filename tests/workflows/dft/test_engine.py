@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from workflows.dft.engine import DftEngine
 from workflows.dft.execution import ProgramFailure, run_program, scratch_folder
 from workflows.engines import Engine
 from workflows.errors import EngineError
-from workflows.recipes import RelaxationRecipe
+from workflows.recipes import EnergyRelaxationRecipe, RelaxationRecipe
 
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
 
@@ -105,6 +106,90 @@ def test_a_basis_that_squeezes_is_raised(engine, copper, diary, monkeypatch):
     assert document.volume_a3_per_atom == pytest.approx(right.volume_a3_per_atom, rel=1e-3)
     assert document.initial_volume_a3_per_atom == right.initial_volume_a3_per_atom
     assert runs(diary) - before == document.cost.cost
+
+
+def emt_energy_ev_per_atom(structure):
+    atoms = AseAtomsAdaptor.get_atoms(structure)
+    atoms.calc = EMT()
+    return atoms.get_potential_energy() / len(atoms)
+
+
+def test_energies_of_all_crystals_have_one_basis(engine, copper, diary, monkeypatch):
+    """Al is relaxed at 390 eV, copper at 585: their energies alone could not be subtracted."""
+    monkeypatch.setenv("STAND_IN_FAULT", "small basis 16")
+    engine.settings = {}
+    aluminium = copper.copy()
+    aluminium.replace_species({"Cu": "Al"})
+    aluminium.scale_lattice(66.0)
+    found = []
+    for crystal in (copper, aluminium):
+        before = runs(diary)
+        document = engine.relax(crystal, EnergyRelaxationRecipe())
+        # Fluorine's 900 eV, and 1.3 times that for cells: of no crystal's own elements.
+        assert document.energy_cutoff_ev == pytest.approx(1170)
+        assert document.spin_polarised is False
+        assert document.hubbard_u_ev == {}
+        exact = emt_energy_ev_per_atom(document.structure)
+        assert document.energy_ev_per_atom == pytest.approx(exact, abs=1e-5)
+        assert document.cost.cost == runs(diary) - before
+        found.append(document)
+    assert found[0].relaxation_cutoff_ev == pytest.approx(585)
+    assert found[1].relaxation_cutoff_ev == pytest.approx(1.25 * 390)
+    assert 10 * 0.01 * (390 / found[1].relaxation_cutoff_ev) ** 16 > 2e-3
+    engine.settings = {"energy_cutoff_ev": 600}
+    document = engine.relax(copper, EnergyRelaxationRecipe())
+    assert document.energy_cutoff_ev == 600
+    assert document.energy_ev_per_atom > found[0].energy_ev_per_atom + 5e-5
+
+
+def test_labels_of_a_family_have_the_basis_of_its_hardest_element(
+    engine, copper, diary, monkeypatch
+):
+    """Al alone is relaxed at 390 eV, where a cell lacks 0.1 eV an atom, and Cu at 585."""
+    monkeypatch.setenv("STAND_IN_FAULT", "small basis 16")
+    engine.settings = {}
+    aluminium = copper.copy()
+    aluminium.replace_species({"Cu": "Al"})
+    [alone] = engine.single_points([aluminium])
+    [in_family] = engine.single_points([aluminium], ["Al", "Cu"])
+    assert (alone.cutoff_ev, in_family.cutoff_ev) == pytest.approx((1.25 * 390, 1.25 * 585))
+    exact = emt_energy_ev_per_atom(aluminium)
+    assert in_family.energy_ev / 4 == pytest.approx(exact, abs=1e-5)
+    assert alone.energy_ev / 4 > exact + 2e-3
+    # Without the engine's own step for stress, as the user states it.
+    engine.settings = {"energy_cutoff_ev": 500}
+    assert engine.label_cutoff_ev(["Al", "Cu"]) == 500
+
+
+def test_a_cell_that_is_given_says_which_basis_its_energy_has(engine, copper, diary):
+    engine.settings = {}
+    document = engine.relax(copper, EnergyRelaxationRecipe(), fixed_cell=True)
+    assert document.energy_cutoff_ev == pytest.approx(585)
+
+
+def test_the_time_of_a_relaxation_is_that_of_all_its_calculations(engine, copper, diary):
+    """A run takes half a second; the last two check the stress and compare the energy."""
+    engine.settings = {}
+    started = time.perf_counter()
+    document = engine.relax(copper, EnergyRelaxationRecipe())
+    assert document.cost.wall_s == pytest.approx(time.perf_counter() - started, rel=0.08)
+
+
+def test_a_stress_that_cannot_be_checked_is_not_converged(engine, copper, diary):
+    class Stubborn(DftEngine):
+        def relaxation_cutoff_ev(self, structure):
+            return 520.0
+
+    stubborn = Stubborn(**{each.name: getattr(engine, each.name) for each in fields(engine)})
+    recipe = EnergyRelaxationRecipe(
+        force_tolerance_ev_per_a=100, stress_tolerance_gpa=1e3, volume_tolerance_fraction=1
+    )
+    with pytest.raises(EngineError, match="keeps its cut-off of 520 eV"):
+        stubborn.relax(copper, recipe)
+    relaxed = engine.relax(copper, recipe, fixed_cell=True)
+    relaxed.stress_gpa = None
+    with pytest.raises(EngineError, match="gave no stress"):
+        engine.stress_change_gpa(relaxed)
 
 
 def test_a_stress_that_does_not_converge_is_refused(engine, copper, diary, monkeypatch):

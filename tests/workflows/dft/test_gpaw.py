@@ -41,6 +41,20 @@ def test_forces_and_relaxation_get_meshes_of_their_own(sodium_chloride):
     assert forces["spinpol"] is False
 
 
+def test_relaxations_of_some_elements_have_the_basis_of_the_hardest():
+    basis = gpaw.relaxation_basis(["Na", "Cl", "F"], GpawSettings())
+    assert basis == {"relaxation_cutoff_ev": pytest.approx(1.3 * 900)}
+    stated = GpawSettings(relaxation_cutoff_ev=444)
+    assert gpaw.relaxation_basis(["Na", "F"], stated) == {"relaxation_cutoff_ev": 444}
+
+
+def test_spin_begins_with_a_moment(iron_oxide):
+    """GPAW finds O2's 2 μB and 1.1 eV (400 eV, 4.5×5×5.5 Å) from 0.6 μB an atom, and not from 0."""
+    assert gpaw._cell(iron_oxide, GpawSettings())["magnetic_moments_mu_b"] == [5.0] * 4 + [0.0] * 4
+    moments = gpaw._cell(iron_oxide, GpawSettings(spin="on"))["magnetic_moments_mu_b"]
+    assert moments == [5.0] * 4 + [0.6] * 4
+
+
 def test_spin_and_hubbard_u(iron_oxide):
     settings = GpawSettings(hubbard_u_ev={"Fe": 5.3})
     parameters = gpaw.parameters(iron_oxide, settings, "forces")

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 
+from screening.messages.errors import ScreenError
+from screening.targets.engines import parse_engine
 from workflows.dft.settings import DftSettings, KMesh, k_mesh
 from workflows.dft.vasp import VaspSettings
 
@@ -61,6 +63,19 @@ def test_hubbard_u_is_for_oxides_and_fluorides():
 def test_tags_that_blur_third_order_forces_are_refused(tag):
     with pytest.raises(ValidationError, match="blur third-order forces"):
         VaspSettings(incar=tag)
+
+
+@pytest.mark.parametrize(
+    ("tag", "remedy"),
+    [("ENCUT", "cutoff_ev"), ("encut", "cutoff_ev"), ("ISPIN", "spin"), ("LDAUU", "hubbard_u_ev")],
+)
+def test_tags_that_have_a_setting_are_refused(tag, remedy):
+    """The cut-off that the check of the stress states would not be that of the calculation."""
+    with pytest.raises(ValidationError, match=f"{tag} would win .* state {remedy}"):
+        VaspSettings(incar={tag: 600})
+    config = {"name": "mine", "kind": "vasp", "settings": {"incar": {tag: 600}}}
+    with pytest.raises(ScreenError, match=f"{tag} would win"):
+        parse_engine(config, "engine 'mine'")
 
 
 def test_an_unknown_setting_is_refused():
