@@ -39,7 +39,7 @@ class ElasticTensorMaker(Maker):
     name: str = "elastic tensor"
     recipe: ElasticityRecipe = field(default_factory=ElasticityRecipe)
 
-    @job(output_schema=ElasticityDocument)
+    @job(output_schema=ElasticityDocument, data=["strained"])
     def make(self, relaxation: RelaxationDocument) -> ElasticityDocument:
         """Relax the positions in each strained cell; fit the tensor to the stresses."""
         started = time.perf_counter()
@@ -73,6 +73,7 @@ class ElasticTensorMaker(Maker):
             structure=structure,
             strain_fraction=self.recipe.strain_fraction,
             strained_cells=len(strained),
+            strained=strained,
             volume_a3_per_atom=relaxation.volume_a3_per_atom,
             **total_cost(costs),
             provenance=self.engine.provenance(),
