@@ -397,8 +397,8 @@ class ElasticityDocument(CrystalDocument):
     strain_fraction: float
     strained_cells: int
     """Symmetry-distinct ones, whose stress was computed."""
-    strained: list[RelaxationDocument] | dict[str, Any] | None = Field(None, repr=False)
-    """These cells with positions relaxed, or the reference to the blob: labels for a potential."""
+    strained: list[RelaxationDocument] = Field(default_factory=list, repr=False)
+    """These cells, with positions relaxed: labels for a potential."""
     volume_a3_per_atom: float
 
 

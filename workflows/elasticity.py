@@ -39,7 +39,7 @@ class ElasticTensorMaker(Maker):
     name: str = "elastic tensor"
     recipe: ElasticityRecipe = field(default_factory=ElasticityRecipe)
 
-    @job(output_schema=ElasticityDocument, data=["strained"])
+    @job(output_schema=ElasticityDocument)
     def make(self, relaxation: RelaxationDocument) -> ElasticityDocument:
         """Relax the positions in each strained cell; fit the tensor to the stresses."""
         started = time.perf_counter()

@@ -156,11 +156,10 @@ def _labels(
     ]
     if result.get("strained_cells") and not result.get("strained"):
         left_out["results whose strained cells an earlier version did not keep"] += 1
-    if result.get("strained"):
-        strained = large_value(database, result, "strained")
-        relaxed += [
-            ("strained cells", RelaxationDocument.model_validate(document)) for document in strained
-        ]
+    relaxed += [
+        ("strained cells", RelaxationDocument.model_validate(document))
+        for document in result.get("strained") or []
+    ]
     cutoff_ev = getattr(build_engine(engine), "relaxation_cutoff_ev", None)
     for kind, document in relaxed:
         reason = _unusable(document)
