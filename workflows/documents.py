@@ -408,6 +408,8 @@ class ElasticityDocument(CrystalDocument):
     strain_fraction: float
     strained_cells: int
     """Symmetry-distinct ones, whose stress was computed."""
+    strained: list[RelaxationDocument] = Field(default_factory=list, repr=False)
+    """These cells, with positions relaxed: labels for a potential."""
     volume_a3_per_atom: float
 
 

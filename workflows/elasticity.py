@@ -73,6 +73,7 @@ class ElasticTensorMaker(Maker):
             structure=structure,
             strain_fraction=self.recipe.strain_fraction,
             strained_cells=len(strained),
+            strained=strained,
             volume_a3_per_atom=relaxation.volume_a3_per_atom,
             **total_cost(costs),
             provenance=self.engine.provenance(),

@@ -27,6 +27,12 @@ def fit(
             help="Earlier potential: its labels are taken over, what it refused is labelled first."
         ),
     ] = None,
+    labels_of: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help="Campaign of the engine that labels: what it has computed is taken over. Repeat."
+        ),
+    ] = None,
     budget: Annotated[
         Optional[int], typer.Option(min=2, help="Cells to label at most. [default: 40]")
     ] = None,
@@ -71,8 +77,9 @@ def fit(
     }
     if budget is not None:
         recipe["first_labels"] = min(5, budget)
+    given = _given(labels_of or [], label, elements)
     overrides = {
-        "sources": [f"family:{elements}@{source}{_after(after, label)}"],
+        "sources": [f"family:{elements}@{source}{_after(after, label)}{given}"],
         "engine": label,
         "recipe": {key: value for key, value in recipe.items() if value is not None},
         "budget": 1,
@@ -98,3 +105,22 @@ def _after(name: str | None, label: str) -> str:
             f"have other energies; give --label {earlier.label_engine}"
         )
     return f"{AFTER}{earlier.potential}"
+
+
+def _given(names: list[str], label: str, elements: str) -> str:
+    """Return how a source names the labels that campaigns have paid for."""
+    if not names:
+        return ""
+    from screening.machine.settings import Settings
+    from screening.potentials.paid_labels import labels_of
+    from screening.sources.family import GIVEN
+    from screening.store.database import open_database
+    from screening.store.fitted_potentials import GIVEN_FRAMES, keep_given
+    from screening.targets.engines import engine_config
+
+    with open_database(Settings(), must_exist=True) as database:
+        symbols = frozenset(filter(None, (each.strip() for each in elements.split(","))))
+        found = labels_of(database, names, engine_config(label), symbols)
+        say(found.said())
+        digits = keep_given(database, GIVEN_FRAMES, (frame.in_json() for frame in found.frames))
+    return f"{GIVEN}{digits}"

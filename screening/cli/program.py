@@ -18,6 +18,7 @@ from screening.cli.control import cancel, pause, promote, resume, retry
 from screening.cli.doctor import doctor
 from screening.cli.export import export
 from screening.cli.fit import fit
+from screening.cli.improve import improve
 from screening.cli.init_cluster import init
 from screening.cli.launch import launch
 from screening.cli.plot import plot
@@ -35,7 +36,22 @@ from screening.cli.work import work
 from screening.messages.errors import ScreenError
 
 COMMANDS = (
-    *(submit, fit, add, work, launch, init, status, rank, show, choose, replay, predict, classify),
+    *(
+        submit,
+        fit,
+        improve,
+        add,
+        work,
+        launch,
+        init,
+        status,
+        rank,
+        show,
+        choose,
+        replay,
+        predict,
+        classify,
+    ),
     *(alloy, recommend, export, plot, report, serve, promote, retry, pause, resume, cancel, clean),
     *(doctor, plugins),
 )

@@ -118,7 +118,12 @@ def would_fail_again(complaint: dict[str, str]) -> bool:
 
     Programs that break, machines and files raise others.
     """
+    return error_name(complaint["traceback"]) in FINAL_ERRORS
+
+
+def error_name(traceback: str) -> str:
+    """Return the name of the exception that a traceback ends with, without its module."""
     # What is raised follows the last frame; its message may have several lines.
-    after_frames = re.split(r"^ .*\n", complaint["traceback"], flags=re.MULTILINE)[-1]
+    after_frames = re.split(r"^ .*\n", traceback, flags=re.MULTILINE)[-1]
     kind = re.match(r"[\w.]+", after_frames)
-    return kind is not None and kind[0].rpartition(".")[2] in FINAL_ERRORS
+    return "" if kind is None else kind[0].rpartition(".")[2]

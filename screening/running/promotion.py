@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from screening.campaigns.campaign import Campaign
@@ -37,8 +38,6 @@ def promote(campaign: Campaign, stage: EngineStage, top: int) -> list[str]:
     """
     done = set(campaign.results(stage))
     supported = stage.engine.supported_elements()
-    number = sum(pick["engine"] == stage.engine.name for pick in campaign.confirmation_picks())
-    queued: list[str] = []
 
     def takes(candidate_id: str) -> bool:
         candidate = campaign.candidate(candidate_id)
@@ -54,16 +53,29 @@ def promote(campaign: Campaign, stage: EngineStage, top: int) -> list[str]:
         or (row.outcome == "unstable" and row.expected_value is not None)
     )
     best = itertools.islice((row for row in computed if takes(row.candidate_id)), top)
-    for row in best:
-        if row.candidate_id in done:
-            continue
-        reason = f"promoted: rank {row.rank} with {row.engine}"
-        proposal = Proposal(row.candidate_id, reason, rank=row.rank)
+    proposals = [
+        Proposal(row.candidate_id, f"promoted: rank {row.rank} with {row.engine}", rank=row.rank)
+        for row in best
+        if row.candidate_id not in done
+    ]
+    return queue_confirmations(campaign, stage, proposals)
+
+
+def queue_confirmations(
+    campaign: Campaign, stage: EngineStage, proposals: Sequence[Proposal]
+) -> list[str]:
+    """Claim candidates for an engine that was added; return the ids of those it did not have yet.
+
+    The next `advance` queues them.
+    """
+    number = sum(pick["engine"] == stage.engine.name for pick in campaign.confirmation_picks())
+    queued: list[str] = []
+    for proposal in proposals:
         pick = new_pick(campaign, stage.engine.name, proposal, number + 1, 0)
-        pick["_id"] = f"{campaign.name}/{row.candidate_id}/{stage.engine.name}"
+        pick["_id"] = f"{campaign.name}/{proposal.candidate_id}/{stage.engine.name}"
         if _insert(campaign, pick):
             number = pick["number"]
-            queued.append(row.candidate_id)
+            queued.append(proposal.candidate_id)
     campaign.touch()
     return queued
 

@@ -15,11 +15,20 @@ from screening.messages.stderr import counted
 from screening.sources.plugin import SourcePlugIn
 from screening.sources.record import SourceError, SourceRecord, check_kind
 from screening.store.database import opened_database
-from screening.store.fitted_potentials import fit_of, large_value, refused_cells
+from screening.store.fitted_potentials import (
+    GIVEN_CRYSTALS,
+    GIVEN_FRAMES,
+    fit_of,
+    given_cells,
+    large_value,
+    refused_cells,
+)
 
 USAGE = "family:ELEMENTS@SOURCE"
 AFTER = "#after="
-"""What stands between the source and the content of the potential whose labels are taken over."""
+"""What stands before the content of the potential whose labels are taken over."""
+GIVEN = "#given="
+"""What stands before the digits that given cells are found by, as often as there are such."""
 MOST_WANTED = 20
 """Refused cells that are labelled first."""
 MOST_CRYSTALS = 200
@@ -40,12 +49,16 @@ class FamilySource:
     after
         Content of a fitted potential in the database that is open: its labels are taken over, and
         the cells that it refused are labelled first.  Empty for none.
+    given
+        Digits by which that database finds further labelled cells and crystals; see
+        `screening.store.fitted_potentials.keep_given`.
     """
 
     spec: str
     elements: frozenset[str]
     source: str
     after: str = ""
+    given: tuple[str, ...] = ()
     candidates: str = "family"
     _remarks: list[str] = field(default_factory=list)
 
@@ -96,7 +109,7 @@ class FamilySource:
                 f"source '{self.spec}': no crystal of '{self.source}' with {', '.join(missing)} is "
                 "in the family; a potential cannot learn what it never sees"
             )
-        family = StatedFamily(crystals, **self._of_earlier())
+        family = StatedFamily(**self._with_given(crystals, self._of_earlier()))
         yield SourceRecord("+".join(names)[:200], family, None, f"{self.spec}#family")
 
     def _of_earlier(self) -> dict[str, Any]:
@@ -121,6 +134,18 @@ class FamilySource:
             "generation": int(earlier.get("generation", 0)) + 1,
         }
 
+    def _with_given(self, crystals: list[Any], earlier: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of the family with what the database was told to give it."""
+        from pymatgen.core import Structure
+
+        frames = list(earlier.get("frames", []))
+        for digits in self.given:
+            database = opened_database()
+            frames += given_cells(database, digits, GIVEN_FRAMES)
+            joining = given_cells(database, digits, GIVEN_CRYSTALS)
+            crystals = [*crystals, *(Structure.from_dict(crystal) for crystal in joining)]
+        return {**earlier, "crystals": crystals, "frames": frames}
+
     def remarks(self) -> list[str]:
         """Say what was left out, once the family was read."""
         return list(self._remarks)
@@ -135,6 +160,7 @@ def open_family(rest: str) -> FamilySource:
         When it is not of this form, or names what is no element.
     """
     symbols, separator, source = rest.partition("@")
+    source, *given = source.split(GIVEN)
     source, _, after = source.partition(AFTER)
     if not separator or not source:
         raise SourceError(f"source 'family:{rest}': write {USAGE}, as family:Na,Cl@phonondb-103")
@@ -142,7 +168,7 @@ def open_family(rest: str) -> FamilySource:
     for symbol in sorted(elements):
         if not is_element(symbol):
             raise SourceError(f"source 'family:{rest}': '{symbol}' is not the symbol of an element")
-    return FamilySource(f"family:{rest}", elements, source, after)
+    return FamilySource(f"family:{rest}", elements, source, after, tuple(given))
 
 
 FAMILY = SourcePlugIn(

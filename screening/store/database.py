@@ -96,6 +96,11 @@ class Database:
         return self.collection("refused_cells")
 
     @property
+    def given_cells(self) -> Collection[dict[str, Any]]:
+        """Cells that the fit of a potential begins with, by the content of all that it is given."""
+        return self.collection("given_cells")
+
+    @property
     def rankings(self) -> Collection[dict[str, Any]]:
         """Rankings as last computed, in pieces; a cache."""
         return self.collection("rankings")

@@ -6,6 +6,12 @@ import json
 
 import pytest
 
+from screening.machine.settings import Settings
+from screening.messages.errors import ScreenError
+from screening.potentials.paid_labels import labels_of
+from screening.store.database import open_database
+from screening.targets.engines import build_engine, engine_config
+
 pytest.importorskip("pypolymlp")
 
 COPPER = """data_Cu
@@ -66,14 +72,41 @@ def test_a_potential_is_fitted_and_used(screen, copper, tmp_path):
     assert "outside the domain of the fitted potential" in " ".join(shown.split())
     answer = screen(
         *("fit", "better", "--after", "copper", "--label", "emt", "--source", "fcc.cif"),
-        *("--elements", "Cu", "--budget", 5, "--wait", "--workers", 1),
+        *("--elements", "Cu", "--labels-of", "emt", "--dry-run"),
     )
     assert answer.status == 0, answer.err
     assert "that it refused will be labelled" in answer.err
-    (better,) = json.loads(screen("rank", "better", "--format", "json").out)
-    assert better["n_labels"] > row["n_labels"]
-    answer = screen("promote", "fitted-copper", "--engine", "fitted:better", "--top", 2)
+    assert "taken over from campaigns (1 relaxed crystals, " in answer.err
+
+
+def test_labels_of_campaigns_are_those_that_the_engine_gives(screen, copper):
+    answer = screen(
+        *("submit", "--target", "low-kappa-slack", "--engine", "emt", "--source", "fcc.cif"),
+        *("--name", "moduli", "--wait", "--workers", 1),
+    )
     assert answer.status == 0, answer.err
+    with open_database(Settings(), must_exist=True) as database:
+        emt = engine_config("emt")
+        found = labels_of(database, ["moduli"], emt, frozenset({"Cu"}))
+        others = labels_of(database, ["moduli"], emt, frozenset({"Au"}))
+        for engine, said in (
+            (emt.model_copy(update={"arguments": {"asap_cutoff": True}}), "computed with 'emt'"),
+            (engine_config("gfn-ff"), "--labels-of moduli: it was computed with 'emt'"),
+        ):
+            with pytest.raises(ScreenError, match=said):
+                labels_of(database, ["moduli"], engine, frozenset())
+    assert found.taken["relaxed crystals"] == 1
+    assert found.taken["strained cells"] == len(found.frames) - 1 > 1
+    for frame, point in zip(
+        found.frames,
+        build_engine(emt).single_points([frame.structure for frame in found.frames]),
+        strict=True,
+    ):
+        assert frame.energy_ev == pytest.approx(point.energy_ev, abs=1e-6)
+        assert frame.forces == pytest.approx(point.forces_ev_per_a, abs=1e-3)
+        assert frame.stress_ev_per_a3 == pytest.approx(point.stress_ev_per_a3, abs=1e-6)
+    assert not others.frames
+    assert others.said().endswith("left out: 1 results with other elements")
 
 
 @pytest.mark.parametrize(

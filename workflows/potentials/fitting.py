@@ -11,6 +11,7 @@ import numpy as np
 from jobflow import CURRENT_JOB, Flow, Job, Maker, Response, job
 
 from workflows.document_parts import StepCost, total_cost
+from workflows.potentials.calibration import SMALLEST_FORCE_EV_PER_A
 from workflows.potentials.documents import FitRound, FittedPotentialDocument
 from workflows.potentials.exploration import disturbed_cells
 from workflows.potentials.frames import Frame, LabelledFrame, cutoffs_ev, labelled
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from workflows.engines import Engine
+
+
+GENERATION_SEED = 1_000_000
+"""Between the seeds of two generations, so that a later one explores cells of its own."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,17 @@ class Family:
     def elements(self) -> list[str]:
         """Chemical symbols of all crystals, sorted."""
         return sorted({site.specie.symbol for crystal in self.crystals for site in crystal})
+
+
+def has_forces(frames: Sequence[LabelledFrame]) -> bool:
+    """Return whether forces of any cell do not vanish: without, no potential can be fitted."""
+    return any(np.abs(frame.forces).max() > SMALLEST_FORCE_EV_PER_A for frame in frames)
+
+
+def tells_enough(frames: Sequence[LabelledFrame]) -> bool:
+    """Return whether labelled cells tell forces and energies: displaced supercells of phonons alone
+    say nothing of the volume."""
+    return has_forces(frames) and any(frame.energy_ev is not None for frame in frames)
 
 
 @job(data="frames")
@@ -141,13 +157,13 @@ class FitRoundMaker(Maker):
         chunks, rounds = chunks or [], list(rounds or [])
         new = [frame for chunk in chunks for frame in chunk["frames"]]
         frames = [*family.frames, *new]
-        if not frames or (family.wanted and not new):
+        if not new and (family.wanted or not tells_enough(frames)):
             return self._label(family, self._first_cells(family), chunks, rounds)
         training = train(frames, family.elements, recipe)
         if rounds:
             rounds[-1] = with_findings(rounds[-1], new)
         crystals = at_rest(family.crystals, Potential(training.numbers))
-        proposals = self._proposals(crystals, training, len(rounds) + 1)
+        proposals = self._proposals(crystals, training, len(rounds) + 1, family.generation)
         summary, finished = self._judged(training, frames, proposals)
         left = recipe.max_labels - len(new)
         if not finished and left <= 0:
@@ -190,22 +206,27 @@ class FitRoundMaker(Maker):
     def _first_cells(self, family: Family) -> list[Frame]:
         """Return the cells to begin with: those that are wanted, or disturbed ones.
 
-        Leverage needs no labels.
+        Leverage needs no labels, but counts those that there are.  Of the wanted, half of the
+        budget at most: the other half is for cells around them.
         """
         recipe = self.recipe
+        known = has_forces(family.frames)
+        training = train(family.frames, family.elements, recipe) if known else None
         if family.wanted:
-            return list(family.wanted[: recipe.max_labels])
+            count = (recipe.max_labels + 1) // 2
+            return self._chosen(family, training, list(family.wanted), count, 0)
+        seed = recipe.seed + GENERATION_SEED * family.generation
         cells = disturbed_cells(
-            family.crystals, recipe.exploration, recipe.proposals_per_round, recipe.seed
+            family.crystals, recipe.exploration, recipe.proposals_per_round, seed
         )
-        return self._chosen(family, None, cells, recipe.first_labels, 0)
+        return self._chosen(family, training, cells, recipe.first_labels, 0)
 
     def _proposals(
-        self, crystals: Sequence[Structure], training: Training, number: int
+        self, crystals: Sequence[Structure], training: Training, number: int, generation: int
     ) -> list[Frame]:
         """Return disturbed cells, and from the second round on cells of molecular dynamics."""
         recipe = self.recipe
-        seed = recipe.seed + 1000 * number
+        seed = recipe.seed + 1000 * number + GENERATION_SEED * generation
         cells = disturbed_cells(crystals, recipe.exploration, recipe.proposals_per_round, seed)
         if number > 1:
             potential = Potential(training.numbers)

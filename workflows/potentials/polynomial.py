@@ -44,12 +44,19 @@ class PolynomialModel:
     elements: tuple[str, ...]
     recipe: PolynomialRecipe
 
+    @property
+    def angular_momenta(self) -> tuple[int, ...]:
+        """Largest l of the invariants of each order, from the second on."""
+        if self.recipe.angular_momenta is not None:
+            return self.recipe.angular_momenta
+        return (4, 4) if len(self.elements) <= 2 else (4,)
+
     @cached_property
     def parameters(self) -> Any:
         """The same as pypolymlp's own object."""
         from pypolymlp.core.params_utils import set_all_params
 
-        recipe = self.recipe
+        recipe, angular_momenta = self.recipe, self.angular_momenta
         n_radial = recipe.radial_functions
         return set_all_params(
             elements=self.elements,
@@ -58,10 +65,10 @@ class PolynomialModel:
             cutoff=recipe.cutoff_a,
             model_type=recipe.model_type,
             max_p=recipe.max_power,
-            feature_type="gtinv" if recipe.angular_momenta else "pair",
+            feature_type="gtinv" if angular_momenta else "pair",
             gaussian_params2=(0.0, recipe.cutoff_a - 1.0, n_radial),
-            gtinv_order=len(recipe.angular_momenta) + 1,
-            gtinv_maxl=tuple(recipe.angular_momenta),
+            gtinv_order=len(angular_momenta) + 1,
+            gtinv_maxl=angular_momenta,
         )
 
     def rows(self, structure: Structure) -> NDArray[np.float64]:

@@ -57,20 +57,31 @@ def most_informative(
     else:
         scale = fitted.scale
         precision = fitted.factor @ fitted.factor.T
-    rows = [each * scale for each in rows]
-    left = dict(enumerate(rows))
+    lower = np.tril(cho_factor(precision, lower=True)[0])
+    # In these coordinates the posterior's covariance is one, and the squared leverage of a row its
+    # length; both only lose what the chosen cells tell.
+    whitened = [solve_triangular(lower, (each * scale).T, lower=True) for each in rows]
+    squares = [(each**2).sum(axis=0) for each in whitened]
+    told: list[NDArray[np.float64]] = []
+    left = set(range(len(cells)))
     chosen: list[tuple[int, float]] = []
     while left and len(chosen) < count:
-        factor = np.tril(cho_factor(precision, lower=True)[0])
         leverages = {
             number: CellLeverage.of_rows(
-                np.sqrt((solve_triangular(factor, each.T, lower=True) ** 2).sum(axis=0)),
-                N_CELL_ROWS,
+                np.sqrt(np.maximum(squares[number], 0.0)), N_CELL_ROWS
             ).atom
-            for number, each in left.items()
+            for number in left
         }
         best = max(leverages, key=lambda number: (leverages[number], -number))
         chosen.append((best, leverages[best]))
-        taken = left.pop(best)
-        precision = precision + taken.T @ taken
+        left.remove(best)
+        if len(chosen) == count:
+            break
+        taken = whitened[best]
+        covariance = taken - sum(each @ (each.T @ taken) for each in told)
+        of_rows = np.eye(taken.shape[1]) + taken.T @ covariance
+        factor = np.tril(cho_factor(of_rows, lower=True)[0])
+        told.append(solve_triangular(factor, covariance.T, lower=True).T)
+        for number in left:
+            squares[number] = squares[number] - ((told[-1].T @ whitened[number]) ** 2).sum(axis=0)
     return chosen

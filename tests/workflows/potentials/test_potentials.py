@@ -17,8 +17,9 @@ from workflows.engines import AseEngine
 from workflows.errors import CannotCompute
 from workflows.potentials.calculator import FittedCalculator
 from workflows.potentials.calibration import CellLeverage, line_through
+from workflows.potentials.changes import changes
 from workflows.potentials.exploration import disturbed_cells, exchangeable
-from workflows.potentials.fitting import Family, FittedPotentialMaker
+from workflows.potentials.fitting import Family, FittedPotentialMaker, tells_enough
 from workflows.potentials.frames import Frame, LabelledFrame, labelled
 from workflows.potentials.polynomial import N_CELL_ROWS, PolynomialModel, polymlp_structure
 from workflows.potentials.potential import OutsideDomain, Potential, Training, train
@@ -218,6 +219,30 @@ def test_chosen_cells_take_the_leverage_from_others_like_them(training: Training
     together = dict(chosen)
     assert together[0] == pytest.approx(alone, rel=1e-6) or chosen[0][0] == 2
     assert together[1] < 0.8 * alone, "the twin of a chosen cell has little to tell"
+
+
+def test_a_new_version_changes_what_differs_by_more_than_the_expected_error(
+    frames: list[LabelledFrame], training: Training
+) -> None:
+    old = Potential(training.numbers)
+    stiffer = [
+        frame.model_copy(update={"forces_ev_per_a": (1.5 * frame.forces).tolist()})
+        for frame in frames
+    ]
+    assert not changes(old, old, COPPER)
+    assert changes(old, Potential(train(stiffer, ["Cu"], RECIPE).numbers), COPPER)
+    silver = COPPER.copy()
+    silver.replace_species({"Cu": "Ag"})
+    assert not changes(old, old, silver), "neither knows silver"
+
+
+def test_phonon_supercells_alone_do_not_tell_enough(frames: list[LabelledFrame]) -> None:
+    bare = [frame.model_copy(update={"energy_ev": None}) for frame in frames]
+    still = frames[0].model_copy(update={"forces_ev_per_a": np.zeros((32, 3)).tolist()})
+    assert tells_enough(frames)
+    assert not tells_enough(bare)
+    assert not tells_enough([still])
+    assert tells_enough([*bare, still])
 
 
 def test_ions_are_exchanged_for_those_of_their_charge() -> None:
