@@ -81,9 +81,15 @@ class CampaignDocument:
         query = {"_id": self.name, **same}
         self.database.campaigns.update_one(query, {"$set": {"promoted": True}})
 
-    def set_converged(self, picks: int) -> None:
-        """Note that after so many picks the sampler wants nothing more of the present pool."""
-        state = {"picks": picks, "extensions": len(self.extensions())}
+    def set_converged(self, picks: int, because: str = "") -> None:
+        """Note that after so many picks the sampler wants nothing more of the present pool.
+
+        Parameters
+        ----------
+        because
+            Why it cannot go on, empty where it has found what it looks for.
+        """
+        state = {"picks": picks, "extensions": len(self.extensions()), "because": because}
         self.database.campaigns.update_one({"_id": self.name}, {"$set": {"converged": state}})
         self.touch()
 
@@ -91,7 +97,13 @@ class CampaignDocument:
     def converged_at(document: Mapping[str, Any], picks: int) -> bool:
         """Return whether the sampler wanted nothing more of the pool after that many picks."""
         state = {"picks": picks, "extensions": len(document.get("extensions", []))}
-        return bool(document.get("converged") == state)
+        marked = {**(document.get("converged") or {})}
+        marked.pop("because", None)
+        return bool(marked == state)
+
+    def why_ended(self) -> str:
+        """Return why the sampler could not go on when it last wanted nothing more, or nothing."""
+        return str((self._document().get("converged") or {}).get("because", ""))
 
     def _document(self) -> dict[str, Any]:
         """Return what of its document may change."""
