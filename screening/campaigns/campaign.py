@@ -161,7 +161,7 @@ class Campaign(CampaignRecords):
             objective=self.objective,
             status=document["status"],
             promoted=bool(document.get("promoted")),
-            converged=self.converged_at(document, len(picks)),
+            converged=self.converged_at(document, picks),
             stages=tuple(self.stages),
             picks=picks,
             confirmation_picks=confirmation_picks,
@@ -225,12 +225,13 @@ class Campaign(CampaignRecords):
 
     def is_converged(self) -> bool:
         """Return whether the sampler has found what it looks for and wants nothing more."""
-        return self.converged_at(self._document(), self.count_picks())
+        document = self._document()
+        return "converged" in document and self.converged_at(document, self.picks())
 
     def _is_picked(self) -> bool:
         """Return whether the budget is spent, the pool known or the search converged."""
         picks, document = self.picks(), self._document()
-        if len(picks) >= self.config.budget or self.converged_at(document, len(picks)):
+        if len(picks) >= self.config.budget or self.converged_at(document, picks):
             return True
         known = {pick["candidate_id"] for pick in picks} | self.results().keys()
         query = self._members(document)

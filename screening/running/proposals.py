@@ -55,7 +55,7 @@ def propose(campaign: Campaign) -> list[Proposal]:
             replace(proposal, predicted_mean=None, predicted_std=None) for proposal in proposals
         ]
     if not proposals and not observations.pending_ids:
-        campaign.set_converged(len(picks), because)
+        campaign.set_converged(picks, because)
         return []
     proposals = _with_values(snapshot, proposals)
     this_round = 1 + max((pick["round"] for pick in picks), default=0)

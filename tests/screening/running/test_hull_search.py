@@ -8,6 +8,7 @@ from toy_steps import picked, states
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.config import CampaignConfig
 from screening.running.advance import advance
+from screening.running.control import requeue
 
 pytest.importorskip("icet")
 
@@ -79,3 +80,19 @@ def test_without_an_end_member_nothing_is_computed_and_it_is_said(campaign, scre
     said = " ".join(screen("status", "alloy").out.split())
     assert "ended: at least one of the end members" in said
     assert "matscreen retry alloy" in said
+
+
+def test_a_search_goes_on_when_its_end_member_is_retried(campaign):
+    end_picks(campaign, failing="Au")
+    advance(campaign)
+    assert campaign.is_converged()
+    assert requeue(campaign) == 1
+    assert not campaign.is_exhausted()
+    end_picks(campaign, failing="Au")
+    advance(campaign)
+    assert len(states(campaign)) == 4
+    assert campaign.is_converged()
+    assert requeue(campaign) == 1
+    end_picks(campaign)
+    advance(campaign)
+    assert len(states(campaign)) > 4
