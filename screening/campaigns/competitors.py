@@ -8,6 +8,7 @@ candidates have, and their results are shared by all campaigns with that engine 
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,6 +71,8 @@ def competitors_config(config: CampaignConfig, sources: list[str], count: int) -
         "description": f"Competitors: {config.description}" if config.description else "",
         "sources": sources,
         "sampler": {"kind": "random"},
+        # What is left out of the hull could have decomposed a candidate, and nobody would know.
+        "filters": {"max_sites": sys.maxsize},
         "budget": max(count, 1),
         "batch_size": max(config.batch_size, _BATCH),
     }

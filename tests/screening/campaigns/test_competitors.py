@@ -6,7 +6,11 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from screening.campaigns.campaign import Campaign
-from screening.campaigns.competitors import competitor_sources, competitors_of
+from screening.campaigns.competitors import (
+    competitor_sources,
+    competitors_config,
+    competitors_of,
+)
 from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
@@ -160,3 +164,20 @@ def test_competitors_do_not_change_the_recipe_hash():
     without = load_campaign_config("stable-compound", {})
     assert with_them.recipe_hash({}) == without.recipe_hash({})
     assert isinstance(without, CampaignConfig)
+
+
+def test_competitors_of_any_size_are_taken():
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
+
+    large = face_centred("Cu")
+    large.make_supercell(4)
+    large.replace(0, "Au")
+    crystal = crystal_from_structure(large, Origin(source="s", material_id="m"))
+    config = load_campaign_config("stable-compound", {"competitors": ["x"]})
+    assert crystal.n_sites > config.filters.max_sites
+    assert config.filters.refusal(crystal) is not None
+    competing = competitors_config(config, ["x"], 1)
+    assert competing.filters.refusal(crystal) is None
+    # As it is stored.
+    assert CampaignConfig.model_validate(competing.model_dump(mode="json")) == competing
