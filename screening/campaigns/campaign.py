@@ -89,11 +89,21 @@ class Campaign(CampaignRecords):
         engine: EngineConfig,
         pool: Pool,
         confirming: EngineConfig | None = None,
+        *,
+        beside: Campaign | None = None,
+        start: bool = True,
     ) -> Campaign:
         """Store a new campaign and its pool.
 
         The name is reserved first and the campaign becomes active last: a submit that was
         interrupted in between leaves nothing that a later campaign of that name would take in.
+
+        Parameters
+        ----------
+        beside
+            A campaign that was created and not started, and becomes active with this one.
+        start
+            Whether it becomes active.
 
         Raises
         ------
@@ -121,9 +131,12 @@ class Campaign(CampaignRecords):
         except DuplicateKeyError:
             raise ScreenError(taken(name)) from None
         pools.store_pool(database, name, pool)
-        created = cls(database, document)
-        created.set_status("active")
-        return created
+        if start:
+            together = [name] if beside is None else [name, beside.name]
+            database.campaigns.update_many(
+                {"_id": {"$in": together}}, {"$set": {"status": "active"}}
+            )
+        return cls(database, document)
 
     def snapshot(self, *, rows: bool = True, features: bool = True) -> Snapshot:
         """Return what the campaign knows now.

@@ -10,6 +10,7 @@ from screening.campaigns.competitors import (
     competitor_sources,
     competitors_config,
     competitors_of,
+    extend_competitors,
 )
 from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.messages.errors import ScreenError
@@ -181,3 +182,47 @@ def test_competitors_of_any_size_are_taken():
     assert competing.filters.refusal(crystal) is None
     # As it is stored.
     assert CampaignConfig.model_validate(competing.model_dump(mode="json")) == competing
+
+
+def test_a_submit_that_was_killed_between_two_campaigns_can_be_repeated(
+    screen, database, crystals, monkeypatch, dead_process
+):
+    from screening.campaigns import pool as pools
+
+    class Killed(BaseException):
+        """Stands for SIGKILL."""
+
+    store, stored = pools.store_pool, []
+
+    def killed_at_the_second(database, name, pool):
+        stored.append(name)
+        if len(stored) == 2:
+            raise Killed
+        store(database, name, pool)
+
+    submit = (*SUBMIT, "--source", "ideas", "--competitors", "known", "--budget", 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(pools, "store_pool", killed_at_the_second)
+        with pytest.raises(Killed):
+            screen(*submit)
+    assert stored == ["new-competitors", "new"]
+    assert database.picks.count_documents({}) == 0
+    gone = {"$set": {"submitted_by": dead_process}}
+    assert database.campaigns.update_many({"status": "submitting"}, gone).matched_count == 2
+    answer = screen(*submit)
+    assert answer.status == 0, answer.err
+    campaign = Campaign.open(database, "new")
+    assert [each.status for each in (campaign, competitors_of(campaign))] == ["active"] * 2
+    assert database.picks.count_documents({}) == 5
+
+
+def test_an_extension_of_competitors_that_was_killed_is_completed_by_repeating(new_campaign):
+    from campaign_fixtures import toy_pool
+
+    campaign = new_campaign("new-competitors", pool=2, budget=2)
+    # Killed before the budget was written.
+    assert campaign.extend_pool(toy_pool(5)) == 3
+    assert extend_competitors(campaign, toy_pool(5)) == 0
+    assert Campaign.open(campaign.database, campaign.name).config.budget == 5
+    assert extend_competitors(campaign, toy_pool(6)) == 1
+    assert Campaign.open(campaign.database, campaign.name).config.budget == 6
