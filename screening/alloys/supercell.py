@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 MOST_OTHERS = 3
 """Sites of a cluster beside one of them: clusters have at most four."""
+SAME_SHELL_A = 0.01
+"""Neighbouring distances that differ by more are two shells.  In hcp of nearly ideal c/a the twelve
+nearest neighbours are at two distances that differ by rounding."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class EnergyTerms:
     number : ndarray, shape (terms,)
         How many sites there are beside it.
     first_shell, second_shell : ndarray, shape (n, neighbours)
-        Mixed sites at the shortest distance and at the next.
+        Mixed sites at the shortest distance and at the next; distances within `SAME_SHELL_A` are
+        one.
     atoms : Atoms
         The supercell, the first species on each mixed site.
     """
@@ -153,8 +157,8 @@ def energy_terms(
         functions=functions,
         species=species,
         mixed=mixed,
-        first_shell=_shell(atoms, mixed, 0),
-        second_shell=_shell(atoms, mixed, 1),
+        first_shell=neighbour_shell(atoms, mixed, 0),
+        second_shell=neighbour_shell(atoms, mixed, 1),
         atoms=atoms,
         **listed,
     )
@@ -234,15 +238,16 @@ def _listed_by_site(
     }
 
 
-def _shell(atoms: Atoms, mixed: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+def neighbour_shell(atoms: Atoms, mixed: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     """Return the neighbours of each mixed site in a shell of distances, shape (n, neighbours)."""
     from ase.neighborlist import neighbor_list
 
     sublattice = atoms[mixed]
     reach_a = 2.5 * float(neighbor_list("d", sublattice, _first_reach_a(sublattice)).min())
     first, second, distances = neighbor_list("ijd", sublattice, reach_a)
-    lengths = np.unique(distances.round(3))
-    inside = np.abs(distances - lengths[number]) < 2e-3
+    lengths = np.sort(distances)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(lengths) > SAME_SHELL_A) + 1])
+    inside = (distances >= lengths[starts[number]]) & (distances < lengths[starts[number + 1]])
     order = np.argsort(first[inside], kind="stable")
     shell: NDArray[np.int64] = second[inside][order].reshape(len(mixed), -1).astype(np.int64)
     return shell

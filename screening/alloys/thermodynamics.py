@@ -31,7 +31,7 @@ FEWEST_RUNS = 3
 
 
 @dataclass(frozen=True)
-class _Branch:
+class Branch:
     """What one run saw on its way; infinite temperature first, energies of the supercell."""
 
     temperatures_k: Floats
@@ -42,6 +42,7 @@ class _Branch:
 
     @property
     def inverse(self) -> Floats:
+        """Inverse temperatures, in 1/eV."""
         with np.errstate(divide="ignore"):
             return np.where(
                 np.isinf(self.temperatures_k), 0.0, 1 / (BOLTZMANN_EV_PER_K * self.temperatures_k)
@@ -80,7 +81,8 @@ class Thermodynamics(BaseModel):
         Id of the ordered structure that was heated, empty where the hull has none at this
         composition.
     order_temperature_heat_capacity_k, order_temperature_free_energy_k : float or None
-        None without a ground state, or where nothing orders in the range of temperatures.
+        None without a ground state; the first where the heat capacity of a run is largest at an end
+        of the range of temperatures, the second where the free energies of a run do not cross.
     hysteresis_k : float or None
         Between heating and cooling, of the peaks; half of it is part of the error of the first.
     """
@@ -165,14 +167,11 @@ def thermodynamics(
     if ordered is not None:
         up = [_free_energy_up(branch, terms.energy_ev(ordered), degeneracy) for branch in heated]
         found = _temperatures_of_order(cooled, heated, disordered, up)
-        crossing = found["order_temperature_free_energy_k"]
-        if crossing is not None:
-            # Below it the stable phase is the heated one, which did not have to order by itself.
-            below = temperatures < crossing
-            stable[:, below] = np.array([branch.energy_ev for branch in heated])[:, below]
-            free[:, below] = np.array(up)[:, below]
-            capacity[:, below] = np.array([b.heat_capacity_k for b in heated])[:, below]
-            unlike[:, :, below] = np.array([b.unlike for b in heated])[:, :, below]
+        below = ordered_is_stable(free, np.array(up))
+        stable[:, below] = np.array([branch.energy_ev for branch in heated])[:, below]
+        free[:, below] = np.array(up)[:, below]
+        capacity[:, below] = np.array([b.heat_capacity_k for b in heated])[:, below]
+        unlike[:, :, below] = np.array([b.unlike for b in heated])[:, :, below]
     shares = np.array(counts) / sites
     random_unlike = 1 - float((shares * (np.array(counts) - 1)).sum()) / (sites - 1)
     order = 1 - unlike / random_unlike
@@ -232,7 +231,7 @@ def _follow(
     temperatures: Floats,
     sweeps: int,
     seed: int,
-) -> _Branch:
+) -> Branch:
     """Run through temperatures in their order; a third of the sweeps settles at each."""
     occupation = start
     energy, variance, unlike = [], [], []
@@ -248,7 +247,7 @@ def _follow(
         variance.append(float(sampled.energies_ev.var()))
         unlike.append([float(sampled.unlike_first.mean()), float(sampled.unlike_second.mean())])
     order = np.argsort(-temperatures, kind="stable")
-    return _Branch(
+    return Branch(
         temperatures_k=temperatures[order],
         energy_ev=np.array(energy)[order],
         variance_ev2=np.array(variance)[order],
@@ -256,7 +255,7 @@ def _follow(
     )
 
 
-def _integrals(branch: _Branch) -> Floats:
+def _integrals(branch: Branch) -> Floats:
     """Return the integral of the energy over inverse temperature between neighbours.
 
     Trapezoids, corrected by the slopes at their ends, dE/dβ = −variance.
@@ -268,13 +267,13 @@ def _integrals(branch: _Branch) -> Floats:
     return areas
 
 
-def _free_energy_down(branch: _Branch, entropy_k: float) -> Floats:
+def _free_energy_down(branch: Branch, entropy_k: float) -> Floats:
     """Return free energies (eV) integrated from infinite temperature, where −βF is the entropy."""
     reduced = np.concatenate([[-entropy_k], -entropy_k + np.cumsum(_integrals(branch))])
     return _over_inverse(reduced, branch.inverse)
 
 
-def _free_energy_up(branch: _Branch, ground_ev: float, degeneracy: int) -> Floats:
+def _free_energy_up(branch: Branch, ground_ev: float, degeneracy: int) -> Floats:
     """Return free energies (eV) integrated from the lowest temperature.
 
     There excitations are few, and the energy above the ground state goes as U ~ exp(−βε), so that
@@ -295,27 +294,47 @@ def _over_inverse(reduced: Floats, inverse: Floats) -> Floats:
         return np.where(inverse > 0, reduced / np.where(inverse > 0, inverse, 1.0), -np.inf)
 
 
+def ordered_is_stable(down: Floats, up: Floats) -> NDArray[np.bool_]:
+    """Return at which temperatures the heated branch has the lower free energy, mean over runs.
+
+    From the lowest temperature up to the first one where it has not.  A run that stays in a phase
+    beyond its stability has too high a free energy, and keeps what it has too much when it changes
+    phase; far above the change the two branches are one phase, and differ by noise.
+
+    Parameters
+    ----------
+    down, up
+        Of the cooled and the heated branch (eV), shape (runs, temperatures), infinite temperature
+        first.
+    """
+    lower = up.mean(axis=0) < down.mean(axis=0)
+    stable: NDArray[np.bool_] = np.logical_and.accumulate(lower[::-1])[::-1]
+    return stable
+
+
 def _temperatures_of_order(
-    cooled: list[_Branch], heated: list[_Branch], down: list[Floats], up: list[Floats]
+    cooled: list[Branch], heated: list[Branch], down: list[Floats], up: list[Floats]
 ) -> dict[str, float | None]:
     """Return both temperatures of ordering, with errors, as fields of `Thermodynamics`."""
-    peaks_down = np.array([_peak_k(branch) for branch in cooled])
-    peaks_up = np.array([_peak_k(branch) for branch in heated])
+    peaks_down = np.array([heat_capacity_peak_k(branch) for branch in cooled])
+    peaks_up = np.array([heat_capacity_peak_k(branch) for branch in heated])
     middle = (peaks_down + peaks_up) / 2
-    hysteresis = float(np.mean(peaks_up - peaks_down))
-    grid = cooled[0].temperatures_k
-    here = int(np.argmin(np.abs(grid - middle.mean())))
-    spacing = float(abs(grid[max(here, 2) - 1] - grid[min(here + 1, len(grid) - 1)]) / 2)
     runs = len(cooled)
-    peak_error = math.sqrt(
-        float(middle.var(ddof=1)) / runs + (hysteresis / 2) ** 2 + spacing**2 / 12
-    )
+    peak = peak_error = hysteresis = None
+    if np.isfinite(middle).all():
+        peak, hysteresis = float(middle.mean()), float(np.mean(peaks_up - peaks_down))
+        grid = cooled[0].temperatures_k
+        here = int(np.argmin(np.abs(grid - peak)))
+        spacing = float(abs(grid[max(here, 2) - 1] - grid[min(here + 1, len(grid) - 1)]) / 2)
+        peak_error = math.sqrt(
+            float(middle.var(ddof=1)) / runs + (hysteresis / 2) ** 2 + spacing**2 / 12
+        )
     crossings = np.array(
         [_crossing_k(*each) for each in zip(cooled, heated, down, up, strict=True)]
     )
     crossed = bool(np.isfinite(crossings).all())
     return {
-        "order_temperature_heat_capacity_k": float(middle.mean()),
+        "order_temperature_heat_capacity_k": peak,
         "order_temperature_heat_capacity_error_k": peak_error,
         "order_temperature_free_energy_k": float(crossings.mean()) if crossed else None,
         "order_temperature_free_energy_error_k": (
@@ -325,19 +344,22 @@ def _temperatures_of_order(
     }
 
 
-def _peak_k(branch: _Branch) -> float:
-    """Return where the heat capacity is largest, by a parabola through three points of its log."""
+def heat_capacity_peak_k(branch: Branch) -> float:
+    """Return where the heat capacity is largest, by a parabola through three points of its log.
+
+    NaN where that is the first or the last temperature: it may be larger beyond.
+    """
     capacity, temperatures = branch.heat_capacity_k[1:], branch.temperatures_k[1:]
     k = int(np.argmax(capacity))
     if not 0 < k < len(capacity) - 1:
-        return float(temperatures[k])
+        return math.nan
     near = slice(k - 1, k + 2)
     x = np.log(temperatures[near] / temperatures[k])
     bend, slope, _ = np.polyfit(x, np.log(capacity[near]), 2)
     return float(temperatures[k] * np.exp(np.clip(-slope / (2 * bend), x.min(), x.max())))
 
 
-def _crossing_k(cooled: _Branch, heated: _Branch, down: Floats, up: Floats) -> float:
+def _crossing_k(cooled: Branch, heated: Branch, down: Floats, up: Floats) -> float:
     """Return the temperature of equal free energies, NaN where the branches do not cross.
 
     Each is continued beyond its own change of phase, to second order in inverse temperature.
@@ -348,7 +370,7 @@ def _crossing_k(cooled: _Branch, heated: _Branch, down: Floats, up: Floats) -> f
         return math.nan
     fine = np.linspace(inverse[1], inverse[-1], 4001)
 
-    def continued(branch: _Branch, free: Floats, last: int, *, towards_cold: bool) -> Floats:
+    def continued(branch: Branch, free: Floats, last: int, *, towards_cold: bool) -> Floats:
         reduced = np.where(inverse > 0, inverse * np.where(np.isfinite(free), free, 0.0), np.nan)
         own = slice(1, last + 1) if towards_cold else slice(last, None)
         inside = np.interp(fine, inverse[own], reduced[own])
@@ -373,7 +395,7 @@ def _crossing_k(cooled: _Branch, heated: _Branch, down: Floats, up: Floats) -> f
     return float(1 / (BOLTZMANN_EV_PER_K * fine[near[0]]))
 
 
-def _last_in_phase(cooled: _Branch, heated: _Branch) -> tuple[int | None, int | None]:
+def _last_in_phase(cooled: Branch, heated: Branch) -> tuple[int | None, int | None]:
     """Return the lowest temperature at which the cooled run is disordered, the highest at which the
     heated one is ordered, as indices.
 
@@ -381,7 +403,7 @@ def _last_in_phase(cooled: _Branch, heated: _Branch) -> tuple[int | None, int | 
     points next to that have a part of it already.
     """
 
-    def jump(branch: _Branch) -> int:
+    def jump(branch: Branch) -> int:
         slopes = np.diff(branch.energy_ev[1:]) / np.diff(branch.temperatures_k[1:])
         return 1 + int(np.argmax(slopes))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,31 +18,53 @@ from screening.campaigns.cluster_expansion import (
 )
 from screening.messages.errors import ScreenError
 from screening.store.cache import Cache
-from screening.targets.mixing import concentrations
+from screening.targets.mixing import amounts, concentrations
 
 if TYPE_CHECKING:
+    from screening.alloys.lattice import AlloyLattice
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.snapshot import Snapshot
 
+VERSION = 2
+"""Raise it whenever Monte Carlo says something else of the same expansion: it is then run again."""
 
-def shares_of(expansion: ClusterExpansion, formula: str) -> dict[str, float]:
+
+def shares_of(lattice: AlloyLattice, formula: str) -> dict[str, float]:
     """Return the fractions of the species that share sites in a formula, as ``Cu3Au``.
+
+    The species that have sites of their own may be in it, or not.
 
     Raises
     ------
     ScreenError
-        When it holds none of them, or one alone.
+        When it is no formula, holds fewer than two of those that share sites, or anything that is
+        not on the lattice, or not as often.
     """
-    mixed = expansion.lattice.mixed
+    mixed = lattice.mixed
     try:
-        found = concentrations(formula, expansion.lattice.system)
-    except ZeroDivisionError:
-        found = (1.0,)
-    if max(found) == 1.0:
+        counts = amounts(formula)
+    except ValueError as error:
+        raise ScreenError(f"composition {error}") from None
+    own = Counter(allowed[0] for allowed in lattice.species if len(allowed) == 1)
+    strange = [symbol for symbol in counts if symbol not in own and symbol not in mixed]
+    if strange:
+        raise ScreenError(
+            f"composition '{formula}': {', '.join(strange)} is not on lattice {lattice.name}, "
+            f"which holds {', '.join([*mixed, *own])}"
+        )
+    shared = sum(counts.get(symbol, 0.0) for symbol in mixed)
+    if sum(counts.get(symbol, 0.0) > 0 for symbol in mixed) < 2:
         raise ScreenError(
             f"composition '{formula}': give a formula of at least two of {', '.join(mixed)}"
         )
-    return dict(zip(mixed, found, strict=True))
+    for symbol, sites in own.items():
+        right = shared * sites / (len(lattice.species) - own.total())
+        if symbol in counts and abs(counts[symbol] - right) > 1e-6 * shared:
+            raise ScreenError(
+                f"composition '{formula}': the lattice has {right:g} {symbol} beside "
+                f"{shared:g} of {', '.join(mixed)}, not {counts[symbol]:g}"
+            )
+    return dict(zip(mixed, concentrations(formula, lattice.system), strict=True))
 
 
 def computed_thermodynamics(
@@ -58,7 +81,7 @@ def computed_thermodynamics(
 
     snapshot = campaign.snapshot()
     expansion = cluster_expansion(campaign, snapshot)
-    shares = shares_of(expansion, formula)
+    shares = shares_of(expansion.lattice, formula)
     key = _ground_state(snapshot, expansion, shares)
     ordered = None
     if key:
@@ -99,8 +122,15 @@ def kept_thermodynamics(campaign: Campaign, expansion: ClusterExpansion) -> list
 
 
 def fingerprint(expansion: ClusterExpansion) -> str:
-    """Return what tells one cluster expansion from another; rounding does not."""
-    content = [expansion.lattice.key, [round(x, 9) for x in expansion.interactions_ev.tolist()]]
+    """Return what tells one cluster expansion, and what is made of it, from another.
+
+    Rounding does not.
+    """
+    content = [
+        VERSION,
+        expansion.lattice.key,
+        [round(x, 9) for x in expansion.interactions_ev.tolist()],
+    ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

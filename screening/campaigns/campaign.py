@@ -89,11 +89,21 @@ class Campaign(CampaignRecords):
         engine: EngineConfig,
         pool: Pool,
         confirming: EngineConfig | None = None,
+        *,
+        beside: Campaign | None = None,
+        start: bool = True,
     ) -> Campaign:
         """Store a new campaign and its pool.
 
         The name is reserved first and the campaign becomes active last: a submit that was
         interrupted in between leaves nothing that a later campaign of that name would take in.
+
+        Parameters
+        ----------
+        beside
+            A campaign that was created and not started, and becomes active with this one.
+        start
+            Whether it becomes active.
 
         Raises
         ------
@@ -121,9 +131,12 @@ class Campaign(CampaignRecords):
         except DuplicateKeyError:
             raise ScreenError(taken(name)) from None
         pools.store_pool(database, name, pool)
-        created = cls(database, document)
-        created.set_status("active")
-        return created
+        if start:
+            together = [name] if beside is None else [name, beside.name]
+            database.campaigns.update_many(
+                {"_id": {"$in": together}}, {"$set": {"status": "active"}}
+            )
+        return cls(database, document)
 
     def snapshot(self, *, rows: bool = True, features: bool = True) -> Snapshot:
         """Return what the campaign knows now.
@@ -161,7 +174,7 @@ class Campaign(CampaignRecords):
             objective=self.objective,
             status=document["status"],
             promoted=bool(document.get("promoted")),
-            converged=self.converged_at(document, len(picks)),
+            converged=self.converged_at(document, picks),
             stages=tuple(self.stages),
             picks=picks,
             confirmation_picks=confirmation_picks,
@@ -225,12 +238,13 @@ class Campaign(CampaignRecords):
 
     def is_converged(self) -> bool:
         """Return whether the sampler has found what it looks for and wants nothing more."""
-        return self.converged_at(self._document(), self.count_picks())
+        document = self._document()
+        return "converged" in document and self.converged_at(document, self.picks())
 
     def _is_picked(self) -> bool:
         """Return whether the budget is spent, the pool known or the search converged."""
         picks, document = self.picks(), self._document()
-        if len(picks) >= self.config.budget or self.converged_at(document, len(picks)):
+        if len(picks) >= self.config.budget or self.converged_at(document, picks):
             return True
         known = {pick["candidate_id"] for pick in picks} | self.results().keys()
         query = self._members(document)

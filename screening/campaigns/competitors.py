@@ -8,11 +8,13 @@ candidates have, and their results are shared by all campaigns with that engine 
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from screening.campaigns import pool as pools
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.flows import NotComputable
 from screening.campaigns.names import check_name_is_free, competitors_name
@@ -70,6 +72,8 @@ def competitors_config(config: CampaignConfig, sources: list[str], count: int) -
         "description": f"Competitors: {config.description}" if config.description else "",
         "sources": sources,
         "sampler": {"kind": "random"},
+        # What is left out of the hull could have decomposed a candidate, and nobody would know.
+        "filters": {"max_sites": sys.maxsize},
         "budget": max(count, 1),
         "batch_size": max(config.batch_size, _BATCH),
     }
@@ -119,7 +123,7 @@ def create_competitors(
     engine: EngineConfig,
     pool: Pool,
 ) -> Campaign:
-    """Store the campaign that computes the competitors of another.
+    """Store the campaign that computes the competitors of another, which is to start it.
 
     Parameters
     ----------
@@ -136,7 +140,7 @@ def create_competitors(
     from screening.campaigns.campaign import Campaign
 
     own = competitors_config(config, config.competitors, len(pool.candidates))
-    return Campaign.create(database, competitors_name(name), own, engine, pool)
+    return Campaign.create(database, competitors_name(name), own, engine, pool, start=False)
 
 
 def check_competitors_name(database: Database, name: str, config: CampaignConfig) -> None:
@@ -157,11 +161,15 @@ def competitors_of(campaign: Campaign) -> Campaign | None:
 
 
 def extend_competitors(campaign: Campaign, pool: Pool) -> int:
-    """Add competitors to a campaign of competitors, and to its budget; return how many are new."""
+    """Add competitors to a campaign of competitors; return how many are new.
+
+    Its budget is the size of its pool.  Interrupted, it is to be called again.
+    """
     new = campaign.extend_pool(pool)
-    if new:
-        campaign.database.campaigns.update_one(
-            {"_id": campaign.name}, {"$inc": {"config.budget": new}}
-        )
-        campaign.touch()
+    query = pools.members(campaign.name, campaign.extensions())
+    count = len(pools.read_ids(campaign.database, query))
+    campaign.database.campaigns.update_one(
+        {"_id": campaign.name}, {"$max": {"config.budget": count}}
+    )
+    campaign.touch()
     return new

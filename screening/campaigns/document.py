@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.config import CampaignConfig
+from screening.campaigns.pick_states import PickState
 from screening.campaigns.results import result_key
 from screening.campaigns.snapshot import Status
 from screening.campaigns.stages import EngineStage, check_confirming, stage_document, stages_of
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from screening.store.database import Database
     from screening.targets.engines import EngineConfig
     from screening.targets.objectives import Objective
+
+
+def _known(picks: Sequence[Mapping[str, Any]], extensions: Sequence[str]) -> dict[str, int]:
+    """Return what changes whenever a sampler may want something again.
+
+    Candidates that failed and were retried successfully are as many picks as before.
+    """
+    failed = sum(pick["state"] == PickState.FAILED for pick in picks)
+    return {"picks": len(picks), "failed": failed, "extensions": len(extensions)}
 
 
 class CampaignDocument:
@@ -81,17 +91,28 @@ class CampaignDocument:
         query = {"_id": self.name, **same}
         self.database.campaigns.update_one(query, {"$set": {"promoted": True}})
 
-    def set_converged(self, picks: int) -> None:
-        """Note that after so many picks the sampler wants nothing more of the present pool."""
-        state = {"picks": picks, "extensions": len(self.extensions())}
+    def set_converged(self, picks: Sequence[Mapping[str, Any]], because: str = "") -> None:
+        """Note that with these picks the sampler wants nothing more of the present pool.
+
+        Parameters
+        ----------
+        because
+            Why it cannot go on, empty where it has found what it looks for.
+        """
+        state = {**_known(picks, self.extensions()), "because": because}
         self.database.campaigns.update_one({"_id": self.name}, {"$set": {"converged": state}})
         self.touch()
 
     @staticmethod
-    def converged_at(document: Mapping[str, Any], picks: int) -> bool:
-        """Return whether the sampler wanted nothing more of the pool after that many picks."""
-        state = {"picks": picks, "extensions": len(document.get("extensions", []))}
-        return bool(document.get("converged") == state)
+    def converged_at(document: Mapping[str, Any], picks: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether the sampler wanted nothing more of the pool with these picks."""
+        marked = {**document.get("converged", {})}
+        marked.pop("because", None)
+        return bool(marked == _known(picks, document.get("extensions", [])))
+
+    def why_ended(self) -> str:
+        """Return why the sampler could not go on when it last wanted nothing more, or nothing."""
+        return str(self._document().get("converged", {}).get("because", ""))
 
     def _document(self) -> dict[str, Any]:
         """Return what of its document may change."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.snapshot import PoolRow
 from screening.messages.refusal import Refusal
+from screening.messages.stderr import counted
 from screening.targets.objectives import ENERGY_ABOVE_HULL
 
 if TYPE_CHECKING:
@@ -59,11 +60,16 @@ def hull_fields(
 def leave_out_unstable(
     database: Database, config: CampaignConfig, engine: EngineConfig, pool: Pool
 ) -> None:
-    """Refuse the candidates of a pool that break the bound, or of which nothing is known."""
+    """Refuse the candidates of a pool that break the bound, or of which nothing is known.
+
+    What meets it by a lower bound only, as known competitors have no energy, is a remark of the
+    pool.
+    """
     from screening.intake.ingest import Refused
 
     known = hull_fields(database, config, engine)
     bound = config.constraints[FIELD]
+    incomplete: list[str] = []
     for key in list(pool.candidates):
         fields = known.get(key, {})
         value = fields.get(FIELD)
@@ -74,6 +80,8 @@ def leave_out_unstable(
                 engine=engine.name,
             )
         elif bound.violation(FIELD, value) is None:
+            if fields["missing_competitors"]:
+                incomplete.append(key)
             continue
         else:
             reason = Refusal.of(
@@ -88,3 +96,10 @@ def leave_out_unstable(
         pool.refused.append(Refused(origin.source, origin.material_id, reason))
         pool.inputs.pop(key, None)
         del pool.candidates[key]
+    if incomplete:
+        first = incomplete[0]
+        pool.remarks.append(
+            f"of {len(incomplete)} of {counted(len(pool.candidates), 'candidate')} the energy "
+            "above the hull is a lower bound, as known competitors have no energy; first: "
+            f"{first}, without {known[first]['missing_competitors']}"
+        )

@@ -81,11 +81,17 @@ class Crystal(Candidate):
         return f"{self.formula}, space group {self.space_group_number}, {atoms}"
 
     def details(self) -> list[tuple[str, str]]:
-        """Return which disordered crystal it is an approximant of, where it is one."""
-        if self.disordered_from is None:
-            return []
-        error = f"fractions off by at most {self.occupation_error or 0:.3f}"
-        return [("approximant of", f"{self.disordered_from}, number {self.approximant}, {error}")]
+        """Return which disordered crystals it is an approximant of, where it is one."""
+        return [
+            (
+                "approximant of",
+                f"{stated['disordered_from']} ({origin.material_id}), number "
+                f"{stated['approximant']}, fractions off by at most "
+                f"{float(stated['occupation_error'] or 0):.3f}",
+            )
+            for origin in self.origins
+            if (stated := origin.properties).get("disordered_from") is not None
+        ]
 
     def content(self) -> Structure:
         """Build the standardised primitive cell."""

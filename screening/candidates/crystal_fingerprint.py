@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -226,6 +227,22 @@ def _nearest(
             picked = lengths[order][starts[:-1, None] + np.arange(n_nearest)] / unit
             return np.asarray(picked.reshape(len(primitive), len(kinds), n_nearest))
         reach *= 1.25
+
+
+def entry_digits(structure: Structure) -> str:
+    """Return twelve hexadecimal digits of a crystal as it is given, disordered or not.
+
+    Another cell, origin or scale of the same crystal has other digits.
+    """
+    sites = sorted(
+        (
+            sorted((str(species), round(share, 4)) for species, share in site.species.items()),
+            [round(float(x) % 1, 4) % 1 for x in site.frac_coords],
+        )
+        for site in structure
+    )
+    content = [[round(x, 4) for x in structure.lattice.parameters], sites]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
 def finer_digits(primitive: Structure) -> str:

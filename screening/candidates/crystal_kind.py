@@ -10,6 +10,7 @@ from screening.candidates.candidate import Candidate, Origin
 from screening.candidates.crystal import SPACE_GROUP, Crystal, crystal_from_structure
 from screening.candidates.crystal_features import FEATURES_VERSION, feature_names, features
 from screening.candidates.crystal_filters import CrystalFilters
+from screening.candidates.crystal_fingerprint import entry_digits
 from screening.candidates.crystal_sanity import refuse_no_cell
 from screening.candidates.kinds import CandidateKind
 from screening.candidates.stated_facts import FACTS, contradiction, lost_symmetry
@@ -59,12 +60,14 @@ def split_disordered(
     if refusal := contradiction(structure, stated, 1):
         raise RefusedError(refusal)
     found = approximants(structure)
+    digits = entry_digits(structure)
     name = structure.composition.element_composition.reduced_formula
     return [
         (
             approximant.structure,
             {
                 "disordered_from": name,
+                "disordered_id": digits,
                 "approximant": number,
                 "approximants": len(found),
                 "approximant_method": approximant.method,

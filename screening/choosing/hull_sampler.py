@@ -15,7 +15,7 @@ from pydantic import Field
 
 from screening.choosing.config import SamplerConfig
 from screening.choosing.convex_hull import hull_energies
-from screening.choosing.observations import Floats, Observations, Proposal
+from screening.choosing.observations import Floats, Observations, Proposal, SearchEndedError
 from screening.choosing.pool import Pool
 from screening.choosing.prediction import surrogate_for
 from screening.choosing.prior import takes_raw
@@ -75,14 +75,31 @@ class HullSampler:
         n: int,
         seed: int,
     ) -> list[Proposal]:
-        """Pick end members, then `initial` candidates by leverage, then those near the hull."""
+        """Pick end members, then `initial` candidates by leverage, then those near the hull.
+
+        Their batch is filled up; what comes later waits until they have values, without which
+        no other structure has one.
+
+        Raises
+        ------
+        SearchEndedError
+            When an end member has ended without a value.
+        """
         told = observations, available_ids, available_features
         pool = Pool.of(*told, raw=True)
         n = min(n, len(pool.ids))
         if n <= 0:
             return []
+        picks = _end_members(pool.available)[:n]
+        if not picks:
+            if _end_members(pool.pending):
+                return []
+            if lost := _lost_end_members(pool, observations.infeasible_ids):
+                raise SearchEndedError(
+                    f"at least one of the end members {', '.join(lost)} has no energy, and "
+                    "energies of mixing are relative to them"
+                )
         model = surrogate_for(self.options.surrogate, observations, seed)
-        picks = _end_members(pool)[:n]
         proposals = [Proposal(pool.ids[i], "end-member") for i in picks]
         n_spread = max(0, self.options.initial - len(pool.seen) - len(picks))
         if pool.n_valued < 2:
@@ -193,9 +210,16 @@ def _concentrations(rows: Floats, pool: Pool) -> Floats:
     return finite
 
 
-def _end_members(pool: Pool) -> list[int]:
-    """Return available candidates with one species on all sites that are shared."""
-    shares = pool.available[:, :N_CONCENTRATIONS]
+def _lost_end_members(pool: Pool, infeasible_ids: list[str]) -> list[str]:
+    """Return the end members that ended without a value, unless another has their composition."""
+    valued, ended = np.split(pool.evaluated[:, :N_CONCENTRATIONS], [pool.n_valued])
+    known = {tuple(valued[i]) for i in _end_members(valued)}
+    return [infeasible_ids[i] for i in _end_members(ended) if tuple(ended[i]) not in known]
+
+
+def _end_members(rows: Floats) -> list[int]:
+    """Return candidates with one species on all sites that are shared."""
+    shares = rows[:, :N_CONCENTRATIONS]
     pure = np.isin(shares, (0.0, 1.0)).all(axis=1) & (shares.sum(axis=1) <= 1.0)
     return [int(i) for i in np.flatnonzero(pure)]
 

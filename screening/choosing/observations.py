@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+class SearchEndedError(Exception):
+    """A sampler cannot go on, whatever the budget: one clause that says why."""
+
+
 MOST_RESULTS = 3000
 """Results that a prediction rests on: of more, the best third of these and others at random.
 The time of a Gaussian process grows with the third power and its memory with the square."""

@@ -55,6 +55,12 @@ class Sampler(Protocol):
         n : int
         seed : int
             The same arguments give the same picks, in whatever order the ids come.
+
+        Raises
+        ------
+        SearchEndedError
+            When it cannot pick anything, with the reason, which `matscreen status` shows.  No
+            picks without one mean that it has found what it looks for.
         """
         ...
 

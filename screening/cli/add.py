@@ -72,6 +72,6 @@ def _add_competitors(campaign: Campaign, pool: Pool, *, dry_run: bool) -> str:
     else:
         new = extend_competitors(competing, found)
         competing = competitors_of(campaign)
-        if new and competing is not None and competing.status == "active":
+        if competing is not None and competing.status == "active":
             advance(competing)
     return f"{counted(new, 'new competitor')} beside the budget"

@@ -45,7 +45,7 @@ def alloy(
         snapshot = campaign.snapshot()
         expansion = cluster_expansion(campaign, snapshot)
         if composition is not None:
-            shares_of(expansion, composition)
+            shares_of(expansion.lattice, composition)
             say(f"Monte Carlo of {composition}: {counted(seeds, 'run')} …")
             computed_thermodynamics(campaign, composition, sites=sites, sweeps=sweeps, seeds=seeds)
         kept = kept_thermodynamics(campaign, expansion)

@@ -115,20 +115,24 @@ def _say_disordered(campaign: Campaign) -> None:
     from screening.ranking.cache import cached_ranking
     from screening.ranking.disordered import disordered_crystals
 
-    query = {"campaigns": campaign.name, "disordered_from": {"$type": "string"}}
-    stored = campaign.database.candidates.find(query, {"disordered_from": 1})
-    stands_for = {str(each["_id"]): str(each["disordered_from"]) for each in stored}
-    if not stands_for:
+    # A candidate may have been found as an ordered crystal first.
+    stated = {"origins.properties.disordered_from": {"$type": "string"}}
+    query = {"campaigns": campaign.name, **stated}
+    fields = {"origins.source": 1, "origins.material_id": 1, "origins.properties": 1}
+    stored = campaign.database.candidates.find(query, fields)
+    origins = {str(each["_id"]): each["origins"] for each in stored}
+    if not origins:
         return
     objective = campaign.objective
-    for found in disordered_crystals(cached_ranking(campaign)[0], stands_for, objective):
+    for found in disordered_crystals(cached_ranking(campaign)[0], origins, objective):
         if found.spread is None:
             value = f"{digits(found.value)} {objective.unit}".rstrip() + ", of one approximant"
         else:
             value = with_spread(found.value, found.spread, objective.logarithmic, objective.unit)
             value += f" over {counted(len(found.candidate_ids), 'approximant')}"
         say(
-            f"disordered {found.name}: {objective.label} {value} ({', '.join(found.candidate_ids)})"
+            f"disordered {found.name} ({', '.join(found.entries)}): {objective.label} {value} "
+            f"({', '.join(found.candidate_ids)})"
         )
 
 

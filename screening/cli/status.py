@@ -64,12 +64,14 @@ def _facts(
     """
     from screening.campaigns.progress import STATUS_COUNTS
 
+    because = campaign.why_ended() if progress.converged else ""
     return {
         "campaign": campaign.name,
         "target": campaign.config.target,
         "status": progress.status,
         "finished": progress.exhausted,
-        "converged": progress.converged,
+        "converged": progress.converged and not because,
+        "ended_because": because,
         "engine": campaign.engine.name,
         "confirming_engines": [stage.engine.name for stage in campaign.stages[1:]],
         "confirmed": progress.confirmed,
@@ -113,7 +115,7 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     best, mean_s = progress.best_value, progress.mean_candidate_s
     rows: dict[str, Any] = {
         "target": campaign.config.target,
-        "status": _status(progress),
+        "status": _status(campaign, progress),
         "engine": ", then ".join(stage.engine.name for stage in campaign.stages),
         "pool": counted(progress.pool, "candidate"),
         **{name.replace("_", " "): getattr(progress, name) for name in STATUS_COUNTS},
@@ -132,10 +134,17 @@ def _progress_rows(campaign: Campaign, progress: Progress) -> dict[str, Any]:
     return rows
 
 
-def _status(progress: Progress) -> str:
+def _status(campaign: Campaign, progress: Progress) -> str:
     if not (progress.exhausted and progress.status == "active"):
         return progress.status
-    return "finished: the search has converged" if progress.converged else "finished"
+    if not progress.converged:
+        return "finished"
+    because = campaign.why_ended()
+    if because:
+        return (
+            f"ended: {because}; what failed is computed again by: matscreen retry {campaign.name}"
+        )
+    return "finished: the search has converged"
 
 
 def _throughput_rows(throughput: Throughput, progress: Progress) -> dict[str, Any]:

@@ -154,8 +154,12 @@ def start_campaign(
         others = None
         if competing is not None:
             others = create_competitors(database, name, config, exploring, competing)
+        # Both or none become active: a submit that was killed can be repeated.
+        campaign = Campaign.create(
+            database, name, config, exploring, pool, confirming, beside=others
+        )
+        if others is not None:
             advance(others)
-        campaign = Campaign.create(database, name, config, exploring, pool, confirming)
         advance(campaign)
         say(f"campaign '{name}': {plan}")
         if campaign.is_exhausted() and (others is None or others.is_exhausted()):

@@ -37,7 +37,7 @@ from screening.store.cache import Cache
 if TYPE_CHECKING:
     from screening.store.database import Database
 
-PARSED_ENTRIES_VERSION = 4
+PARSED_ENTRIES_VERSION = 5
 """Raise it whenever `ParsedEntry` or how it is stored changes: entries are then read again."""
 CHUNK = 40
 """Entries that one process reads at a time."""

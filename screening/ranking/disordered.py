@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from screening.ranking.entries import RankedRow
 from screening.targets.scale import Scale
@@ -19,6 +20,8 @@ class Disordered:
     ----------
     name : str
         Its formula.
+    entries : list of str
+        Names of the entries that it stands in, sorted.
     candidate_ids : list of str
         Of its approximants that have a value, the best first.
     value : float
@@ -28,37 +31,51 @@ class Disordered:
     """
 
     name: str
+    entries: list[str]
     candidate_ids: list[str]
     value: float
     spread: float | None
 
 
 def disordered_crystals(
-    rows: Iterable[RankedRow], stands_for: Mapping[str, str], scale: Scale
+    rows: Iterable[RankedRow], origins: Mapping[str, Iterable[Mapping[str, Any]]], scale: Scale
 ) -> list[Disordered]:
     """Return the disordered crystals of a ranking, the best first.
+
+    Two of one formula are two: they are told apart by the digits of the crystal that their
+    approximants were made of, and, where an older version stored none, by their entries.
 
     Parameters
     ----------
     rows
         In their order.
-    stands_for
-        By candidate id, the disordered crystal that it is an approximant of.
+    origins
+        Those of candidates, by id, as they are stored: one candidate may be an approximant of
+        several crystals.
     scale
         Of the values.
     """
-    groups: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    groups: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
+    entries: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for row in rows:
-        if row.outcome == "computed" and row.value is not None and row.candidate_id in stands_for:
-            value = scale.to_model(row.value)
-            groups[stands_for[row.candidate_id]].append((row.candidate_id, value))
+        if row.outcome != "computed" or row.value is None:
+            continue
+        for origin in origins.get(row.candidate_id, ()):
+            stated = origin["properties"]
+            if stated.get("disordered_from") is None:
+                continue
+            entry = str(origin["material_id"])
+            digits = stated.get("disordered_id")
+            own = (str(digits),) if digits else (str(origin["source"]), entry)
+            key = (str(stated["disordered_from"]), *own)
+            groups[key][row.candidate_id] = scale.to_model(row.value)
+            entries[key].add(entry)
     found = []
-    for name, members in groups.items():
-        values = [value for _, value in members]
+    for key, members in groups.items():
+        values = list(members.values())
         mean = statistics.fmean(values)
         spread = statistics.stdev(values) if len(values) > 1 else None
-        found.append((mean, Disordered(name, [key for key, _ in members], mean, spread)))
-    return [
-        Disordered(group.name, group.candidate_ids, scale.from_model(mean), group.spread)
-        for mean, group in sorted(found, key=lambda pair: (pair[0], pair[1].name))
-    ]
+        value = scale.from_model(mean)
+        crystal = Disordered(key[0], sorted(entries[key]), list(members), value, spread)
+        found.append((mean, key, crystal))
+    return [crystal for _, _, crystal in sorted(found, key=lambda each: each[:2])]

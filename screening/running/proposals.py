@@ -8,7 +8,7 @@ from screening.campaigns.campaign import Campaign
 from screening.campaigns.snapshot import Snapshot
 from screening.campaigns.training_data import feature_matrix, for_search, training_data
 from screening.choosing.config import build_sampler
-from screening.choosing.observations import Proposal
+from screening.choosing.observations import Proposal, SearchEndedError
 from screening.running import lease
 from screening.running.picks import new_pick
 from screening.running.submission import fill_queue
@@ -38,20 +38,24 @@ def propose(campaign: Campaign) -> list[Proposal]:
     # Seeded by how far the campaign is: the same data give the same picks, in any process.
     seed = campaign.config.seed + len(picks)
     sampler = build_sampler(campaign.config.sampler)
-    proposals = sampler.propose(
-        for_search(snapshot, observations, seed),
-        available,
-        feature_matrix(features, available),
-        wanted,
-        seed,
-    )
+    because = ""
+    try:
+        proposals = sampler.propose(
+            for_search(snapshot, observations, seed),
+            available,
+            feature_matrix(features, available),
+            wanted,
+            seed,
+        )
+    except SearchEndedError as error:
+        proposals, because = [], str(error)
     if campaign.config.second_objective is not None:
         # Predictions of two objectives combined are on no scale that a table could show.
         proposals = [
             replace(proposal, predicted_mean=None, predicted_std=None) for proposal in proposals
         ]
     if not proposals and not observations.pending_ids:
-        campaign.set_converged(len(picks))
+        campaign.set_converged(picks, because)
         return []
     proposals = _with_values(snapshot, proposals)
     this_round = 1 + max((pick["round"] for pick in picks), default=0)

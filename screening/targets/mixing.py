@@ -12,6 +12,7 @@ import numpy as np
 from screening.choosing.convex_hull import hull_energies
 from screening.targets.energy_basis import check_one_cutoff
 
+_ELEMENT = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)?")
 ENERGY = "energy_ev_per_atom"
 MIXING = "mixing_energy_ev_per_atom"
 MIXING_ERROR = "mixing_energy_error_ev_per_atom"
@@ -91,6 +92,22 @@ def _of_one_lattice(
     return {key: found for key, found in fields.items() if not np.isnan(found[ABOVE_HULL])}
 
 
+def amounts(formula: str) -> dict[str, float]:
+    """Return the atoms of each element in a formula without parentheses, as ``Cu3Au``.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+    """
+    counts: dict[str, float] = defaultdict(float)
+    if not re.fullmatch(f"(?:{_ELEMENT.pattern})+", formula):
+        raise ValueError(f"'{formula}' is no formula; write it as Cu3Au, without brackets")
+    for symbol, number in _ELEMENT.findall(formula):
+        counts[symbol] += float(number or 1)
+    return dict(counts)
+
+
 def concentrations(formula: str, system: str) -> tuple[float, ...]:
     """Return the fractions of the species that share sites, in their order.
 
@@ -101,9 +118,7 @@ def concentrations(formula: str, system: str) -> tuple[float, ...]:
     system
         Those species, as ``Au-Cu``.
     """
-    counts: dict[str, float] = defaultdict(float)
-    for symbol, number in re.findall(r"([A-Z][a-z]?)([\d.]*)", formula):
-        counts[symbol] += float(number or 1)
-    shared = [counts[symbol] for symbol in system.split("-")]
+    counts = amounts(formula)
+    shared = [counts.get(symbol, 0.0) for symbol in system.split("-")]
     total = sum(shared)
     return tuple(count / total for count in shared)

@@ -144,9 +144,26 @@ def test_end_members_that_do_not_belong_together_are_refused(silicon, heavy):
     larger = Phono3py(heavy.unitcell, supercell_matrix=2 * np.eye(3, dtype=int), log_level=0)
     with pytest.raises(CannotCompute, match="different supercells"):
         virtual_crystal(silicon, larger, 0.5)
+    smaller = Phono3py(heavy.primitive, supercell_matrix=np.eye(3, dtype=int), log_level=0)
+    with pytest.raises(CannotCompute, match="8 and 2 atoms in their cells"):
+        virtual_crystal(silicon, smaller, 0.5)
     moved = copy.deepcopy(heavy)
     positions = moved.unitcell.scaled_positions
     positions[0] += 0.2
     moved.unitcell.scaled_positions = positions
     with pytest.raises(CannotCompute, match="not one crystal structure"):
         virtual_crystal(silicon, moved, 0.5)
+
+
+def test_born_charges_of_one_end_member_are_not_dropped(silicon, heavy):
+    charged = copy.deepcopy(heavy)
+    count = len(charged.primitive)
+    charged.nac_params = {
+        "born": np.zeros((count, 3, 3)),
+        "dielectric": 12.0 * np.eye(3),
+        "factor": 14.4,
+    }
+    for pair in ((silicon, charged), (charged, silicon)):
+        with pytest.raises(CannotCompute, match="give those of both, or of neither"):
+            virtual_crystal(*pair, 0.5)
+    assert virtual_crystal(charged, charged, 0.5).model.nac_params is not None

@@ -98,6 +98,17 @@ def virtual_crystal(
     """
     from phono3py import Phono3py
 
+    counts = [len(each.unitcell) for each in (first, second)]
+    if counts[0] != counts[1]:
+        raise CannotCompute(
+            f"the two end members have {counts[0]} and {counts[1]} atoms in their cells: they are "
+            "not one crystal structure in one cell"
+        )
+    if bool(first.nac_params) != bool(second.nac_params):
+        raise CannotCompute(
+            "one of the two end members has Born charges and the other has none: give those of "
+            "both, or of neither"
+        )
     cell = first.unitcell.copy()
     shift = second.unitcell.scaled_positions - cell.scaled_positions
     shift -= np.rint(shift)

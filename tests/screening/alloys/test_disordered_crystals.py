@@ -130,3 +130,100 @@ def test_what_is_stated_of_the_disordered_crystal_is_compared_with_it():
 def test_an_ordered_crystal_is_left_alone():
     crystal = rocksalt("Na")
     assert split_disordered(crystal, {}) == [(crystal, {})]
+
+
+def disordered_alloys():
+    """Return records of disordered CuAu, fcc and bcc."""
+    from screening.sources.record import SourceRecord
+
+    mixture = {"Cu": 0.5, "Au": 0.5}
+    groups = {"fcc": ("Fm-3m", 3.87), "bcc": ("Im-3m", 3.07)}
+    return [
+        SourceRecord(
+            name,
+            Structure.from_spacegroup(group, Lattice.cubic(a), [mixture], [[0, 0, 0]]),
+            None,
+            name,
+        )
+        for name, (group, a) in groups.items()
+    ]
+
+
+def computed(values):
+    """Return rows of a ranking with these values, by candidate id."""
+    from screening.ranking.entries import Entry, RankedRow
+
+    entries = [
+        Entry(candidate_id=key, material_id="", label="", facts={}, outcome="computed", value=value)
+        for key, value in values.items()
+    ]
+    return [RankedRow(rank=1, **vars(entry)) for entry in entries]
+
+
+def test_disordered_crystals_of_one_formula_are_not_one(database):
+    from campaign_fixtures import ListSource, every_crystal
+
+    from screening.ranking.disordered import disordered_crystals
+    from screening.targets.scale import Scale
+
+    pool = every_crystal(ListSource(*disordered_alloys()), database=database)
+    origins = {
+        key: [origin.model_dump() for origin in candidate.origins]
+        for key, candidate in pool.candidates.items()
+    }
+    of = {
+        name: [key for key, found in origins.items() if found[0]["material_id"] == name]
+        for name in ("fcc", "bcc")
+    }
+    assert len(of["fcc"]) > 1 < len(of["bcc"])
+    rows = computed({**dict.fromkeys(of["fcc"], 1.0), **dict.fromkeys(of["bcc"], 3.0)})
+    scale = Scale(direction="minimize", logarithmic=False)
+    found = disordered_crystals(rows, origins, scale)
+    assert [(each.entries, each.value, each.spread) for each in found] == [
+        (["fcc"], 1.0, 0.0),
+        (["bcc"], 3.0, 0.0),
+    ]
+    # What older versions stored has no digits.
+    for each in origins.values():
+        for origin in each:
+            del origin["properties"]["disordered_id"]
+    again = disordered_crystals(rows, origins, scale)
+    assert again == found
+
+
+def test_a_crystal_may_be_ordered_and_an_approximant_of_several(screen, database):
+    from campaign_fixtures import ListSource, every_crystal, toy_content
+
+    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.config import CampaignConfig
+    from screening.sources.record import SourceRecord
+    from screening.targets.engines import engine_config
+
+    [fcc, _] = disordered_alloys()
+    stretched = SourceRecord("wide", fcc.content.copy(), None, "wide")
+    stretched.content.scale_lattice(fcc.content.volume * 1.1)
+    first = every_crystal(ListSource(fcc), database=database)
+    ordered = [
+        SourceRecord(f"ordered-{key}", candidate.content(), None, key)
+        for key, candidate in first.candidates.items()
+    ]
+    pool = every_crystal(ListSource(*ordered, fcc, stretched), database=database)
+    assert pool.candidates.keys() == first.candidates.keys()
+    details = next(iter(pool.candidates.values())).details()
+    assert [text.split(",")[0] for _, text in details] == ["CuAu (fcc)", "CuAu (wide)"]
+    config = CampaignConfig.model_validate(toy_content())
+    campaign = Campaign.create(database, "alloys", config, engine_config("emt"), pool)
+    database.results.insert_many(
+        {
+            "_id": f"{key}/value",
+            "candidate_id": key,
+            **campaign.result_key(),
+            "outcome": "computed",
+            "kappa_300k_w_per_m_k": 2.0,
+        }
+        for key in pool.candidates
+    )
+    said = screen("rank").err
+    for entry in ("fcc", "wide"):
+        [line] = [line for line in said.splitlines() if f"disordered CuAu ({entry})" in line]
+        assert f": toy 2.00 Å³ ×/÷ 1.0 over {len(pool.candidates)} approximants (" in line

@@ -9,7 +9,7 @@ import pytest
 
 from screening.alloys.lattice import AlloyLattice
 from screening.alloys.ordered_supercell import counts_of, degeneracy, multiples_for, occupation_of
-from screening.alloys.supercell import energy_terms
+from screening.alloys.supercell import energy_terms, neighbour_shell
 
 pytest.importorskip("icet")
 
@@ -65,6 +65,20 @@ def test_an_ordered_structure_fits_and_has_as_many_variants_as_is_known():
     unlike = (occupation[terms.first_shell] != occupation[:, None]).mean()
     assert unlike == pytest.approx(0.5)
     assert degeneracy(terms, occupation) == 4
+
+
+@pytest.mark.parametrize(("a", "c_over_a"), [(2.9505, np.sqrt(8 / 3)), (2.95, 1.6332)])
+def test_the_shells_of_a_hexagonal_lattice_are_those_of_its_neighbours(a, c_over_a):
+    from ase.build import bulk
+
+    atoms = bulk("Mg", "hcp", a=a, c=c_over_a * a) * (4, 4, 4)
+    # Twelve at a, six at the square root of two times that, as in fcc.
+    for number, count, distance_a in ((0, 12, a), (1, 6, np.sqrt(2) * a)):
+        shell = neighbour_shell(atoms, np.arange(len(atoms)), number)
+        assert shell.shape == (len(atoms), count)
+        for own in (0, len(atoms) - 1):
+            away = atoms.get_distances(own, shell[own], mic=True)
+            np.testing.assert_allclose(away, distance_a, rtol=1e-3)
 
 
 @pytest.mark.slow

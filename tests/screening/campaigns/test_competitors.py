@@ -6,7 +6,12 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from screening.campaigns.campaign import Campaign
-from screening.campaigns.competitors import competitor_sources, competitors_of
+from screening.campaigns.competitors import (
+    competitor_sources,
+    competitors_config,
+    competitors_of,
+    extend_competitors,
+)
 from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
@@ -160,3 +165,64 @@ def test_competitors_do_not_change_the_recipe_hash():
     without = load_campaign_config("stable-compound", {})
     assert with_them.recipe_hash({}) == without.recipe_hash({})
     assert isinstance(without, CampaignConfig)
+
+
+def test_competitors_of_any_size_are_taken():
+    from screening.candidates.candidate import Origin
+    from screening.candidates.crystal import crystal_from_structure
+
+    large = face_centred("Cu")
+    large.make_supercell(4)
+    large.replace(0, "Au")
+    crystal = crystal_from_structure(large, Origin(source="s", material_id="m"))
+    config = load_campaign_config("stable-compound", {"competitors": ["x"]})
+    assert crystal.n_sites > config.filters.max_sites
+    assert config.filters.refusal(crystal) is not None
+    competing = competitors_config(config, ["x"], 1)
+    assert competing.filters.refusal(crystal) is None
+    # As it is stored.
+    assert CampaignConfig.model_validate(competing.model_dump(mode="json")) == competing
+
+
+def test_a_submit_that_was_killed_between_two_campaigns_can_be_repeated(
+    screen, database, crystals, monkeypatch, dead_process
+):
+    from screening.campaigns import pool as pools
+
+    class Killed(BaseException):
+        """Stands for SIGKILL."""
+
+    store, stored = pools.store_pool, []
+
+    def killed_at_the_second(database, name, pool):
+        stored.append(name)
+        if len(stored) == 2:
+            raise Killed
+        store(database, name, pool)
+
+    submit = (*SUBMIT, "--source", "ideas", "--competitors", "known", "--budget", 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(pools, "store_pool", killed_at_the_second)
+        with pytest.raises(Killed):
+            screen(*submit)
+    assert stored == ["new-competitors", "new"]
+    assert database.picks.count_documents({}) == 0
+    gone = {"$set": {"submitted_by": dead_process}}
+    assert database.campaigns.update_many({"status": "submitting"}, gone).matched_count == 2
+    answer = screen(*submit)
+    assert answer.status == 0, answer.err
+    campaign = Campaign.open(database, "new")
+    assert [each.status for each in (campaign, competitors_of(campaign))] == ["active"] * 2
+    assert database.picks.count_documents({}) == 5
+
+
+def test_an_extension_of_competitors_that_was_killed_is_completed_by_repeating(new_campaign):
+    from campaign_fixtures import toy_pool
+
+    campaign = new_campaign("new-competitors", pool=2, budget=2)
+    # Killed before the budget was written.
+    assert campaign.extend_pool(toy_pool(5)) == 3
+    assert extend_competitors(campaign, toy_pool(5)) == 0
+    assert Campaign.open(campaign.database, campaign.name).config.budget == 5
+    assert extend_competitors(campaign, toy_pool(6)) == 1
+    assert Campaign.open(campaign.database, campaign.name).config.budget == 6

@@ -88,5 +88,9 @@ def test_candidates_are_refused_when_it_is_submitted(screen, database, campaign,
     assert "3 entries read, 1 candidate, 0 duplicates, 2 refused" in answer.err
     assert "its energy above the hull is 0.2 eV/atom by engine 'emt' (unstable: " in answer.err
     assert "its energy above the hull is not known by engine 'emt'" in answer.err
+    said = " ".join(answer.err.split())
+    lower = "of 1 of 1 candidate the energy above the hull is a lower bound, as known competitors"
+    assert lower in said
+    assert f"first: {alloys[0]}-" in said
     [row] = ranking(Campaign.open(database, "second"))
     assert (row.label, row.outcome) == (alloys[0], "computed")

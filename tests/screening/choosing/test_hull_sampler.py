@@ -9,7 +9,7 @@ from screening.choosing.bayesian_linear import BayesianLinear
 from screening.choosing.config import SamplerConfig, SurrogateConfig, build_sampler
 from screening.choosing.convex_hull import hull_energies
 from screening.choosing.hull_sampler import left_out_rms
-from screening.choosing.observations import Observations
+from screening.choosing.observations import Observations, SearchEndedError
 from screening.choosing.pool import Pool
 from screening.testing.sampler_contract import SamplerContract
 
@@ -123,3 +123,29 @@ def test_left_out_errors_are_those_of_results_that_were_not_told():
     rms = left_out_rms(model, told)
     assert 0.009 < rms < 0.016
     np.testing.assert_array_equal(model.predict(features)[0], before)
+
+
+def test_nothing_waits_for_values_that_cannot_come():
+    features, _ = alloy()
+    ids = [f"s{k:03d}" for k in range(len(features))]
+    sampler = build_sampler(
+        SamplerConfig.model_validate({"kind": "convex-hull", "surrogate": LINEAR, "initial": 14})
+    )
+
+    def picks(ended, pending):
+        """Ask what comes after these, of which none has a value."""
+        seen = Observations(
+            [],
+            features[:0],
+            np.array([]),
+            infeasible_ids=[ids[k] for k in ended],
+            infeasible_features=features[ended],
+            pending_ids=[ids[k] for k in pending],
+            pending_features=features[pending],
+        )
+        return [pick.candidate_id for pick in sampler.propose(seen, ids, features, 4, 0)]
+
+    assert picks([], [])[:2] == ["s000", "s001"]
+    assert picks([0, 5, 6], [1]) == []
+    with pytest.raises(SearchEndedError, match="one of the end members s000, s001 has no energy"):
+        picks([5, 0, 1], [6])
