@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from screening.campaigns import pool as pools
 from screening.campaigns.competing_rows import competing_rows, with_failures
 from screening.campaigns.document import CampaignDocument
+from screening.campaigns.inputs import own_inputs
 from screening.campaigns.pick_states import IN_FLIGHT
-from screening.campaigns.results import Results, as_seen, own_inputs, read_results, whole_results
+from screening.campaigns.results import Results, as_seen, read_results, whole_results
 from screening.campaigns.snapshot import PoolRow
 from screening.candidates.kinds import from_document
 from screening.messages.errors import ScreenError
