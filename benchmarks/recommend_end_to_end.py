@@ -1,11 +1,12 @@
 """From nothing but elements to κ of compounds nobody has made: recommend, relax, judge, compute.
 
     python benchmarks/recommend_end_to_end.py --folder FOLDER --competitors SOURCE
+        [--target benchmarks/alkali-chalcogenides.yaml]
         [--query 'kinds=3&top=20&prototypes=5&per_family=1'] [--engine sevennet-0] [--kappa 3]
 
 Runs the commands that a user would type, in FOLDER, which holds the database:
 
-1. ``matscreen submit --target stable-compound --source recommend:… --competitors …``, and ``work``:
+1. ``matscreen submit --target TARGET --source recommend:… --competitors …``, and ``work``:
    all crystals of the recommended compositions, and all known competitors, relaxed by one engine;
 2. verdicts, with what is missing by name;
 3. a campaign of κ, by the recipe of ``low-kappa-coarse``, whose constraint lets in what is at most
@@ -221,20 +222,25 @@ def _conductivity(row: dict[str, Any] | None) -> str:
     return f"{value:.3g}" + ("" if error is None else f" ± {error:.2g}")
 
 
+def _in_any_folder(spec: str) -> str:
+    """Return a path from the root, and anything else as it is."""
+    return str(Path(spec).resolve()) if Path(spec).exists() else spec
+
+
 def main() -> None:
     """Run what is left to run, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--competitors", action="append", required=True)
+    parser.add_argument("--target", default="stable-compound", help="or a YAML, as of filters")
     parser.add_argument("--query", default="kinds=3&top=20&prototypes=5&per_family=1")
     parser.add_argument("--engine", default="sevennet-0")
     parser.add_argument("--kappa", type=int, default=3, help="compositions whose κ is computed")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
 
-    competitors = [
-        str(Path(spec).resolve()) if Path(spec).exists() else spec for spec in arguments.competitors
-    ]
+    competitors = [_in_any_folder(spec) for spec in arguments.competitors]
+    target = _in_any_folder(arguments.target)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(arguments.folder)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -242,7 +248,7 @@ def main() -> None:
     source = f"recommend:{arguments.query}"
     if not is_there(HULL):
         named = [word for spec in competitors for word in ("--competitors", spec)]
-        submit = ("submit", "--target", "stable-compound", "--engine", arguments.engine)
+        submit = ("submit", "--target", target, "--engine", arguments.engine)
         screen(*submit, "--name", HULL, "--source", source, "--budget", 10_000, *named)
     screen("work", HULL, "--workers", arguments.workers)
     rows, costs = proposals()
@@ -254,6 +260,7 @@ def main() -> None:
         rows, costs = proposals()
     print(table(rows, costs))
     content = {
+        "target": Path(target).name,
         "query": arguments.query,
         "engine": arguments.engine,
         "competitors": [Path(spec).name for spec in competitors],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns import pool as pools
+from screening.campaigns.competing_rows import competing_rows, with_failures
 from screening.campaigns.document import CampaignDocument
-from screening.campaigns.names import competitors_name
+from screening.campaigns.inputs import own_inputs
 from screening.campaigns.pick_states import IN_FLIGHT
-from screening.campaigns.results import Results, as_seen, own_inputs, read_results, whole_results
+from screening.campaigns.results import Results, as_seen, read_results, whole_results
 from screening.campaigns.snapshot import PoolRow
 from screening.candidates.kinds import from_document
 from screening.messages.errors import ScreenError
@@ -153,17 +153,11 @@ class CampaignRecords(CampaignDocument):
         return self._with_competitors(pools.read_rows(self.database, query, self.kind))
 
     def _with_competitors(self, rows: Mapping[str, PoolRow]) -> dict[str, PoolRow]:
-        """Return rows and those of the competitors, which are marked."""
+        """Return rows and those of the competitors, which are marked, as are failures."""
+        own = with_failures(self.database, self.name, rows)
         if not self.config.competitors:
-            return dict(rows)
-        name = competitors_name(self.name)
-        document = self.database.campaigns.find_one({"_id": name}, {"extensions": 1})
-        query = pools.members(name, (document or {}).get("extensions", []))
-        listed = pools.read_rows(self.database, query, self.kind)
-        return {
-            **rows,
-            **{key: replace(row, competitor=True) for key, row in listed.items()},
-        }
+            return own
+        return {**own, **competing_rows(self.database, self.name, self.kind)}
 
     def _stored_results(self, stage: EngineStage) -> Results:
         inputs = self._stated_inputs(self._document())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from screening.campaigns import pool as pools
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.flows import NotComputable
-from screening.campaigns.names import check_name_is_free, competitors_name
+from screening.campaigns.names import check_name_is_free, competed_for_name, competitors_name
 from screening.intake.ingest import Pool
 from screening.messages.refusal import Refusal
 
@@ -158,6 +158,30 @@ def competitors_of(campaign: Campaign) -> Campaign | None:
     query = {"_id": competitors_name(campaign.name), **SUBMITTED}
     document = campaign.database.campaigns.find_one(query)
     return None if document is None else Campaign(campaign.database, document)
+
+
+def in_turn(campaign: Campaign) -> list[Campaign]:
+    """Return what is to be computed, in order: unfinished competitors, and the campaign itself.
+
+    Competitors come first, so that all values that are chosen by are those of the whole hull.
+    """
+    competing = competitors_of(campaign)
+    if competing is None or competing.status != "active" or competing.is_exhausted():
+        return [campaign]
+    return [competing, campaign]
+
+
+def waiting_for(competing: Campaign) -> Campaign | None:
+    """Return the campaign whose turn it is when its competitors are computed, None before."""
+    from screening.campaigns.campaign import SUBMITTED, Campaign
+
+    name = competed_for_name(competing.name)
+    document = name and competing.database.campaigns.find_one({"_id": name, **SUBMITTED})
+    if not document:
+        return None
+    campaign = Campaign(competing.database, document)
+    is_its_turn = bool(campaign.config.competitors) and in_turn(campaign) == [campaign]
+    return campaign if is_its_turn else None
 
 
 def extend_competitors(campaign: Campaign, pool: Pool) -> int:

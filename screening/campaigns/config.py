@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any, Self
 
 from pydantic import (
@@ -24,9 +25,10 @@ from screening.choosing.config import SamplerConfig
 from screening.machine import shipped_configs as shipped
 from screening.machine.plugins import imported
 from screening.messages.errors import ScreenError
+from screening.messages.quantities import Quantity
 from screening.messages.validation import nearest, types_of, validated
 from screening.targets.constraints import Bound
-from screening.targets.objectives import ENERGY_ABOVE_HULL, Objective, objective
+from screening.targets.objectives import ENERGY_ABOVE_HULL, VERDICT, Objective, objective
 from screening.targets.scale import Direction
 from screening.targets.second_objective import SecondObjective
 
@@ -172,8 +174,14 @@ class CampaignConfig(BaseModel):
         return self
 
     def resolved_objective(self) -> Objective:
-        """Return the objective with this campaign's direction."""
-        return objective(self.objective, self.direction)
+        """Return the objective with this campaign's direction, and with what bounds it shows."""
+        own, hull = objective(self.objective, self.direction), ENERGY_ABOVE_HULL
+        if hull.value_field not in self.constraints or own.name == hull.name:
+            return own
+        # A bound that is met says nothing without its verdict, and a verdict without what is
+        # missing.
+        verdict = (Quantity(hull.value_field, hull.label, hull.unit), *VERDICT)
+        return replace(own, shown_fields=(*own.shown_fields, *verdict))
 
     def kind(self) -> CandidateKind:
         """Return the kind of candidates that the objective's flow takes."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from screening.campaigns.competing_rows import competing_rows
 from screening.campaigns.snapshot import PoolRow
 from screening.messages.refusal import Refusal
 from screening.messages.stderr import counted
-from screening.targets.objectives import ENERGY_ABOVE_HULL
+from screening.targets.objectives import ENERGY_ABOVE_HULL, VERDICT
 
 if TYPE_CHECKING:
     from screening.campaigns.config import CampaignConfig
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from screening.targets.engines import EngineConfig
 
 FIELD = ENERGY_ABOVE_HULL.value_field
-BORROWED = (FIELD, "stability_verdict", "decomposes_into", "missing_competitors")
+BORROWED = (FIELD, *(shown.field for shown in VERDICT), "missing_competitors_count")
 """Fields that results of other objectives get, where a constraint asks."""
 
 
@@ -39,6 +40,16 @@ def hull_key(config: CampaignConfig, engine: EngineConfig) -> dict[str, str]:
     }
 
 
+def hull_campaigns(database: Database, config: CampaignConfig, engine: EngineConfig) -> list[str]:
+    """Return the campaigns with competitors whose energies those of `hull_fields` are."""
+    key = hull_key(config, engine)
+    query = {
+        **{"config.objective": key["objective"], "recipe_hash": key["recipe_hash"]},
+        **{"config.competitors.0": {"$exists": True}, "status": {"$ne": "submitting"}},
+    }
+    return sorted(str(found["_id"]) for found in database.campaigns.find(query, {"_id": 1}))
+
+
 def hull_fields(
     database: Database, config: CampaignConfig, engine: EngineConfig
 ) -> dict[str, dict[str, Any]]:
@@ -51,6 +62,8 @@ def hull_fields(
         for document in database.results.find(hull_key(config, engine), wanted)
     }
     rows = {key: PoolRow(label=document["formula"]) for key, document in energies.items()}
+    for name in hull_campaigns(database, config, engine):
+        rows |= competing_rows(database, name, config.kind())
     return {
         key: {field: found[field] for field in BORROWED}
         for key, found in stability(energies, rows).items()

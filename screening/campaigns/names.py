@@ -40,7 +40,15 @@ def new_name(database: Database, target: str) -> str:
 
 def competitors_name(name: str) -> str:
     """Return the name of the campaign that computes the competitors of another."""
-    return f"{name}-competitors"
+    return name + _COMPETITORS
+
+
+def competed_for_name(name: str) -> str | None:
+    """Return the name of the campaign that one of competitors belongs to, None for others."""
+    return name.removesuffix(_COMPETITORS) if name.endswith(_COMPETITORS) else None
+
+
+_COMPETITORS = "-competitors"
 
 
 def taken(name: str) -> str:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from screening.campaigns.results import own_inputs
+from screening.campaigns.inputs import own_inputs
 from screening.campaigns.snapshot import PoolRow
 from screening.candidates.candidate import Origin, joined_origins
 from screening.candidates.kinds import from_document, to_document

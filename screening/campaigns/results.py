@@ -5,7 +5,7 @@ Results belong to no campaign; every campaign with the same objective, engine an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns import hull_constraint
@@ -133,29 +133,3 @@ def whole_results(
             if key not in whole and document.get("inputs_hash", "") == inputs[key]:
                 whole[key] = judged(config, {**document, **values.get(key, {})})
     return whole
-
-
-def own_inputs(
-    name: str, extensions: Collection[str], candidates: Iterable[Mapping[str, Any]]
-) -> dict[str, str]:
-    """Return the fingerprint of the inputs that candidates have in a campaign, empty without any.
-
-    Parameters
-    ----------
-    extensions
-        Tokens of the campaign's complete extensions; what others stated does not count.
-    candidates
-        Their documents in ``candidates``.
-    """
-    counting = {None, *extensions}
-    return {
-        str(document["_id"]): next(
-            (
-                str(stated["inputs_hash"])
-                for stated in document.get("campaign_inputs", [])
-                if stated["campaign"] == name and stated.get("joined") in counting
-            ),
-            "",
-        )
-        for document in candidates
-    }

@@ -33,12 +33,15 @@ class PoolRow:
         Of its first origin.
     competitor
         Whether it is no candidate but a competitor, which values of candidates depend on.
+    failed
+        Whether each attempt to compute it failed; stated only where values depend on others.
     """
 
     label: str = ""
     facts: Mapping[str, Scalar] | None = None
     material_id: str = ""
     competitor: bool = False
+    failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

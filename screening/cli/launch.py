@@ -46,6 +46,7 @@ def launch(
 ) -> None:
     """Queue jobs on a cluster; they run workers, and queue their successors."""
     from screening.campaigns.campaign import Campaign
+    from screening.campaigns.competitors import in_turn
     from screening.machine import shipped_configs
     from screening.machine.settings import Settings
     from screening.queues.config import load_queue_config
@@ -73,20 +74,26 @@ def launch(
             say(EMBEDDED_WARNING)
             # The server ends with its last client, and the first job must not be it.
             daemon = True
+        turns = in_turn(campaign)
         if dry_run:
-            _show(campaign, config, settings)
+            for each in turns:
+                _show(each, config, settings)
             return
         from screening.running.advance import advance
 
-        store_queue(campaign, config)
-        advance(campaign)
+        for each in turns:
+            store_queue(each, config)
+            advance(each)
         if campaign.is_exhausted():
             say(f"campaign '{campaign.name}' is finished; next: matscreen rank")
             return
-        submitted = top_up(campaign, settings)
-        _say_submitted(campaign, submitted)
+        if len(turns) > 1:
+            say(f"its competitors come first: campaign '{turns[0].name}'")
+        submitted = top_up(turns[0], settings)
+        _say_submitted(turns[0], submitted)
         if daemon:
-            _keep_up(campaign, settings, poll_s)
+            for each in turns:
+                _keep_up(each, settings, poll_s)
         elif submitted:
             say(
                 f"they queue their successors until the campaign is finished; you may log out; "

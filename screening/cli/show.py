@@ -66,7 +66,7 @@ def show(
     format: FormatOption = Format.table,
 ) -> None:
     """Show all that is known about one candidate, and why it was picked."""
-    from screening.campaigns.campaign import Campaign
+    from screening.campaigns.campaign import SUBMITTED, Campaign
     from screening.candidates.find import find_candidate
 
     with existing_database() as database:
@@ -75,7 +75,10 @@ def show(
         picks = list(database.picks.find({"candidate_id": key}, sort=[("claimed_at", 1)]))
         results = list(database.results.find({"candidate_id": key}))
         results.sort(key=lambda result: -int(result.get("fidelity") or 0))
-        names = sorted({pick["campaign"] for pick in picks})
+        # A campaign sees a result also where another one has computed it.
+        query = {"_id": {"$in": document.get("campaigns", [])}, **SUBMITTED}
+        members = [str(member["_id"]) for member in database.campaigns.find(query, {"_id": 1})]
+        names = sorted({*members, *(pick["campaign"] for pick in picks)})
         campaigns = {name: Campaign.open(database, name) for name in names}
         broken: dict[str, str] = {}
         for name, campaign in campaigns.items():
@@ -83,7 +86,7 @@ def show(
             if judged is not None and judged["outcome"] == "infeasible":
                 broken[name] = str(judged["reason"])
             if judged is not None:
-                _add_derived(results, campaign.objective, judged)
+                _add_derived(results, judged)
         for pick in picks:
             campaign = campaigns[pick["campaign"]]
             pick["neighbours"] = _with_values(campaign, pick.get("neighbours", []))
@@ -103,13 +106,12 @@ def show(
         print_candidate(document, picks, results, objectives, broken, ranks)
 
 
-def _add_derived(
-    results: list[dict[str, Any]], objective: Objective, judged: Mapping[str, Any]
-) -> None:
-    """Add to a stored result what a campaign derives from all results."""
+def _add_derived(results: list[dict[str, Any]], judged: Mapping[str, Any]) -> None:
+    """Add to a stored result what a campaign derives from all results, or borrows of others."""
     for result in results:
         if result["_id"] == judged["_id"]:
-            result.update({field: judged.get(field) for field in objective.derived_fields})
+            own = {"outcome": result["outcome"], "reason": result.get("reason", "")}
+            result.update({**judged, **own})
 
 
 def _with_values(campaign: Campaign, neighbours: list[str]) -> list[str]:

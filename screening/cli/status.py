@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -> None:
     """Show how far a campaign is."""
+    from screening.campaigns.competitors import in_turn
     from screening.campaigns.progress import progress_of
     from screening.campaigns.throughput import throughput_of
     from screening.campaigns.worker_presence import worker_presence
@@ -40,7 +41,11 @@ def status(name: CampaignOrNewest = None, format: FormatOption = Format.table) -
         if jobs is not None and jobs.trouble:
             say(f"the last attempt to queue a job failed: {jobs.trouble}")
         if goes_on and jobs is not None and jobs.nothing_left():
-            say(f"no queue job is left; continue with: matscreen launch {campaign.name}")
+            first = in_turn(campaign)[0]
+            if first is campaign:
+                say(f"no queue job is left; continue with: matscreen launch {campaign.name}")
+            else:
+                say(f"its competitors come first; how far: matscreen status {first.name}")
         if there is not None and not there.present:
             died = f" ({there.dead} died)" if there.dead else ""
             say(f"no worker is running{died}; continue with: matscreen work {campaign.name}")

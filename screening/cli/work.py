@@ -32,17 +32,12 @@ def work(name: CampaignOrNewest = None, workers: WorkersOption = None) -> None:
 
 
 def work_to_the_end(campaign: Campaign, settings: Settings, workers: int | None) -> None:
-    """Work a campaign's queue to its end; the program ends with 1 where all candidates failed.
-
-    Its competitors come first, so that all values that are chosen by are those of the whole hull.
-    """
-    from screening.campaigns.competitors import competitors_of
+    """Work a campaign's queue to its end; the program ends with 1 where all candidates failed."""
+    from screening.campaigns.competitors import in_turn
 
     campaign.check_active()
-    competing = competitors_of(campaign)
-    if competing is not None and competing.status == "active" and not competing.is_exhausted():
-        _work(competing, settings, workers)
-    progress = _work(campaign, settings, workers)
+    for each in in_turn(campaign):
+        progress = _work(each, settings, workers)
     if progress.exhausted and progress.failed and progress.failed == progress.picked:
         say("not one candidate gave a result: all failed")
         sys.exit(1)

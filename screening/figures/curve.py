@@ -100,6 +100,9 @@ def _draw(figure: Figure, axes: Axes, view: CurveView) -> None:
         axes.tick_params(axis="x", top=False)
         ticks = view.x.ticks
         name_places(figure, axes, [tick.at for tick in ticks], [tick.name for tick in ticks])
+    if view.y.ticks:
+        axes.tick_params(axis="y", right=False)
+        axes.set_yticks([tick.at for tick in view.y.ticks], [tick.name for tick in view.y.ticks])
 
 
 def _draw_line(axes: Axes, line: Line, number: int) -> None:

@@ -154,6 +154,9 @@ def _candidate_figure(
         )
     names = list(dict.fromkeys(picture.name for picture in view.curves))
     chosen = _chosen(kind, names, what, "campaign", FIGURES.names())
+    for picture in view.curves:
+        if picture.name == chosen and picture.absent:
+            raise ScreenError(f"{what} has no figure {chosen}: {picture.absent}")
     return chosen, [picture for picture in view.curves if picture.name == chosen]
 
 

@@ -228,6 +228,7 @@ function curves(view, objective) {
     return [element('p', { class: 'absent' }, 'Results of this target hold no curves.')];
   }
   return shown.map((curve) => {
+    if (curve.absent) return element('section', {}, element('h3', {}, curve.title), element('p', { class: 'absent' }, curve.absent));
     const picture = element('div', { class: 'plot', 'data-figure': curve.title });
     const label = `${curve.title}. ${curve.caption}`;
     figures.set(picture, { label, make: (colours) => pictureFigure(curve, objective, colours, 340) });

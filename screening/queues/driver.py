@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo.errors import PyMongoError
 
 from screening.campaigns.campaign import Campaign
+from screening.campaigns.competitors import waiting_for
 from screening.machine.clock import now
 from screening.machine.process_names import name_of
 from screening.machine.settings import Settings
@@ -195,6 +196,9 @@ def _leave(campaign: Campaign, settings: Settings, end: End, until: float) -> No
     # A job stopped from outside ends as the user wanted; one that failed would fail again.
     if end in ("done", "idle"):
         _top_up(campaign, settings)
+        waiting = waiting_for(campaign)
+        if waiting is not None:
+            _top_up(waiting, settings)
 
 
 def _top_up(campaign: Campaign, settings: Settings) -> None:

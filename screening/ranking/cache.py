@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns import hull_constraint
+from screening.campaigns.names import competitors_name
 from screening.campaigns.predictions import MODEL_VERSION
 from screening.ranking.build import ranking
 from screening.ranking.entries import RankedRow
@@ -24,7 +25,7 @@ from screening.targets.error_tables import tables_fingerprint
 if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
 
-RANKING_VERSION = 3
+RANKING_VERSION = 4
 """Raise it whenever the same data are ranked differently, or rows have other fields."""
 PIECE = 1000
 """Rows in a document."""
@@ -99,12 +100,26 @@ def revision_of(campaign: Campaign) -> str:
         hashes += [f"{asked.objective.name}/{stage.recipe_hash}" for stage in asked.stages]
         if hull_constraint.is_asked(asked.config):
             hashes.append("/".join(hull_constraint.hull_key(asked.config, asked.engine).values()))
-    own = campaign.database.campaigns.find_one({"_id": campaign.name}, {"revision": 1}) or {}
+    # What failed among competitors is told apart from what was not computed.
+    documents = [
+        campaign.database.campaigns.find_one({"_id": name}, {"revision": 1})
+        for name in (campaign.name, *_competing(campaign))
+    ]
+    own = [(document or {}).get("revision") for document in documents]
     shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
     tables = [tables_fingerprint(stage.engine) for stage in campaign.stages]
     versions = [RANKING_VERSION, MODEL_VERSION, campaign.kind.features_version, *tables]
     tokens = [(revision or {}).get("token") for revision in shared]
-    return json.dumps([versions, own.get("revision"), tokens])
+    return json.dumps([versions, own, tokens])
+
+
+def _competing(campaign: Campaign) -> list[str]:
+    """Return the campaigns of competitors whose energies a campaign's values depend on."""
+    config = campaign.config
+    named = [campaign.name] if config.competitors else []
+    if hull_constraint.is_asked(config):
+        named += hull_constraint.hull_campaigns(campaign.database, config, campaign.engine)
+    return [competitors_name(name) for name in named]
 
 
 def _computed(campaign: Campaign, revision: str) -> tuple[list[RankedRow], int]:

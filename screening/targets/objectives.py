@@ -196,6 +196,12 @@ SLACK_THERMAL_CONDUCTIVITY = Objective(
         Quantity("shear_modulus_gpa", "shear modulus", "GPa"),
     ),
 )
+VERDICT = (
+    Quantity("stability_verdict", "verdict", ""),
+    Quantity("decomposes_into", "decomposes into", ""),
+    Quantity("missing_competitors", "missing competitors", ""),
+)
+"""What an energy above the hull is worth nothing without."""
 ENERGY_ABOVE_HULL = Objective(
     name="energy-above-hull",
     help="Energy above the convex hull of the engine's own energies; negative below all others.",
@@ -207,12 +213,7 @@ ENERGY_ABOVE_HULL = Objective(
     label="energy above hull",
     unit="eV/atom",
     logarithmic=False,
-    shown_fields=(
-        Quantity("stability_verdict", "verdict", ""),
-        Quantity("decomposes_into", "decomposes into", ""),
-        Quantity("missing_competitors", "missing competitors", ""),
-        Quantity("polymorphs", "polymorphs", ""),
-    ),
+    shown_fields=(*VERDICT, Quantity("polymorphs", "polymorphs", "")),
     curves={"hull": "screening.views.hull_diagram:hull"},
     derive="screening.targets.stability.stability",
     derive_from=("energy_ev_per_atom", "energy_cutoff_ev", "formula"),

@@ -32,6 +32,10 @@ POLYMORPHS_EV_PER_ATOM = 0.010
 """Crystals of one composition within this of the lowest share its verdict: neither a potential nor
 a lack of temperature lets one choose between them."""
 STABLE_AT_MP_EV_PER_ATOM = 0.0005
+NOT_COMPUTED, FAILED = "not computed", "failed"
+LOST, IN_NO_SOURCE = "lost in relaxation", "in no source"
+FATES = (NOT_COMPUTED, FAILED, LOST, IN_NO_SOURCE)
+"""Why a known composition has no energy, the most hopeful first."""
 MOST_NAMED = 12
 """Missing competitors that are named; all are counted."""
 _ABSENT_EV_PER_ATOM = 1e3
@@ -77,8 +81,8 @@ def stability(
         Documents of one engine and recipe by candidate id, also of candidates outside the pool,
         with ``outcome``, ``formula``, ``energy_ev_per_atom`` and ``energy_cutoff_ev``.
     pool
-        Rows by candidate id.  Where some are competitors, those among them without an energy are
-        missing; else all rows without one are.
+        Rows by candidate id, with ``label``, ``competitor`` and ``failed``.  Where some are
+        competitors, those among them without an energy are missing; else all rows without one are.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def stability(
         for crystal in members
         if crystal.candidate_id in pool
     }
-    systems = _Systems(computed, pool) if crystals else None
+    systems = _Systems(computed, results, pool) if crystals else None
     found = {}
     for candidate_id, (key, crystal) in crystals.items():
         assert systems is not None
@@ -126,21 +130,28 @@ class _Systems:
     ----------
     computed
         Crystals of each composition, the lowest first.
-    pool
+    results, pool
         As in `stability`.
     """
 
-    def __init__(self, computed: Mapping[Key, list[_Computed]], pool: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        computed: Mapping[Key, list[_Computed]],
+        results: Mapping[str, Mapping[str, Any]],
+        pool: Mapping[str, Any],
+    ) -> None:
         self._computed = computed
         self._compositions: dict[frozenset[str], list[Key]] = defaultdict(list)
         for key in sorted(computed):
             self._compositions[_elements(key)].append(key)
-        listed = [row.label for row in pool.values() if row.competitor]
-        listed = listed or [row.label for row in pool.values()]
-        self._known: dict[frozenset[str], set[Key]] = defaultdict(set)
-        for formula in listed:
-            key = composition_key(formula)
-            self._known[_elements(key)].add(key)
+        listed = {key: row for key, row in pool.items() if row.competitor} or pool
+        self._known: dict[frozenset[str], dict[Key, str]] = defaultdict(dict)
+        for candidate_id, row in listed.items():
+            key = composition_key(row.label)
+            known = self._known[_elements(key)]
+            fates = (_fate(row, results.get(candidate_id)), known.get(key, LOST))
+            # Of the crystals of a composition the one counts that may still get an energy.
+            known[key] = min(fates, key=FATES.index)
 
     def fields_of(self, key: Key, crystal: _Computed) -> dict[str, Any]:
         """Return the derived fields of a crystal."""
@@ -192,13 +203,14 @@ class _Systems:
             f"{fraction:.3g} {self._computed[key][0].formula}" for key, fraction in parts
         )
 
-    def _missing(self, elements: frozenset[str]) -> list[Key]:
-        """Return known compositions of some elements without an energy, elements first."""
-        known: set[Key] = {((element, 1),) for element in elements}
+    def _missing(self, elements: frozenset[str]) -> dict[Key, str]:
+        """Return known compositions of some elements without an energy, elements first, and why."""
+        known: dict[Key, str] = {((element, 1),): IN_NO_SOURCE for element in elements}
         for subset in _subsets(elements):
-            known |= self._known.get(subset, set())
-            known.update(_stable_at_mp().get(subset, ()))
-        return sorted(known - self._computed.keys(), key=lambda key: (len(key), key))
+            known |= dict.fromkeys(_stable_at_mp().get(subset, ()), IN_NO_SOURCE)
+            known |= self._known.get(subset, {})
+        missing = sorted(known.keys() - self._computed.keys(), key=lambda key: (len(key), key))
+        return {key: known[key] for key in missing}
 
     def _diagram(
         self,
@@ -301,12 +313,23 @@ def _polymorphs(members: list[_Computed], crystal: _Computed) -> str:
     return f"{place} of {len(members)}, {len(near)} within 10 meV/atom"
 
 
-def _named(missing: list[Key]) -> str:
+def _fate(row: Any, result: Mapping[str, Any] | None) -> str:
+    """Return why a crystal of the pool has no energy, if it has none."""
+    if result is not None:
+        return LOST
+    return FAILED if row.failed else NOT_COMPUTED
+
+
+def _named(missing: Mapping[Key, str]) -> str:
+    """Name what is missing, by the reason: each of them has another remedy."""
     from pymatgen.core import Composition
 
+    by_fate: dict[str, list[str]] = {fate: [] for fate in FATES}
+    for key, fate in itertools.islice(missing.items(), MOST_NAMED):
+        by_fate[fate].append(Composition(dict(key)).reduced_formula)
+    told = "; ".join(f"{fate}: {', '.join(names)}" for fate, names in by_fate.items() if names)
     more = len(missing) - MOST_NAMED
-    names = [Composition(dict(key)).reduced_formula for key in missing[:MOST_NAMED]]
-    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    return told + (f"; and {more} more" if more > 0 else "")
 
 
 # ----------------------------------------------------------------------------- compositions

@@ -53,6 +53,7 @@ FIGURES: PlugIns[CampaignFigure] = PlugIns(
         "trade-off": "screening.views.trade_off:TRADE_OFF",
         "parity": "screening.views.parity:PARITY",
         "map": "screening.views.pool_map:MAP",
+        "compositions": "screening.views.composition_map:COMPOSITIONS",
         "mixing-energy": "screening.views.alloy:HULL",
         "short-range-order": "screening.views.alloy:SHORT_RANGE_ORDER",
         "free-energy": "screening.views.alloy:FREE_ENERGY",

@@ -17,17 +17,24 @@ ORIGIN = "0 K energies of one engine, from the lowest crystal of each element th
 
 
 def hull(result: Mapping[str, Any]) -> list[CurveView]:
-    """Return the hull of a binary or ternary system; nothing for others, or without elements.
+    """Return the hull of a binary or ternary system, and of others why there is none.
 
     Of two elements formation energies over composition, of three the compositions on the triangle,
     with lines between those that coexist.
     """
+    if result.get("stability_verdict") is None:
+        return []
     entries = result.get("hull_diagram")
     if not entries:
-        return []
+        return [_without("an element has no energy; `missing competitors` names it")]
     plotter, elements = _plotter(entries)
     if len(elements) not in (2, 3):
-        return []
+        return [
+            _without(
+                f"the hull of {len(elements)} elements has no picture in a plane; the verdict and "
+                "what the crystal decomposes into are among its numbers"
+            )
+        ]
     places = [_place(entry, elements) for entry in entries]
     lines, _, _ = plotter.pd_plot_data
     own = [
@@ -98,6 +105,19 @@ def hull(result: Mapping[str, Any]) -> list[CurveView]:
             square=len(elements) == 3,
         )
     ]
+
+
+def _without(why: str) -> CurveView:
+    """Return the form of a hull that cannot be drawn."""
+    return CurveView(
+        name="",
+        title="Convex hull",
+        caption="",
+        absent=f"Not drawn: {why}.",
+        x=Axis(title="composition"),
+        y=Axis(title="formation energy / (eV/atom)"),
+        lines=[],
+    )
 
 
 def _plotter(entries: list[Mapping[str, Any]]) -> tuple[PDPlotter, list[str]]:

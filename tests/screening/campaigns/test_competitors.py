@@ -15,6 +15,7 @@ from screening.campaigns.competitors import (
 from screening.campaigns.config import CampaignConfig, load_campaign_config
 from screening.messages.errors import ScreenError
 from screening.ranking.build import ranking
+from screening.ranking.cache import cached_ranking
 
 LATTICE_A = {"Cu": 3.6, "Au": 4.08, "Ag": 4.09}
 
@@ -80,6 +81,17 @@ def test_emt_s_hull_of_copper_and_gold(screen, database, work, crystals):
     assert early["CuAu"].shown_fields["stability_verdict"] == "unknown"
     assert "Cu3Au" in early["CuAu"].shown_fields["missing_competitors"]
     assert early["CuAu"].value is None
+    assert "not computed: Au, Cu, " in early["CuAu"].shown_fields["missing_competitors"]
+    # What failed is told apart from what was not tried, also where a ranking is kept.
+    cached_ranking(campaign)
+    gold_poor = database.candidates.find_one({"formula": "Cu3Au"})["_id"]
+    pick = {"campaign": competing.name, "candidate_id": gold_poor}
+    state = database.picks.find_one(pick)["state"]
+    for shown, said in (("failed", "failed: Cu3Au"), (state, "not computed: Au, Cu, Cu3Au")):
+        database.picks.update_one(pick, {"$set": {"state": shown}})
+        competing.touch()
+        later = {row.label: row for row in cached_ranking(campaign)[0]}
+        assert said in later["CuAu"].shown_fields["missing_competitors"]
     work(competing)
     computed = campaign.whole_results(database.candidates.find({"campaigns": "new"}))
     found = {result["formula"]: result for result in computed.values()}

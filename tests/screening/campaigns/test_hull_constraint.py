@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from screening.campaigns.campaign import Campaign
@@ -42,6 +44,7 @@ def store_energies(campaign, energies):
                     "candidate_id": candidate["_id"],
                     **key,
                     "outcome": "computed",
+                    "engine": "emt",
                     "formula": formula,
                     "energy_ev_per_atom": energies[formula],
                 }
@@ -62,6 +65,23 @@ def test_what_is_not_known_is_not_passed(campaign):
     assert outcomes[alloy] == ("computed", "")
     assert outcomes[other] == ("infeasible", "hull_distance_ev_per_atom is 0.2, above 0.05")
     assert outcomes[third] == ("infeasible", "hull_distance_ev_per_atom is not known")
+
+
+def test_the_verdict_is_shown_with_what_is_missing(screen, campaign):
+    alloy = min(row.label for row in ranking(campaign) if len(row.label) > 2)
+    elements = {row.label: 0.0 for row in ranking(campaign) if len(row.label) == 2}
+    store_energies(campaign, {alloy: -0.1, **elements})
+    told = json.loads(screen("rank", "bounded", "--format", "json").out)
+    (row,) = (row for row in told if row["formula"] == alloy)
+    assert row["hull_distance_ev_per_atom"] == pytest.approx(-0.1)
+    assert row["stability_verdict"] == "no decomposition found"
+    assert row["missing_competitors"].startswith("in no source: ")
+    shown = json.loads(screen("show", row["candidate_id"], "--format", "json").out)
+    result = next(each for each in shown["results"] if each["objective"] != "energy-above-hull")
+    assert result["stability_verdict"] == "no decomposition found"
+    assert result["missing_competitors"] == row["missing_competitors"]
+    assert "no decomposition found" in screen("show", row["candidate_id"]).out
+    assert "verdict" in screen("rank", "bounded").out
 
 
 def test_energies_of_another_recipe_do_not_count(campaign):

@@ -82,7 +82,7 @@ def test_without_elements_there_is_no_hull_but_there_are_decompositions():
     found = stability(results(table), rows(table))
     assert found["cu3au"]["stability_verdict"] == "unknown"
     assert found["cu3au"]["hull_distance_ev_per_atom"] is None
-    assert found["cu3au"]["missing_competitors"].startswith("Au, Cu")
+    assert found["cu3au"]["missing_competitors"].startswith("in no source: Au, Cu")
     assert found["cuau"]["stability_verdict"] == "no decomposition found"
     assert found["cuau"]["formation_energy_ev_per_atom"] is None
     assert found["cuau"]["hull_diagram"] is None
@@ -102,27 +102,44 @@ def test_what_is_known_and_has_no_energy_is_named():
     table = {"na": ("Na", 0.0), "cl": ("Cl2", 0.0), "mine": ("Na3Cl", -0.1)}
     pool = rows(table, listed="Na2Cl", computed="Na", other="KCl") | {"idea": PoolRow("NaCl5")}
     energies = results(table)
-    energies["lost"] = {"outcome": "unstable", "formula": "Na2Cl", "energy_ev_per_atom": None}
+    energies["listed"] = {"outcome": "unstable", "formula": "Na2Cl", "energy_ev_per_atom": None}
     found = stability(energies, pool)["mine"]
     # Of the source; NaCl is on the Materials Project's hull.  A mere proposal is no competitor.
-    missing = found["missing_competitors"].split(", ")
-    assert {"Na2Cl", "NaCl"} <= set(missing)
-    assert not {"NaCl5", "KCl", "Na", "Cl", "Cl2"} & set(missing)
-    assert found["missing_competitors_count"] == len(missing)
+    missing = dict(part.split(": ") for part in found["missing_competitors"].split("; "))
+    names = {name for part in missing.values() for name in part.split(", ")}
+    assert missing["lost in relaxation"] == "Na2Cl"
+    assert "NaCl" in missing["in no source"].split(", ")
+    assert not {"NaCl5", "KCl", "Na", "Cl", "Cl2"} & names
+    assert found["missing_competitors_count"] == len(names)
     assert found["stability_verdict"] == "no decomposition found"
     # Without competitors, all that is in the pool is.
     pool = rows(table) | {"idea": PoolRow("NaCl5")}
-    assert "NaCl5" in stability(results(table), pool)["mine"]["missing_competitors"]
+    missing = stability(results(table), pool)["mine"]["missing_competitors"]
+    assert missing.startswith("not computed: NaCl5; in no source: ")
+
+
+def test_what_failed_is_told_apart_from_what_was_not_tried():
+    table = {"mine": ("NaCl", 0.0), "sodium": ("Na", 0.0), "chlorine": ("Cl", 0.0)}
+    failed = PoolRow("Na3Cl", competitor=True, failed=True)
+    pool = rows(table) | {"one": failed, "two": PoolRow("NaCl3", competitor=True)}
+    missing = stability(results(table), pool)["mine"]["missing_competitors"]
+    assert "not computed: NaCl3" in missing
+    assert "failed: Na3Cl" in missing
+    # Another crystal of the same composition is still to be computed.
+    pool["three"] = PoolRow("Na3Cl", competitor=True)
+    missing = stability(results(table), pool)["mine"]["missing_competitors"]
+    assert "not computed: Na3Cl, NaCl3" in missing
+    assert "failed" not in missing
 
 
 def test_many_missing_ones_are_counted():
     table = {"mine": ("LiFePO4", 0.0)}
     found = stability(results(table), rows(table))["mine"]
     assert found["stability_verdict"] == "unknown"
-    assert found["missing_competitors"].startswith("Fe, Li, O2, P, ")
+    assert found["missing_competitors"].startswith("in no source: Fe, Li, O2, P, ")
     assert found["missing_competitors_count"] > MOST_NAMED
     more = found["missing_competitors_count"] - MOST_NAMED
-    assert found["missing_competitors"].endswith(f" and {more} more")
+    assert found["missing_competitors"].endswith(f"; and {more} more")
 
 
 def test_of_elements_the_lowest_stands():
