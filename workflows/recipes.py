@@ -170,6 +170,31 @@ class ThermalConductivityRecipe(Recipe):
     transport: TransportRecipe = TransportRecipe()
 
 
+class EndMemberRecipe(ThermalConductivityRecipe):
+    """The crystals that a random alloy is made of: those with imaginary modes end there."""
+
+    unstable: Literal["auto", "estimate", "stop"] = "stop"
+    effective_force_constants: EffectiveForceConstantsRecipe | None = None
+
+
+class AlloyConductivityRecipe(Recipe):
+    """κ of a random alloy as a virtual crystal between two end members, with disordered masses."""
+
+    end_members: EndMemberRecipe = EndMemberRecipe()
+    """Their force constants; `transport` has the meshes of three-phonon rates, the two densest of
+    its series, and whether isotopes scatter."""
+    dense_mesh_factors: tuple[float, float] = (2.0, 2.5)
+    """Divisions of the two meshes on which κ is computed, ascending, in those of the densest mesh
+    of three-phonon rates."""
+
+    @model_validator(mode="after")
+    def _check_factors(self) -> Self:
+        lower, higher = self.dense_mesh_factors
+        if not 1 <= lower < higher:
+            raise ValueError("dense_mesh_factors must be two ascending numbers, 1 or more")
+        return self
+
+
 class ElectrodeRelaxationRecipe(RelaxationRecipe):
     """Relaxation of electrodes, whose volumes need no forces as small as phonons do."""
 

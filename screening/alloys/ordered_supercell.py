@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_MULTIPLES = 40
+"""Of the conventional cell along its longest edge."""
 
 
 def multiples_for(
     lattice: AlloyLattice, shares: Mapping[str, float], sites: int, ordered: Atoms | None
 ) -> NDArray[np.int64]:
-    """Return the multiples of the primitive cell, shape (3, 3), of the smallest supercell.
+    """Return vectors of the smallest supercell in those of the primitive cell, shape (3, 3).
 
-    It is as often the primitive cell in each direction as it takes, so that no cluster holds a site
+    It repeats the conventional cell until its edges are about as long as each other, axes of one
+    length equally often, so that it keeps the point group of the lattice.  No cluster holds a site
     and its own image, every species has a whole number of sites, and the ordered structure fits.
 
     Raises
@@ -35,20 +37,52 @@ def multiples_for(
     per_cell = sum(len(allowed) > 1 for allowed in lattice.species)
     reach_a = PAIRS * lattice.nearest_a()
     cell = np.array(lattice.cell_a)
+    conventional = conventional_vectors(lattice)
+    edges_a = np.linalg.norm(conventional @ cell, axis=1)
     around = np.array([v for v in itertools.product((-1, 0, 1), repeat=3) if any(v)])
-    shortest_a = float(np.linalg.norm(around @ cell, axis=1).min())
-    inverse = None
+    inverse = np.eye(3)
     if ordered is not None:
         inverse = np.linalg.inv(np.round(ordered.cell.array @ np.linalg.inv(cell)))
-    for n in range(1, MOST_MULTIPLES):
-        count = per_cell * n**3
+    # Lengths at which one of the multiples changes; 1e-3 absorbs round-off.
+    lengths_a = {k * edge for edge in edges_a for k in range(1, MOST_MULTIPLES + 1)}
+    for length_a in sorted(lengths_a):
+        times = np.ceil(length_a / edges_a - 1e-3).astype(np.int64)
+        vectors = times[:, None] * conventional
+        count = per_cell * abs(round(float(np.linalg.det(vectors))))
         whole = all(abs(share * count - round(share * count)) < 1e-6 for share in shares.values())
-        if count < sites or n * shortest_a <= reach_a or not whole:
+        if count < sites or not whole:
             continue
-        fits = inverse is None or np.allclose(n * inverse, np.round(n * inverse), atol=1e-6)
-        if fits:
-            return n * np.eye(3, dtype=np.int64)
+        in_ordered = vectors @ inverse
+        fits = np.allclose(in_ordered, np.round(in_ordered), atol=1e-6)
+        if fits and np.linalg.norm(around @ vectors @ cell, axis=1).min() > reach_a:
+            return vectors
     raise ValueError("no supercell of a size that can be computed holds this composition")
+
+
+def conventional_vectors(lattice: AlloyLattice) -> NDArray[np.int64]:
+    """Return the vectors of the conventional cell in those of the primitive cell, shape (3, 3).
+
+    As they lie in the lattice, which is not turned.
+
+    Raises
+    ------
+    ValueError
+        When the search for the symmetry of the lattice fails.
+    """
+    import spglib
+
+    parent = lattice.parent()
+    cell = parent.cell.array, parent.get_scaled_positions(), parent.get_atomic_numbers()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = spglib.get_symmetry_dataset(cell, symprec=1e-3)
+    if found is None:
+        raise ValueError("the search for the symmetry of the lattice fails")
+    vectors = np.linalg.inv(np.asarray(found.transformation_matrix)).T
+    whole: NDArray[np.int64] = np.round(vectors).astype(np.int64)
+    if np.abs(vectors - whole).max() > 1e-4:
+        raise ValueError(f"lattice {lattice.name} is not given by its primitive cell")
+    return whole
 
 
 def occupation_of(terms: EnergyTerms, ordered: Atoms) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from screening.alloys.approximants import COUNT
 from screening.candidates.candidate import Candidate
 from screening.candidates.crystal import Crystal
 from screening.candidates.crystal_standard import handless
@@ -86,6 +87,9 @@ class CrystalFilters(CandidateFilters):
         The only space group numbers allowed; one of two mirror images stands for both.
     crystal_systems : list of str, optional
         The only crystal systems allowed.
+    max_approximants : int
+        Most ordered approximants of each disordered crystal, the best first; 0 keeps disordered
+        crystals out.
     prototypes : list of str, optional
         The only labels of formula and space group allowed, as ``AB-225``: letters instead of
         elements, the least abundant first.
@@ -110,6 +114,7 @@ class CrystalFilters(CandidateFilters):
     min_crustal_abundance_ppm: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     space_groups: list[SpaceGroupNumber] | None = None
     crystal_systems: list[CrystalSystem] | None = None
+    max_approximants: int = Field(default=COUNT, ge=0, le=COUNT)
     prototypes: list[Prototype] | None = None
     band_gap_ev: Bound | None = None
     energy_above_hull_ev_per_atom: Bound | None = None
@@ -156,9 +161,25 @@ class CrystalFilters(CandidateFilters):
     def refusal(self, candidate: Candidate) -> Refusal | None:
         """Return why a crystal stays out of the campaign; None lets it in."""
         assert isinstance(candidate, Crystal)
-        checks = (self._of_size, self._of_elements, self._of_abundance, self._of_symmetry)
+        checks = (
+            self._of_disorder,
+            self._of_size,
+            self._of_elements,
+            self._of_abundance,
+            self._of_symmetry,
+        )
         reasons = (check(candidate) for check in checks)
         return next(filter(None, reasons), None) or super().refusal(candidate)
+
+    def _of_disorder(self, crystal: Crystal) -> Refusal | None:
+        if crystal.approximant is None or crystal.approximant <= self.max_approximants:
+            return None
+        if self.max_approximants == 0:
+            return Refusal.of("it is disordered, and max_approximants = 0 keeps such crystals out")
+        return Refusal.of(
+            "it is a further ordered approximant of a disordered crystal, of which "
+            f"max_approximants = {self.max_approximants} are taken"
+        )
 
     def _of_size(self, crystal: Crystal) -> Refusal | None:
         sites, elements = crystal.n_sites, len(crystal.elements)

@@ -103,6 +103,7 @@ KINDS: PlugIns[CandidateKind] = PlugIns(
         "polymer": "screening.candidates.polymer_kind:POLYMER",
         "family": "screening.candidates.family:FAMILY",
         "ordering": "screening.candidates.ordering_kind:ORDERING",
+        "alloy": "screening.candidates.alloy:ALLOY",
     },
 )
 

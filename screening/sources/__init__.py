@@ -31,6 +31,7 @@ SOURCES: PlugIns[SourcePlugIn] = PlugIns(
         "polyimides": "screening.sources.polyimides:POLYIMIDES",
         "recommend": "screening.sources.recommend:RECOMMEND",
         "family": "screening.sources.family:FAMILY",
+        "alloys": "screening.sources.alloys:ALLOYS",
     },
 )
 _IMPORT_PATH = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*):([A-Za-z_]\w*)(?::(.*))?", re.DOTALL)

@@ -347,6 +347,23 @@ MIXING_ENERGY_ABOVE_HULL = Objective(
     learned_field="mixing_energy_ev_per_atom",
     learned_error_field="mixing_energy_error_ev_per_atom",
 )
+ALLOY_THERMAL_CONDUCTIVITY = Objective(
+    name="alloy-thermal-conductivity",
+    help="κ of a random alloy of two crystals at 300 K: a virtual crystal with disordered masses.",
+    maker="workflows.alloy.AlloyConductivityMaker",
+    recipe="workflows.recipes.AlloyConductivityRecipe",
+    document="workflows.alloy_documents.AlloyConductivityDocument",
+    value_field="alloy_kappa_300k_w_per_m_k",
+    error_field="alloy_kappa_300k_error_w_per_m_k",
+    label="alloy κ(300 K)",
+    unit="W/m/K",
+    logarithmic=True,
+    shown_fields=(
+        Quantity("kappa_below_end_members_fraction", "below the end members by", ""),
+        Quantity("force_constant_difference_fraction", "force constants differ by", ""),
+    ),
+    candidates="alloy",
+)
 OBJECTIVES: PlugIns[Objective] = PlugIns(
     "objective",
     "matscreen.objectives",
@@ -362,6 +379,7 @@ OBJECTIVES: PlugIns[Objective] = PlugIns(
         "antisite-pair-energy": f"{__name__}:ANTISITE_PAIR_ENERGY",
         "spectral-width": f"{__name__}:SPECTRAL_WIDTH",
         "mixing-energy-above-hull": f"{__name__}:MIXING_ENERGY_ABOVE_HULL",
+        "alloy-thermal-conductivity": f"{__name__}:ALLOY_THERMAL_CONDUCTIVITY",
     },
 )
 

@@ -64,7 +64,7 @@ def hull_view(campaign: Campaign) -> CurveView:
     others = [point for point in points if point[2] >= ON_HULL_EV]
     lines = [
         line("above it", "guide", "points", others),
-        line("convex hull", "value", "line and points", corners),
+        line("convex hull", "first", "line and points", corners),
     ]
     left = f" {counted(gone, 'structure')} left the lattice and are not shown." if gone else ""
     return CurveView(

@@ -15,6 +15,7 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from workflows.lattice_dynamics.cells import (
     SYMPREC_A,
     conventional_cell,
+    length_of_multiples,
     phonopy_cell,
     pymatgen_cell,
     q_mesh,
@@ -73,6 +74,23 @@ def test_supercell_is_the_smallest_that_reaches_the_wanted_edge(lengths, wanted)
     for multiple, edge in zip(multiples, lengths, strict=True):
         assert multiple * edge >= wanted - 2e-3 * edge
         assert multiple == 1 or (multiple - 1) * edge < wanted
+
+
+@pytest.mark.parametrize(
+    ("lengths", "multiples"),
+    [((3.6, 3.6, 3.6), (3, 3, 3)), ((3.0, 3.0, 7.0), (5, 5, 2)), ((2.5, 11.0, 4.0), (4, 1, 3))],
+)
+def test_a_length_makes_the_multiples_that_it_is_for(lengths, multiples):
+    """Also in a cell that is a little larger or smaller."""
+    wanted = length_of_multiples(lengths, multiples)
+    for strain in (-0.02, 0.0, 0.02):
+        strained = tuple((1 + strain) * edge for edge in lengths)
+        assert supercell_multiples(strained, 1, wanted, 10**9) == multiples
+
+
+def test_multiples_that_no_length_makes_are_refused():
+    with pytest.raises(ValueError, match="no length makes"):
+        length_of_multiples((3.0, 9.0, 9.0), (1, 2, 2))
 
 
 def test_supercell_of_a_known_crystal():

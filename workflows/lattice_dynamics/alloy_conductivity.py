@@ -8,11 +8,14 @@ are computed themselves.  On the coarse mesh this is phono3py's relaxation-time 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workflows.constants import ROOM_TEMPERATURE_K
+from workflows.lattice_dynamics.meshes import mesh_series
 from workflows.lattice_dynamics.transport import MeshLimit
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from phono3py import Phono3py
 
     from workflows.lattice_dynamics.virtual_crystal import VirtualCrystal
+    from workflows.recipes import TransportRecipe
 
 EV_THZ_PER_A_IN_W_PER_M = 1602.176634
 """1 eV·THz/Å in W/m."""
@@ -160,6 +164,65 @@ def alloy_conductivity(
     modes = (heat_ev_per_k * squares * lifetime_ps * np.asarray(weights)[:, None]).sum()
     volume = float(model.primitive.volume)
     return float(modes / 3 / volume / np.prod(mesh) * EV_THZ_PER_A_IN_W_PER_M)
+
+
+@dataclass(frozen=True)
+class SolvedAlloy:
+    """κ of a virtual crystal at 300 K, with what its meshes contribute to the error.
+
+    Attributes
+    ----------
+    limit
+        Extrapolated, with the error of the extrapolation.
+    rate_error_w_per_m_k
+        What the next coarser mesh of three-phonon rates changes.
+    rate_mesh
+        The denser one of these.
+    dense
+        Meshes, κ on them in W/m/K, and how long it took in s.
+    """
+
+    limit: MeshLimit
+    rate_error_w_per_m_k: float
+    rate_mesh: tuple[int, int, int]
+    dense: list[tuple[tuple[int, int, int], float, float]]
+
+
+def solve_alloy(
+    crystal: VirtualCrystal, recipe: TransportRecipe, factors: tuple[float, float]
+) -> SolvedAlloy:
+    """Return κ at 300 K of a virtual crystal, and how well its meshes know it.
+
+    Parameters
+    ----------
+    recipe
+        Three-phonon rates are computed on the two densest meshes of its series.
+    factors
+        Divisions of the two meshes of κ in those of the densest of rates.
+    """
+    coarse = mesh_series(crystal.model, recipe)[-2:]
+    coarser, rates = (three_phonon_rates(crystal.model, m, ROOM_TEMPERATURE_K) for m in coarse)
+    dense = []
+    for mesh in (_denser(coarse[-1], factor) for factor in factors):
+        started = time.perf_counter()
+        kappa = alloy_conductivity(crystal, rates, mesh, ROOM_TEMPERATURE_K)
+        dense.append((mesh, kappa, time.perf_counter() - started))
+    first_mesh, first_kappa, _ = dense[0]
+    changed = alloy_conductivity(crystal, coarser, first_mesh, ROOM_TEMPERATURE_K)
+    divisions = [float(np.prod(mesh)) ** (1 / 3) for mesh, *_ in dense]
+    limit = dense_limit(divisions, [kappa for _, kappa, _ in dense])
+    return SolvedAlloy(
+        limit,
+        abs(changed / first_kappa - 1) * limit.kappa_w_per_m_k,
+        coarse[-1],
+        dense,
+    )
+
+
+def _denser(mesh: tuple[int, int, int], factor: float) -> tuple[int, int, int]:
+    """Return a mesh with so many times the divisions, all of them odd."""
+    a, b, c = (int(factor * count) for count in mesh)
+    return a - (a % 2 == 0), b - (b % 2 == 0), c - (c % 2 == 0)
 
 
 def dense_limit(divisions: Sequence[int], kappas_w_per_m_k: Sequence[float]) -> MeshLimit:

@@ -83,6 +83,26 @@ def supercell_matrix(
     return np.diag(supercell_multiples((a, b, c), len(conventional), min_length_a, max_atoms))
 
 
+def length_of_multiples(
+    lengths_a: tuple[float, float, float], multiples: tuple[int, int, int]
+) -> float:
+    """Return a wanted edge in Å from which `supercell_multiples` makes given multiples.
+
+    In the middle of what is possible, so that the cell may change a little.
+
+    Raises
+    ------
+    ValueError
+        When no length makes them.
+    """
+    pairs = list(zip(lengths_a, multiples, strict=True))
+    low = max((multiple - 1) * edge for edge, multiple in pairs)
+    high = min(multiple * edge for edge, multiple in pairs)
+    if low >= high:
+        raise ValueError(f"no length makes {multiples} cells with edges of {lengths_a} Å")
+    return (low + high) / 2
+
+
 def q_mesh(
     primitive_lattice_a: NDArray[np.float64],
     length_a: float,

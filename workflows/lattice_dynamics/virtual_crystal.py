@@ -143,6 +143,15 @@ def virtual_crystal(
     return VirtualCrystal(model, np.array(variances))
 
 
+def force_constant_difference(first: Phono3py, second: Phono3py) -> float:
+    """Return how unlike the harmonic force constants of two end members are.
+
+    Norm of the difference over that of the mean.
+    """
+    one, other = np.asarray(first.fc2), np.asarray(second.fc2)
+    return float(np.linalg.norm(other - one) / np.linalg.norm((one + other) / 2))
+
+
 def _between(first: Any, second: Any, fraction: float) -> NDArray[np.float64]:
     """Return the tensors in between, linear in the composition."""
     mixed = (1 - fraction) * np.asarray(first) + fraction * np.asarray(second)

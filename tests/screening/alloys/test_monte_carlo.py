@@ -53,9 +53,48 @@ def test_a_cell_in_which_clusters_meet_their_own_images_is_refused():
         energy_terms(FCC, neighbours_only(), np.eye(3, dtype=int))
 
 
+BODY_CENTRED = [[-1.5, 1.5, 1.5], [1.5, -1.5, 1.5], [1.5, 1.5, -1.5]]
+
+
+def l11():
+    """CuPt's structure: planes (111) in turn, which fits even multiples of the cubic cell alone."""
+    from ase import Atoms
+
+    vectors = np.array([[0, 1, -1], [1, -1, 0], [0, 0, 2]]) @ np.array(FCC_CELL)
+    return Atoms("AuCu", cell=vectors, positions=[[0, 0, 0], FCC_CELL[2]], pbc=True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "shares", "sites", "edges_a", "count"),
+    [
+        (FCC_CELL, {"Au": 0.25, "Cu": 0.75}, 60, [11.7] * 3, 108),
+        (FCC_CELL, {"Au": 0.25, "Cu": 0.75}, 200, [15.6] * 3, 256),
+        (BODY_CENTRED, {"Au": 0.5, "Cu": 0.5}, 60, [12.0] * 3, 128),
+        # Its edges are 3, 3 and 7 Å: as cubic as they can be.
+        ([[3, 0, 0], [0, 3, 0], [0, 0, 7]], {"Au": 0.5, "Cu": 0.5}, 20, [15, 15, 14], 50),
+    ],
+)
+def test_supercells_are_as_cubic_as_the_conventional_cell_lets_them(
+    cell, shares, sites, edges_a, count
+):
+    lattice = FCC.model_copy(update={"cell_a": cell})
+    vectors = multiples_for(lattice, shares, sites, None) @ np.array(cell)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(edges_a)
+    assert vectors @ vectors.T == pytest.approx(np.diag(np.square(edges_a)), abs=1e-9)
+    assert round(abs(np.linalg.det(vectors) / np.linalg.det(cell))) == count
+
+
+def test_an_ordered_structure_decides_on_the_supercell():
+    shares = {"Au": 0.5, "Cu": 0.5}
+    free = multiples_for(FCC, shares, 60, None) @ np.array(FCC_CELL)
+    assert np.linalg.norm(free, axis=1) == pytest.approx([11.7] * 3)
+    even = multiples_for(FCC, shares, 60, l11()) @ np.array(FCC_CELL)
+    assert np.linalg.norm(even, axis=1) == pytest.approx([15.6] * 3)
+
+
 def test_an_ordered_structure_fits_and_has_as_many_variants_as_is_known():
     multiples = multiples_for(FCC, {"Au": 0.25, "Cu": 0.75}, 60, l12())
-    assert (multiples == 6 * np.eye(3)).all()
+    assert np.linalg.norm(multiples @ np.array(FCC_CELL), axis=1) == pytest.approx([11.7] * 3)
     terms = energy_terms(FCC, neighbours_only(), 2 * CUBIC)
     occupation = occupation_of(terms, l12())
     counts = counts_of(terms, {"Au": 0.25, "Cu": 0.75})

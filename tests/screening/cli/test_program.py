@@ -79,7 +79,7 @@ def test_plug_ins_of_other_packages_say_where_they_come_from(run, monkeypatch):
     )
     rows = json.loads(run("plugins", "candidate-kinds", "--format", "json"))
     names = [row["name"] for row in rows]
-    assert names == ["crystal", "polymer", "family", "ordering", "oligomer", "salt"]
+    assert names == ["crystal", "polymer", "family", "ordering", "alloy", "oligomer", "salt"]
     oligomer = rows[names.index("oligomer")]
     assert oligomer["from"] == "chains"
     assert "cannot be imported" in oligomer["help"]

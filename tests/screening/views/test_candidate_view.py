@@ -189,6 +189,8 @@ LEFT_OUT = {
     *("effective_force_constants", "conformers", "conformers_lost", "torsions", "axes"),
     *("hull_diagram", "elements", "formulas", "rounds", "calibration", "numbers", "frames"),
     *("vacancies", "references", "pairs", "supercell_atoms", "spectral_function"),
+    *("end_members", "end_member_kappas_300k_w_per_m_k", "reused_end_members"),
+    *("dense_meshes", "rate_mesh"),
     "acoustic_sum_rule_violation_ev_per_a2",
 }
 
