@@ -94,15 +94,20 @@ def _after(name: str | None, label: str) -> str:
     """Return how a source names the potential whose labels are taken over."""
     if name is None:
         return ""
+    from screening.machine.settings import Settings
+    from screening.potentials.stored import label_engine_of
     from screening.sources.family import AFTER
+    from screening.store.database import open_database
     from screening.targets.engines import FittedEngineConfig, engine_config
 
     earlier = engine_config(f"fitted:{name.removeprefix('fitted:')}")
     assert isinstance(earlier, FittedEngineConfig)
-    if earlier.label_engine != label:
+    with open_database(Settings(), must_exist=True) as database:
+        of_earlier = label_engine_of(database, name.removeprefix("fitted:"))
+    if of_earlier.fingerprint() != engine_config(label).fingerprint():
         raise ScreenError(
-            f"--after {name}: its labels are of '{earlier.label_engine}', and those of '{label}' "
-            f"have other energies; give --label {earlier.label_engine}"
+            f"--after {name}: its labels are of '{of_earlier.name}', and those of '{label}' have "
+            f"other energies; give --label the engine that campaign '{name}' was started with"
         )
     return f"{AFTER}{earlier.potential}"
 

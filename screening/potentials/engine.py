@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.machine.clock import now
 from screening.machine.settings import Settings
-from screening.potentials.stored import potential_of
+from screening.potentials.stored import label_engine_of, potential_of
 from screening.store.database import Database, open_database, opened_database
 from screening.store.fitted_potentials import fit_of, large_value
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from workflows.potentials.calculator import FittedCalculator
     from workflows.potentials.potential import Answer
 
-FIDELITY = 15
-"""Above universal potentials, below first principles."""
+BELOW_LABELS = 5
+"""Fidelity of a first fit, below that of its label engine; later versions come closer to that."""
 HIGHEST_FIDELITY = 19
+"""Below all first principles, whatever labelled it."""
 
 
 def fitted_engine(name: str) -> dict[str, Any]:
@@ -33,6 +34,9 @@ def fitted_engine(name: str) -> dict[str, Any]:
     """
     with open_database(Settings(), must_exist=True) as database:
         result = potential_of(database, name)
+        labels = label_engine_of(database, name)
+    closer = min(result["generation"], BELOW_LABELS - 1)
+    fidelity = min(labels.fidelity - BELOW_LABELS + closer, HIGHEST_FIDELITY)
     error = result["force_error_ev_per_a"]
     return {
         "name": f"fitted:{name}",
@@ -42,7 +46,7 @@ def fitted_engine(name: str) -> dict[str, Any]:
             f"{result['n_labels']} cells by {result['label_engine']}; its forces differ by "
             f"{1000 * error:.2g} meV/Å"
         ),
-        "fidelity": min(FIDELITY + result["generation"], HIGHEST_FIDELITY),
+        "fidelity": fidelity,
         "elements": result["elements"],
         "potential": result["content_hash"],
         "label_engine": result["label_engine"],

@@ -9,6 +9,7 @@ from screening.messages.errors import ScreenError
 
 if TYPE_CHECKING:
     from screening.store.database import Database
+    from screening.targets.engines import EngineConfig
 
 OBJECTIVE = "fitted-potential"
 USAGE = "fitted:NAME, with the name that `matscreen fit NAME` was given"
@@ -56,3 +57,8 @@ def potential_of(database: Database, name: str) -> dict[str, Any]:
         )
     stored = database.candidates.find({"_id": found[0]}, {"features": 0})
     return dict(campaign.whole_results(stored)[found[0]])
+
+
+def label_engine_of(database: Database, name: str) -> EngineConfig:
+    """Return the engine whose labels the fit of a name learns, as its campaign has kept it."""
+    return Campaign.open(database, name.partition("/")[0]).engine

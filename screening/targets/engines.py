@@ -37,7 +37,8 @@ class EngineConfig(BaseModel):
         For people choosing.
     fidelity
         Of two results for one crystal, the one of the engine with the higher number is ranked:
-        0 toys, 10 to 19 potentials, 20 and more first principles.
+        0 toys, 10 to 19 potentials, 20 and more first principles; potentials that were fitted to
+        one stand below it, below 0 where it is a toy.
     elements
         Chemical symbols it may be given; None for all it knows.
     candidates
@@ -54,7 +55,7 @@ class EngineConfig(BaseModel):
     kind: str
     description: str = ""
     licence: str = ""
-    fidelity: int = Field(0, ge=0)
+    fidelity: int = Field(0, ge=-5)
     elements: list[str] | None = None
     candidates: list[str] | None = None
     inline_supercells: int = Field(64, ge=0)

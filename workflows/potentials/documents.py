@@ -47,6 +47,8 @@ class FittedPotentialDocument(TargetDocument):
     n_labels: int
     n_new_labels: int
     """Of these, computed for this fit; the others had been paid for."""
+    failed_labels: list[str] = Field(default_factory=list)
+    """Cells that the label engine could not compute, each with the reason."""
     n_features: int
     force_error_ev_per_a: float | None
     """Root mean square over the labelled cells, each left out of the fit in turn."""

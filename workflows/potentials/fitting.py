@@ -11,6 +11,7 @@ import numpy as np
 from jobflow import CURRENT_JOB, Flow, Job, Maker, Response, job
 
 from workflows.document_parts import StepCost, total_cost
+from workflows.errors import EngineError
 from workflows.potentials.calibration import SMALLEST_FORCE_EV_PER_A
 from workflows.potentials.documents import FitRound, FittedPotentialDocument
 from workflows.potentials.exploration import disturbed_cells
@@ -108,14 +109,29 @@ def label_frames(engine: Engine, frames: list[Frame], elements: list[str]) -> di
     Returns
     -------
     dict
-        ``frames``: list of `LabelledFrame`; ``wall_s``.
+        ``frames``: list of `LabelledFrame`; ``failed``: list of str, the cells that the engine
+        could not compute, with the reason; ``wall_s``.
     """
     started = time.perf_counter()
-    points = engine.single_points([frame.structure for frame in frames], elements)
-    return {
-        "frames": [labelled(*pair) for pair in zip(frames, points, strict=True)],
-        "wall_s": time.perf_counter() - started,
-    }
+    done, failed = _computed(engine, frames, elements)
+    return {"frames": done, "failed": failed, "wall_s": time.perf_counter() - started}
+
+
+def _computed(
+    engine: Engine, frames: list[Frame], elements: list[str]
+) -> tuple[list[LabelledFrame], list[str]]:
+    """Return the cells that an engine computes, and why it could not compute the others.
+
+    A self-consistent calculation that does not converge must not cost the labels of the others.
+    """
+    try:
+        points = engine.single_points([frame.structure for frame in frames], elements)
+    except EngineError as error:
+        if len(frames) == 1:
+            return [], [f"{frames[0].origin}: {error}"]
+        each = [_computed(engine, [frame], elements) for frame in frames]
+        return [frame for done, _ in each for frame in done], [why for _, no in each for why in no]
+    return [labelled(*pair) for pair in zip(frames, points, strict=True)], []
 
 
 @dataclass
@@ -151,11 +167,22 @@ class FitRoundMaker(Maker):
             Outputs of `label_frames`, in order.
         rounds
             The rounds before.
+
+        Raises
+        ------
+        EngineError
+            When more cells could not be labelled than could.
         """
         started = time.perf_counter()
         recipe = self.recipe
         chunks, rounds = chunks or [], list(rounds or [])
         new = [frame for chunk in chunks for frame in chunk["frames"]]
+        failed = [reason for chunk in chunks for reason in chunk.get("failed", [])]
+        if len(failed) > len(new):
+            raise EngineError(
+                f"'{self.engine.name}' could not label {len(failed)} of {len(failed) + len(new)} "
+                f"cells; the last: {failed[-1]}"
+            )
         frames = [*family.frames, *new]
         if not new and (family.wanted or not tells_enough(frames)):
             return self._label(family, self._first_cells(family), chunks, rounds)
@@ -165,9 +192,11 @@ class FitRoundMaker(Maker):
         crystals = at_rest(family.crystals, Potential(training.numbers))
         proposals = self._proposals(crystals, training, len(rounds) + 1, family.generation)
         summary, finished = self._judged(training, frames, proposals)
-        left = recipe.max_labels - len(new)
+        left = recipe.max_labels - len(new) - len(failed)
         if not finished and left <= 0:
             finished = f"{recipe.max_labels} cells are labelled, which is all that was asked"
+            if failed:
+                finished += f"; {len(failed)} of them could not be computed"
         chosen = []
         if not finished:
             count = min(recipe.labels_per_round, left)
@@ -177,7 +206,9 @@ class FitRoundMaker(Maker):
         if not finished:
             return self._label(family, chosen, chunks, rounds)
         costs = [
-            StepCost.of_force_calls("labels", len(new), sum(chunk["wall_s"] for chunk in chunks)),
+            StepCost.of_force_calls(
+                "labels", len(new) + len(failed), sum(chunk["wall_s"] for chunk in chunks)
+            ),
             StepCost.of_force_calls("training", 0, sum(each.wall_s for each in rounds)),
         ]
         provenance = self.engine.provenance()
@@ -191,6 +222,7 @@ class FitRoundMaker(Maker):
             generation=family.generation,
             n_labels=len(frames),
             n_new_labels=len(new),
+            failed_labels=failed,
             n_features=len(training.numbers.coefficients),
             **quality_fields(training, frames),
             finished=finished,
@@ -289,7 +321,7 @@ class FitRoundMaker(Maker):
     ) -> Response[Any]:
         """Replace the running job by jobs that label cells and the next round."""
         size = max(1, self.engine.inline_supercells)
-        done = sum(len(chunk["frames"]) for chunk in chunks)
+        done = sum(len(chunk["frames"]) + len(chunk.get("failed", [])) for chunk in chunks)
         jobs: list[Job] = []
         for first in range(0, len(chosen), size):
             labels = label_frames(self.engine, chosen[first : first + size], family.elements)

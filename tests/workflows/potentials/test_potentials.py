@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
 from workflows.engines import AseEngine
-from workflows.errors import CannotCompute
+from workflows.errors import CannotCompute, EngineError
 from workflows.potentials.calculator import FittedCalculator
 from workflows.potentials.calibration import CellLeverage, line_through
 from workflows.potentials.changes import changes
@@ -26,6 +28,7 @@ from workflows.potentials.potential import OutsideDomain, Potential, Training, t
 from workflows.potentials.recipe import ExplorationRecipe, FitRecipe, PolynomialRecipe
 from workflows.potentials.regression import fit, left_out
 from workflows.potentials.selection import most_informative, scaled_rows
+from workflows.single_point import SinglePoint
 
 EMT = AseEngine(name="emt", calculator="ase.calculators.emt.EMT")
 SMALL = PolynomialRecipe(radial_functions=3, angular_momenta=(2,), cutoff_a=5.0)
@@ -316,6 +319,50 @@ def test_a_fit_ends_when_all_new_cells_are_trusted(
     assert first["labels"] == 3
     if len(document["rounds"]) > 1:
         assert first["found_force_error_ev_per_a"] > 0
+
+
+@dataclass
+class EngineThatOftenFails(AseEngine):
+    """EMT that does not converge for cells of more than a volume."""
+
+    largest_a3: float = 0.0
+
+    def single_points(
+        self, cells: Sequence[Structure], elements: Collection[str] | None = None
+    ) -> list[SinglePoint]:
+        """Return energies, forces and stresses."""
+        if any(cell.volume > self.largest_a3 for cell in cells):
+            raise EngineError("it did not converge")
+        return super().single_points(cells, elements)
+
+
+@pytest.mark.parametrize(("quantile", "fails"), [(0.8, False), (0.1, True)])
+def test_labels_that_fail_do_not_lose_the_others(
+    quantile: float, fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = RECIPE.model_copy(
+        update={"max_labels": 8, "first_labels": 6, "proposals_per_round": 8}
+    )
+    proposals = disturbed_cells([COPPER], recipe.exploration, 8, recipe.seed)
+    engine = EngineThatOftenFails(
+        name="emt",
+        calculator="ase.calculators.emt.EMT",
+        inline_supercells=3,
+        largest_a3=float(np.quantile([frame.structure.volume for frame in proposals], quantile)),
+    )
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    flow = FittedPotentialMaker(engine, recipe=recipe).make(Family([COPPER]))
+    run_locally(flow, store=store, ensure_success=False, log=False)
+    found = list(store.query({"uuid": flow.output.uuid}, load=True))
+    if fails:
+        assert not any("content_hash" in (each["output"] or {}) for each in found)
+        return
+    document = max(found, key=lambda each: each["index"])["output"]
+    failed = document["failed_labels"]
+    assert failed
+    assert all("it did not converge" in reason for reason in failed)
+    assert document["n_new_labels"] + len(failed) == document["cost"] <= 8
 
 
 def test_labels_without_energies_are_taken(frames: list[LabelledFrame]) -> None:
