@@ -272,6 +272,25 @@ def test_an_exchange_costs_energy_in_an_ordered_crystal(emt, gold_copper, tmp_pa
     assert found.exchange_distance_a == pytest.approx(3.71 / np.sqrt(2), abs=0.01)
 
 
+@pytest.mark.parametrize("maker", [VacancyMaker, ExchangePairMaker])
+def test_a_crystal_that_is_no_minimum_has_no_defects(maker, emt, tmp_path, monkeypatch):
+    """EMT's simple cubic copper falls by eV when it is shaken; a vacancy in it would seem to bring
+    5 eV.  Layers of Cu and Au on a simple cubic lattice fall, too."""
+    if maker is VacancyMaker:
+        crystal, document = Structure(Lattice.cubic(2.4), ["Cu"], [[0, 0, 0]]), VacancyDocument
+        recipe = VacancyRecipe(image_distance_a=7.0, max_atoms=30)
+    else:
+        crystal = Structure(
+            Lattice.cubic(4.8), ["Cu", "Au"] * 4, np.indices((2,) * 3).reshape(3, -1).T / 2
+        )
+        document = ExchangePairDocument
+        recipe = ExchangePairRecipe(image_distance_a=4.0, max_atoms=30)
+    found = run(maker(emt, recipe=recipe).make(crystal), document, tmp_path, monkeypatch)
+    assert found.outcome == "unstable"
+    assert "without a defect it falls by" in found.reason
+    assert found.supercell_atoms[0] in (27, 8)
+
+
 def test_a_crystal_that_is_lost_has_no_vacancies(emt, gold_copper, tmp_path, monkeypatch):
     gas = gold_copper.copy()
     gas.scale_lattice(60 * gas.volume)

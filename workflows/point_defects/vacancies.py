@@ -19,6 +19,7 @@ from workflows.point_defects.defect_cells import (
     symbol_of,
     symbols_of,
     value_and_error,
+    why_distorted,
 )
 from workflows.point_defects.documents import ElementReference, VacancyDocument, VacancySite
 from workflows.point_defects.recipe import DefectRelaxationRecipe, VacancyRecipe
@@ -109,7 +110,7 @@ class VacancyMaker(PointDefectMaker):
         elements
             References, by symbol in alphabetical order; of an elemental crystal none.
         relaxed
-            Perfect supercells and vacancies; None queues them.
+            Perfect supercells, the same rattled, and vacancies; None queues them.
         """
         if crystal.lost:
             return VacancyDocument(
@@ -128,6 +129,12 @@ class VacancyMaker(PointDefectMaker):
                 supercells,
                 defects,
                 lambda outputs: self.defects(crystal, elements, outputs),
+            )
+        if reason := why_distorted(supercells, relaxed):
+            return VacancyDocument(
+                outcome="unstable",
+                reason=reason,
+                **self.common(crystal, supercells, {"references": elements, "supercells": relaxed}),
             )
         symbols = symbols_of(crystal.structure)
         known = self._references(crystal, dict(zip(symbols, elements, strict=False)))
@@ -215,4 +222,5 @@ class VacancyMaker(PointDefectMaker):
         """Return about how many force calls `make` will need: 40 a vacancy in each supercell."""
         sites = len(cells.distinct_sites(structure))
         count = len(self.supercells(structure))
-        return 20 * (1 + len(symbols_of(structure))) + count * (1 + RELAXATION_CALLS * sites)
+        calls = 1 + RELAXATION_CALLS * (1 + sites)
+        return 20 * (1 + len(symbols_of(structure))) + count * calls
