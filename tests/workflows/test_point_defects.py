@@ -264,6 +264,24 @@ def test_a_supercell_without_a_smaller_one_says_why_there_is_no_error_bar(
     assert alone.exchange_pair_energy_ev == pytest.approx(0, abs=1e-4)
 
 
+def test_a_vacancy_that_the_smaller_supercell_loses_says_why_there_is_no_error_bar(emt, fcc_copper):
+    maker = VacancyMaker(emt, recipe=VacancyRecipe(**SMALL))
+    crystal = emt.relax(fcc_copper.get_primitive_structure(), maker.recipe.crystal)
+    perfect = [
+        emt.relax(each.structure, maker.recipe.relaxation, fixed_cell=True)
+        for each in maker.supercells(crystal.structure)
+    ]
+    vacancies = [each.model_copy(update={"structure": each.structure.copy()}) for each in perfect]
+    for each in vacancies:
+        each.structure.remove_sites([0])
+    vacancies[1].lost = "its atoms overlap"
+    found = VacancyMaker.defects.original(maker, crystal, [], [*perfect, *perfect, *vacancies])
+    assert found.outcome == "computed"
+    assert found.vacancy_formation_energy_error_ev is None
+    assert found.no_error_reason == "relaxation lost this vacancy in the smaller supercell"
+    assert "Cu 0: its atoms overlap" in found.lost_defects
+
+
 def test_an_exchange_costs_energy_in_an_ordered_crystal(emt, gold_copper, tmp_path, monkeypatch):
     maker = ExchangePairMaker(emt, recipe=ExchangePairRecipe(**SMALL))
     found = run(maker.make(gold_copper), ExchangePairDocument, tmp_path, monkeypatch)

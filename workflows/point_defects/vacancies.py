@@ -171,6 +171,8 @@ class VacancyMaker(PointDefectMaker):
         if not valued:
             return VacancyDocument(outcome="unstable", reason="; ".join(lost), **common)
         lowest = min(valued, key=lambda each: each.formation_energy_ev or 0.0)
+        if lowest.formation_energy_error_ev is None and not common["no_error_reason"]:
+            common["no_error_reason"] = "relaxation lost this vacancy in the smaller supercell"
         return VacancyDocument(
             outcome="computed",
             vacancy_formation_energy_ev=lowest.formation_energy_ev,
