@@ -264,12 +264,49 @@ def test_a_supercell_without_a_smaller_one_says_why_there_is_no_error_bar(
     assert alone.exchange_pair_energy_ev == pytest.approx(0, abs=1e-4)
 
 
+def test_a_vacancy_that_the_smaller_supercell_loses_says_why_there_is_no_error_bar(emt, fcc_copper):
+    maker = VacancyMaker(emt, recipe=VacancyRecipe(**SMALL))
+    crystal = emt.relax(fcc_copper.get_primitive_structure(), maker.recipe.crystal)
+    perfect = [
+        emt.relax(each.structure, maker.recipe.relaxation, fixed_cell=True)
+        for each in maker.supercells(crystal.structure)
+    ]
+    vacancies = [each.model_copy(update={"structure": each.structure.copy()}) for each in perfect]
+    for each in vacancies:
+        each.structure.remove_sites([0])
+    vacancies[1].lost = "its atoms overlap"
+    found = VacancyMaker.defects.original(maker, crystal, [], [*perfect, *perfect, *vacancies])
+    assert found.outcome == "computed"
+    assert found.vacancy_formation_energy_error_ev is None
+    assert found.no_error_reason == "relaxation lost this vacancy in the smaller supercell"
+    assert "Cu 0: its atoms overlap" in found.lost_defects
+
+
 def test_an_exchange_costs_energy_in_an_ordered_crystal(emt, gold_copper, tmp_path, monkeypatch):
     maker = ExchangePairMaker(emt, recipe=ExchangePairRecipe(**SMALL))
     found = run(maker.make(gold_copper), ExchangePairDocument, tmp_path, monkeypatch)
     assert found.exchange_pair_energy_ev > 0.1
     assert found.exchanged_elements == "Au-Cu"
     assert found.exchange_distance_a == pytest.approx(3.71 / np.sqrt(2), abs=0.01)
+
+
+@pytest.mark.parametrize("maker", [VacancyMaker, ExchangePairMaker])
+def test_a_crystal_that_is_no_minimum_has_no_defects(maker, emt, tmp_path, monkeypatch):
+    """EMT's simple cubic copper falls by eV when it is shaken; a vacancy in it would seem to bring
+    5 eV.  Layers of Cu and Au on a simple cubic lattice fall, too."""
+    if maker is VacancyMaker:
+        crystal, document = Structure(Lattice.cubic(2.4), ["Cu"], [[0, 0, 0]]), VacancyDocument
+        recipe = VacancyRecipe(image_distance_a=7.0, max_atoms=30)
+    else:
+        crystal = Structure(
+            Lattice.cubic(4.8), ["Cu", "Au"] * 4, np.indices((2,) * 3).reshape(3, -1).T / 2
+        )
+        document = ExchangePairDocument
+        recipe = ExchangePairRecipe(image_distance_a=4.0, max_atoms=30)
+    found = run(maker(emt, recipe=recipe).make(crystal), document, tmp_path, monkeypatch)
+    assert found.outcome == "unstable"
+    assert "without a defect it falls by" in found.reason
+    assert found.supercell_atoms[0] in (27, 8)
 
 
 def test_a_crystal_that_is_lost_has_no_vacancies(emt, gold_copper, tmp_path, monkeypatch):

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from workflows.engines import Engine
 
 RELAXATION_CALLS = 40
-"""About how many force calls it takes to relax a defect."""
+"""About how many force calls it takes to relax a defect, or a rattled cell without one."""
+DISTORTION_EV = 0.05
+"""Of a whole supercell: relaxation leaves less.  A perfect crystal that falls by more when its
+atoms may leave their symmetric places is at no minimum, and around a defect it would fall too."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def queued(
     defects: Sequence[PlannedDefect],
     finish: Callable[[list[Any]], Job],
 ) -> Response[Any]:
-    """Replace the running job by a job for each cell, perfect ones first, and one that finishes.
+    """Replace the running job by a job for each cell and one that finishes.
+
+    Perfect cells come first as they are, then rattled as the defects are, and then the defects.
 
     Parameters
     ----------
@@ -77,15 +82,54 @@ def queued(
         cells.rattled(defect.start, recipe.rattle_a, recipe.seed + number)
         for number, defect in enumerate(defects)
     ]
+    rattled = [
+        cells.rattled(start, recipe.rattle_a, recipe.seed + len(defects) + number)
+        for number, start in enumerate(starts[: len(supercells)])
+    ]
+    starts[len(supercells) : len(supercells)] = rattled
     jobs = []
     for number, start in enumerate(starts):
-        name = f"relax {'perfect' if number < len(supercells) else 'defect'} of {len(start)} atoms"
+        kind = "perfect" if number < 2 * len(supercells) else "defect"
+        name = f"relax {kind} of {len(start)} atoms"
         maker = RelaxationMaker(engine, name, recipe.relaxation, fixed_cell=True)
         jobs.append(maker.make(start))
     finishing = finish([relaxing.output for relaxing in jobs])
     finishing.set_uuid(CURRENT_JOB.job.uuid)
     finishing.index = CURRENT_JOB.job.index + 1
     return Response(replace=Flow([*jobs, finishing], name="defects"))
+
+
+def why_distorted(
+    supercells: Sequence[cells.Supercell], relaxed: Sequence[RelaxationDocument]
+) -> str:
+    """Return how the perfect crystal leaves its symmetric places, empty where it does not.
+
+    Parameters
+    ----------
+    relaxed
+        Perfect supercells, the same rattled, then defects.
+
+    Raises
+    ------
+    CannotCompute
+        When a perfect supercell is lost, whose crystal was not.
+    """
+    count = len(supercells)
+    for as_it_is, rattled in zip(relaxed[:count], relaxed[count : 2 * count], strict=True):
+        energy, lower = as_it_is.energy_ev_per_atom, rattled.energy_ev_per_atom
+        if as_it_is.lost or energy is None:
+            raise CannotCompute(f"perfect supercell: {as_it_is.lost}")
+        atoms = len(as_it_is.structure)
+        where = f"in a supercell of {atoms} atoms without a defect"
+        if rattled.lost or lower is None:
+            return f"the crystal is no minimum of the engine: {where} it is {rattled.lost}"
+        fall_ev = (energy - lower) * atoms
+        if fall_ev > DISTORTION_EV:
+            return (
+                f"the crystal is no minimum of the engine: {where} it falls by {fall_ev:.2g} eV "
+                "when its atoms may leave their symmetric places"
+            )
+    return ""
 
 
 def energies(
@@ -99,22 +143,19 @@ def energies(
     Parameters
     ----------
     relaxed
-        Perfect supercells, then defects.
+        Perfect supercells, the same rattled, then defects; see `why_distorted`.
     added_ev
         Energy, by key, of the atoms that the defect took out.
-
-    Raises
-    ------
-    CannotCompute
-        When a perfect supercell is lost, whose crystal was not.
     """
+    count = len(supercells)
     perfect = {}
-    for supercell, relaxation in zip(supercells, relaxed[: len(supercells)], strict=True):
-        if relaxation.lost or relaxation.energy_ev_per_atom is None:
-            raise CannotCompute(f"perfect supercell: {relaxation.lost}")
-        perfect[id(supercell)] = relaxation.energy_ev_per_atom * len(supercell.structure)
+    for supercell, *both in zip(
+        supercells, relaxed[:count], relaxed[count : 2 * count], strict=True
+    ):
+        known = [each.energy_ev_per_atom for each in both if each.energy_ev_per_atom is not None]
+        perfect[id(supercell)] = min(known) * len(supercell.structure)
     found: dict[Any, list[DefectCell]] = {}
-    for defect, relaxation in zip(defects, relaxed[len(supercells) :], strict=True):
+    for defect, relaxation in zip(defects, relaxed[2 * count :], strict=True):
         energy = relaxation.energy_ev_per_atom
         lost = bool(relaxation.lost) or energy is None
         found.setdefault(defect.key, []).append(

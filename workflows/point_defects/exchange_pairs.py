@@ -22,6 +22,7 @@ from workflows.point_defects.defect_cells import (
     symbol_of,
     symbols_of,
     value_and_error,
+    why_distorted,
 )
 from workflows.point_defects.documents import ExchangedPair, ExchangePairDocument
 from workflows.point_defects.recipe import ExchangePairRecipe
@@ -109,7 +110,7 @@ class ExchangePairMaker(PointDefectMaker):
         elements
             That exchange.
         relaxed
-            Perfect supercells and exchange pairs; None queues them.
+            Perfect supercells, the same rattled, and exchange pairs; None queues them.
         """
         if crystal.lost:
             return ExchangePairDocument(
@@ -133,6 +134,9 @@ class ExchangePairMaker(PointDefectMaker):
                 defects,
                 lambda outputs: self.defects(crystal, elements, outputs),
             )
+        if reason := why_distorted(supercells, relaxed):
+            common = self.common(crystal, supercells, {"supercells": relaxed})
+            return ExchangePairDocument(outcome="unstable", reason=reason, **common)
         found = energies(supercells, defects, relaxed, lambda _: 0.0)
         pairs = [
             ExchangedPair(
@@ -190,4 +194,5 @@ class ExchangePairMaker(PointDefectMaker):
     def estimate_cost(self, structure: Structure) -> float:
         """Return about how many force calls `make` will need: 40 a pair in each supercell."""
         pairs = self._pairs(structure, self._elements(structure, NO_PAIR_INPUTS))
-        return 20 + len(self.supercells(structure)) * (1 + RELAXATION_CALLS * len(pairs))
+        calls = 1 + RELAXATION_CALLS * (1 + len(pairs))
+        return 20 + len(self.supercells(structure)) * calls

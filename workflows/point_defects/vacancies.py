@@ -19,6 +19,7 @@ from workflows.point_defects.defect_cells import (
     symbol_of,
     symbols_of,
     value_and_error,
+    why_distorted,
 )
 from workflows.point_defects.documents import ElementReference, VacancyDocument, VacancySite
 from workflows.point_defects.recipe import DefectRelaxationRecipe, VacancyRecipe
@@ -109,7 +110,7 @@ class VacancyMaker(PointDefectMaker):
         elements
             References, by symbol in alphabetical order; of an elemental crystal none.
         relaxed
-            Perfect supercells and vacancies; None queues them.
+            Perfect supercells, the same rattled, and vacancies; None queues them.
         """
         if crystal.lost:
             return VacancyDocument(
@@ -128,6 +129,12 @@ class VacancyMaker(PointDefectMaker):
                 supercells,
                 defects,
                 lambda outputs: self.defects(crystal, elements, outputs),
+            )
+        if reason := why_distorted(supercells, relaxed):
+            return VacancyDocument(
+                outcome="unstable",
+                reason=reason,
+                **self.common(crystal, supercells, {"references": elements, "supercells": relaxed}),
             )
         symbols = symbols_of(crystal.structure)
         known = self._references(crystal, dict(zip(symbols, elements, strict=False)))
@@ -164,6 +171,8 @@ class VacancyMaker(PointDefectMaker):
         if not valued:
             return VacancyDocument(outcome="unstable", reason="; ".join(lost), **common)
         lowest = min(valued, key=lambda each: each.formation_energy_ev or 0.0)
+        if lowest.formation_energy_error_ev is None and not common["no_error_reason"]:
+            common["no_error_reason"] = "relaxation lost this vacancy in the smaller supercell"
         return VacancyDocument(
             outcome="computed",
             vacancy_formation_energy_ev=lowest.formation_energy_ev,
@@ -215,4 +224,5 @@ class VacancyMaker(PointDefectMaker):
         """Return about how many force calls `make` will need: 40 a vacancy in each supercell."""
         sites = len(cells.distinct_sites(structure))
         count = len(self.supercells(structure))
-        return 20 * (1 + len(symbols_of(structure))) + count * (1 + RELAXATION_CALLS * sites)
+        calls = 1 + RELAXATION_CALLS * (1 + sites)
+        return 20 * (1 + len(symbols_of(structure))) + count * calls
