@@ -79,6 +79,7 @@ def labels_of(
         When a campaign is not there, or the engine has computed nothing for it.
     """
     found = PaidLabels()
+    labelling = build_engine(engine)
     of_candidates: list[list[tuple[str, LabelledFrame]]] = []
     seen: set[str] = set()
     for name in names:
@@ -96,7 +97,9 @@ def labels_of(
                 if raised := _raised(result):
                     found.left_out[f"results with raised settings ({raised})"] += 1
                     continue
-                of_candidates.append(list(_labels(database, engine, result, found.left_out)))
+                cutoff_ev = labelling.label_cutoff_ev(elements or result["elements"])
+                labels = _labels(database, result, cutoff_ev, found.left_out)
+                of_candidates.append(list(labels))
     if not seen:
         raise ScreenError(
             f"--labels-of {', '.join(names)}: '{engine.name}' has computed nothing there yet"
@@ -142,7 +145,10 @@ def _raised(result: Mapping[str, Any]) -> str:
 
 
 def _labels(
-    database: Database, engine: EngineConfig, result: Mapping[str, Any], left_out: Counter[str]
+    database: Database,
+    result: Mapping[str, Any],
+    cutoff_ev: float | None,
+    left_out: Counter[str],
 ) -> Iterator[tuple[str, LabelledFrame]]:
     """Yield the labels of one result with their kinds; those that teach most come first."""
     from workflows.documents import RelaxationDocument
@@ -160,16 +166,11 @@ def _labels(
         ("strained cells", RelaxationDocument.model_validate(document))
         for document in result.get("strained") or []
     ]
-    cutoff_ev = getattr(build_engine(engine), "relaxation_cutoff_ev", None)
     for kind, document in relaxed:
-        reason = _unusable(document)
-        stated = document.relaxation_cutoff_ev
-        if stated is not None and cutoff_ev is not None and stated != cutoff_ev(document.structure):
-            reason = f"{kind} with a raised cut-off"
-        if reason:
+        if reason := _unusable(document, cutoff_ev):
             left_out[reason] += 1
             continue
-        yield kind, _at_rest(document, f"{name}: {kind[:-1]}")
+        yield kind, _at_rest(document, f"{name}: {kind[:-1]}", cutoff_ev)
     if result.get("phono3py_params"):
         cells = recorded_cells(io.StringIO(str(large_value(database, result, "phono3py_params"))))
         for cell in sorted(cells, key=lambda cell: -cell.displaced_atoms):
@@ -199,26 +200,33 @@ def _relaxations(database: Database, output_uuid: str) -> Iterator[Any]:
         )
 
 
-def _unusable(document: Any) -> str:
-    """Return why a relaxed cell is no label, or nothing."""
+def _unusable(document: Any, cutoff_ev: float | None) -> str:
+    """Return why a relaxed cell is no label beside others of a cut-off, or nothing."""
     if document.lost or document.energy_ev_per_atom is None or document.stress_gpa is None:
         return "cells that relaxation lost"
     if (document.max_force_ev_per_a or 0.0) > MOST_FORCE_EV_PER_A:
         return f"cells relaxed to more than {MOST_FORCE_EV_PER_A:g} eV/Å"
+    if document.energy_cutoff_ev != cutoff_ev:
+        return "relaxed cells whose energy is of another cut-off than labels of the fit"
     return ""
 
 
-def _at_rest(document: Any, origin: str) -> LabelledFrame:
-    """Return a relaxed cell as a label: its forces are none, to `MOST_FORCE_EV_PER_A`."""
+def _at_rest(document: Any, origin: str, cutoff_ev: float | None) -> LabelledFrame:
+    """Return a relaxed cell as a label: its forces are none, to `MOST_FORCE_EV_PER_A`.
+
+    Its stress is left out where that was computed with another cut-off than its energy.
+    """
     from ase.units import GPa
 
     from workflows.potentials.frames import LabelledFrame
 
     n_atoms = len(document.structure)
+    same = document.relaxation_cutoff_ev == cutoff_ev
     return LabelledFrame(
         structure=document.structure,
         origin=origin,
         energy_ev=document.energy_ev_per_atom * n_atoms,
         forces_ev_per_a=np.zeros((n_atoms, 3)).tolist(),
-        stress_ev_per_a3=(np.array(document.stress_gpa) * GPa).tolist(),
+        stress_ev_per_a3=(np.array(document.stress_gpa) * GPa).tolist() if same else None,
+        cutoff_ev=cutoff_ev,
     )
