@@ -26,11 +26,13 @@ class TestVacancies(TargetContract):
 
     @pytest.fixture
     def recipe(self):
-        return {"image_distance_a": 5.0, "max_atoms": 8}
+        return {"image_distance_a": 3.6, "max_atoms": 8}
 
     @pytest.fixture
     def content(self):
-        return Structure(Lattice.cubic(2.56), ["Cu"], [[0, 0, 0]])
+        return Structure(
+            Lattice.cubic(3.6), ["Cu"] * 4, [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+        ).get_primitive_structure()
 
 
 class TestAntisitePairs(TargetContract):
