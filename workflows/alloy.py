@@ -99,7 +99,8 @@ def end_members(
         ``known``, uuids that all are found by, and ``computed_here``, formulas of those that were
         not there.
     """
-    all_known, missing, flows = [], [], []
+    all_known, missing = [], []
+    flows: list[Flow | Job] = []
     for maker, structure in zip(makers, structures, strict=True):
         known = end_member_uuid(maker, structure)
         all_known.append(known)
@@ -111,7 +112,9 @@ def end_members(
         flows.append(Flow([flow, last], name=f"end member {structure.reduced_formula}"))
         missing.append(structure.reduced_formula)
     output = {"known": all_known, "computed_here": missing}
-    return Response(output=output, detour=Flow(flows) if flows else None)
+    if not flows:
+        return Response(output=output)
+    return Response(output=output, detour=Flow(flows))
 
 
 @dataclass

@@ -39,7 +39,7 @@ class AlloyComposition:
         pairs = {pair for pair in zip(*names, strict=True) if pair[0] != pair[1]}
         if len(pairs) != 1:
             raise ValueError("the two do not differ in one element, site by site")
-        (pair,) = pairs
+        pair: tuple[str, str] = pairs.pop()
         if pair[1] in names[0] or pair[0] in names[1]:
             raise ValueError(f"{pair[0]} and {pair[1]} are not exchanged on all sites")
         return pair

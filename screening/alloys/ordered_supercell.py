@@ -47,7 +47,7 @@ def multiples_for(
     lengths_a = {k * edge for edge in edges_a for k in range(1, MOST_MULTIPLES + 1)}
     for length_a in sorted(lengths_a):
         times = np.ceil(length_a / edges_a - 1e-3).astype(np.int64)
-        vectors = times[:, None] * conventional
+        vectors: NDArray[np.int64] = times[:, None] * conventional
         count = per_cell * abs(round(float(np.linalg.det(vectors))))
         whole = all(abs(share * count - round(share * count)) < 1e-6 for share in shares.values())
         if count < sites or not whole:
