@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jobflow import CURRENT_JOB, Flow, JobConfig, Maker, Response, job
+from jobflow import CURRENT_JOB, Flow, Job, JobConfig, Maker, Response, job
 
 from workflows.alloy_documents import AlloyConductivityDocument
 from workflows.conductivity import ThermalConductivityMaker
