@@ -28,6 +28,11 @@ SUBMITTED = {"status": {"$ne": "submitting"}}
 """Campaigns whose pool is complete."""
 
 
+def activate(database: Database, names: list[str]) -> None:
+    """Let campaigns begin together that were created and not started."""
+    database.campaigns.update_many({"_id": {"$in": names}}, {"$set": {"status": "active"}})
+
+
 class Campaign(CampaignRecords):
     """One campaign in the database.
 
@@ -132,10 +137,7 @@ class Campaign(CampaignRecords):
             raise ScreenError(taken(name)) from None
         pools.store_pool(database, name, pool)
         if start:
-            together = [name] if beside is None else [name, beside.name]
-            database.campaigns.update_many(
-                {"_id": {"$in": together}}, {"$set": {"status": "active"}}
-            )
+            activate(database, [name] if beside is None else [name, beside.name])
         return cls(database, document)
 
     def snapshot(self, *, rows: bool = True, features: bool = True) -> Snapshot:

@@ -83,7 +83,13 @@ RESULT_QUANTITIES: tuple[Quantity, ...] = (
     Quantity("units_per_chain", "repeat units in a chain", ""),
     Quantity("atoms", "atoms in the cell", ""),
     Quantity("equilibrated", "in equilibrium", ""),
+    # first-principles energies
+    Quantity("energy_cutoff_ev", "cut-off of the energy", "eV"),
+    Quantity("spin_polarised", "with spin", ""),
+    Quantity("hubbard_u_ev", "Hubbard's U", "eV"),
     # fitted potentials
+    Quantity("label_cutoff_ev", "cut-off of the labels", "eV"),
+    Quantity("failed_labels", "labels that failed", ""),
     Quantity("label_engine", "engine of the labels", ""),
     Quantity("generation", "potentials before", ""),
     Quantity("n_new_labels", "labels computed for it", ""),

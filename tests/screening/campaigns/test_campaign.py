@@ -136,7 +136,7 @@ def test_a_submit_that_was_killed_leaves_a_free_name(new_campaign, database, mon
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("screening.campaigns.campaign.Campaign.set_status", die)
+        patch.setattr("screening.campaigns.campaign.activate", die)
         with pytest.raises(Killed):
             new_campaign("mine", pool=6)
     assert database.candidates.count_documents({"campaigns": "mine"}) == 6

@@ -100,8 +100,8 @@ def test_candidates_are_refused_when_it_is_submitted(screen, database, campaign,
     alloys = sorted(row.label for row in ranking(campaign) if len(row.label) > 2)
     elements = {row.label: 0.0 for row in ranking(campaign) if len(row.label) == 2}
     store_energies(campaign, {alloys[0]: -0.1, alloys[1]: 0.2, **elements})
-    write_cifs(tmp_path / "alloys", 3, first=7)
-    content = toy_content(sources=["alloys"], constraints=BOUND)
+    write_cifs(tmp_path / "crystals", 3, first=7)
+    content = toy_content(sources=["crystals"], constraints=BOUND)
     (tmp_path / "bounded.yaml").write_text(yaml.safe_dump(content))
     answer = screen("submit", "--target", "bounded.yaml", "--name", "second")
     assert answer.status == 0, answer.err

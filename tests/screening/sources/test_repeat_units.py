@@ -65,7 +65,11 @@ def test_packed_files_are_read(read):
         ("a.smi", "", "it holds no repeat unit"),
         ("a.smi", b"*CC* \xff\n", "not text in UTF-8"),
         ("a.smi", b"\0\1\2" * 99, "it is no text but binary"),
-        ("a.csv.gz", gzip.compress(b"smiles\n" + b"*CC*\n" * 99, mtime=0)[:30], "damaged or cut off"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"smiles\n" + b"*CC*\n" * 99, mtime=0)[:30],
+            "damaged or cut off",
+        ),
     ],
 )
 def test_mistakes_are_refused_entries(read, name, content, reason):

@@ -182,7 +182,15 @@ def test_a_stranger(computed):
 
 LEFT_OUT = {
     # Told elsewhere on the page, or no single word.
-    *("schema_version", "outcome", "reason", "formula", "structure", "charged_structure"),
+    *(
+        "strained",
+        "schema_version",
+        "outcome",
+        "reason",
+        "formula",
+        "structure",
+        "charged_structure",
+    ),
     *("provenance", "costs", "spectrum", "transport", "phono3py_params", "path", "voltages"),
     *("temperatures_k", "kappa_tensor_w_per_m_k", "meshes", "elastic_tensor_gpa"),
     *("third_order_supercell_matrix", "few_shot", "force_constants", "force_convergence"),
