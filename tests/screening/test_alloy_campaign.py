@@ -140,6 +140,7 @@ def test_crystals_without_a_partner_are_no_source(metals):
         list(open_source(f"alloys:Ni,Fe@{metals}").records())
 
 
+@pytest.mark.slow
 def test_alloys_are_computed_and_ranked(screen, metals, tmp_path):
     """Of three compositions two are computed; the end members are computed for the first."""
     target = {

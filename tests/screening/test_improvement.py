@@ -45,6 +45,7 @@ def copper(tmp_path):
     (tmp_path / "fit.yaml").write_text(yaml.safe_dump(FIT))
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_computed_with_the_next_version(screen, copper, work):
     def done(*arguments):
         answer = screen(*arguments)
