@@ -341,8 +341,8 @@ def test_arguments_that_name_no_file_stay_what_they_are(tmp_path, monkeypatch):
     [
         ("emt", "49fb7e1e3cbb"),
         ("sevennet-l3i5", "b58cd5263720"),
-        ("gpaw-fast", "768814a4e679"),
-        ("vasp-standard", "5dfc8b18c297"),
+        ("gpaw-fast", "c0812073e41a"),
+        ("vasp-standard", "4084aac54be7"),
     ],
 )
 def test_fingerprints_of_shipped_engines_stay(name, digest):
