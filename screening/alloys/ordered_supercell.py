@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,13 +71,7 @@ def conventional_vectors(lattice: AlloyLattice) -> NDArray[np.int64]:
     """
     import spglib
 
-    parent = lattice.parent()
-    cell = parent.cell.array, parent.get_scaled_positions(), parent.get_atomic_numbers()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        found = spglib.get_symmetry_dataset(cell, symprec=1e-3)
-    if found is None:
-        raise ValueError("the search for the symmetry of the lattice fails")
+    found = _searched(spglib.get_symmetry_dataset, lattice.parent(), "lattice")
     vectors = np.linalg.inv(np.asarray(found.transformation_matrix)).T
     whole: NDArray[np.int64] = np.round(vectors).astype(np.int64)
     if np.abs(vectors - whole).max() > 1e-4:
@@ -114,14 +108,19 @@ def degeneracy(terms: EnergyTerms, occupation: NDArray[np.int64]) -> int:
 def _operations(atoms: Atoms) -> int:
     import spglib
 
+    return len(_searched(spglib.get_symmetry, atoms, "supercell")["rotations"])
+
+
+def _searched(search: Callable[..., Any], atoms: Atoms, what: str) -> Any:
+    """Return what a function of spglib finds; raise `ValueError` where that is nothing."""
     cell = atoms.cell.array, atoms.get_scaled_positions(), atoms.get_atomic_numbers()
     with warnings.catch_warnings():
         # spglib announces its coming change of error handling with every call.
         warnings.simplefilter("ignore", DeprecationWarning)
-        found = spglib.get_symmetry(cell, symprec=1e-3)
+        found = search(cell, symprec=1e-3)
     if found is None:
-        raise ValueError("the search for the symmetry of the supercell fails")
-    return len(found["rotations"])
+        raise ValueError(f"the search for the symmetry of the {what} fails")
+    return found
 
 
 def counts_of(terms: EnergyTerms, shares: Mapping[str, float]) -> Sequence[int]:

@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.learned import molecule_features
-from screening.learned.kept_numbers import Numbers, kept_numbers
-from screening.learned.molecule_features import molecule_numbers, plain_molecule
-from screening.learned.shipped_tables import (
-    MOLECULES,
-    content_of,
-    digest_of,
-    labelled_molecules,
-)
+from screening.learned.molecule_features import kept_dense
+from screening.learned.shipped_tables import MOLECULES, labelled_molecules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,17 +32,9 @@ def shape_trees() -> Any:
 
 @cache
 def _fitted() -> Any:
-    import rdkit
-
     known = [molecule for molecule in labelled_molecules() if molecule.shape]
-
-    def make() -> Numbers:
-        numbers = molecule_numbers([plain_molecule(molecule.smiles) for molecule in known])
-        return {"dense": numbers.dense}
-
-    versions = f"{molecule_features.FEATURES_VERSION} {rdkit.__version__}"
-    kept = kept_numbers("mesogens", digest_of(content_of(MOLECULES), versions), make)
-    return shape_trees().fit(kept["dense"], [molecule.shape for molecule in known])
+    dense = kept_dense("mesogens", MOLECULES, [molecule.smiles for molecule in known])
+    return shape_trees().fit(dense, [molecule.shape for molecule in known])
 
 
 def mesogen_shapes(dense: NDArray[np.float64]) -> list[dict[str, float]]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.learned.kept_numbers import Numbers, kept_numbers
+from screening.learned.shipped_tables import content_of, digest_of
 from screening.molecules.mesogen_numbers import mesogen_numbers
 
 if TYPE_CHECKING:
@@ -54,6 +56,26 @@ def molecule_numbers(molecules: list[Chem.Mol]) -> MoleculeNumbers:
     return MoleculeNumbers(
         np.clip(np.nan_to_num(dense), -LARGEST, LARGEST), np.minimum(counts, 255).astype(np.uint8)
     )
+
+
+def kept_dense(name: str, table: str, smiles: list[str]) -> NDArray[np.float64]:
+    """Return the dense numbers of some molecules of a shipped table, made once, shape (n, d).
+
+    Parameters
+    ----------
+    name : str
+        Of the file in the user's cache.
+    table : str
+        File name of the shipped table, whose content chooses the molecules.
+    smiles : list of str
+    """
+    import rdkit
+
+    def make() -> Numbers:
+        return {"dense": molecule_numbers([plain_molecule(each) for each in smiles]).dense}
+
+    versions = f"{name} {FEATURES_VERSION} {rdkit.__version__}"
+    return kept_numbers(name, digest_of(content_of(table), versions), make)["dense"]
 
 
 def plain_molecule(smiles: str) -> Chem.Mol:

@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.learned import molecule_features
-from screening.learned.kept_numbers import Numbers, kept_numbers
 from screening.learned.molecule_classifier import scaffold
-from screening.learned.molecule_features import molecule_numbers, plain_molecule
-from screening.learned.shipped_tables import (
-    TRANSITIONS,
-    content_of,
-    digest_of,
-    measured_transitions,
-)
+from screening.learned.molecule_features import kept_dense
+from screening.learned.shipped_tables import TRANSITIONS, measured_transitions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,16 +111,8 @@ def left_out(
 @cache
 def transition_model(name: str) -> TransitionModel:
     """Return the model of the shipped ``clearing`` or ``melting`` temperatures."""
-    import rdkit
-
     table = measured_transitions(name)
-
-    def make() -> Numbers:
-        molecules = [plain_molecule(each.smiles) for each in table]
-        return {"dense": molecule_numbers(molecules).dense}
-
-    versions = f"{name} {molecule_features.FEATURES_VERSION} {rdkit.__version__}"
-    kept = kept_numbers(f"{name}-points", digest_of(content_of(TRANSITIONS), versions), make)
+    dense = kept_dense(f"{name}-points", TRANSITIONS, [each.smiles for each in table])
     temperatures_c = np.array([each.temperature_c for each in table])
     scaffolds = np.array([scaffold(each.smiles) for each in table])
-    return TransitionModel(kept["dense"], temperatures_c, scaffolds)
+    return TransitionModel(dense, temperatures_c, scaffolds)

@@ -84,8 +84,9 @@ def labels_of(
     seen: set[str] = set()
     for name in names:
         campaign = Campaign.open(database, name)
-        for stage in _stages_of(campaign, engine):
-            pool = campaign.snapshot(features=False).pool
+        stages = _stages_of(campaign, engine)
+        pool = campaign.snapshot(features=False).pool
+        for stage in stages:
             query = {**campaign.result_key(stage), "output_uuid": {"$exists": True}}
             for result in database.results.find(query):
                 if result["_id"] in seen or result["candidate_id"] not in pool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -224,17 +224,14 @@ def _first(names: Iterable[str], most: int) -> list[str]:
 
 
 def _by_count(names: Iterable[str]) -> list[str]:
-    counts: dict[str, int] = defaultdict(int)
-    for name in names:
-        counts[name] += 1
+    counts = Counter(names)
     return sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def _listed(formulas: list[str]) -> str:
     more = len(formulas) - MOST_TOLD
-    listed = ", ".join(map(subscripted, sorted(formulas, key=lambda name: (len(name), name))))
-    told = ", ".join(listed.split(", ")[:MOST_TOLD])
-    return told + (f" and {more} more" if more > 0 else "")
+    shortest = sorted(formulas, key=lambda name: (len(name), name))[:MOST_TOLD]
+    return ", ".join(map(subscripted, shortest)) + (f" and {more} more" if more > 0 else "")
 
 
 def _told(each: Proposed) -> str:

@@ -178,10 +178,11 @@ class FitRoundMaker(Maker):
         chunks, rounds = chunks or [], list(rounds or [])
         new = [frame for chunk in chunks for frame in chunk["frames"]]
         failed = [reason for chunk in chunks for reason in chunk.get("failed", [])]
+        asked = len(new) + len(failed)
         if len(failed) > len(new):
             raise EngineError(
-                f"'{self.engine.name}' could not label {len(failed)} of {len(failed) + len(new)} "
-                f"cells; the last: {failed[-1]}"
+                f"'{self.engine.name}' could not label {len(failed)} of {asked} cells; the last: "
+                f"{failed[-1]}"
             )
         frames = [*family.frames, *new]
         if not new and (family.wanted or not tells_enough(frames)):
@@ -192,7 +193,7 @@ class FitRoundMaker(Maker):
         crystals = at_rest(family.crystals, Potential(training.numbers))
         proposals = self._proposals(crystals, training, len(rounds) + 1, family.generation)
         summary, finished = self._judged(training, frames, proposals)
-        left = recipe.max_labels - len(new) - len(failed)
+        left = recipe.max_labels - asked
         if not finished and left <= 0:
             finished = f"{recipe.max_labels} cells are labelled, which is all that was asked"
             if failed:
@@ -206,9 +207,7 @@ class FitRoundMaker(Maker):
         if not finished:
             return self._label(family, chosen, chunks, rounds)
         costs = [
-            StepCost.of_force_calls(
-                "labels", len(new) + len(failed), sum(chunk["wall_s"] for chunk in chunks)
-            ),
+            StepCost.of_force_calls("labels", asked, sum(chunk["wall_s"] for chunk in chunks)),
             StepCost.of_force_calls("training", 0, sum(each.wall_s for each in rounds)),
         ]
         provenance = self.engine.provenance()
