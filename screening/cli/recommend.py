@@ -48,8 +48,9 @@ def recommend(
     format: TableFormatOption = TableFormat.table,
 ) -> None:
     """Recommend compositions that are in no list, the likeliest to exist first."""
+    from screening.recommender.kept import kept_recommendations
     from screening.recommender.known import computed_by_mp, read_known, shipped_list
-    from screening.recommender.ranking import Question, domain_of, recommended
+    from screening.recommender.ranking import Question, domain_of
 
     if validate != (since is not None):
         raise ScreenError("--validate and --since go together: --validate --since 2005")
@@ -79,7 +80,7 @@ def recommend(
         ]
         _show_splits(splits, format)
         return
-    found = recommended(listed, question, computed_by_mp())
+    found = kept_recommendations(listed, question, computed_by_mp())
     _say_without_chances(found, listed.name, question.kinds)
     if not print_records([_record(row, years) for row in found], format.value):
         _print(found, listed.name, years)

@@ -1,16 +1,14 @@
-"""Numbers that take long to make, kept in the user's cache: plain arrays, never code."""
+"""Arrays that take long to make, kept in the user's cache."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-import zipfile
-import zlib
+import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from screening.machine.user_cache import kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,34 +28,15 @@ def kept_numbers(name: str, digest: str, make: Callable[[], Numbers]) -> Numbers
     make : callable
         Returns the arrays by name.
     """
-    path = cache_folder() / f"{name}-{digest}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError):
-        pass
-    made = make()
-    _keep(path, made)
-    return made
+    return kept(f"{name}-{digest}.npz", make, write=_packed, read=_unpacked)
 
 
-def cache_folder() -> Path:
-    """Return ``matscreen`` in the user's cache, ``XDG_CACHE_HOME`` or ``~/.cache``."""
-    stated = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(stated) if os.path.isabs(stated) else Path.home() / ".cache"
-    return base / "matscreen"
+def _packed(numbers: Numbers) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **numbers)  # type: ignore[arg-type]
+    return file.getvalue()
 
 
-def _keep(path: Path, numbers: Numbers) -> None:
-    """Write a file in one step; a cache that cannot be written costs time and nothing else."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(suffix=".npz", dir=path.parent)
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **numbers)  # type: ignore[arg-type]
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
+def _unpacked(content: bytes) -> Numbers:
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return {key: stored[key] for key in stored.files}

@@ -225,9 +225,7 @@ def _asked(space: Space, domain: Domain, question: Question) -> NDArray[np.intp]
     return np.flatnonzero(inside)
 
 
-def recommended(
-    known: KnownList, question: Question, computed: dict[str, float] | None = None
-) -> list[Recommendation]:
+def recommended(known: KnownList, question: Question) -> list[Recommendation]:
     """Return the best compositions of all kinds asked for, best first.
 
     Parameters
@@ -236,8 +234,6 @@ def recommended(
         Reported compositions.
     question
         What is asked for.
-    computed
-        Energies above the hull of compositions that MP has computed, by formula.
 
     Raises
     ------
@@ -259,7 +255,7 @@ def recommended(
     # Scores of different kinds are parts of different spaces: chances compare.
     rows.sort(key=lambda row: (-(row[0] or 0.0), -row[1], row[2]))
     return [
-        Recommendation(rank, formula, score, chance, balance, near, (computed or {}).get(formula))
+        Recommendation(rank, formula, score, chance, balance, near)
         for rank, (chance, score, formula, balance, near) in enumerate(rows[: question.top], 1)
     ]
 

@@ -52,11 +52,16 @@ class States:
     highest: NDArray[np.float32]
 
 
+def counts_of_states() -> bytes:
+    """Return the shipped table of oxidation states as it is stored."""
+    return data_file("data").joinpath(COUNTS).read_bytes()
+
+
 @cache
 def state_counts() -> dict[str, dict[int, int]]:
     """Return how many entries have an element in an oxidation state."""
     found: dict[str, dict[int, int]] = {}
-    text = data_file("data").joinpath(COUNTS).read_text("utf-8")
+    text = counts_of_states().decode()
     for row in csv.DictReader(text.splitlines()):
         found.setdefault(row["element"], {})[int(row["oxidation_state"])] = int(row["entries"])
     return found

@@ -83,6 +83,7 @@ class Recommended:
             When the known list is wrong, or nothing fits what is asked for.
         """
         from screening.recommender.compositions import of_formulas
+        from screening.recommender.kept import kept_recommendations
         from screening.recommender.known import (
             computed_by_mp,
             parsed_formula,
@@ -91,7 +92,7 @@ class Recommended:
         )
         from screening.recommender.likeness import learnt_likeness
         from screening.recommender.prototypes import shipped_library
-        from screening.recommender.ranking import Question, domain_of, recommended
+        from screening.recommender.ranking import Question, domain_of
         from screening.recommender.volume import at_predicted_volume
 
         self._remarks.clear()
@@ -110,7 +111,7 @@ class Recommended:
         )
         likeness, library = learnt_likeness(known), shipped_library()
         without = 0
-        for row in recommended(known, question, computed_by_mp()):
+        for row in kept_recommendations(known, question, computed_by_mp()):
             formula = parsed_formula(row.formula)
             assert formula is not None
             composition, _ = of_formulas([formula], len(formula))

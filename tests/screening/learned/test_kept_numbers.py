@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from screening.learned.kept_numbers import cache_folder, kept_numbers
+from screening.learned.kept_numbers import kept_numbers
+from screening.machine.user_cache import cache_folder
 
 
 def test_numbers_are_made_once_for_each_digest(tmp_path, monkeypatch):
