@@ -68,7 +68,9 @@ class EnergyMaker(TargetDefaults, Maker):
         reason = self.refusal(structure, inputs)
         if reason is not None:
             raise ValueError(f"{structure.reduced_formula}: {reason}")
-        relaxation = RelaxationMaker(self.engine, recipe=self.recipe.relaxation).make(structure)
+        relaxation = RelaxationMaker(
+            self.engine, recipe=self.recipe.relaxation, comparable_energy=True
+        ).make(structure)
         document = energy_document(relaxation.output)
         return Flow(
             [relaxation, document],

@@ -72,9 +72,21 @@ class Engine(Protocol):
         """Return what must be installed before this engine can run, or None."""
 
     def relax(
-        self, structure: Structure, recipe: RelaxationRecipe, *, fixed_cell: bool = False
+        self,
+        structure: Structure,
+        recipe: RelaxationRecipe,
+        *,
+        fixed_cell: bool = False,
+        comparable_energy: bool = False,
     ) -> RelaxationDocument:
-        """Relax cell and positions, or positions alone, under the crystal's own symmetry."""
+        """Relax cell and positions, or positions alone, under the crystal's own symmetry.
+
+        Parameters
+        ----------
+        comparable_energy
+            Whether the energy is to go together with those of other crystals, of other elements
+            too; not in a given cell.
+        """
 
     def why_incomparable(self, structure: Structure) -> str | None:
         """Return why the energy of a crystal does not go together with those of others, or None."""
@@ -179,9 +191,16 @@ class AseEngine(MSONable):
         return f"calculator '{self.calculator}' computes no {' and no '.join(lacking)}"
 
     def relax(
-        self, structure: Structure, recipe: RelaxationRecipe, *, fixed_cell: bool = False
+        self,
+        structure: Structure,
+        recipe: RelaxationRecipe,
+        *,
+        fixed_cell: bool = False,
+        comparable_energy: bool = False,
     ) -> RelaxationDocument:
         """Relax cell and positions, or positions alone, under the crystal's own symmetry.
+
+        All energies of a potential go together.
 
         Raises
         ------

@@ -166,7 +166,9 @@ class InsertionMaker(TargetDefaults, Maker):
         crystals[f"{ion} metal"] = insertion_analysis.metal_of(ion)
         jobs: list[Job] = []
         for name, crystal in crystals.items():
-            maker = RelaxationMaker(self.engine, f"relax {name}", self.recipe.relaxation)
+            maker = RelaxationMaker(
+                self.engine, f"relax {name}", self.recipe.relaxation, comparable_energy=True
+            )
             jobs.append(maker.make(crystal))
         document = insertion_document(
             [job.output for job in jobs[:-1]],

@@ -121,7 +121,9 @@ class OrderingMaker(TargetDefaults, Maker):
         # Without the lattice that the candidate states, which no engine takes.
         ideal = structure.copy()
         ideal.properties = {}
-        relaxation = RelaxationMaker(self.engine, recipe=self.recipe.relaxation).make(ideal)
+        relaxation = RelaxationMaker(
+            self.engine, recipe=self.recipe.relaxation, comparable_energy=True
+        ).make(ideal)
         document = ordering_document(ideal, relaxation.output, self.recipe)
         return Flow(
             [relaxation, document],

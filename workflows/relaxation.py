@@ -28,12 +28,15 @@ class RelaxationMaker(Maker):
         Tolerances.
     fixed_cell
         Whether only positions are relaxed.
+    comparable_energy
+        Whether the energy is subtracted from those of other crystals; it may cost a calculation.
     """
 
     engine: Engine
     name: str = "relaxation"
     recipe: RelaxationRecipe = field(default_factory=RelaxationRecipe)
     fixed_cell: bool = False
+    comparable_energy: bool = False
 
     @job(output_schema=RelaxationDocument)
     def make(
@@ -47,4 +50,9 @@ class RelaxationMaker(Maker):
             Settings of the engine that this crystal needs; see `ForceConvergenceMaker`.
         """
         engine = self.engine.with_settings(raised) if raised else self.engine
-        return engine.relax(structure, self.recipe, fixed_cell=self.fixed_cell)
+        return engine.relax(
+            structure,
+            self.recipe,
+            fixed_cell=self.fixed_cell,
+            comparable_energy=self.comparable_energy,
+        )

@@ -102,7 +102,12 @@ class DftEngine(MSONable):
         return missing
 
     def relax(
-        self, structure: Structure, recipe: RelaxationRecipe, *, fixed_cell: bool = False
+        self,
+        structure: Structure,
+        recipe: RelaxationRecipe,
+        *,
+        fixed_cell: bool = False,
+        comparable_energy: bool = False,
     ) -> RelaxationDocument:
         """Relax cell and positions, or positions alone, under the crystal's own symmetry.
 
@@ -110,9 +115,9 @@ class DftEngine(MSONable):
         changes by more than `stress_convergence_gpa` that one is taken, and the cell relaxed on: a
         basis that is too small squeezes soft crystals by per cents, and no force tells.
 
-        The energy of a relaxed crystal is computed again with one basis for all crystals of this
-        engine, whatever basis its cell needed: only then energies can be subtracted.  In a given
-        cell it is that of the cell's own elements, as those of defects in it.
+        A comparable energy is computed again with one basis for all crystals of this engine,
+        whatever basis the cell needed: only then energies can be subtracted.  Else, and in a given
+        cell, it is that of the last step; the document says which cut-off it has.
 
         Raises
         ------
@@ -154,7 +159,8 @@ class DftEngine(MSONable):
             document = engine._relaxed(document.structure, recipe, structure)
             document.cost.cost += spent.cost
         if not document.lost:
-            engine._state_basis(document, None if fixed_cell else self._energy_basis())
+            compared = comparable_energy and not fixed_cell
+            engine._state_basis(document, self._energy_basis() if compared else None)
         # Of all calculations, those that check and those that compare too.
         document.cost.wall_s = time.perf_counter() - started
         return document
