@@ -109,11 +109,15 @@ class NotCompeting:
 
     def __call__(self, candidate: Candidate) -> Refusal | None:
         """Return the reason, None for a competitor."""
-        elements = frozenset(candidate.elements)
-        systems = self._by_element.get(next(iter(elements)), [])
+        other = self.of_elements(frozenset(candidate.elements))
+        return other or self.computable(candidate)
+
+    def of_elements(self, elements: frozenset[str]) -> Refusal | None:
+        """Return the reason where these elements make no competitor."""
+        systems = self._by_element.get(next(iter(elements), ""), [])
         if not any(elements <= system for system in systems):
             return Refusal.of("its elements are in no chemical system of the candidates")
-        return self.computable(candidate)
+        return self.computable.of_elements(elements)
 
 
 def create_competitors(

@@ -136,14 +136,19 @@ class NotComputable:
 
     def __call__(self, candidate: Candidate) -> Refusal | None:
         """Return the reason, None where a candidate can be computed."""
-        if self._supported is not None and (other := set(candidate.elements) - self._supported):
+        unsupported = self.of_elements(frozenset(candidate.elements))
+        return unsupported or refusal(candidate, self.config, self.engine)
+
+    def of_elements(self, elements: frozenset[str]) -> Refusal | None:
+        """Return the reason where the engine does not take some of these elements."""
+        if self._supported is not None and (other := elements - self._supported):
             return Refusal.of(
                 "it contains {elements}, which engine '{engine}' does not support",
                 UNSUPPORTED,
                 elements=sorted(other),
                 engine=self.engine.name,
             )
-        return refusal(candidate, self.config, self.engine)
+        return None
 
 
 def _inputs(candidate: Candidate, inputs_hash: str, maker: TargetMaker) -> TargetInputs:

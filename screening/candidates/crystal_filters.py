@@ -161,15 +161,21 @@ class CrystalFilters(CandidateFilters):
     def refusal(self, candidate: Candidate) -> Refusal | None:
         """Return why a crystal stays out of the campaign; None lets it in."""
         assert isinstance(candidate, Crystal)
-        checks = (
-            self._of_disorder,
-            self._of_size,
-            self._of_elements,
-            self._of_abundance,
-            self._of_symmetry,
+        return (
+            self._of_disorder(candidate)
+            or self._of_size(candidate)
+            or self.of_elements(frozenset(candidate.elements))
+            or self._of_symmetry(candidate)
+            or super().refusal(candidate)
         )
-        reasons = (check(candidate) for check in checks)
-        return next(filter(None, reasons), None) or super().refusal(candidate)
+
+    def of_elements(self, elements: frozenset[str]) -> Refusal | None:
+        """Return why whatever consists of these elements stays out; None lets it in so far."""
+        return (
+            self._of_number(len(elements))
+            or self._of_elements(elements)
+            or self._of_abundance(elements)
+        )
 
     def _of_disorder(self, crystal: Crystal) -> Refusal | None:
         if crystal.approximant is None or crystal.approximant <= self.max_approximants:
@@ -182,7 +188,7 @@ class CrystalFilters(CandidateFilters):
         )
 
     def _of_size(self, crystal: Crystal) -> Refusal | None:
-        sites, elements = crystal.n_sites, len(crystal.elements)
+        sites = crystal.n_sites
         atoms = f"it has {{sites}} {'atom' if sites == 1 else 'atoms'} in the primitive cell"
         if sites > self.max_sites:
             text = f"{atoms}, more than max_sites = {self.max_sites}"
@@ -190,6 +196,9 @@ class CrystalFilters(CandidateFilters):
         if sites < self.min_sites:
             text = f"{atoms}, fewer than min_sites = {self.min_sites}"
             return Refusal.of(text, sites=sites)
+        return None
+
+    def _of_number(self, elements: int) -> Refusal | None:
         if self.max_elements is not None and elements > self.max_elements:
             text = f"it has {{n}} elements, more than max_elements = {self.max_elements}"
             return Refusal.of(text, n=elements)
@@ -199,8 +208,7 @@ class CrystalFilters(CandidateFilters):
             return Refusal.of(text, n=elements)
         return None
 
-    def _of_elements(self, crystal: Crystal) -> Refusal | None:
-        elements = set(crystal.elements)
+    def _of_elements(self, elements: frozenset[str]) -> Refusal | None:
         if refusal := elements_refusal(elements, self.include_elements, self.excluded()):
             return refusal
         if lacking := set(self.require_elements or []) - elements:
@@ -209,12 +217,12 @@ class CrystalFilters(CandidateFilters):
             return Refusal.of("it contains none of any_elements")
         return None
 
-    def _of_abundance(self, crystal: Crystal) -> Refusal | None:
+    def _of_abundance(self, elements: frozenset[str]) -> Refusal | None:
         least = self.min_crustal_abundance_ppm
         if least is None:
             return None
         known = crustal_abundances_ppm()
-        abundances = {symbol: known.get(symbol, 0) for symbol in crystal.elements}
+        abundances = {symbol: known.get(symbol, 0) for symbol in sorted(elements)}
         rarest = min(abundances, key=abundances.__getitem__)
         if abundances[rarest] >= least:
             return None

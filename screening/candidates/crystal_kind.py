@@ -42,6 +42,15 @@ def read_crystal(structure: Structure, origin: Origin) -> Crystal:
     return crystal
 
 
+def elements_of(structure: Structure) -> frozenset[str]:
+    """Return the elements of a structure, whatever their charges."""
+    from pymatgen.core.periodic_table import Element
+
+    symbols = {species.symbol for species in structure.elements}
+    # What is no element is for `read_crystal` to refuse.
+    return frozenset(filter(Element.is_valid_symbol, symbols))
+
+
 def split_disordered(
     structure: Structure, facts: Mapping[str, Any]
 ) -> Sequence[tuple[Structure, dict[str, Any]]]:
@@ -94,6 +103,7 @@ CRYSTAL = CandidateKind(
         Quantity("space_group_number", "space group", ""),
     ),
     read=read_crystal,
+    elements_of=elements_of,
     split=split_disordered,
     describe=describe_crystal,
     feature_names=feature_names,

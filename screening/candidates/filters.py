@@ -37,6 +37,10 @@ class CandidateFilters(BaseModel, extra="forbid"):
             raise ValueError("takes min, max or both, not equals")
         return value
 
+    def of_elements(self, elements: frozenset[str]) -> Refusal | None:
+        """Return why whatever consists of these elements stays out; None lets it in so far."""
+        return None
+
     def refusal(self, candidate: Candidate) -> Refusal | None:
         """Return why a candidate stays out of the campaign; None lets it in.
 

@@ -27,6 +27,8 @@ SLOPE_STD = 1.0
 """Prior of the slope of the log odds, for each typical error that a value is too low by."""
 CENTRE, CENTRE_STD = 4.0, 1.5
 """Prior of the centre of outliers, in typical errors."""
+CONVERGED = 1e-9
+"""Last step of Newton's method; the next one would be its square."""
 SPREAD, SPREAD_ROWS = 2.5, 4.0
 """Prior of their spread, in typical errors, and in how many rows it counts."""
 
@@ -110,17 +112,30 @@ class Outliers:
 
     def _odds(self, low: Floats, weights: Floats, typical: float) -> tuple[float, float]:
         """Return constant and slope of the log odds, by Newton's method."""
-        rows = np.stack([np.ones(len(low)), low], axis=1)
-        prior, precision = np.array([RARE, 0.0]), np.array([RARE_STD, SLOPE_STD]) ** -2.0
-        found = np.array([self.constant, self.slope * typical])
+        constant, slope = self.constant, self.slope * typical
         for _ in range(10):
-            share = _logistic(rows @ found)
-            gradient = rows.T @ (weights - share) - precision * (found - prior)
-            curvature = (rows.T * (share * (1 - share))) @ rows + np.diag(precision)
-            found = found + np.clip(np.linalg.solve(curvature, gradient), -1.0, 1.0)
-        if found[1] < 0:  # A low value is no reason to trust it more.
+            share = _logistic(constant + slope * low)
+            left, certain = weights - share, share * (1 - share)
+            gradient = (
+                float(left.sum()) - (constant - RARE) / RARE_STD**2,
+                float(left @ low) - slope / SLOPE_STD**2,
+            )
+            mixed, certain_low = float(certain @ low), certain * low
+            of_constant = float(certain.sum()) + RARE_STD**-2.0
+            of_slope = float(certain_low @ low) + SLOPE_STD**-2.0
+            # Both eigenvalues are positive: the prior's precisions are.
+            determinant = of_constant * of_slope - mixed**2
+            steps = (
+                (of_slope * gradient[0] - mixed * gradient[1]) / determinant,
+                (of_constant * gradient[1] - mixed * gradient[0]) / determinant,
+            )
+            constant += min(max(steps[0], -1.0), 1.0)
+            slope += min(max(steps[1], -1.0), 1.0)
+            if max(map(abs, steps)) < CONVERGED:
+                break
+        if slope < 0:  # A low value is no reason to trust it more.
             return self._odds(np.zeros(len(low)), weights, typical)
-        return float(found[0]), float(found[1])
+        return constant, slope
 
 
 NO_OUTLIERS = Outliers(-np.inf, 0.0, 0.0, 1.0)
@@ -199,7 +214,5 @@ class Mixture:
 
 
 def _logistic(odds: Floats) -> Floats:
-    from scipy.special import expit
-
-    found: Floats = expit(odds)
+    found: Floats = 0.5 * (1 + np.tanh(odds / 2))
     return found

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from screening.candidates.candidate import Candidate, merge, twin, with_free_id
 from screening.candidates.filters import CandidateFilters
 from screening.candidates.kinds import CandidateKind, from_document
-from screening.intake.parsed_entries import EarlyRefusal, ParsedEntry, parsed_entries
+from screening.intake.parsed_entries import (
+    EarlyRefusal,
+    JudgesElements,
+    ParsedEntry,
+    parsed_entries,
+)
 from screening.messages.refusal import Refusal
 from screening.messages.stderr import counted
 from screening.sources.record import Source, check_kind, remarks_of
@@ -106,7 +111,7 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class _FilteredOut:
+class FilteredOut:
     """What stays out whatever its features: by the filters, or for another reason.
 
     A class, because processes that parse entries are sent it.
@@ -116,7 +121,15 @@ class _FilteredOut:
     refuse: EarlyRefusal
 
     def __call__(self, candidate: Candidate) -> Refusal | None:
+        """Return why a candidate stays out; None lets it in."""
         return self.filters.refusal(candidate) or self.refuse(candidate)
+
+    def of_elements(self, elements: frozenset[str]) -> Refusal | None:
+        """Return why whatever consists of these elements stays out; None lets it in so far."""
+        refusal = self.filters.of_elements(elements)
+        if refusal is None and isinstance(self.refuse, JudgesElements):
+            refusal = self.refuse.of_elements(elements)
+        return refusal
 
 
 def ingest(
@@ -156,7 +169,7 @@ def ingest(
     stored = _stored_groups(database, kind)
     groups: dict[tuple[Any, ...], _Group] = {}
     first: tuple[Any, ...] = ()
-    filtered_out = _FilteredOut(filters, refuse)
+    filtered_out = FilteredOut(filters, refuse)
     for source in sources:
         split: Counter[str] = Counter()
         entries = parsed_entries(source, kind, database, filtered_out, workers)

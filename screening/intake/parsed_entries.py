@@ -15,7 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -50,7 +50,19 @@ ALONE = 3 * CHUNK
 """With no more new entries than this, starting processes takes longer than reading."""
 
 EarlyRefusal = Callable[[Candidate], Refusal | None]
-"""Returns why a candidate stays out whatever its features; None lets it in."""
+"""Returns why a candidate stays out whatever its features; None lets it in.
+
+One that is `JudgesElements` is asked about the elements of an entry before it is read: of a library
+that covers the periodic table a campaign often wants a few chemical systems.
+"""
+
+
+@runtime_checkable
+class JudgesElements(Protocol):
+    """What can tell from the elements alone that an entry stays out."""
+
+    def of_elements(self, elements: frozenset[str]) -> Refusal | None:
+        """Return why whatever consists of these elements stays out; None lets it in so far."""
 
 
 class ParsedEntry(BaseModel):
@@ -66,6 +78,8 @@ class ParsedEntry(BaseModel):
         Why the entry cannot become a candidate, or why the candidate stays out of this campaign.
     more : list of ParsedEntry
         Further candidates of the same entry, as approximants of a disordered crystal.
+    unread : bool
+        Whether it was refused for its elements, before it was read: another campaign has to.
     """
 
     location: str
@@ -73,6 +87,7 @@ class ParsedEntry(BaseModel):
     candidate: AnyCandidate | None = None
     refusal: Refusal | None = None
     more: list[ParsedEntry] = []
+    unread: bool = False
 
     def parts(self) -> list[ParsedEntry]:
         """Return all candidates of the entry, this one first."""
@@ -113,6 +128,11 @@ class _Parser:
         if record.content is None:
             reason = record.refusal or Refusal.of("it holds no structure")
             return parsed.model_copy(update={"refusal": reason})
+        elements_of = self.kind.elements_of
+        if elements_of is not None and isinstance(self.refuse, JudgesElements):
+            refusal = self.refuse.of_elements(elements_of(record.content))
+            if refusal is not None:
+                return parsed.model_copy(update={"refusal": refusal, "unread": True})
         contents: Sequence[tuple[Any, dict[str, Any]]] = [(record.content, {})]
         try:
             if self.kind.split is not None:
@@ -272,7 +292,7 @@ def _keep(database: Database, parsed: dict[str, ParsedEntry]) -> None:
     """Store parsed entries by key; those without a key are not kept."""
     texts = {}
     for key, entry in parsed.items():
-        if not key:
+        if not key or entry.unread:
             continue
         # Why a candidate stays out of one campaign says nothing to the next.
         parts = [

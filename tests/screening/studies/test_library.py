@@ -17,6 +17,7 @@ from screening.choosing.calibration import leave_one_out
 from screening.choosing.config import SurrogateConfig
 from screening.choosing.observations import Observations
 from screening.intake import parsed_entries as module
+from screening.intake.ingest import FilteredOut
 from screening.intake.parsed_entries import parsed_entries
 from screening.sources import SourceRecord, open_source
 from screening.sources.record import UnparsedEntry
@@ -116,6 +117,22 @@ def test_what_a_filter_refused_gets_features_when_it_is_wanted(salts, database):
 
     assert all(each.candidate.features is None for each in read(small)[:4])
     assert all(each.candidate.features is not None for each in read(CrystalFilters())[:4])
+
+
+def test_other_elements_are_refused_before_an_entry_is_read(salts, database, monkeypatch):
+    source = open_source(salts)
+    filtered_out = FilteredOut(CrystalFilters(include_elements=["Na", "Cl"]), nothing)
+    with monkeypatch.context() as patched:
+        patched.setattr(CRYSTAL.model, "__init__", lambda *_, **__: pytest.fail("it was read"))
+        none = FilteredOut(CrystalFilters(require_elements=["Au"]), nothing)
+        found = list(parsed_entries(source, CRYSTAL, database, none, 1))
+    assert all(each.candidate is None and each.refusal for each in found)
+    assert database.parsed_entries.count_documents({}) == 1  # Of the one that holds no crystal.
+    some = list(parsed_entries(source, CRYSTAL, database, filtered_out, 1))
+    assert 0 < sum(each.refusal is None for each in some) < 5
+    # Another campaign reads what it wants.
+    every = list(parsed_entries(source, CRYSTAL, database, nothing, 1))
+    assert [each.refusal is None for each in every] == [True] * 5 + [False]
 
 
 def test_processes_read_what_one_does(salts, database, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
@@ -36,6 +37,11 @@ def shipped(quantity, engine):
     return table
 
 
+@functools.cache
+def calibration(quantity, engine):
+    return calibration_of(shipped(quantity, engine))
+
+
 @pytest.mark.parametrize(("quantity", "engine"), SHIPPED)
 def test_shipped_tables_are_of_the_shipped_engines(quantity, engine):
     table = shipped(quantity, engine)
@@ -50,7 +56,7 @@ def test_shipped_tables_are_of_the_shipped_engines(quantity, engine):
 
 @pytest.mark.parametrize(("quantity", "engine"), SHIPPED)
 def test_total_errors_are_calibrated_on_families_left_out(quantity, engine):
-    found = calibration_of(shipped(quantity, engine))
+    found = calibration(quantity, engine)
     # Of 30 electrodes a share has a standard error of 8 %; their errors have heavy tails, so that
     # bars of which two hold 92 % are wider than one needs to be.
     few = found.n < 100
@@ -60,7 +66,7 @@ def test_total_errors_are_calibrated_on_families_left_out(quantity, engine):
 
 @pytest.mark.parametrize(("quantity", "engine"), SHIPPED)
 def test_expectations_are_no_worse_than_values(quantity, engine):
-    found = calibration_of(shipped(quantity, engine))
+    found = calibration(quantity, engine)
     assert found.expected_rms <= 1.05 * found.rms
 
 

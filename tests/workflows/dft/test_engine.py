@@ -24,6 +24,10 @@ from workflows.errors import EngineError
 from workflows.recipes import EnergyRelaxationRecipe, RelaxationRecipe
 
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
+AS_GIVEN = EnergyRelaxationRecipe(
+    force_tolerance_ev_per_a=100, stress_tolerance_gpa=1e3, volume_tolerance_fraction=1
+)
+"""So loose that a crystal is relaxed as it is given."""
 
 
 @pytest.fixture
@@ -181,12 +185,9 @@ def test_a_stress_that_cannot_be_checked_is_not_converged(engine, copper, diary)
             return 520.0
 
     stubborn = Stubborn(**{each.name: getattr(engine, each.name) for each in fields(engine)})
-    recipe = EnergyRelaxationRecipe(
-        force_tolerance_ev_per_a=100, stress_tolerance_gpa=1e3, volume_tolerance_fraction=1
-    )
     with pytest.raises(EngineError, match="keeps its cut-off of 520 eV"):
-        stubborn.relax(copper, recipe)
-    relaxed = engine.relax(copper, recipe, fixed_cell=True)
+        stubborn.relax(copper, AS_GIVEN)
+    relaxed = engine.relax(copper, AS_GIVEN, fixed_cell=True)
     relaxed.stress_gpa = None
     with pytest.raises(EngineError, match="gave no stress"):
         engine.stress_change_gpa(relaxed)
@@ -195,7 +196,7 @@ def test_a_stress_that_cannot_be_checked_is_not_converged(engine, copper, diary)
 def test_a_stress_that_does_not_converge_is_refused(engine, copper, diary, monkeypatch):
     monkeypatch.setenv("STAND_IN_FAULT", "small basis 1")
     with pytest.raises(EngineError, match=r"the stress changes by 0\.\d+ GPa .* to 952 eV"):
-        engine.relax(copper.get_primitive_structure(), RelaxationRecipe())
+        engine.relax(copper.get_primitive_structure(), AS_GIVEN)
 
 
 @pytest.mark.parametrize("fault", ["crash", "unconverged"])
