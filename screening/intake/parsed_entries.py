@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -49,12 +49,16 @@ AT_ONCE = 100_000
 ALONE = 3 * CHUNK
 """With no more new entries than this, starting processes takes longer than reading."""
 
-EarlyRefusal = Callable[[Candidate], Refusal | None]
-"""Returns why a candidate stays out whatever its features; None lets it in.
 
-One that is `JudgesElements` is asked about the elements of an entry before it is read: of a library
-that covers the periodic table a campaign often wants a few chemical systems.
-"""
+class EarlyRefusal(Protocol):
+    """Says why a candidate stays out whatever its features.
+
+    One that is `JudgesElements` is asked about the elements of an entry before it is read: of a
+    library that covers the periodic table a campaign often wants a few chemical systems.
+    """
+
+    def __call__(self, candidate: Candidate, /) -> Refusal | None:
+        """Return the reason; None lets it in."""
 
 
 @runtime_checkable

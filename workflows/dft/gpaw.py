@@ -12,12 +12,14 @@ import json
 import os
 import shlex
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
+from workflows.dft.born_charges import atom_orbits, of_all_atoms
 from workflows.dft.execution import ProgramFailure, run_program, tail
 from workflows.dft.programs import Dielectric, Metal, relaxed_from_outside
 from workflows.dft.settings import (
@@ -35,8 +37,11 @@ from workflows.versions import package_versions
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from numpy.typing import NDArray
     from pymatgen.core import Structure
 
+MOST_CHARGE_LEFT_E = 0.1
+"""Mean of the Born charges of all atoms, which should be zero."""
 COMMAND_VARIABLE = "SCREEN_GPAW_COMMAND"
 """Environment variable: what starts Python with GPAW, as in ``mpiexec -n 8 gpaw python``."""
 
@@ -44,7 +49,8 @@ COMMAND_VARIABLE = "SCREEN_GPAW_COMMAND"
 class GpawSettings(DftSettings):
     """Settings of GPAW.
 
-    Born charges of N atoms take 6 N + 1 calculations without symmetry: hence the coarser k-points.
+    Born charges of N atoms take up to 6 N calculations with all k-points, fewer by symmetry: hence
+    the coarser mesh.
 
     Parameters
     ----------
@@ -176,8 +182,11 @@ def dielectric(
     Metal
         Where there is no gap.
     """
+    orbits = atom_orbits(structure)
+    displacements = [(orbit.atom, axis) for orbit in orbits for axis in orbit.axes()]
     task = {
         "kind": "dielectric",
+        "displacements": displacements,
         **_cell(structure, settings),
         "parameters": parameters(structure, settings, "dielectric"),
         "least_gap_ev": LEAST_GAP_EV,
@@ -185,9 +194,20 @@ def dielectric(
         "response_cutoff_ev": 60.0,
     }
     result = _run(task, folder, timeout_s)
-    if "born_charges" not in result:
+    if "polarisation_changes_e" not in result:
         raise Metal(f"band gap {result['gap_ev']:.2f} eV")
-    return Dielectric(np.array(result["born_charges"]), np.array(result["dielectric_tensor"]))
+    changes_e: dict[int, dict[int, NDArray[np.float64]]] = defaultdict(dict)
+    for (atom, axis), change in zip(displacements, result["polarisation_changes_e"], strict=True):
+        changes_e[atom][axis] = np.array(change)
+    tensors = [orbit.born_charges(changes_e[orbit.atom]) for orbit in orbits]
+    borns = of_all_atoms(orbits, tensors)
+    left_e = borns.mean(axis=0)
+    if np.abs(left_e).max() > MOST_CHARGE_LEFT_E:
+        raise ProgramFailure(
+            f"its Born charges leave {np.abs(left_e).max():.2g} e an atom over", ""
+        )
+    borns -= left_e
+    return Dielectric(borns, np.array(result["dielectric_tensor"]))
 
 
 def parameters(
