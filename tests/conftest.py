@@ -9,11 +9,15 @@ from importlib import resources
 import pytest
 from hypothesis import HealthCheck, settings
 
+from screening.machine.threads import COUNTS, wait_asleep
+
 # FireWorks reads it when it is imported first, whichever test does that.
 os.environ["FW_CONFIG_FILE"] = str(resources.files("configs") / "fireworks.yaml")
 # Small problems: threads that wait for each other double the time.  Read when numpy is imported.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("RAYON_NUM_THREADS", "1")
+# Workers that tests start keep to it, too.
+for name in COUNTS:
+    os.environ.setdefault(name, "1")
+wait_asleep()
 
 # Python would look for garbage among the millions of objects of the libraries again and again.
 gc.set_threshold(100_000, 20, 100)

@@ -280,12 +280,10 @@ class ChainStiffnessMaker(TargetDefaults, Maker):
 
         Raises
         ------
-        ValueError
+        CannotCompute
             When it cannot be computed; see `refusal`.
         """
-        reason = self.refusal(smiles)
-        if reason is not None:
-            raise ValueError(f"{smiles}: {reason}")
+        self.check(smiles)
         conformers = ChainConformersMaker(recipe=self.recipe).make(smiles)
         stretched = ChainStretchMaker(self.engine, recipe=self.recipe).make(
             smiles, conformers.output

@@ -304,9 +304,7 @@ class ThermalConductivityMaker(TargetDefaults, Maker):
         CannotCompute
             When the crystal cannot be computed; see `refusal`.
         """
-        reason = self.refusal(structure, inputs)
-        if reason is not None:
-            raise CannotCompute(f"{structure.reduced_formula}: {reason}")
+        self.check(structure, inputs)
         dielectric = inputs.dielectric
         relaxation_maker, phonon_maker, conductivity_maker = self._makers()
         jobs: list[Flow | Job] = []

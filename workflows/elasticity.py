@@ -138,12 +138,10 @@ class ElasticityMaker(TargetDefaults, Maker):
 
         Raises
         ------
-        ValueError
+        CannotCompute
             When the engine cannot do it; see `refusal`.
         """
-        reason = self.refusal(structure)
-        if reason is not None:
-            raise ValueError(f"{structure.reduced_formula}: {reason}")
+        self.check(structure)
         relaxation = RelaxationMaker(self.engine, recipe=self.recipe.relaxation).make(structure)
         document = ElasticTensorMaker(self.engine, recipe=self.recipe).make(relaxation.output)
         return Flow(

@@ -62,12 +62,10 @@ class EnergyMaker(TargetDefaults, Maker):
 
         Raises
         ------
-        ValueError
+        CannotCompute
             When the energy could not be compared; see `refusal`.
         """
-        reason = self.refusal(structure, inputs)
-        if reason is not None:
-            raise ValueError(f"{structure.reduced_formula}: {reason}")
+        self.check(structure, inputs)
         relaxation = RelaxationMaker(
             self.engine, recipe=self.recipe.relaxation, comparable_energy=True
         ).make(structure)

@@ -141,12 +141,10 @@ class InsertionMaker(TargetDefaults, Maker):
 
         Raises
         ------
-        ValueError
+        CannotCompute
             When the crystal is no discharged electrode; see `refusal`.
         """
-        reason = self.refusal(structure, inputs)
-        if reason is not None:
-            raise ValueError(f"{structure.reduced_formula}: {reason}")
+        self.check(structure, inputs)
         ion, charged = self._ion(structure, inputs), inputs.charged
         assert ion is not None
         crystals = {"discharged": structure}

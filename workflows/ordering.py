@@ -112,12 +112,10 @@ class OrderingMaker(TargetDefaults, Maker):
 
         Raises
         ------
-        ValueError
+        CannotCompute
             When the energy could not be compared; see `refusal`.
         """
-        reason = self.refusal(structure, inputs)
-        if reason is not None:
-            raise ValueError(f"{structure.reduced_formula}: {reason}")
+        self.check(structure, inputs)
         # Without the lattice that the candidate states, which no engine takes.
         ideal = structure.copy()
         ideal.properties = {}

@@ -175,12 +175,10 @@ class SpectralFunctionMaker(TargetDefaults, Maker):
 
         Raises
         ------
-        ValueError
+        CannotCompute
             When it is none; see `refusal`.
         """
-        reason = self.refusal(structure, inputs)
-        if reason is not None:
-            raise ValueError(f"{structure.reduced_formula}: {reason}")
+        self.check(structure, inputs)
         supercells = [structure, *inputs.approximants]
         relaxations = [
             RelaxationMaker(self.engine, f"relax {number}", self.recipe.relaxation).make(supercell)

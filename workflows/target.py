@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from workflows.document_parts import FORCE_CALLS
+from workflows.errors import CannotCompute
 
 if TYPE_CHECKING:
     from jobflow import Flow, Job
@@ -66,6 +67,12 @@ class TargetDefaults:
     def refusal(self, content: Any, inputs: Any = NO_INPUTS, /) -> str | None:
         """Return why `make` cannot take a candidate, in half a sentence, or None."""
         return None
+
+    def check(self, content: Any, inputs: Any = NO_INPUTS, /) -> None:
+        """Raise `CannotCompute` where `refusal` says why a candidate is not taken."""
+        reason = self.refusal(content, inputs)
+        if reason is not None:
+            raise CannotCompute(f"{getattr(content, 'reduced_formula', content)}: {reason}")
 
     def known_beforehand(self, content: Any, inputs: Any = NO_INPUTS, /) -> dict[str, float | None]:
         """Return fields of the document that are known before anything is computed."""

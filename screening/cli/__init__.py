@@ -11,5 +11,7 @@ def main() -> None:
     """Run the program ``matscreen`` (also called ``screen``)."""
     # Imported late: this package is also entered for one command alone.
     from screening.cli.program import main as run
+    from screening.machine.threads import wait_asleep
 
+    wait_asleep()
     run()

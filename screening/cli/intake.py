@@ -46,7 +46,7 @@ def read_pool(
     from screening.campaigns import hull_constraint
     from screening.campaigns.flows import NotComputable, takes_inputs
     from screening.intake.ingest import ingest
-    from screening.running.local_workers import usable_cores
+    from screening.machine.threads import usable_cores
 
     with counting(f"{config.kind().plural} read") as count:
         pool = ingest(

@@ -63,8 +63,8 @@ def predict(
     from screening.candidates.kinds import candidate_kind
     from screening.choosing.config import SurrogateConfig
     from screening.choosing.surrogates import SURROGATES
+    from screening.machine.threads import usable_cores
     from screening.messages.validation import check_plug_in
-    from screening.running.local_workers import usable_cores
     from screening.sources import open_source
     from screening.sources.record import check_kind, kind_of, remarks_of
     from screening.studies.known_values import read_table

@@ -49,8 +49,8 @@ def replay(
     from screening.choosing.config import SamplerConfig
     from screening.choosing.samplers import SAMPLERS
     from screening.choosing.surrogates import SURROGATES
+    from screening.machine.threads import usable_cores
     from screening.messages.validation import check_plug_in, validated
-    from screening.running.local_workers import usable_cores
     from screening.sources import open_source
     from screening.sources.record import kind_of, remarks_of
     from screening.studies.known_values import read_table

@@ -180,7 +180,8 @@ def _log(path: Path) -> str:
 
 def main() -> None:
     """Run as the one command of the job."""
-    from screening.running.local_workers import GPUS, usable_cores
+    from screening.machine.threads import usable_cores
+    from screening.running.local_workers import GPUS
 
     token, q_type = sys.argv[1:]
     settings = Settings()

@@ -12,6 +12,7 @@ from typing import IO
 
 from screening.campaigns.campaign import Campaign
 from screening.machine.settings import Settings
+from screening.machine.threads import thread_counts, usable_cores
 from screening.messages.errors import ScreenError
 from screening.store.database_retry import EX_TEMPFAIL
 
@@ -23,11 +24,6 @@ GPUS = "CUDA_VISIBLE_DEVICES"
 
 class UnfitMachineError(ScreenError):
     """A worker found that this machine cannot be used."""
-
-
-def usable_cores() -> int:
-    """Return how many cores the queue system or taskset lets this process use."""
-    return len(os.sched_getaffinity(0))
 
 
 def default_workers(batch_size: int) -> int:
@@ -124,14 +120,9 @@ def _raise_if_all_failed(statuses: Sequence[int], logs: Sequence[Path]) -> None:
 
 def _environment(index: int, workers: int) -> dict[str, str]:
     """Return the environment of one of several workers, which share this machine."""
-    threads = str(max(1, usable_cores() // workers))
     shared = {
         **os.environ,
-        # Cores are shared out between workers; the libraries would each take all of them.
-        **dict.fromkeys(
-            ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"),
-            threads,
-        ),
+        **thread_counts(workers),
         # Without these glibc gives memory back after every force call and asks for it again:
         # page faults doubled the cost of an ML potential when two workers ran side by side.
         "MALLOC_MMAP_MAX_": "0",

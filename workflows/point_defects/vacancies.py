@@ -70,12 +70,10 @@ class VacancyMaker(PointDefectMaker):
 
         Raises
         ------
-        ValueError
+        CannotCompute
             When it cannot be computed; see `refusal`.
         """
-        reason = self.refusal(structure, inputs)
-        if reason is not None:
-            raise ValueError(f"{structure.reduced_formula}: {reason}")
+        self.check(structure, inputs)
         crystal = RelaxationMaker(self.engine, "relax crystal", self.recipe.crystal).make(structure)
         elements = symbols_of(structure)
         jobs = []
