@@ -114,7 +114,7 @@ class NotCompeting:
 
     def of_elements(self, elements: frozenset[str]) -> Refusal | None:
         """Return the reason where these elements make no competitor."""
-        systems = self._by_element.get(next(iter(elements), ""), [])
+        systems = self._by_element.get(next(iter(elements)), [])
         if not any(elements <= system for system in systems):
             return Refusal.of("its elements are in no chemical system of the candidates")
         return self.computable.of_elements(elements)

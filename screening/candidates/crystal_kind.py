@@ -42,13 +42,17 @@ def read_crystal(structure: Structure, origin: Origin) -> Crystal:
     return crystal
 
 
-def elements_of(structure: Structure) -> frozenset[str]:
-    """Return the elements of a structure, whatever their charges."""
+def elements_of(structure: Structure) -> frozenset[str] | None:
+    """Return the elements of a structure, whatever their charges; None where reading has to tell.
+
+    That is so of disordered crystals, whose approximants may lack a trace, and where something is
+    no element.
+    """
     from pymatgen.core.periodic_table import Element
 
-    symbols = {species.symbol for species in structure.elements}
-    # What is no element is for `read_crystal` to refuse.
-    return frozenset(filter(Element.is_valid_symbol, symbols))
+    symbols = frozenset(species.symbol for species in structure.elements)
+    plain = symbols and structure.is_ordered and all(map(Element.is_valid_symbol, symbols))
+    return symbols if plain else None
 
 
 def split_disordered(

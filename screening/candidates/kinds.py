@@ -37,7 +37,7 @@ class CandidateKind:
         Makes a candidate of what a source gives and the place where it was found; raises
         `screening.messages.refusal.RefusedError`, whose text is the reason.
     elements_of : callable, optional
-        Returns the elements of what a source gives, much sooner than it is read; None where it
+        Returns the elements of what a source gives, much sooner than `read` would; None of what
         has to be read for them.
     describe : callable
         Returns the features of a candidate, finite numbers, always as many.
@@ -80,7 +80,7 @@ class CandidateKind:
     repeated: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     split: Callable[[Any, Mapping[str, Any]], Sequence[tuple[Any, dict[str, Any]]]] | None = None
-    elements_of: Callable[[Any], frozenset[str]] | None = None
+    elements_of: Callable[[Any], frozenset[str] | None] | None = None
     alike: tuple[str, ...] = ()
     chemical: bool = False
     drawing: str | None = None

@@ -37,7 +37,7 @@ from screening.store.cache import Cache
 if TYPE_CHECKING:
     from screening.store.database import Database
 
-PARSED_ENTRIES_VERSION = 5
+PARSED_ENTRIES_VERSION = 6
 """Raise it whenever `ParsedEntry` or how it is stored changes: entries are then read again."""
 CHUNK = 40
 """Entries that one process reads at a time."""
@@ -82,8 +82,10 @@ class ParsedEntry(BaseModel):
         Why the entry cannot become a candidate, or why the candidate stays out of this campaign.
     more : list of ParsedEntry
         Further candidates of the same entry, as approximants of a disordered crystal.
+    elements : list of str, optional
+        Where they are known without reading it, as `CandidateKind.elements_of` tells.
     unread : bool
-        Whether it was refused for its elements, before it was read: another campaign has to.
+        Whether it was refused for these and nothing else of it is known.
     """
 
     location: str
@@ -91,6 +93,7 @@ class ParsedEntry(BaseModel):
     candidate: AnyCandidate | None = None
     refusal: Refusal | None = None
     more: list[ParsedEntry] = []
+    elements: list[str] | None = None
     unread: bool = False
 
     def parts(self) -> list[ParsedEntry]:
@@ -132,11 +135,11 @@ class _Parser:
         if record.content is None:
             reason = record.refusal or Refusal.of("it holds no structure")
             return parsed.model_copy(update={"refusal": reason})
-        elements_of = self.kind.elements_of
-        if elements_of is not None and isinstance(self.refuse, JudgesElements):
-            refusal = self.refuse.of_elements(elements_of(record.content))
-            if refusal is not None:
-                return parsed.model_copy(update={"refusal": refusal, "unread": True})
+        elements = self.kind.elements_of and self.kind.elements_of(record.content)
+        if elements is not None:
+            parsed.elements = sorted(elements)
+        if refusal := self._of_elements(parsed):
+            return parsed.model_copy(update={"refusal": refusal, "unread": True})
         contents: Sequence[tuple[Any, dict[str, Any]]] = [(record.content, {})]
         try:
             if self.kind.split is not None:
@@ -145,6 +148,12 @@ class _Parser:
             return parsed.model_copy(update={"refusal": error.refusal})
         parts = [self._part(record, parsed, content, facts) for content, facts in contents]
         return parts[0].model_copy(update={"more": parts[1:]})
+
+    def _of_elements(self, parsed: ParsedEntry) -> Refusal | None:
+        """Return why an entry stays out for its elements, None where they do not tell."""
+        if parsed.elements is None or not isinstance(self.refuse, JudgesElements):
+            return None
+        return self.refuse.of_elements(frozenset(parsed.elements))
 
     def _part(
         self, record: SourceRecord, parsed: ParsedEntry, content: Any, facts: dict[str, Any]
@@ -177,9 +186,14 @@ class _Parser:
     def judged(self, content: bytes) -> ParsedEntry | None:
         """Return an entry that was kept as this campaign sees it, None where it has to be read.
 
-        It has where another campaign refused it before its features were computed.
+        It has where another campaign refused it before it was read or its features were computed.
         """
         kept = ParsedEntry.model_validate_json(zlib.decompress(content))
+        # First, as of entries that are new: what is said of one does not depend on who came before.
+        if refusal := self._of_elements(kept):
+            return kept.model_copy(update={"candidate": None, "refusal": refusal, "more": []})
+        if kept.unread:
+            return None
         parts = [self._judged_part(part) for part in kept.parts()]
         whole = [part for part in parts if part is not None]
         if len(whole) < len(parts):
@@ -296,11 +310,13 @@ def _keep(database: Database, parsed: dict[str, ParsedEntry]) -> None:
     """Store parsed entries by key; those without a key are not kept."""
     texts = {}
     for key, entry in parsed.items():
-        if not key or entry.unread:
+        if not key:
             continue
         # Why a candidate stays out of one campaign says nothing to the next.
         parts = [
-            part if part.candidate is None else part.model_copy(update={"refusal": None})
+            part.model_copy(update={"refusal": None})
+            if part.unread or part.candidate is not None
+            else part
             for part in entry.parts()
         ]
         texts[key] = parts[0].model_copy(update={"more": parts[1:]}).model_dump_json()

@@ -19,8 +19,8 @@ def wait_asleep(environment: MutableMapping[str, str] = os.environ) -> None:
 
     By default they spin.  Where another program keeps a core busy the kernel puts two of them on
     one, and each turns in a circle until the other gets its turn: a force call of a potential then
-    takes sixty times as long (`benchmarks/shared_cores.py`).  To be called before the libraries are
-    imported; processes started from here inherit it.
+    takes tens of times as long (`benchmarks/shared_cores.py`).  To be called before the libraries
+    are imported; processes started from here inherit it.
     """
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -29,10 +29,11 @@ def thread_counts(processes: int) -> dict[str, str]:
     """Return the variables by which each of several processes starts its share of threads.
 
     Left to themselves the libraries of each would take all cores.  A smaller number that the user
-    has stated stays.
+    has stated stays; that of OpenMP holds for libraries of which nothing is stated, as for them.
     """
     share = max(1, usable_cores() // processes)
-    return {name: str(min(share, _stated(name) or share)) for name in COUNTS}
+    common = _stated("OMP_NUM_THREADS") or share
+    return {name: str(min(share, _stated(name) or common)) for name in COUNTS}
 
 
 def _stated(name: str) -> int | None:

@@ -12,7 +12,7 @@ from typing import IO
 
 from screening.campaigns.campaign import Campaign
 from screening.machine.settings import Settings
-from screening.machine.threads import thread_counts, usable_cores
+from screening.machine.threads import thread_counts, usable_cores, wait_asleep
 from screening.messages.errors import ScreenError
 from screening.store.database_retry import EX_TEMPFAIL
 
@@ -131,6 +131,7 @@ def _environment(index: int, workers: int) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "PYTHONUNBUFFERED": "1",
     }
+    wait_asleep(shared)
     devices = list(filter(None, os.environ.get(GPUS, "").split(",")))
     if workers > 1 and len(devices) > 1:
         # Else they would all take the first one.

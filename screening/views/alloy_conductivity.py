@@ -84,8 +84,8 @@ def composition_picture(alloys: Sequence[ComputedAlloy]) -> CurveView:
         title=ALLOY_CONDUCTIVITY.title,
         caption=(
             f"κ(300 K) of {counted(len(alloys), 'random alloy')} in "
-            f"{counted(len(ranked), 'system')}, with error bars of meshes and fits, and of the "
-            f"pure crystals; lines join what is computed and say nothing between.{left}"
+            f"{counted(len(ranked), 'system')}, with error bars of meshes and fits (as factors), "
+            f"and of the pure crystals; lines join what is computed and say nothing between.{left}"
         ),
         absent="" if lines else "No alloy is computed yet.",
         x=Axis(title="Fraction of the second crystal", low=0.0, high=1.0),
@@ -107,11 +107,9 @@ def _computed(role: Role, alloys: Sequence[ComputedAlloy]) -> Line:
     """Return the alloys of a system as points."""
     values = [alloy.kappa_w_per_m_k for alloy in alloys]
     errors = [float(alloy.result.get(ERROR) or 0.0) for alloy in alloys]
-    # A bar as long as its value has no lower end on a logarithmic axis: it is then a factor.
-    lows = [
-        value - error if error < value else value / (1 + error / value)
-        for value, error in zip(values, errors, strict=True)
-    ]
+    # A factor to both sides: on a logarithmic axis a bar as long as its value has no lower end.
+    factors = [1 + error / value for value, error in zip(values, errors, strict=True)]
+    lows = [value / factor for value, factor in zip(values, factors, strict=True)]
     return Line(
         role=role,
         shape="points",
@@ -128,7 +126,7 @@ def _computed(role: Role, alloys: Sequence[ComputedAlloy]) -> Line:
 
 
 ALLOY_CONDUCTIVITY = CampaignFigure(
-    name="composition",
+    name="alloy-conductivity",
     help="κ of random alloys at 300 K over their composition, between the pure crystals.",
     title="κ over the composition",
     view=composition_view,

@@ -54,7 +54,7 @@ FIGURES: PlugIns[CampaignFigure] = PlugIns(
         "parity": "screening.views.parity:PARITY",
         "map": "screening.views.pool_map:MAP",
         "compositions": "screening.views.composition_map:COMPOSITIONS",
-        "composition": "screening.views.alloy_conductivity:ALLOY_CONDUCTIVITY",
+        "alloy-conductivity": "screening.views.alloy_conductivity:ALLOY_CONDUCTIVITY",
         "mixing-energy": "screening.views.alloy:HULL",
         "short-range-order": "screening.views.alloy:SHORT_RANGE_ORDER",
         "free-energy": "screening.views.alloy:FREE_ENERGY",

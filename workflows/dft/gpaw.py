@@ -50,7 +50,7 @@ class GpawSettings(DftSettings):
     """Settings of GPAW.
 
     Born charges of N atoms take up to 6 N calculations with all k-points, fewer by symmetry: hence
-    the coarser mesh.
+    the coarser mesh, which is that of ε∞ as well.
 
     Parameters
     ----------

@@ -38,10 +38,14 @@ def dielectric(task: dict[str, Any]) -> dict[str, Any]:
     ε∞ is the macroscopic one in the random-phase approximation, with local fields.
     """
     from ase.dft.bandgap import bandgap
+    from gpaw.mpi import world
     from gpaw.response.df import DielectricFunction
 
     atoms = _atoms(task)
-    atoms.calc = _calculator(task["parameters"])
+    # Several ranks share out k-points: with the few of symmetry some would share out plane waves,
+    # of which the full Hamiltonian is not diagonalised.
+    ground = task["parameters"] | ({} if world.size == 1 else {"symmetry": "off"})
+    atoms.calc = _calculator(ground)
     atoms.get_potential_energy()
     gap_ev = float(bandgap(atoms.calc)[0])
     if gap_ev < task["least_gap_ev"]:

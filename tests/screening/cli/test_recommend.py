@@ -11,6 +11,12 @@ ALKALI = ("Li", "Na", "K", "Rb", "Cs")
 TRIVALENT = ("Al", "Ga", "In", "Y", "La", "Nd", "Gd", "Er", "Cr", "Fe")
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    """No answer of an earlier run."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory) -> str:
     """A list of ABX2 in which one in five is missing."""

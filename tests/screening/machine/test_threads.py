@@ -7,6 +7,7 @@ import os
 import pytest
 
 from screening.machine.threads import COUNTS, thread_counts, usable_cores, wait_asleep
+from screening.running import local_workers
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +29,14 @@ def test_cores_are_shared_out(processes, threads):
 )
 def test_a_smaller_number_that_is_stated_stays(monkeypatch, stated, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", stated)
-    found = thread_counts(2)
-    assert found.pop("OMP_NUM_THREADS") == threads
-    assert set(found.values()) == {"2"}
+    # OpenBLAS and MKL follow OpenMP's number where they have none of their own.
+    assert thread_counts(2) == dict.fromkeys(COUNTS, threads)
+
+
+def test_a_library_has_its_own_number(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("MKL_NUM_THREADS", "2")
+    assert thread_counts(1) == dict.fromkeys(COUNTS, "1") | {"MKL_NUM_THREADS": "2"}
 
 
 def test_threads_wait_asleep_unless_the_user_says_otherwise():
@@ -40,3 +46,10 @@ def test_threads_wait_asleep_unless_the_user_says_otherwise():
     environment = {"OMP_WAIT_POLICY": "ACTIVE"}
     wait_asleep(environment)
     assert environment == {"OMP_WAIT_POLICY": "ACTIVE"}
+
+
+def test_workers_wait_asleep_whoever_starts_them(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    found = local_workers._environment(0, 2)
+    assert found["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert found["OMP_NUM_THREADS"] == "2"

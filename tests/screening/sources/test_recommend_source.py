@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 
 import pytest
 
+from screening.machine.user_cache import cache_folder
 from screening.messages.errors import ScreenError
 from screening.sources import open_source
 from screening.sources.record import remarks_of
 
 ALKALI = ("Li", "Na", "K", "Rb", "Cs")
 TRIVALENT = ("Al", "Ga", "In", "Y", "La", "Nd", "Gd", "Er", "Cr", "Fe")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    """No answer of an earlier run."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +53,10 @@ def test_recommended_compositions_come_as_crystals(listed):
         assert alphabetical == formula
         assert 0 < record.properties["prototype_confidence"] < 1
         assert 5 < record.content.volume / len(record.content) < 60
+    kept = [record.material_id for record in open_source(asked).records()]
+    shutil.rmtree(cache_folder())
     again = [record.material_id for record in open_source(asked).records()]
+    assert kept == again
     assert again == [record.material_id for record in records]
     assert all("recommend" in remark for remark in remarks_of(source))
 

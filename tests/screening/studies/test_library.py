@@ -126,13 +126,43 @@ def test_other_elements_are_refused_before_an_entry_is_read(salts, database, mon
         patched.setattr(CRYSTAL.model, "__init__", lambda *_, **__: pytest.fail("it was read"))
         none = FilteredOut(CrystalFilters(require_elements=["Au"]), nothing)
         found = list(parsed_entries(source, CRYSTAL, database, none, 1))
-    assert all(each.candidate is None and each.refusal for each in found)
-    assert database.parsed_entries.count_documents({}) == 1  # Of the one that holds no crystal.
+        assert all(each.candidate is None and each.refusal for each in found)
+        # What is known of it by now is kept, and enough to refuse it again.
+        assert database.parsed_entries.count_documents({}) == 6
+        monkeypatch.setattr(module._Parser, "parse", None)
+        again = list(parsed_entries(source, CRYSTAL, database, none, 1))
+        assert [each.refusal for each in again[:5]] == [each.refusal for each in found[:5]]
+    monkeypatch.undo()
     some = list(parsed_entries(source, CRYSTAL, database, filtered_out, 1))
     assert 0 < sum(each.refusal is None for each in some) < 5
     # Another campaign reads what it wants.
     every = list(parsed_entries(source, CRYSTAL, database, nothing, 1))
     assert [each.refusal is None for each in every] == [True] * 5 + [False]
+    # What is said of an entry does not depend on who has read it.
+    known = list(parsed_entries(source, CRYSTAL, database, filtered_out, 1))
+    assert [each.refusal for each in known] == [each.refusal for each in some]
+
+
+@pytest.mark.parametrize(
+    ("species", "said"),
+    [
+        (["X", "Na"], "not a chemical element"),
+        ([{"Ca": 0.5, "Sr": 0.49, "Eu": 0.01}, "F"], None),
+    ],
+)
+def test_elements_tell_nothing_of_what_has_to_be_read(database, species, said):
+    """No element; a trace that ordered approximants lack."""
+    lattice = Lattice.cubic(5.63)
+    sites = [[0, 0, 0], [0.25, 0.25, 0.25]]
+    structure = Structure.from_spacegroup("Fm-3m", lattice, species, sites)
+    record = SourceRecord("one", structure, None, "here", {})
+    filters = CrystalFilters(exclude_elements=["Eu"], min_crustal_abundance_ppm=1.0)
+    refuse = FilteredOut(filters, nothing)
+    [found, *_] = parsed_entries(ListSource(record), CRYSTAL, database, refuse, 1)
+    if said is None:
+        assert found.refusal is None
+    else:
+        assert said in found.refusal.text
 
 
 def test_processes_read_what_one_does(salts, database, monkeypatch):

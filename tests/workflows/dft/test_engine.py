@@ -14,14 +14,21 @@ import numpy as np
 import psutil
 import pytest
 from ase.calculators.emt import EMT
+from jobflow import Job
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from screening.targets.engines import build_engine, engine_config
+from workflows.conductivity import ThermalConductivityMaker
 from workflows.dft.engine import DftEngine
 from workflows.dft.execution import ProgramFailure, run_program, scratch_folder
+from workflows.energy import EnergyMaker
 from workflows.engines import Engine
 from workflows.errors import EngineError
+from workflows.insertion import InsertionMaker
+from workflows.ordering import OrderingMaker
 from workflows.recipes import EnergyRelaxationRecipe, RelaxationRecipe
+from workflows.relaxation import RelaxationMaker
 
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
 AS_GIVEN = EnergyRelaxationRecipe(
@@ -165,6 +172,38 @@ def test_labels_of_a_family_have_the_basis_of_its_hardest_element(
     assert engine.label_cutoff_ev(["Al", "Cu"]) == 500
 
 
+def test_an_energy_that_nobody_compares_costs_no_further_run(engine, copper, diary):
+    engine.settings = {}
+    document = engine.relax(copper, AS_GIVEN)
+    plain = runs(diary)
+    # Of the last step, with what that had.
+    assert document.energy_cutoff_ev == document.relaxation_cutoff_ev == pytest.approx(585)
+    compared = engine.relax(copper, AS_GIVEN, comparable_energy=True)
+    assert compared.energy_cutoff_ev == pytest.approx(1170)
+    assert runs(diary) - plain == plain + 1
+
+
+@pytest.mark.parametrize(
+    ("maker", "compared"),
+    [
+        (EnergyMaker, True),
+        (OrderingMaker, True),
+        (InsertionMaker, True),
+        (ThermalConductivityMaker, False),
+    ],
+)
+def test_makers_ask_for_one_basis_where_they_subtract_energies(maker, compared):
+    crystal = Structure.from_spacegroup(
+        *("P-3m1", Lattice.hexagonal(3.45, 6.2), ["Ti", "S", "Li"]),
+        [[0, 0, 0], [1 / 3, 2 / 3, 0.23], [0, 0, 0.5]],
+    )
+    flow = maker(build_engine(engine_config("gpaw-fast"))).make(crystal)
+    makers = [job.maker for job in flow.jobs if isinstance(job, Job)]
+    relaxations = [each for each in makers if isinstance(each, RelaxationMaker)]
+    assert relaxations
+    assert all(each.comparable_energy == compared for each in relaxations)
+
+
 def test_a_cell_that_is_given_says_which_basis_its_energy_has(engine, copper, diary):
     engine.settings = {}
     document = engine.relax(copper, EnergyRelaxationRecipe(), fixed_cell=True)
@@ -175,7 +214,7 @@ def test_the_time_of_a_relaxation_is_that_of_all_its_calculations(engine, copper
     """A run takes half a second; the last two check the stress and compare the energy."""
     engine.settings = {}
     started = time.perf_counter()
-    document = engine.relax(copper, EnergyRelaxationRecipe())
+    document = engine.relax(copper, AS_GIVEN, comparable_energy=True)
     assert document.cost.wall_s == pytest.approx(time.perf_counter() - started, rel=0.08)
 
 
