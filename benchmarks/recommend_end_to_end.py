@@ -90,7 +90,12 @@ def proposals() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         for candidate in stored:
             key = candidate["_id"]
             result, kappa_of = found.get(key, {}), conductivities.get(key, {})
-            stated = candidate["origins"][0]["properties"]
+            # A crystal that is among the competitors as well has their origin, too.
+            stated = next(
+                origin["properties"]
+                for origin in candidate["origins"]
+                if "recommend_rank" in origin["properties"]
+            )
             rows.append(
                 {
                     "candidate_id": key,
