@@ -135,7 +135,7 @@ def test_energies_of_all_crystals_have_one_basis(engine, copper, diary, monkeypa
     found = []
     for crystal in (copper, aluminium):
         before = runs(diary)
-        document = engine.relax(crystal, EnergyRelaxationRecipe(), comparable_energy=True)
+        document = engine.relax(crystal, AS_GIVEN, comparable_energy=True)
         # Fluorine's 900 eV, and 1.3 times that for cells: of no crystal's own elements.
         assert document.energy_cutoff_ev == pytest.approx(1170)
         assert document.spin_polarised is False
@@ -148,7 +148,7 @@ def test_energies_of_all_crystals_have_one_basis(engine, copper, diary, monkeypa
     assert found[1].relaxation_cutoff_ev == pytest.approx(1.25 * 390)
     assert 10 * 0.01 * (390 / found[1].relaxation_cutoff_ev) ** 16 > 2e-3
     engine.settings = {"energy_cutoff_ev": 600}
-    document = engine.relax(copper, EnergyRelaxationRecipe(), comparable_energy=True)
+    document = engine.relax(copper, AS_GIVEN, comparable_energy=True)
     assert document.energy_cutoff_ev == 600
     assert document.energy_ev_per_atom > found[0].energy_ev_per_atom + 5e-5
 
