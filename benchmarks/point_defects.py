@@ -22,7 +22,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "MgO": {"O": 6.71},
     # M. S. Islam et al., Chem. Mater. 17, 5085 (2005), interatomic potentials, and K. Hoang and M.
     # Johannes, Chem. Mater. 23, 3003 (2011), PBE+U.  From memory: not looked up again.
-    "LiFePO4": {"Li-Fe": [0.74, 0.51]},
+    "LiFePO4": {"Fe-Li": [0.74, 0.51]},
 }
 NEAREST_PAIRS = 3
 
