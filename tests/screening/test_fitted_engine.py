@@ -38,6 +38,7 @@ def copper(tmp_path):
     (tmp_path / "bcc.cif").write_text(COPPER.format(a=2.2, group="I m -3 m"))
 
 
+@pytest.mark.slow
 def test_a_potential_is_fitted_and_used(screen, copper, tmp_path):
     answer = screen(
         *("fit", "copper", "--label", "emt", "--source", "fcc.cif", "--elements", "Cu"),
