@@ -127,9 +127,16 @@ def read_set(path: Path, forces_fc3: Path | None) -> RecordedSet:
     model.dataset = record.dataset
     random = "displacements" in record.dataset
     if random:
-        model.produce_fc3(fc_calculator="symfc")
         displacements = np.array(record.dataset["displacements"])
         forces = np.array(record.dataset["forces"])
+        flat = displacements.reshape(len(displacements), -1)
+        rank, wanted = np.linalg.matrix_rank(flat), min(len(flat), flat.shape[1] - 3)
+        if rank < wanted:
+            raise SystemExit(
+                f"{path.name}: its displacements go in {rank} of {wanted} directions, so that no "
+                "force constants follow from all of its forces; take another set"
+            )
+        model.produce_fc3(fc_calculator="symfc")
     else:
         displacements = forces = None
         model.produce_fc3(is_compact_fc=True)
