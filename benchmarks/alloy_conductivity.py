@@ -13,8 +13,8 @@ again.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -48,13 +48,9 @@ def computed(maker: Any, alloy: Any, store: Any) -> dict[str, Any]:
     from jobflow import run_locally
 
     flow = maker.make(alloy)
-    before, started = Path.cwd(), time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            run_locally(flow, store=store, ensure_success=True, log=False)
-        finally:
-            os.chdir(before)
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        run_locally(flow, store=store, ensure_success=True, log=False)
     found = store.get_output(flow.output.uuid, which="last")
     row = {name: found.get(name) for name in KEPT}
     return {**row, "wall_s": round(time.perf_counter() - started, 1)}

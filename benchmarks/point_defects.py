@@ -10,8 +10,8 @@ have exchanged their places.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -64,13 +64,8 @@ def compute(name: str, engine_name: str) -> dict[str, Any]:
     )
     flow = maker.make(crystal(name))
     store = JobStore(MemoryStore())
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path.cwd()
-        os.chdir(folder)
-        try:
-            run_locally(flow, store=store, ensure_success=True, log=False)
-        finally:
-            os.chdir(before)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        run_locally(flow, store=store, ensure_success=True, log=False)
     found = store.get_output(flow.output.uuid, which="last", load=True)
     rows = [
         {

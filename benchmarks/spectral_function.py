@@ -9,8 +9,8 @@ those of the random alloy, of `TRIES` for each.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -73,13 +73,8 @@ def main() -> None:
     flow = maker.make(first, SpectralInputs(approximants=tuple(others)))
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     started, cpu = time.perf_counter(), time.process_time()
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            run_locally(flow, store=store, ensure_success=True, log=False)
-        finally:
-            os.chdir(before)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        run_locally(flow, store=store, ensure_success=True, log=False)
     found = store.get_output(flow.output.uuid, which="last", load=True)
     kept = (
         "formula", "outcome", "spectral_width_thz", "spectral_width_error_thz", "supercells",

@@ -63,3 +63,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starts = code is not None and {"subprocess", "KillableServer"} & set(code.co_names)
         if starts or (PROGRAMS | RECORDS) & set(getattr(item, "fixturenames", ())):
             item.add_marker("heavy")
+
+
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    """Let the user's cache be an empty one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflows.kept_symmetry import operations_of, standard_frame
+from workflows.kept_symmetry import cartesian, operations_of, standard_frame
 from workflows.primitive_cells import reduction_of
 
 if TYPE_CHECKING:
@@ -118,9 +118,7 @@ def elastic_tensor(
 def point_group(structure: Structure) -> NDArray[np.float64]:
     """Return the rotations of a crystal, shape (operations, 3, 3), in Cartesian coordinates."""
     primitive = _primitive(structure)
-    lattice = primitive.lattice.matrix.T
-    rotations = np.unique(operations_of(primitive).rotations, axis=0)
-    turns = lattice @ rotations @ np.linalg.inv(lattice)
+    turns = cartesian(np.unique(operations_of(primitive).rotations, axis=0), primitive)
     # Symmetry holds within a tolerance: the nearest matrices that are rotations.
     left, _, right = np.linalg.svd(turns)
     return np.asarray(left @ right)

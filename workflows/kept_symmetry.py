@@ -102,6 +102,13 @@ def operations_of(structure: Structure) -> Operations:
     return Operations(identity, np.zeros((1, 3)), np.arange(len(structure))[None])
 
 
+def cartesian(rotations: NDArray[np.int64], structure: Structure) -> NDArray[np.float64]:
+    """Return rotations in fractional coordinates, shape (n, 3, 3), in Cartesian ones."""
+    columns = structure.lattice.matrix.T
+    turned: NDArray[np.float64] = columns @ rotations @ np.linalg.inv(columns)
+    return turned
+
+
 def space_group_number(structure: Structure) -> int | None:
     """Return the number of a crystal's space group, None where the search fails."""
     cell = _spglib_cell(structure)

@@ -14,9 +14,9 @@ from screening.candidates.filters import CandidateFilters
 from screening.candidates.kinds import CandidateKind, from_document
 from screening.intake.parsed_entries import (
     EarlyRefusal,
-    JudgesElements,
     ParsedEntry,
     parsed_entries,
+    refused_by_elements,
 )
 from screening.messages.refusal import Refusal
 from screening.messages.stderr import counted
@@ -126,10 +126,7 @@ class FilteredOut:
 
     def of_elements(self, elements: frozenset[str]) -> Refusal | None:
         """Return why whatever consists of these elements stays out; None lets it in so far."""
-        refusal = self.filters.of_elements(elements)
-        if refusal is None and isinstance(self.refuse, JudgesElements):
-            refusal = self.refuse.of_elements(elements)
-        return refusal
+        return self.filters.of_elements(elements) or refused_by_elements(self.refuse, elements)
 
 
 def ingest(

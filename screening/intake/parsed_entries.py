@@ -69,6 +69,11 @@ class JudgesElements(Protocol):
         """Return why whatever consists of these elements stays out; None lets it in so far."""
 
 
+def refused_by_elements(refuse: EarlyRefusal, elements: frozenset[str]) -> Refusal | None:
+    """Return why what consists of these elements stays out, None where they do not tell."""
+    return refuse.of_elements(elements) if isinstance(refuse, JudgesElements) else None
+
+
 class ParsedEntry(BaseModel):
     """What came of an entry: a candidate with one origin, or the reason why not.
 
@@ -151,9 +156,9 @@ class _Parser:
 
     def _of_elements(self, parsed: ParsedEntry) -> Refusal | None:
         """Return why an entry stays out for its elements, None where they do not tell."""
-        if parsed.elements is None or not isinstance(self.refuse, JudgesElements):
+        if parsed.elements is None:
             return None
-        return self.refuse.of_elements(frozenset(parsed.elements))
+        return refused_by_elements(self.refuse, frozenset(parsed.elements))
 
     def _part(
         self, record: SourceRecord, parsed: ParsedEntry, content: Any, facts: dict[str, Any]

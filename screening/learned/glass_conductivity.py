@@ -12,7 +12,8 @@ import numpy as np
 
 from screening.learned.kept_numbers import Numbers, kept_numbers
 from screening.learned.polymer_classifier import polymer_numbers, whole_view
-from screening.learned.shipped_tables import GLASSES, computed_glasses, content_of, digest_of
+from screening.learned.shipped_tables import GLASSES, computed_glasses, content_of
+from screening.machine.user_cache import digest_of
 from screening.molecules import polymer_features
 
 if TYPE_CHECKING:

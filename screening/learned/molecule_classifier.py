@@ -16,9 +16,9 @@ from screening.learned.shipped_tables import (
     MOLECULES,
     LabelledMolecule,
     content_of,
-    digest_of,
     labelled_molecules,
 )
+from screening.machine.user_cache import digest_of
 from screening.messages.stderr import say
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.learned.kept_numbers import Numbers, kept_numbers
-from screening.learned.shipped_tables import content_of, digest_of
+from screening.learned.shipped_tables import content_of
+from screening.machine.user_cache import digest_of
 from screening.molecules.mesogen_numbers import mesogen_numbers
 
 if TYPE_CHECKING:

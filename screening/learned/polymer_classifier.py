@@ -20,9 +20,9 @@ from screening.learned.shipped_tables import (
     POLYMERS,
     LabelledPolymer,
     content_of,
-    digest_of,
     labelled_polymers,
 )
+from screening.machine.user_cache import digest_of
 from screening.molecules import polymer_features
 from screening.molecules.polymer_unit import canonical_smiles
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import io
 from dataclasses import dataclass
 from functools import cache
@@ -129,15 +128,6 @@ def computed_glasses() -> list[ComputedGlass]:
 def content_of(name: str) -> bytes:
     """Return a shipped table as it is packed."""
     return (data_file("data") / name).read_bytes()
-
-
-def digest_of(*contents: bytes | str) -> str:
-    """Return hexadecimal digits made from data and the versions of what is made of them."""
-    found = hashlib.sha256()
-    for content in contents:
-        found.update(content if isinstance(content, bytes) else content.encode())
-        found.update(b"\0")
-    return found.hexdigest()[:16]
 
 
 def _rows(content: bytes) -> list[dict[str, str]]:

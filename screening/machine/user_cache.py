@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 import zlib
@@ -53,3 +54,12 @@ def cache_folder() -> Path:
     stated = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(stated) if os.path.isabs(stated) else Path.home() / ".cache"
     return base / "matscreen"
+
+
+def digest_of(*contents: bytes | str) -> str:
+    """Return hexadecimal digits made from data and the versions of what is made of them."""
+    found = hashlib.sha256()
+    for content in contents:
+        found.update(content if isinstance(content, bytes) else content.encode())
+        found.update(b"\0")
+    return found.hexdigest()[:16]

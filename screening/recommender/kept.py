@@ -7,14 +7,13 @@ after a kill once more.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from importlib import resources
 from importlib.metadata import version
 
-from screening.machine.user_cache import kept
+from screening.machine.user_cache import digest_of, kept
 from screening.recommender.known import KnownList
 from screening.recommender.ranking import Question, Recommendation, recommended
 from screening.recommender.states import counts_of_states
@@ -40,7 +39,7 @@ def kept_recommendations(
         When nothing fits the question.
     """
     rows = kept(
-        f"recommendations-{_digest(known, question)}.json.gz",
+        f"recommendations-{digest_of(*_parts(known, question))}.json.gz",
         lambda: recommended(known, question),
         write=_packed,
         read=_unpacked,
@@ -58,22 +57,14 @@ def _unpacked(content: bytes) -> list[Recommendation]:
     return [Recommendation(**{**row, "relatives": tuple(row["relatives"])}) for row in rows]
 
 
-def _digest(known: KnownList, question: Question) -> str:
-    """Return hexadecimal digits made from all that the recommendations depend on."""
-    found = hashlib.sha256()
-    for part in _parts(known, question):
-        found.update(part)
-        found.update(b"\0")
-    return found.hexdigest()[:24]
-
-
-def _parts(known: KnownList, question: Question) -> Iterator[bytes]:
+def _parts(known: KnownList, question: Question) -> Iterator[bytes | str]:
+    """Yield all that the recommendations depend on."""
     # The method is the code itself: whoever changes it cannot forget to say so.
     for module in sorted(resources.files(__package__).iterdir(), key=lambda each: each.name):
         if module.name.endswith(".py"):
             yield module.read_bytes()
-    yield from (f"{name} {version(name)}".encode() for name in _PACKAGES)
+    yield from (f"{name} {version(name)}" for name in _PACKAGES)
     yield counts_of_states()
-    yield json.dumps(known.formulas).encode()
+    yield json.dumps(known.formulas)
     yield known.years.tobytes()
-    yield json.dumps(asdict(question), sort_keys=True).encode()
+    yield json.dumps(asdict(question), sort_keys=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from screening.messages.stderr import counted
 from screening.targets.mixing import ABOVE_HULL, MIXING, concentrations
 from screening.views.campaign_figures import CampaignFigure
-from screening.views.forms import Axis, CurveView, Line
+from screening.views.forms import LINE_ROLES, Axis, CurveView, Line
 from screening.views.numbers import short
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MEV = 1e3
 ON_HULL_EV = 1e-7
-ROLES: tuple[Role, ...] = ("first", "second", "third", "fourth")
 
 
 def _is_binary(campaign: Campaign) -> bool:
@@ -119,7 +118,7 @@ def short_range_order_view(campaign: Campaign) -> CurveView:
     lines = [
         Line(
             label=f"{_name(found)}, {('first', 'second')[shell]} shell",
-            role=ROLES[(2 * number + shell) % len(ROLES)],
+            role=LINE_ROLES[(2 * number + shell) % len(LINE_ROLES)],
             shape="line and points",
             x=[short(t) for t in found.temperatures_k],
             y=[short(value) for value in found.short_range_order[shell]],
@@ -159,7 +158,7 @@ def free_energy_view(campaign: Campaign) -> CurveView:
         errors = [MEV * error for error in found.mixing_free_energy_error_ev_per_atom]
         return Line(
             label=_name(found),
-            role=ROLES[number % len(ROLES)],
+            role=LINE_ROLES[number % len(LINE_ROLES)],
             shape="line and points",
             x=[short(t) for t in found.temperatures_k],
             y=[short(value) for value in values],

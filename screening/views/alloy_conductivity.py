@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.messages.stderr import counted
 from screening.views.campaign_figures import CampaignFigure
-from screening.views.forms import Axis, CurveView, Line
+from screening.views.forms import LINE_ROLES, Axis, CurveView, Line
 from screening.views.numbers import short
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 VALUE, ERROR = "alloy_kappa_300k_w_per_m_k", "alloy_kappa_300k_error_w_per_m_k"
 ENDS = "end_member_kappas_300k_w_per_m_k"
-ROLES: tuple[Role, ...] = ("first", "second", "third", "fourth")
-"""Of the systems with the lowest κ; there is no telling more lines apart."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +69,13 @@ def composition_picture(alloys: Sequence[ComputedAlloy]) -> CurveView:
     )
     names = [name for name, _ in ranked]
     lines: list[Line] = []
-    for role, system in zip(ROLES, ranked, strict=False):
+    for role, system in zip(LINE_ROLES, ranked, strict=False):
         name, number = system
         # Two crystals may be alloyed in two structures.
         label = f"{name}, space group {number}" if names.count(name) > 1 else name
         own = systems[system]
         lines += [_between_pure(label, role, own), _computed(role, own)]
-    hidden = len(ranked) - len(ROLES)
+    hidden = len(ranked) - len(LINE_ROLES)
     left = f" {counted(hidden, 'system')} of higher κ not drawn." if hidden > 0 else ""
     return CurveView(
         name=ALLOY_CONDUCTIVITY.name,

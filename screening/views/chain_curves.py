@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from screening.views.forms import Axis, CurveView, Line, Tick
+from screening.views.forms import LINE_ROLES, Axis, CurveView, Line, Tick
 from screening.views.numbers import in_digits, shortened
 
-ROLES = ("first", "second", "third", "fourth")
 HIGHEST_KJ_PER_MOL = 40.0
 """Of the axis: what is above is as good as forbidden at any temperature that a polymer bears."""
 
@@ -37,7 +36,7 @@ def torsions(result: Mapping[str, Any]) -> list[CurveView]:
                 x=x,
                 y=shortened([*energies, energies[0]]),
             )
-            for role, (energies, bonds) in zip(ROLES, chunk, strict=False)
+            for role, (energies, bonds) in zip(LINE_ROLES, chunk, strict=False)
         ]
         highest = max(max(line.y) for line in lines)
         views.append(

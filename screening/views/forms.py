@@ -257,6 +257,8 @@ Role = Literal[
     "unstable",
     "failed",
 ]
+LINE_ROLES: tuple[Role, ...] = ("first", "second", "third", "fourth")
+"""Of lines of one kind; there is no telling more apart."""
 Shape = Literal["line", "points", "line and points", "step after", "step before", "area"]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflows.kept_symmetry import operations_of
+from workflows.kept_symmetry import cartesian, operations_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,8 +75,7 @@ class AtomOrbit:
 def atom_orbits(structure: Structure) -> list[AtomOrbit]:
     """Return the orbits of a relaxed crystal's atoms, in the order of their first ones."""
     operations = operations_of(structure)
-    columns = structure.lattice.matrix.T
-    rotations = columns @ operations.rotations @ np.linalg.inv(columns)
+    rotations = cartesian(operations.rotations, structure)
     orbits: list[AtomOrbit] = []
     seen: set[int] = set()
     for atom in range(len(structure)):

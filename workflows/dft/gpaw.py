@@ -12,7 +12,6 @@ import json
 import os
 import shlex
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,7 +36,6 @@ from workflows.versions import package_versions
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from numpy.typing import NDArray
     from pymatgen.core import Structure
 
 MOST_CHARGE_LEFT_E = 0.1
@@ -196,10 +194,12 @@ def dielectric(
     result = _run(task, folder, timeout_s)
     if "polarisation_changes_e" not in result:
         raise Metal(f"band gap {result['gap_ev']:.2f} eV")
-    changes_e: dict[int, dict[int, NDArray[np.float64]]] = defaultdict(dict)
-    for (atom, axis), change in zip(displacements, result["polarisation_changes_e"], strict=True):
-        changes_e[atom][axis] = np.array(change)
-    tensors = [orbit.born_charges(changes_e[orbit.atom]) for orbit in orbits]
+    answers = map(np.array, result["polarisation_changes_e"])
+    changes_e = dict(zip(displacements, answers, strict=True))
+    tensors = [
+        orbit.born_charges({axis: changes_e[orbit.atom, axis] for axis in orbit.axes()})
+        for orbit in orbits
+    ]
     borns = of_all_atoms(orbits, tensors)
     left_e = borns.mean(axis=0)
     if np.abs(left_e).max() > MOST_CHARGE_LEFT_E:

@@ -7,14 +7,10 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 ALKALI = ("Li", "Na", "K", "Rb", "Cs")
 TRIVALENT = ("Al", "Ga", "In", "Y", "La", "Nd", "Gd", "Er", "Cr", "Fe")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    """No answer of an earlier run."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")

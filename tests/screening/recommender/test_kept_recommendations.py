@@ -13,9 +13,8 @@ from screening.recommender.ranking import Question, recommended
 
 
 @pytest.fixture
-def asked(monkeypatch, tmp_path):
+def asked(monkeypatch, own_cache):
     """What was computed, and not found in an empty cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     questions = []
 
     def counted(known, question):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from notebooks import said_by
 
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
 from screening.results.notebook_api import Campaign
-
-TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorials" / "notebook.ipynb"
 
 
 @pytest.fixture
@@ -105,24 +103,10 @@ def test_the_embedded_database_is_opened_and_left(tmp_path, toy):
 
 
 def test_the_tutorial_runs(at_silicon, tmp_path):
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
-    notebook = nbformat.read(TUTORIAL, as_version=4)
-    nbformat.validate(notebook)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    client = nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    )
-    client.execute()
-    said = "".join(
-        output.get("text", "") for cell in code for output in cell.outputs if "text" in output
-    )
+    said = said_by("notebook.ipynb", tmp_path, 300)
     assert "1 with a value" in said
     assert "Si: (" in said
     # Dulong and Petit: 2 atoms times 3 R is 49.9 J/K/mol.
     [line] = [line for line in said.splitlines() if line.startswith("heat capacity")]
     assert 35 < float(line.split(": ")[1].split()[0]) < 49.9
     assert "κ(600 K) on 5×5×5" in said
-    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)

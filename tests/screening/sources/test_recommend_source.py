@@ -10,14 +10,10 @@ from screening.messages.errors import ScreenError
 from screening.sources import open_source
 from screening.sources.record import remarks_of
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 ALKALI = ("Li", "Na", "K", "Rb", "Cs")
 TRIVALENT = ("Al", "Ga", "In", "Y", "La", "Nd", "Gd", "Er", "Cr", "Fe")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    """No answer of an earlier run."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")

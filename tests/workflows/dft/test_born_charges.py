@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bravais_alloys import of_group
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from workflows.dft import gpaw, gpaw_task
 from workflows.dft.born_charges import atom_orbits, of_all_atoms
 from workflows.dft.execution import ProgramFailure
-from workflows.kept_symmetry import operations_of
+from workflows.kept_symmetry import cartesian, operations_of
 
 RNG = np.random.default_rng(5)
 
 
-def spacegroup(group, lattice, species, sites):
-    return Structure.from_spacegroup(group, lattice, species, sites).get_primitive_structure()
-
-
 CRYSTALS = {
-    "rock salt": spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]),
-    "wurtzite": spacegroup(
+    "rock salt": of_group("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]),
+    "wurtzite": of_group(
         *("P6_3mc", Lattice.hexagonal(3.8, 6.2), ["Zn", "S"]),
         [[1 / 3, 2 / 3, 0], [1 / 3, 2 / 3, 0.375]],
     ),
     "rhombohedral": Structure(
         Lattice.rhombohedral(4.3, 60.5), ["Ge", "Te"], [[0.02] * 3, [0.51] * 3]
     ),
-    "tetragonal": spacegroup(
+    "tetragonal": of_group(
         "P4_2/mnm", Lattice.tetragonal(4.6, 2.96), ["Ti", "O"], [[0, 0, 0], [0.3, 0.3, 0]]
     ),
-    "orthorhombic": spacegroup(
+    "orthorhombic": of_group(
         "Pnma",
         Lattice.orthorhombic(6.9, 4.1, 4.2),
         ["Sn", "Se"],
         [[0.12, 0.25, 0.1], [0.86, 0.25, 0.48]],
     ),
-    "monoclinic": spacegroup(
+    "monoclinic": of_group(
         "P2_1/c",
         Lattice.monoclinic(5.1, 5.2, 5.3, 99.2),
         ["Zr", "O", "O"],
@@ -61,8 +58,7 @@ def turned(structure):
 def with_the_symmetry_of(structure):
     """Return Born charges, shape (atoms, 3, 3), random but for the crystal's symmetry."""
     operations = operations_of(structure)
-    columns = structure.lattice.matrix.T
-    rotations = columns @ operations.rotations @ np.linalg.inv(columns)
+    rotations = cartesian(operations.rotations, structure)
     random = RNG.normal(size=(len(structure), 3, 3))
     mean = np.zeros_like(random)
     for rotation, images in zip(rotations, operations.images, strict=True):

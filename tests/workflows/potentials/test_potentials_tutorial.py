@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from notebooks import said_by
 
 pytest.importorskip("pypolymlp")
-nbclient = pytest.importorskip("nbclient")
-nbformat = pytest.importorskip("nbformat")
-
-TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorials" / "potentials.ipynb"
 
 
 @pytest.mark.slow
 def test_the_tutorial_of_potentials_runs(tmp_path):
-    pytest.importorskip("ipykernel")
-    notebook = nbformat.read(TUTORIAL, as_version=4)
-    nbformat.validate(notebook)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    ).execute()
-    said = "".join(output.get("text", "") for cell in code for output in cell.outputs)
+    said = said_by("potentials.ipynb", tmp_path, 600)
     assert "new cells are trusted" in said
     assert "outside the domain of the fitted potential" in said
     [line] = [line for line in said.splitlines() if line.startswith("bulk modulus")]
@@ -31,4 +18,3 @@ def test_the_tutorial_of_potentials_runs(tmp_path):
         float(part.split()[0]) for part in line.removeprefix("bulk modulus: ").split(", ")
     )
     assert fitted == pytest.approx(exact, rel=0.03)
-    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
