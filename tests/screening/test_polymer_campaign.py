@@ -38,6 +38,7 @@ def target(tmp_path):
     return "chains.yaml"
 
 
+@pytest.mark.slow
 def test_polymers_are_computed_ranked_chosen_and_exported(screen, target, tmp_path):
     answer = screen("submit", "--target", target, "--name", "chains", "--wait", "--workers", 1)
     assert answer.status == 0, answer.err

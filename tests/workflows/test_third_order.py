@@ -202,6 +202,7 @@ def test_seeds_agree(copper, copper_kappa):
 # --- cut-off ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_cutoff_saves_finite_displacements(copper, copper_finite, copper_finite_kappa):
     cut = copper.plan(route="finite-displacements", cutoff_a=3.0)
     planned = third_order.third_order_supercells(cut)

@@ -66,6 +66,7 @@ def emt_minimum(structure):
     return minimize_scalar(energy, bounds=(0.95, 1.05), method="bounded").fun
 
 
+@pytest.mark.slow
 def test_emt_s_hull_of_copper_and_gold(screen, database, work, crystals):
     submitted = screen(*SUBMIT, "--source", "ideas", "--competitors", "known", "--budget", 2)
     assert submitted.status == 0, submitted.err

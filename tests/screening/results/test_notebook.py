@@ -102,6 +102,7 @@ def test_the_embedded_database_is_opened_and_left(tmp_path, toy):
         assert database.campaigns.count_documents({}) == 1
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs(at_silicon, tmp_path):
     said = said_by("notebook.ipynb", tmp_path, 300)
     assert "1 with a value" in said

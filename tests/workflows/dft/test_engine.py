@@ -103,6 +103,7 @@ def test_relaxation(engine, copper, diary):
     assert document.provenance.arguments["cutoff_ev"] == 300
 
 
+@pytest.mark.slow
 def test_a_basis_that_squeezes_is_raised(engine, copper, diary, monkeypatch):
     primitive = copper.get_primitive_structure()
     right = engine.relax(primitive, RelaxationRecipe())
@@ -232,6 +233,7 @@ def test_a_stress_that_cannot_be_checked_is_not_converged(engine, copper, diary)
         engine.stress_change_gpa(relaxed)
 
 
+@pytest.mark.slow
 def test_a_stress_that_does_not_converge_is_refused(engine, copper, diary, monkeypatch):
     monkeypatch.setenv("STAND_IN_FAULT", "small basis 1")
     with pytest.raises(EngineError, match=r"the stress changes by 0\.\d+ GPa .* to 952 eV"):
