@@ -5,8 +5,8 @@
 
 Runs the commands that a user would type, in FOLDER, which holds the database:
 
-1. alkali halides and their mixed crystals, ordered arrangements of Na, K and Rb and of Cl and Br on
-   the sites of rock salt, up to six atoms in the cell (enumerated by icet), as CIFs;
+1. alkali halides and their mixed crystals, ordered arrangements of Na and K and of Cl and Br on the
+   sites of rock salt, up to eight atoms in the cell (enumerated by icet), as CIFs;
 2. ``matscreen fit halides --label LABEL``, and κ of all crystals with ``fitted:halides``;
 3. ``matscreen improve`` until no crystal is refused, or there are no more versions;
 4. the same target by the label engine itself, for crystals drawn at random.
@@ -28,8 +28,8 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 POTENTIAL, FAMILY, CHECK = "halides", "family", "check"
-CATIONS, ANIONS = ("Na", "K", "Rb"), ("Cl", "Br")
-RADII_A = {"Na": 1.02, "K": 1.38, "Rb": 1.52, "Cl": 1.81, "Br": 1.96}
+CATIONS, ANIONS = ("Na", "K"), ("Cl", "Br")
+RADII_A = {"Na": 1.02, "K": 1.38, "Cl": 1.81, "Br": 1.96}
 """R. D. Shannon, Acta Cryst. A 32, 751 (1976), sixfold coordination: where relaxation begins."""
 MOST_VERSIONS = 5
 KAPPA = "kappa_300k_w_per_m_k"
@@ -56,16 +56,16 @@ def is_there(name: str) -> bool:
 
 
 def write_crystals(folder: Path, number: int) -> None:
-    """Write CIFs: all of up to four atoms, and of those with six as many as are left, at random."""
+    """Write CIFs: all cells of up to six atoms, and of eight as many as are left, at random."""
     from ase.build import bulk
     from icet.tools import enumerate_structures
     from pymatgen.io.ase import AseAtomsAdaptor
 
     folder.mkdir()
     primitive = bulk("NaCl", "rocksalt", a=1.0)
-    found = list(enumerate_structures(primitive, range(1, 4), [CATIONS, ANIONS]))
-    small = [atoms for atoms in found if len(atoms) < 6]
-    large = [atoms for atoms in found if len(atoms) == 6]
+    found = list(enumerate_structures(primitive, range(1, 5), [CATIONS, ANIONS]))
+    small = [atoms for atoms in found if len(atoms) < 8]
+    large = [atoms for atoms in found if len(atoms) == 8]
     random.Random(0).shuffle(large)
     for index, atoms in enumerate([*small, *large[: max(number - len(small), 0)]]):
         # Half of the lattice parameter of rock salt is the sum of two radii, here of two means.

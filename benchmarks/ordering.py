@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sweeps", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--sites", type=int, default=200)
+    parser.add_argument("--sites", type=int, default=400)
     parser.add_argument("--no-monte-carlo", action="store_true")
     options = parser.parse_args()
     source = open_orderings("cu-au")

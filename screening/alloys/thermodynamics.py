@@ -1,31 +1,35 @@
 """From Monte Carlo to free energy of mixing, short-range order and the temperature of ordering.
 
-Two branches are followed at one composition: cooled from the random alloy, and heated from the
-ordered ground state.  The temperature of ordering comes from both of them in two ways.  One takes
-the heat capacity, whose peak is where the runs themselves change phase.  The other integrates the
-energy from where the free energy is known, infinite temperature for the disordered phase and zero
-for the ordered one, and takes where the two free energies cross; it uses only points at which each
-branch is still in its phase.
+The temperature of ordering comes from two kinds of runs.  Replica exchange about the change of
+phase has a heat capacity, and the temperature of its peak.  And two branches are followed: cooled
+from the random alloy, and heated from the ordered ground state.  Their energies are integrated from
+where the free energy is known, infinite temperature for the disordered phase and zero for the
+ordered one; the two free energies cross where the phases are in equilibrium.  That uses only
+temperatures well above the peak of the one branch, and well below it of the other.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from screening.alloys.monte_carlo import BOLTZMANN_EV_PER_K, run
+from screening.alloys.replica_exchange import heat_capacity_peak_k
 from screening.alloys.supercell import EnergyTerms
 
 Floats = NDArray[np.float64]
 
-IN_UNITS_OF_PEAK = (4.0, 2.5, 1.8, 1.5, 1.3, 1.2, 1.14, 1.09, 1.045, 1.0)
-"""Temperatures above the peak of the heat capacity, which a coarse run finds, and below it:"""
-BELOW_PEAK = (0.955, 0.915, 0.88, 0.83, 0.75, 0.65, 0.5, 0.35)
+ABOVE_PEAK = (4.0, 2.5, 1.8, 1.5, 1.3, 1.2, 1.14, 1.1, 1.06)
+"""Temperatures of the branches, in units of that of the peak of the heat capacity; the last one is
+the lowest at which the cooled branch surely is disordered."""
+NEAR_PEAK = (1.03, 1.0, 0.97)
+BELOW_PEAK = (0.94, 0.91, 0.88, 0.83, 0.75, 0.65, 0.5, 0.35)
+"""The first one is the highest at which the heated branch surely is ordered."""
 FEWEST_RUNS = 3
 """Seeds that an error bar takes."""
 
@@ -81,10 +85,11 @@ class Thermodynamics(BaseModel):
         Id of the ordered structure that was heated, empty where the hull has none at this
         composition.
     order_temperature_heat_capacity_k, order_temperature_free_energy_k : float or None
-        None without a ground state; the first where the heat capacity of a run is largest at an end
-        of the range of temperatures, the second where the free energies of a run do not cross.
+        None without a ground state; the first where no ladder of temperatures holds the peak.  The
+        errors hold the scatter over seeds; that of the first half the hysteresis, that of the
+        second half of what the curvature of the free energies matters between the branches.
     hysteresis_k : float or None
-        Between heating and cooling, of the peaks; half of it is part of the error of the first.
+        Between replica exchange that begins ordered and such that begins random, of the peaks.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -148,13 +153,23 @@ def thermodynamics(
     sites = sum(counts)
     if ordered is not None and np.bincount(ordered, minlength=len(counts)).tolist() != list(counts):
         raise ValueError("the ordered structure has another composition")
-    peak_k = _coarse_peak_k(terms, counts, max(10, sweeps // 4), seeds[0])
-    above = [np.inf, *(peak_k * factor for factor in IN_UNITS_OF_PEAK)]
-    temperatures = np.array([*above, *(peak_k * factor for factor in BELOW_PEAK)])
+    near_k = _coarse_peak_k(terms, counts, max(10, sweeps // 4), seeds[0])
+    peaks_k = np.empty((2, len(seeds)))
+    for run_number, seed in enumerate(seeds):
+        random = _random(counts, seed)
+        peaks_k[0, run_number] = heat_capacity_peak_k(terms, random, near_k, sweeps, seed)
+        if ordered is not None:
+            shifted = seed + 2_000_003
+            peaks_k[1, run_number] = heat_capacity_peak_k(terms, ordered, near_k, sweeps, shifted)
+    if ordered is None:
+        peaks_k = peaks_k[:1]
+    known = peaks_k[np.isfinite(peaks_k)]
+    peak_k = float(known.mean()) if len(known) else near_k
+    factors = np.array([*ABOVE_PEAK, *NEAR_PEAK, *BELOW_PEAK])
+    temperatures = np.array([np.inf, *(peak_k * factors)])
     cooled, heated = [], []
     for seed in seeds:
-        start = _random(counts, seed)
-        cooled.append(_follow(terms, start, temperatures, sweeps, seed))
+        cooled.append(_follow(terms, _random(counts, seed), temperatures, sweeps, seed))
         if ordered is not None:
             heated.append(_follow(terms, ordered, temperatures[::-1], sweeps, seed + 1_000_003))
     entropy_k = mixing_entropy_k(counts)
@@ -166,7 +181,7 @@ def thermodynamics(
     found: dict[str, float | None] = {}
     if ordered is not None:
         up = [_free_energy_up(branch, terms.energy_ev(ordered), degeneracy) for branch in heated]
-        found = _temperatures_of_order(cooled, heated, disordered, up)
+        found = _temperatures_of_order(peaks_k, cooled, heated, disordered, up)
         below = ordered_is_stable(free, np.array(up))
         stable[:, below] = np.array([branch.energy_ev for branch in heated])[:, below]
         free[:, below] = np.array(up)[:, below]
@@ -313,100 +328,96 @@ def ordered_is_stable(down: Floats, up: Floats) -> NDArray[np.bool_]:
 
 
 def _temperatures_of_order(
-    cooled: list[Branch], heated: list[Branch], down: list[Floats], up: list[Floats]
+    peaks_k: Floats,
+    cooled: list[Branch],
+    heated: list[Branch],
+    down: list[Floats],
+    up: list[Floats],
 ) -> dict[str, float | None]:
-    """Return both temperatures of ordering, with errors, as fields of `Thermodynamics`."""
-    peaks_down = np.array([heat_capacity_peak_k(branch) for branch in cooled])
-    peaks_up = np.array([heat_capacity_peak_k(branch) for branch in heated])
-    middle = (peaks_down + peaks_up) / 2
+    """Return both temperatures of ordering, with errors, as fields of `Thermodynamics`.
+
+    Parameters
+    ----------
+    peaks_k
+        Of the heat capacity, shape (2, runs): begun from the random alloy, and ordered.
+    """
     runs = len(cooled)
     peak = peak_error = hysteresis = None
-    if np.isfinite(middle).all():
-        peak, hysteresis = float(middle.mean()), float(np.mean(peaks_up - peaks_down))
-        grid = cooled[0].temperatures_k
-        here = int(np.argmin(np.abs(grid - peak)))
-        spacing = float(abs(grid[max(here, 2) - 1] - grid[min(here + 1, len(grid) - 1)]) / 2)
-        peak_error = math.sqrt(
-            float(middle.var(ddof=1)) / runs + (hysteresis / 2) ** 2 + spacing**2 / 12
-        )
-    crossings = np.array(
-        [_crossing_k(*each) for each in zip(cooled, heated, down, up, strict=True)]
+    if np.isfinite(peaks_k).all():
+        middle = peaks_k.mean(axis=0)
+        peak, hysteresis = float(middle.mean()), float((peaks_k[1] - peaks_k[0]).mean())
+        peak_error = math.hypot(float(middle.std(ddof=1)) / math.sqrt(runs), hysteresis / 2)
+    pairs = [
+        (_Continued.at(a, free_a, len(ABOVE_PEAK)), _Continued.at(b, free_b, -len(BELOW_PEAK)))
+        for a, b, free_a, free_b in zip(cooled, heated, down, up, strict=True)
+    ]
+    means = tuple(_Continued.mean_of(branch) for branch in zip(*pairs, strict=True))
+    crossing, straight = _crossing_k(*means), _crossing_k(*means, curved=False)
+    # Each run left out in turn: of single ones some might not cross.
+    left_out = np.array(
+        [
+            _crossing_k(*(_Continued.mean_of(branch) for branch in zip(*others, strict=True)))
+            for others in (pairs[:k] + pairs[k + 1 :] for k in range(runs))
+        ]
     )
-    crossed = bool(np.isfinite(crossings).all())
+    scatter = math.sqrt((runs - 1) / runs * float(((left_out - left_out.mean()) ** 2).sum()))
     return {
         "order_temperature_heat_capacity_k": peak,
         "order_temperature_heat_capacity_error_k": peak_error,
-        "order_temperature_free_energy_k": float(crossings.mean()) if crossed else None,
-        "order_temperature_free_energy_error_k": (
-            float(crossings.std(ddof=1)) / math.sqrt(runs) if crossed else None
-        ),
+        "order_temperature_free_energy_k": crossing,
+        "order_temperature_free_energy_error_k": math.hypot(scatter, (crossing - straight) / 2),
         "hysteresis_k": hysteresis,
     }
 
 
-def heat_capacity_peak_k(branch: Branch) -> float:
-    """Return where the heat capacity is largest, by a parabola through three points of its log.
+@dataclass(frozen=True)
+class _Continued:
+    """A reduced free energy βF beyond the last temperature of its phase, to second order in β."""
 
-    NaN where that is the first or the last temperature: it may be larger beyond.
-    """
-    capacity, temperatures = branch.heat_capacity_k[1:], branch.temperatures_k[1:]
-    k = int(np.argmax(capacity))
-    if not 0 < k < len(capacity) - 1:
-        return math.nan
-    near = slice(k - 1, k + 2)
-    x = np.log(temperatures[near] / temperatures[k])
-    bend, slope, _ = np.polyfit(x, np.log(capacity[near]), 2)
-    return float(temperatures[k] * np.exp(np.clip(-slope / (2 * bend), x.min(), x.max())))
+    inverse: float
+    reduced: float
+    energy_ev: float
+    variance_ev2: float
 
-
-def _crossing_k(cooled: Branch, heated: Branch, down: Floats, up: Floats) -> float:
-    """Return the temperature of equal free energies, NaN where the branches do not cross.
-
-    Each is continued beyond its own change of phase, to second order in inverse temperature.
-    """
-    inverse = cooled.inverse
-    top, bottom = _last_in_phase(cooled, heated)
-    if top is None or bottom is None:
-        return math.nan
-    fine = np.linspace(inverse[1], inverse[-1], 4001)
-
-    def continued(branch: Branch, free: Floats, last: int, *, towards_cold: bool) -> Floats:
-        reduced = np.where(inverse > 0, inverse * np.where(np.isfinite(free), free, 0.0), np.nan)
-        own = slice(1, last + 1) if towards_cold else slice(last, None)
-        inside = np.interp(fine, inverse[own], reduced[own])
-        step = fine - inverse[last]
-        beyond = (
-            reduced[last] + branch.energy_ev[last] * step - branch.variance_ev2[last] * step**2 / 2
+    @classmethod
+    def at(cls, branch: Branch, free_ev: Floats, index: int) -> _Continued:
+        inverse = float(branch.inverse[index])
+        return cls(
+            inverse,
+            inverse * float(free_ev[index]),
+            float(branch.energy_ev[index]),
+            float(branch.variance_ev2[index]),
         )
-        outside = step > 0 if towards_cold else step < 0
-        return np.where(outside, beyond, inside)
 
-    gap = continued(cooled, down, top, towards_cold=True) - continued(
-        heated, up, bottom, towards_cold=False
-    )
-    signs = np.flatnonzero(np.diff(np.sign(gap)) != 0)
-    near = [
-        k
-        for k in signs
-        if inverse[max(top - 2, 1)] <= fine[k] <= inverse[min(bottom + 2, -1 + len(inverse))]
-    ]
-    if not near:
-        return math.nan
-    return float(1 / (BOLTZMANN_EV_PER_K * fine[near[0]]))
+    @classmethod
+    def mean_of(cls, runs: Sequence[_Continued]) -> _Continued:
+        return cls(*np.array([astuple(each) for each in runs]).mean(axis=0).tolist())
 
 
-def _last_in_phase(cooled: Branch, heated: Branch) -> tuple[int | None, int | None]:
-    """Return the lowest temperature at which the cooled run is disordered, the highest at which the
-    heated one is ordered, as indices.
+def _crossing_k(above: _Continued, below: _Continued, *, curved: bool = True) -> float:
+    """Return the temperature between two branches at which their free energies are equal.
 
-    The run changes phase between the two temperatures between which it gives off most energy; the
-    points next to that have a part of it already.
+    βF is concave in β, so that tangents at two points of one curve always cross between them.
+    Where sampling errors take the crossing out, or the curves do not cross, it is that of the
+    tangents; and that is the nearer end where even these do not.
+
+    Parameters
+    ----------
+    curved
+        Whether the branches are continued to second order, and not along their tangents.
     """
+    fine = np.linspace(above.inverse, below.inverse, 4001)
 
-    def jump(branch: Branch) -> int:
-        slopes = np.diff(branch.energy_ev[1:]) / np.diff(branch.temperatures_k[1:])
-        return 1 + int(np.argmax(slopes))
+    def gap(order: int) -> Floats:
+        values = [
+            each.reduced
+            + each.energy_ev * (fine - each.inverse)
+            - (order - 1) * each.variance_ev2 * (fine - each.inverse) ** 2 / 2
+            for each in (above, below)
+        ]
+        difference: Floats = values[0] - values[1]
+        return difference
 
-    top, bottom = jump(cooled) - 1, jump(heated) + 2
-    last = len(cooled.temperatures_k) - 1
-    return (top if top >= 1 else None), (bottom if bottom <= last else None)
+    signs = np.flatnonzero(np.diff(np.sign(gap(2)))) if curved else np.empty(0, dtype=np.int64)
+    found = int(signs[0]) if len(signs) == 1 else int(np.argmin(np.abs(gap(1))))
+    return float(1 / (BOLTZMANN_EV_PER_K * fine[found]))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.snapshot import Snapshot
 
-VERSION = 2
+VERSION = 3
 """Raise it whenever Monte Carlo says something else of the same expansion: it is then run again."""
 
 

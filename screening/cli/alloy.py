@@ -24,7 +24,7 @@ def alloy(
         Optional[str],
         typer.Option(help="Run Monte Carlo at this composition, as Cu3Au, and keep the result."),
     ] = None,
-    sites: Annotated[int, typer.Option(min=8, help="Sites of its supercell, at least.")] = 200,
+    sites: Annotated[int, typer.Option(min=8, help="Sites of its supercell, at least.")] = 400,
     sweeps: Annotated[
         int, typer.Option(min=2, help="Exchanges tried for each site at each temperature.")
     ] = 400,
@@ -171,6 +171,7 @@ def _order_in_words(found: Thermodynamics) -> list[str]:
     def temperature(value: float | None, error: float | None) -> str:
         return "not found" if value is None else f"{with_error(value, error)} K"
 
+    hysteresis = "" if found.hysteresis_k is None else f"{found.hysteresis_k:.0f} K"
     return [
         "orders at "
         + temperature(
@@ -182,5 +183,5 @@ def _order_in_words(found: Thermodynamics) -> list[str]:
             found.order_temperature_free_energy_k, found.order_temperature_free_energy_error_k
         )
         + " by free energies",
-        f"hysteresis of the peaks {found.hysteresis_k:.0f} K; error bars are those of sampling",
+        f"hysteresis of the peaks {hysteresis or 'not known'}; error bars are those of sampling",
     ]

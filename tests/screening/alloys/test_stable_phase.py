@@ -1,34 +1,10 @@
-"""Which branch of a run is the stable phase, and where its heat capacity has a peak."""
+"""Which branch of a run is the stable phase, at which temperature."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from screening.alloys.monte_carlo import BOLTZMANN_EV_PER_K
-from screening.alloys.thermodynamics import Branch, heat_capacity_peak_k, ordered_is_stable
-
-TEMPERATURES_K = np.array([np.inf, 800.0, 600.0, 500.0, 400.0, 300.0, 200.0])
-
-
-def branch(capacity_k):
-    """Return a run with this heat capacity at all temperatures but the infinite one."""
-    variance = np.concatenate(
-        [[1.0], np.array(capacity_k) * (BOLTZMANN_EV_PER_K * TEMPERATURES_K[1:]) ** 2]
-    )
-    nothing = np.zeros(len(TEMPERATURES_K))
-    return Branch(TEMPERATURES_K, nothing, variance, np.zeros((2, len(TEMPERATURES_K))))
-
-
-def test_a_peak_between_temperatures_is_found():
-    # A parabola of the logarithm in ln T, with its top at 450 K.
-    x = np.log(TEMPERATURES_K[1:] / 450.0)
-    assert heat_capacity_peak_k(branch(np.exp(-5 * x**2))) == pytest.approx(450.0)
-
-
-@pytest.mark.parametrize("capacity_k", [[1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]])
-def test_there_is_no_peak_at_an_end_of_the_range(capacity_k):
-    assert np.isnan(heat_capacity_peak_k(branch(capacity_k)))
+from screening.alloys.thermodynamics import ordered_is_stable
 
 
 def test_the_stable_phase_has_the_lower_free_energy_mean_over_runs():
