@@ -10,6 +10,7 @@ from screening.campaigns import pool as pools
 from screening.campaigns.competing_rows import competing_rows, with_failures
 from screening.campaigns.document import CampaignDocument
 from screening.campaigns.inputs import own_inputs
+from screening.campaigns.kept_records import KeptRecords
 from screening.campaigns.pick_states import IN_FLIGHT
 from screening.campaigns.results import Results, as_seen, read_results, whole_results
 from screening.campaigns.snapshot import PoolRow
@@ -28,6 +29,7 @@ class CampaignRecords(CampaignDocument):
     def __init__(self, database: Database, document: Mapping[str, Any]) -> None:
         super().__init__(database, document)
         self._features: tuple[list[str], dict[str, list[float]]] | None = None
+        self._kept = KeptRecords(self)
 
     # ------------------------------------------------------------------------- picks
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any
 
 from screening.campaigns.campaign import Campaign
+from screening.campaigns.changes import result_log
 from screening.campaigns.pick_states import PickState
 from screening.machine.clock import now
 from screening.messages.errors import ScreenError
@@ -78,9 +78,7 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
     parts = (candidate.candidate_id, campaign.objective.name, stage.recipe_hash, inputs_hash)
     result_id = "/".join(filter(None, parts))
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
-    shared = "/".join(campaign.result_key(stage).values())
-    token = {"$set": {"token": uuid.uuid4().hex}}
-    database.revisions.update_one({"_id": shared}, token, upsert=True)
+    result_log(database, campaign.result_key(stage)).note([result_id])
     end(
         campaign,
         pick["_id"],

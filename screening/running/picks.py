@@ -47,12 +47,12 @@ def picks_in(campaign: Campaign, *states: PickState) -> dict[str, Any]:
 def end(campaign: Campaign, pick_id: str, state: str, **fields: Any) -> None:
     """End a pick that is in flight, with fields that say how."""
     # Before and after: a program killed in between must not leave an old ranking for good.
-    campaign.touch()
+    campaign.note([pick_id])
     campaign.database.picks.update_one(
         {"_id": pick_id, "state": any_of(IN_FLIGHT)},
         {"$set": {"state": state, "finished_at": now(), **fields}},
     )
-    campaign.touch()
+    campaign.note([pick_id])
 
 
 def move(campaign: Campaign, pick_id: str, old: PickState, new: PickState, **fields: Any) -> None:

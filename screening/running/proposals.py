@@ -98,11 +98,14 @@ def _claim(campaign: Campaign, proposals: list[Proposal], first: int, this_round
     # A lease that ran out belongs to another.
     if not new or not lease.take(campaign):
         return 0
-    campaign.touch()
+    ids = [pick["_id"] for pick in new]
+    campaign.note(ids)
     try:
         campaign.database.picks.insert_many(new, ordered=True)
     except BulkWriteError as error:
         if any(write["code"] != DUPLICATE for write in error.details["writeErrors"]):
             raise
         return int(error.details["nInserted"])
+    finally:
+        campaign.note(ids)
     return len(new)
