@@ -194,7 +194,7 @@ class Campaign(CampaignRecords):
             self._kept.picks(document).values(), key=lambda pick: (pick["number"], pick["_id"])
         )
         running = len(self.queue.running_picks())
-        results = {stage.engine.name: self._kept.results(stage) for stage in self.stages}
+        results = {stage.engine.name: self._kept.results(document, stage) for stage in self.stages}
         pool, inputs = self._kept.pool(document)
         return self._assembled(
             document,

@@ -134,7 +134,14 @@ class CampaignDocument:
 
     def reload_stages(self) -> None:
         """Read again which engines confirm: somebody may have added one."""
-        self._take_stages(self._document())
+        self.reload()
+
+    def reload(self) -> Status:
+        """Read again which engines confirm, and return the status."""
+        document = self._document()
+        self._take_stages(document)
+        status: Status = document["status"]
+        return status
 
     def _take_stages(self, document: Mapping[str, Any]) -> None:
         confirming = document.get("confirming", [])

@@ -1,14 +1,10 @@
 """Candidates, picks and results of a campaign as tables that are kept: only what changed is read.
 
-All rows of a table are read again where its fingerprint changes:
-
-- candidates: the campaign is made anew under its name, its pool is extended, or its kind has other
-  facts;
-- picks: the campaign is made anew, or `CampaignDocument.touch` was called;
-- results: the fields that the campaign needs are others, as with another constraint or table of
-  errors.
-
-So they are where more has changed than a log remembers (`screening.store.change_log.LENGTH`).
+All rows are read again where the campaign has another ``revision``: it was made anew under its
+name, its pool was extended, an engine was added, or `CampaignDocument.touch` was called.  Those of
+one table are where its rows have other fields, as with another table of errors, and where more
+has changed than a log remembers (`screening.store.change_log.LENGTH`).  What is made of rows, as
+predictions and total errors, is not kept here.
 """
 
 from __future__ import annotations
@@ -54,10 +50,8 @@ class KeptRecords:
         kept, campaign = self._database.rankings, self._campaign.name
         return self._tables.setdefault(name, KeptTable(kept, campaign, name))
 
-    def _fingerprint(self, *parts: Any) -> str:
-        # As the database has it, which knows no microseconds.
-        created = self._campaign.created_at.isoformat(timespec="milliseconds")
-        return json.dumps([VERSION, created, *parts])
+    def _fingerprint(self, document: Mapping[str, Any], *parts: Any) -> str:
+        return json.dumps([VERSION, document.get("revision"), *parts])
 
     def picks(self, document: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:
         """Return the picks of all engines by their ids, with `PICK_FIELDS`.
@@ -73,14 +67,16 @@ class KeptRecords:
             each = (picks.find_one({"_id": key}, projection) for key in ids)
             return {pick["_id"]: pick for pick in each if pick is not None}
 
-        fingerprint = self._fingerprint(document.get("revision"))
+        fingerprint = self._fingerprint(document)
         return self._table("picks").rows(fingerprint, pick_log(self._database, name), read)
 
-    def results(self, stage: EngineStage) -> Mapping[str, dict[str, Any]]:
+    def results(
+        self, document: Mapping[str, Any], stage: EngineStage
+    ) -> Mapping[str, dict[str, Any]]:
         """Return the results of an engine, as `screening.campaigns.results.read_stored`."""
         database, config = self._database, self._campaign.config
         key = result_key(config, stage)
-        fingerprint = self._fingerprint(key, result_fields(config, stage))
+        fingerprint = self._fingerprint(document, key, result_fields(config, stage))
         return self._table(f"results {stage.recipe_hash}").rows(
             fingerprint,
             result_log(database, key),
@@ -93,7 +89,7 @@ class KeptRecords:
         extensions = list(document.get("extensions", []))
         facts = [kind.label_field, *(fact.field for fact in kind.facts)]
         rows = self._table("candidates").rows(
-            self._fingerprint(extensions, facts),
+            self._fingerprint(document, extensions, facts),
             candidate_log(database),
             lambda ids: pools.row_and_inputs(database, name, extensions, kind, ids),
         )

@@ -55,7 +55,7 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
     for key in ("@module", "@class", "@version"):
         document.pop(key, None)
     try:
-        candidate = campaign.candidate(pick["candidate_id"])
+        candidate, inputs_hash = campaign.candidate_and_inputs(pick["candidate_id"])
     except ScreenError as error:
         # Somebody has deleted it meanwhile: the campaign goes on without it.
         end(campaign, pick["_id"], PickState.FAILED, error=str(error))
@@ -72,17 +72,16 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
         "output_uuid": output_uuid,
         "stored_at": now(),
     }
-    inputs_hash = campaign.inputs_hash(candidate.candidate_id)
     if inputs_hash:
         result["inputs_hash"] = inputs_hash
     parts = (candidate.candidate_id, campaign.objective.name, stage.recipe_hash, inputs_hash)
     result_id = "/".join(filter(None, parts))
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
-    result_log(database, campaign.result_key(stage)).note([result_id])
     end(
         campaign,
         pick["_id"],
         result["outcome"],
+        also=[(result_log(database, campaign.result_key(stage)), [result_id])],
         result_id=result_id,
         wall_s=result.get("wall_s"),
         cost=result.get("cost"),
@@ -99,7 +98,8 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], flow: StoredFlow) -
             campaign.queue.rerun(fw_id)
             count_loss(campaign, pick["_id"])
         return
-    complaint = {"error": traceback.splitlines()[-1], "traceback": traceback[-TRACEBACK:]}
+    error = traceback.splitlines()[-1]
+    complaint: dict[str, Any] = {"error": error, "traceback": traceback[-TRACEBACK:]}
     if pick["attempts"] >= campaign.config.max_attempts or would_fail_again(complaint):
         end(campaign, pick["_id"], PickState.FAILED, **complaint)
         return

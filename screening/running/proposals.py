@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.snapshot import Snapshot
@@ -17,14 +18,38 @@ DUPLICATE = 11000
 """MongoDB's error code for a second document with a value that must be unique."""
 
 
-def propose(campaign: Campaign) -> list[Proposal]:
+@dataclass(frozen=True)
+class Round:
+    """What `propose` found and did.
+
+    Attributes
+    ----------
+    in_flight
+        Candidates that were queued or running, counted up to `CampaignConfig.refill_below`.
+    proposals
+        What it has claimed.
+    snapshot
+        What the campaign knew, where that was asked.
+    """
+
+    in_flight: int
+    proposals: Sequence[Proposal] = ()
+    snapshot: Snapshot | None = None
+
+
+def propose(campaign: Campaign) -> Round:
     """Choose the next batch when few enough candidates are in flight, and queue it."""
     in_flight = campaign.in_flight(campaign.config.refill_below)
     if in_flight >= campaign.config.refill_below:
-        return []
+        return Round(in_flight)
     if campaign.count_picks() >= campaign.config.budget or campaign.is_converged():
-        return []
+        return Round(in_flight)
     snapshot = campaign.snapshot(rows=False)
+    return Round(in_flight, _chosen(campaign, snapshot, in_flight), snapshot)
+
+
+def _chosen(campaign: Campaign, snapshot: Snapshot, in_flight: int) -> list[Proposal]:
+    """Choose and queue the next batch; return what of it is ours."""
     picks, features = snapshot.picks, snapshot.pool_features
     wanted = min(campaign.config.batch_size - in_flight, campaign.config.budget - len(picks))
     if wanted <= 0:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pymongo import UpdateOne
     from pymongo.collection import Collection
 
 LENGTH = 256
@@ -69,23 +70,36 @@ class ChangeLog:
 
     def note(self, ids: Sequence[str]) -> None:
         """Say that documents have changed; without ids, that something beside them has."""
-        if len(ids) > LENGTH:
-            self.note_all()
-            return
+        note_together([(self, ids)])
+
+    def note_all(self) -> None:
+        """Say that any of the documents may have changed."""
+        self._revisions.update_one({"_id": self._key}, _anything(), upsert=True)
+
+    def update(self, ids: Sequence[str]) -> UpdateOne:
+        """Return the update of ``revisions`` that notes these changes."""
+        from pymongo import UpdateOne
+
         noted = list(ids) or [_NOTHING]
         change = {
             "$inc": {"count": len(noted)},
             "$push": {"recent": {"$each": noted, "$slice": -LENGTH}},
             "$setOnInsert": {"token": uuid.uuid4().hex},
         }
-        self._revisions.update_one({"_id": self._key}, change, upsert=True)
-
-    def note_all(self) -> None:
-        """Say that any of the documents may have changed."""
-        token = {"$set": {"token": uuid.uuid4().hex}}
-        self._revisions.update_one({"_id": self._key}, token, upsert=True)
+        many = len(noted) > LENGTH
+        return UpdateOne({"_id": self._key}, _anything() if many else change, upsert=True)
 
     def now(self) -> Moment:
         """Return where the log stands."""
         stored = self._revisions.find_one({"_id": self._key}) or {}
         return Moment(stored.get("token", ""), stored.get("count", 0), stored.get("recent", []))
+
+
+def note_together(changes: Sequence[tuple[ChangeLog, Sequence[str]]]) -> None:
+    """Note changes in several logs of one collection, in one round trip."""
+    revisions = changes[0][0]._revisions
+    revisions.bulk_write([log.update(ids) for log, ids in changes])
+
+
+def _anything() -> dict[str, Any]:
+    return {"$set": {"token": uuid.uuid4().hex}}

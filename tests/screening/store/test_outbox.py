@@ -35,7 +35,7 @@ KEPT = JobResult(
 @pytest.fixture(autouse=True)
 def _no_predictions(monkeypatch):
     """Spare the loop its fit for the ranking, which takes longer than the toy."""
-    monkeypatch.setattr(advance_module, "predictions", lambda campaign: {})
+    monkeypatch.setattr(advance_module, "predictions", lambda campaign, snapshot: {})
     monkeypatch.setattr(advance_module, "cached_ranking", lambda campaign, top: ([], 0))
 
 
@@ -244,7 +244,9 @@ def test_a_run_that_was_given_up_leaves_its_result_to_the_next(
 
     with monkeypatch.context() as patch:
         patch.setattr(outbox_module.OutboxJob, "_deliver", taken_for_dead)
-        patch.setattr(worker, "advance", lambda campaign: advance(campaign) and _pause(campaign))
+        patch.setattr(
+            worker, "advance", lambda campaign, **options: advance(campaign) and _pause(campaign)
+        )
         work(campaign)
     assert ends(tmp_path) == 1
     campaign.set_status("active")
