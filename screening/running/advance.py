@@ -38,13 +38,14 @@ def advance(campaign: Campaign, *, thorough: bool = True) -> bool:
         if thorough:
             recover(campaign)
         harvest(campaign)
-        if campaign.status == "active":
-            this_round = propose(campaign)
-            if campaign.awaits_promotion() and campaign.is_explored():
+        this_round = propose(campaign)
+        if this_round.active:
+            if not this_round.in_flight and campaign.awaits_promotion() and campaign.is_explored():
                 promote_configured(campaign)
             # Computed here, where scikit-learn is loaded: `matscreen rank` need not load it.
-            if this_round.proposals and thorough:
-                predictions(campaign, this_round.snapshot)
+            if this_round.proposals:
+                if thorough:
+                    predictions(campaign, this_round.snapshot)
             elif not this_round.in_flight and campaign.is_exhausted():
                 cached_ranking(campaign, 1)
     finally:

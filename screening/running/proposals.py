@@ -26,6 +26,8 @@ class Round:
     ----------
     in_flight
         Candidates that were queued or running, counted up to `CampaignConfig.refill_below`.
+    active
+        Whether the campaign is, unless that many were in flight.
     proposals
         What it has claimed.
     snapshot
@@ -33,19 +35,23 @@ class Round:
     """
 
     in_flight: int
+    active: bool = True
     proposals: Sequence[Proposal] = ()
     snapshot: Snapshot | None = None
 
 
 def propose(campaign: Campaign) -> Round:
-    """Choose the next batch when few enough candidates are in flight, and queue it."""
+    """Choose the next batch of an active campaign with few enough in flight, and queue it."""
     in_flight = campaign.in_flight(campaign.config.refill_below)
     if in_flight >= campaign.config.refill_below:
         return Round(in_flight)
+    if campaign.status != "active":
+        return Round(in_flight, active=False)
     if campaign.count_picks() >= campaign.config.budget or campaign.is_converged():
         return Round(in_flight)
     snapshot = campaign.snapshot(rows=False)
-    return Round(in_flight, _chosen(campaign, snapshot, in_flight), snapshot)
+    chosen = _chosen(campaign, snapshot, in_flight)
+    return Round(in_flight, proposals=chosen, snapshot=snapshot)
 
 
 def _chosen(campaign: Campaign, snapshot: Snapshot, in_flight: int) -> list[Proposal]:
