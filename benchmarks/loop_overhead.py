@@ -17,7 +17,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from screening.campaigns.campaign import Campaign
     from screening.intake.ingest import Pool
     from screening.store.database import Database
+
+
+SAMPLERS = ("random", "expected-improvement")
 
 
 def main() -> None:
@@ -66,7 +69,7 @@ def main() -> None:
                 with contextlib.redirect_stdout(io.StringIO()):
                     warm_up(database, Path(folder))
                 plain = plain_jobs(database, options.candidates, Path(folder))
-                for sampler in ("random", "expected-improvement"):
+                for sampler in SAMPLERS:
                     campaign_jobs(database, options.candidates, sampler, Path(folder), plain)
             for count in options.results:
                 ranking_latency(database, count)
@@ -171,10 +174,10 @@ def plain_jobs(database: Database, count: int, folder: Path, prefix: str = "plai
     return submitted + timed("plain FireWorks: claim, run, complete", count, run)
 
 
-def warm_up(database: Database, folder: Path) -> None:
+def warm_up(database: Database, folder: Path, samplers: Sequence[str] = SAMPLERS) -> None:
     """Run a few jobs of both kinds, and fit the surrogate."""
     plain_jobs(database, 4, folder, "warm-plain")
-    for sampler in ("random", "expected-improvement"):
+    for sampler in samplers:
         campaign_jobs(database, 8, sampler, folder, 1.0, "warm")
 
 
@@ -190,8 +193,8 @@ def own_launchpad(database: Database) -> LaunchPad:
 
 def campaign_jobs(
     database: Database, count: int, sampler: str, folder: Path, plain: float, prefix: str = "jobs"
-) -> None:
-    """Time a campaign of as many candidates, chosen four at a time, by one worker."""
+) -> float:
+    """Time a campaign of as many candidates, chosen four at a time; return core seconds for one."""
     from screening.running.worker import work
 
     campaign = new_campaign(
@@ -202,7 +205,7 @@ def campaign_jobs(
         batch_size=4,
         sampler={"kind": sampler},
     )
-    timed(
+    return timed(
         f"campaign by {sampler}: choose, submit, run, store",
         count,
         lambda: work(database, campaign.name, folder / "jobs"),
@@ -210,8 +213,14 @@ def campaign_jobs(
     )
 
 
-def ranking_latency(database: Database, count: int) -> None:
-    """Time the ranking of a campaign with many results: at first, after changes, and as kept."""
+def ranking_latency(database: Database, count: int) -> tuple[float, float]:
+    """Time the ranking of a campaign with many results: at first, after changes, and as kept.
+
+    Returns
+    -------
+    tuple
+        Core seconds for the first one, and after a change by the same program.
+    """
     from screening.campaigns.campaign import Campaign
     from screening.campaigns.changes import result_log
     from screening.ranking.cache import cached_ranking
@@ -254,12 +263,13 @@ def ranking_latency(database: Database, count: int) -> None:
     def opened() -> Campaign:
         return Campaign.open(database, campaign.name)
 
-    timed("rank results for the first time", count, lambda: cached_ranking(campaign, 100))
-    timed("after one has changed, by the same program", count, lambda: changed(campaign))
+    first = timed("rank results for the first time", count, lambda: cached_ranking(campaign, 100))
+    again = timed("after one has changed, by the same program", count, lambda: changed(campaign))
     timed("after one has changed, by a new program", count, lambda: changed(opened()))
     timed("top 100, nothing changed", count, lambda: cached_ranking(opened(), 100))
     timed("all rows, for the first time", count, lambda: cached_ranking(opened()))
     timed("all rows, nothing changed", count, lambda: cached_ranking(opened()))
+    return count * first, count * again
 
 
 if __name__ == "__main__":
