@@ -28,7 +28,7 @@ from screening.campaigns.indexes import indexes
 if TYPE_CHECKING:
     from screening.store.database import Database
 
-CANDIDATES, RESULTS, ENTRIES = 16, 3000, 103
+CANDIDATES, RESULTS, ENTRIES = 32, 4000, 103
 MESH = (11, 11, 11)
 USUAL = {
     "a candidate's way through the loop": 1.6,
@@ -107,7 +107,7 @@ def numpy_yardstick() -> float:
     """Multiply matrices and solve for their eigenvalues."""
     matrix = np.random.default_rng(0).normal(size=(300, 300))
     total = 0.0
-    for _ in range(10):
+    for _ in range(60):
         total += float(np.linalg.eigvalsh(matrix @ matrix.T)[0])
     return total
 
