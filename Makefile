@@ -22,7 +22,7 @@ PROCESSES ?= 3
 RUN := run-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help install gpaw fitted alloys mp run run-dft test test-fast test-slow test-slurm lint format lock benchmark-kappa clean
+.PHONY: help install gpaw fitted alloys mp run run-dft test test-fast test-slow test-slurm lint format lock bench-quick benchmark-kappa clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -81,6 +81,9 @@ run-dft: gpaw ## the best of the newest campaign again, by first principles (GPA
 # Containers often tell Python to keep nothing it has compiled: each program that tests start would
 # compile this project again, and pytest all tests.
 test test-fast test-slow test-slurm: export PYTHONDONTWRITEBYTECODE =
+
+bench-quick: install ## whether anything has become slower: ratios to yardsticks, under three minutes
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/quick.py
 
 test: install ## the test suite
 	$(BIN)/python -m pytest -n $(PROCESSES) $(PARALLEL)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from screening.campaigns import pool as pools
 from screening.campaigns.campaign_data import CampaignRecords
@@ -12,8 +13,8 @@ from screening.campaigns.config import CampaignConfig
 from screening.campaigns.names import check_name_is_free, taken
 from screening.campaigns.prior_campaign import check_same_scale, prior_values
 from screening.campaigns.progress import Progress, progress_of
-from screening.campaigns.results import as_seen, read_results
-from screening.campaigns.snapshot import PoolRow, Snapshot
+from screening.campaigns.results import Results, as_seen, of_inputs, read_results
+from screening.campaigns.snapshot import FeaturesOnDemand, PoolRow, Snapshot
 from screening.campaigns.stages import stage_document
 from screening.intake.ingest import Pool
 from screening.machine.clock import now
@@ -169,6 +170,63 @@ class Campaign(CampaignRecords):
             pool = pools.read_rows(self.database, query, self.kind)
         else:
             pool = dict.fromkeys(pools.read_ids(self.database, query), PoolRow())
+        return self._assembled(
+            document,
+            picks,
+            confirmation_picks,
+            running,
+            stored,
+            pool,
+            self._features_of(document) if features else None,
+            self.prior() if features else None,
+        )
+
+    def kept_snapshot(self) -> Snapshot:
+        """Return what a ranking needs of a snapshot, with only what has changed read anew.
+
+        Rankings and predictions from it are those from `snapshot`.  Picks have only some fields,
+        and those in flight may be one state behind; features are read when they are asked for.
+        """
+        # The order matters as in `snapshot`.
+        document = self._document()
+        self._take_stages(document)
+        picks = sorted(
+            self._kept.picks(document).values(), key=lambda pick: (pick["number"], pick["_id"])
+        )
+        running = len(self.queue.running_picks())
+        results = {stage.engine.name: self._kept.results(document, stage) for stage in self.stages}
+        pool, inputs = self._kept.pool(document)
+        return self._assembled(
+            document,
+            [pick for pick in picks if pick["engine"] == self.engine.name],
+            sorted(
+                (pick for pick in picks if pick["engine"] != self.engine.name),
+                key=lambda pick: pick["claimed_at"],
+            ),
+            running,
+            {
+                stage.engine.name: of_inputs(
+                    self.database, self.config, stage, inputs, results[stage.engine.name]
+                )
+                for stage in self.stages
+            },
+            pool,
+            FeaturesOnDemand(sorted(pool), lambda: self._features_of(document)),
+            self.prior(),
+        )
+
+    def _assembled(
+        self,
+        document: Mapping[str, Any],
+        picks: list[dict[str, Any]],
+        confirmation_picks: list[dict[str, Any]],
+        running: int,
+        stored: Mapping[str, Results],
+        pool: Mapping[str, PoolRow],
+        features: Mapping[str, list[float]] | None,
+        prior: Mapping[str, float] | None,
+    ) -> Snapshot:
+        """Return the snapshot of what was read, with results as the campaign judges them."""
         judged_with = pool if self.objective.derive is None else self._with_competitors(pool)
         return Snapshot(
             name=self.name,
@@ -186,8 +244,8 @@ class Campaign(CampaignRecords):
                 for engine, results in stored.items()
             },
             pool=pool,
-            features=self._features_of(document) if features else None,
-            prior=self.prior() if features else None,
+            features=features,
+            prior=prior,
             read_at=now(),
         )
 

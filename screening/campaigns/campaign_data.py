@@ -10,6 +10,7 @@ from screening.campaigns import pool as pools
 from screening.campaigns.competing_rows import competing_rows, with_failures
 from screening.campaigns.document import CampaignDocument
 from screening.campaigns.inputs import own_inputs
+from screening.campaigns.kept_records import KeptRecords
 from screening.campaigns.pick_states import IN_FLIGHT
 from screening.campaigns.results import Results, as_seen, read_results, whole_results
 from screening.campaigns.snapshot import PoolRow
@@ -28,6 +29,7 @@ class CampaignRecords(CampaignDocument):
     def __init__(self, database: Database, document: Mapping[str, Any]) -> None:
         super().__init__(database, document)
         self._features: tuple[list[str], dict[str, list[float]]] | None = None
+        self._kept = KeptRecords(self)
 
     # ------------------------------------------------------------------------- picks
 
@@ -71,10 +73,13 @@ class CampaignRecords(CampaignDocument):
 
     def candidate(self, candidate_id: str) -> Candidate:
         """Return a candidate of the pool."""
+        return from_document(self._candidate_document(candidate_id))
+
+    def _candidate_document(self, candidate_id: str) -> dict[str, Any]:
         document = self.database.candidates.find_one({"_id": candidate_id})
         if document is None:
             raise ScreenError(f"candidate '{candidate_id}' is no longer in the database")
-        return from_document(document)
+        return document
 
     def pool_features(self) -> dict[str, list[float]]:
         """Return the features of every candidate of the pool by id, sorted by id."""
@@ -94,6 +99,13 @@ class CampaignRecords(CampaignDocument):
     def _members(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return the filter of the candidates that the campaign has by its document."""
         return pools.members(self.name, document.get("extensions", []))
+
+    def candidate_and_inputs(self, candidate_id: str) -> tuple[Candidate, str]:
+        """Return a candidate of the pool and the fingerprint of its inputs, empty without any."""
+        document = self._candidate_document(candidate_id)
+        stated = document.get("campaign_inputs")
+        inputs = own_inputs(self.name, self.extensions(), [document]) if stated else {}
+        return from_document(document), inputs.get(candidate_id, "")
 
     # ------------------------------------------------------------------------- results
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from screening.campaigns.changes import pick_log
 from screening.campaigns.config import CampaignConfig
 from screening.campaigns.pick_states import PickState
 from screening.campaigns.results import result_key
@@ -101,7 +102,7 @@ class CampaignDocument:
         """
         state = {**_known(picks, self.extensions()), "because": because}
         self.database.campaigns.update_one({"_id": self.name}, {"$set": {"converged": state}})
-        self.touch()
+        self.note([])
 
     @staticmethod
     def converged_at(document: Mapping[str, Any], picks: Sequence[Mapping[str, Any]]) -> bool:
@@ -116,8 +117,8 @@ class CampaignDocument:
 
     def _document(self) -> dict[str, Any]:
         """Return what of its document may change."""
-        fields = {"status": 1, "promoted": 1, "confirming": 1, "extensions": 1, "converged": 1}
-        document = self.database.campaigns.find_one({"_id": self.name}, fields)
+        fields = ("status", "promoted", "confirming", "extensions", "converged", "revision")
+        document = self.database.campaigns.find_one({"_id": self.name}, dict.fromkeys(fields, 1))
         if document is None:
             raise ScreenError(f"campaign '{self.name}' is no longer in the database")
         return document
@@ -133,7 +134,14 @@ class CampaignDocument:
 
     def reload_stages(self) -> None:
         """Read again which engines confirm: somebody may have added one."""
-        self._take_stages(self._document())
+        self.reload()
+
+    def reload(self) -> Status:
+        """Read again which engines confirm, and return the status."""
+        document = self._document()
+        self._take_stages(document)
+        status: Status = document["status"]
+        return status
 
     def _take_stages(self, document: Mapping[str, Any]) -> None:
         confirming = document.get("confirming", [])
@@ -191,8 +199,12 @@ class CampaignDocument:
                     "or go on with that version and those files"
                 )
 
+    def note(self, pick_ids: Sequence[str]) -> None:
+        """Say that picks have changed, and with them perhaps the ranking."""
+        pick_log(self.database, self.name).note(pick_ids)
+
     def touch(self) -> None:
-        """Say that a pick has changed, and with it perhaps the ranking."""
+        """Say that anything of the campaign may have changed."""
         self.database.campaigns.update_one(
             {"_id": self.name}, {"$set": {"revision": uuid.uuid4().hex}}
         )

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from screening.campaigns.changes import candidate_log
 from screening.campaigns.inputs import own_inputs
 from screening.campaigns.snapshot import PoolRow
 from screening.candidates.candidate import Origin, joined_origins
@@ -59,16 +60,55 @@ def read_rows(
     database: Database, query: Mapping[str, Any], kind: CandidateKind
 ) -> dict[str, PoolRow]:
     """Return label, facts and first origin of candidates, by id."""
-    facts = [fact.field for fact in kind.facts]
-    projection = dict.fromkeys([kind.label_field, *facts, "origins.material_id"], 1)
+    projection = dict.fromkeys(_row_fields(kind), 1)
     return {
-        str(document["_id"]): PoolRow(
-            str(document[kind.label_field]),
-            {field: document.get(field) for field in facts},
-            document["origins"][0]["material_id"],
-        )
+        str(document["_id"]): _row(document, kind)
         for document in database.candidates.find(query, projection)
     }
+
+
+def row_and_inputs(
+    database: Database,
+    name: str,
+    extensions: Collection[str],
+    kind: CandidateKind,
+    ids: Sequence[str] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Return what `PoolRow` and `own_inputs` take of the candidates of a campaign, by id.
+
+    Parameters
+    ----------
+    extensions
+        Tokens of its complete extensions.
+    ids
+        Those to read; None reads all.
+    """
+    query = members(name, extensions)
+    projection = dict.fromkeys([*_row_fields(kind), "campaign_inputs"], 1)
+    if ids is None:
+        documents = list(database.candidates.find(query, projection))
+    else:
+        each = (database.candidates.find_one({"_id": key, **query}, projection) for key in ids)
+        documents = [document for document in each if document is not None]
+    inputs = own_inputs(name, extensions, documents)
+    found = {}
+    for document in documents:
+        key, row = str(document["_id"]), _row(document, kind)
+        own = {"label": row.label, "facts": row.facts, "material_id": row.material_id}
+        found[key] = {**own, "inputs_hash": inputs[key]}
+    return found
+
+
+def _row_fields(kind: CandidateKind) -> list[str]:
+    return [kind.label_field, *(fact.field for fact in kind.facts), "origins.material_id"]
+
+
+def _row(document: Mapping[str, Any], kind: CandidateKind) -> PoolRow:
+    return PoolRow(
+        str(document[kind.label_field]),
+        {fact.field: document.get(fact.field) for fact in kind.facts},
+        document["origins"][0]["material_id"],
+    )
 
 
 def read_features(
@@ -173,7 +213,11 @@ def _write_members(
             if entries[key]:
                 change["$addToSet"] = entries[key]
             updates.append(UpdateOne({"_id": key}, change, upsert=True))
+        # Before and after: a program killed in between must not leave old rows for good.
+        log, present = candidate_log(database), [key for key in block if key in stored]
+        log.note(present)
         database.candidates.bulk_write(updates, ordered=False)
+        log.note(present)
 
 
 def extend_pool(database: Database, name: str, pool: Pool) -> int:

@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from screening.campaigns.engine_differences import Difference, corrected, engine_differences
-from screening.campaigns.training_data import feature_matrix, training_data
+from screening.campaigns.training_data import Known, feature_matrix, known_of
 
 if TYPE_CHECKING:
     from screening.campaigns.snapshot import Snapshot
-    from screening.choosing.observations import Observations
 
 Predictions = dict[str, tuple[float, float]]
 """Mean and standard deviation on the objective's model scale, by candidate id."""
@@ -27,36 +26,36 @@ MIN_CALIBRATED = 5
 class ModelData:
     """What the surrogate learns from, and the candidates it is asked about."""
 
-    observations: Observations
+    known: Known
     wanted: list[str]
     differences: Difference | None
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> ModelData:
         """Return what a campaign gives the surrogate to learn from, and what is asked of it."""
-        observations = training_data(snapshot)
-        known = {*observations.ids, *observations.infeasible_ids}
-        wanted = [key for key in snapshot.pool_features if key not in known]
-        return cls(observations, wanted, engine_differences(snapshot))
+        known = known_of(snapshot)
+        settled = {*known.ids, *known.infeasible_ids}
+        wanted = [key for key in snapshot.pool_features if key not in settled]
+        return cls(known, wanted, engine_differences(snapshot))
 
     @property
     def suffices(self) -> bool:
         """Whether two candidates have a value, and there is something to predict."""
-        return len(self.observations.ids) >= 2 and bool(self.wanted or self.differences)
+        return len(self.known.ids) >= 2 and bool(self.wanted or self.differences)
 
     def fingerprint(self, snapshot: Snapshot) -> str:
         """Return a fingerprint of all that predictions depend on."""
-        observations, seen = self.observations, self.differences
+        known, seen = self.known, self.differences
         content = [
             snapshot.config.kind().features_version,
             MODEL_VERSION,
             snapshot.config.sampler.surrogate.model_dump(),
             snapshot.config.seed,
-            observations.ids,
-            observations.values.tolist(),
-            [] if observations.value_std is None else observations.value_std.tolist(),
+            known.ids,
+            known.values.tolist(),
+            known.value_std.tolist(),
             self.wanted,
-            [] if observations.prior is None else sorted(observations.prior.items()),
+            [] if known.prior is None else sorted(known.prior.items()),
             [] if seen is None else [seen.ids, seen.values.tolist(), sorted(seen.confirmed)],
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
@@ -83,9 +82,8 @@ def predict(snapshot: Snapshot, data: ModelData | None = None) -> Predictions:
 
         asked = feature_matrix(snapshot.pool_features, data.wanted)
         config = snapshot.config
-        mean, std = fit_predict(
-            config.sampler.surrogate, data.observations, data.wanted, asked, config.seed
-        )
+        seen = data.known.observations(snapshot.pool_features)
+        mean, std = fit_predict(config.sampler.surrogate, seen, data.wanted, asked, config.seed)
         expected = dict(
             zip(data.wanted, zip(mean.tolist(), std.tolist(), strict=True), strict=True)
         )
@@ -103,15 +101,14 @@ def calibrate(snapshot: Snapshot, data: ModelData) -> dict[str, float] | None:
 
     Fields of `screening.choosing.calibration.Calibration`; None while there are too few results.
     """
-    if len(data.observations.ids) < MIN_CALIBRATED:
+    if len(data.known.ids) < MIN_CALIBRATED:
         return None
     from screening.choosing.calibration import leave_one_out
 
     ids, config = list(snapshot.pool_features), snapshot.config
     matrix = feature_matrix(snapshot.pool_features, ids)
-    return asdict(
-        leave_one_out(config.sampler.surrogate, data.observations, ids, matrix, config.seed)
-    )
+    seen = data.known.observations(snapshot.pool_features)
+    return asdict(leave_one_out(config.sampler.surrogate, seen, ids, matrix, config.seed))
 
 
 def count_values(snapshot: Snapshot) -> int:

@@ -29,16 +29,8 @@ def result_key(config: CampaignConfig, stage: EngineStage) -> dict[str, str]:
     return {"objective": config.objective, "recipe_hash": stage.recipe_hash}
 
 
-def read_results(
-    database: Database, config: CampaignConfig, stage: EngineStage, inputs: Mapping[str, str]
-) -> Results:
-    """Return the results of an engine as they are stored, with the fields that learning needs.
-
-    Parameters
-    ----------
-    inputs
-        Fingerprint of the inputs of the campaign's candidates that have any, by id.
-    """
+def result_fields(config: CampaignConfig, stage: EngineStage) -> list[str]:
+    """Return the fields of an engine's results that learning and ranking need, sorted."""
     objective = config.resolved_objective()
     fields = {
         *("candidate_id", "outcome", "reason", "campaign", "engine", "inputs_hash"),
@@ -51,13 +43,69 @@ def read_results(
         fields |= table.fields
     if config.second_objective is not None:
         fields.add(config.second_objective.field)
-    documents = database.results.find(result_key(config, stage), dict.fromkeys(sorted(fields), 1))
-    borrowed = _borrowed(database, config, stage)
-    return {
-        document["candidate_id"]: {**document, **borrowed.get(document["candidate_id"], {})}
-        for document in documents
+    return sorted(fields)
+
+
+def read_stored(
+    database: Database,
+    config: CampaignConfig,
+    stage: EngineStage,
+    ids: Sequence[str] | None = None,
+) -> Results:
+    """Return the results of an engine as they are stored, by their own ids.
+
+    Parameters
+    ----------
+    ids
+        Of the results to read; None reads all.
+    """
+    fields = dict.fromkeys(result_fields(config, stage), 1)
+    if ids is None:
+        found = database.results.find(result_key(config, stage), fields)
+        return {document["_id"]: document for document in found}
+    # One by one: a server that looks for one of several reads the whole collection.
+    each = (database.results.find_one({"_id": key}, fields) for key in ids)
+    return {document["_id"]: document for document in each if document is not None}
+
+
+def read_results(
+    database: Database, config: CampaignConfig, stage: EngineStage, inputs: Mapping[str, str]
+) -> Results:
+    """Return the results of an engine as they are stored, with the fields that learning needs.
+
+    Parameters
+    ----------
+    inputs
+        Fingerprint of the inputs of the campaign's candidates that have any, by id.
+    """
+    return of_inputs(database, config, stage, inputs, read_stored(database, config, stage))
+
+
+def of_inputs(
+    database: Database,
+    config: CampaignConfig,
+    stage: EngineStage,
+    inputs: Mapping[str, str],
+    stored: Mapping[str, dict[str, Any]],
+) -> Results:
+    """Return those of an engine's results that are of a campaign's inputs, by candidate id.
+
+    Parameters
+    ----------
+    stored
+        What `read_stored` returns.
+    """
+    own = {
+        document["candidate_id"]: document
+        for document in stored.values()
         if document.get("inputs_hash", "") == inputs.get(document["candidate_id"], "")
     }
+    return _with_fields(own, _borrowed(database, config, stage))
+
+
+def _with_fields(results: Results, more: Mapping[str, Mapping[str, Any]]) -> Results:
+    """Return results with further fields, by candidate id; those without any as they are."""
+    return {**results, **{key: {**results[key], **more[key]} for key in results.keys() & more}}
 
 
 def _borrowed(
@@ -79,8 +127,8 @@ def as_seen(config: CampaignConfig, results: Results, pool: Mapping[str, PoolRow
     """
     derived = config.resolved_objective().derived(results, pool)
     return {
-        candidate_id: judged(config, {**result, **derived.get(candidate_id, {})})
-        for candidate_id, result in results.items()
+        candidate_id: judged(config, result)
+        for candidate_id, result in _with_fields(results, derived).items()
     }
 
 

@@ -7,7 +7,7 @@ ask the database nor need a `Campaign`.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +42,39 @@ class PoolRow:
     material_id: str = ""
     competitor: bool = False
     failed: bool = False
+
+
+class FeaturesOnDemand(Mapping[str, list[float]]):
+    """Features of candidates that are read, all together, when the first is asked for.
+
+    Parameters
+    ----------
+    ids
+        The candidates, sorted.
+    read
+        Returns the features of all of them by id.
+    """
+
+    def __init__(self, ids: Sequence[str], read: Callable[[], Mapping[str, list[float]]]) -> None:
+        self._ids = dict.fromkeys(ids)
+        self._read = read
+        self._features: Mapping[str, list[float]] | None = None
+
+    def __getitem__(self, key: str) -> list[float]:
+        if key not in self._ids:
+            raise KeyError(key)
+        if self._features is None:
+            self._features = self._read()
+        return self._features[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@dataclass(frozen=True)
+class Known:
+    """`Observations` without features, which take long to read."""
+
+    ids: list[str]
+    values: NDArray[np.float64]
+    value_std: NDArray[np.float64]
+    infeasible_ids: list[str]
+    pending_ids: list[str]
+    prior: Mapping[str, float] | None
+
+    def observations(self, features: Mapping[str, list[float]]) -> Observations:
+        """Return it with features."""
+        return Observations(
+            ids=self.ids,
+            features=feature_matrix(features, self.ids),
+            values=self.values,
+            value_std=self.value_std,
+            infeasible_ids=self.infeasible_ids,
+            infeasible_features=feature_matrix(features, self.infeasible_ids),
+            pending_ids=self.pending_ids,
+            pending_features=feature_matrix(features, self.pending_ids),
+            prior=self.prior,
+        )
+
+
 def training_data(snapshot: Snapshot) -> Observations:
+    """Return what is known about the pool: values, infeasible candidates, pending ones."""
+    return known_of(snapshot).observations(snapshot.pool_features)
+
+
+def known_of(snapshot: Snapshot) -> Known:
     """Return what is known about the pool: values, infeasible candidates, pending ones.
 
     Where the exploring engine has a table of its errors, values are what first principles are
@@ -33,15 +64,12 @@ def training_data(snapshot: Snapshot) -> Observations:
     in_flight = [pick["candidate_id"] for pick in snapshot.picks if pick["state"] in IN_FLIGHT]
     pending = [key for key in in_flight if key in features and key not in results]
     prior = snapshot.prior
-    return Observations(
+    return Known(
         ids=usable,
-        features=feature_matrix(features, usable),
         values=np.array([known[key][0] for key in usable]),
         value_std=np.array([known[key][1] for key in usable]),
         infeasible_ids=infeasible,
-        infeasible_features=feature_matrix(features, infeasible),
         pending_ids=pending,
-        pending_features=feature_matrix(features, pending),
         prior=(
             None
             if prior is None

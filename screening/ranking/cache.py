@@ -1,9 +1,10 @@
 """The ranking as last computed, kept in pieces: the top of 100,000 rows is one small document.
 
-Computing a ranking reads every candidate, result and pick of a campaign.  It stays right until one
-of them changes, which each writer marks by a new token: the campaign's own ``revision`` for its
-picks, and one in ``revisions`` for the results of an objective and recipe, which other campaigns
-share.
+A ranking is made from every candidate, result and pick of a campaign.  It stays right until one of
+them changes, which each writer notes: by a new ``revision`` of the campaign, or in a log of
+``revisions``, for the results of an objective and recipe in one that other campaigns share.  Only
+what was noted is then read again, all is put in order again, and of the rows those are made and
+kept that are asked for: the first piece, unless it is more than that.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns import hull_constraint
+from screening.campaigns.changes import candidate_log, pick_log
 from screening.campaigns.names import competitors_name
+from screening.campaigns.prediction_cache import predictions
 from screening.campaigns.predictions import MODEL_VERSION
-from screening.ranking.build import ranking
+from screening.ranking.build import rank
 from screening.ranking.entries import RankedRow
 from screening.store.cache import Cache, SingleFlight
+from screening.store.change_log import ChangeLog
 from screening.targets.error_tables import tables_fingerprint
 
 if TYPE_CHECKING:
@@ -57,7 +61,7 @@ class RankingMemory:
         rows, total = self._rankings.get(
             (campaign.name,),
             lambda: revision_of(campaign),
-            lambda revision: _kept(campaign, revision, top) or _computed(campaign, revision),
+            lambda revision: _kept(campaign, revision, top) or _computed(campaign, revision, top),
             lambda kept: len(kept[0]) >= (kept[1] if top is None else min(top, kept[1])),
         )
         return rows[:top], total
@@ -78,7 +82,7 @@ def cached_ranking(campaign: Campaign, top: int | None = None) -> tuple[list[Ran
     kept = _kept(campaign, revision, top)
     if kept is not None:
         return kept
-    rows, total = _computed(campaign, revision)
+    rows, total = _computed(campaign, revision, top)
     return rows[:top], total
 
 
@@ -101,16 +105,17 @@ def revision_of(campaign: Campaign) -> str:
         if hull_constraint.is_asked(asked.config):
             hashes.append("/".join(hull_constraint.hull_key(asked.config, asked.engine).values()))
     # What failed among competitors is told apart from what was not computed.
-    documents = [
-        campaign.database.campaigns.find_one({"_id": name}, {"revision": 1})
-        for name in (campaign.name, *_competing(campaign))
-    ]
+    database, names = campaign.database, (campaign.name, *_competing(campaign))
+    documents = [database.campaigns.find_one({"_id": name}, {"revision": 1}) for name in names]
     own = [(document or {}).get("revision") for document in documents]
-    shared = [campaign.database.revisions.find_one({"_id": key}) for key in hashes]
+    logs = [
+        *(pick_log(database, name) for name in names),
+        *(ChangeLog(database.revisions, key) for key in hashes),
+        candidate_log(database),
+    ]
     tables = [tables_fingerprint(stage.engine) for stage in campaign.stages]
     versions = [RANKING_VERSION, MODEL_VERSION, campaign.kind.features_version, *tables]
-    tokens = [(revision or {}).get("token") for revision in shared]
-    return json.dumps([versions, own, tokens])
+    return json.dumps([versions, own, [log.now().version for log in logs]])
 
 
 def _competing(campaign: Campaign) -> list[str]:
@@ -122,10 +127,13 @@ def _competing(campaign: Campaign) -> list[str]:
     return [competitors_name(name) for name in named]
 
 
-def _computed(campaign: Campaign, revision: str) -> tuple[list[RankedRow], int]:
-    rows = ranking(campaign)
-    _keep(campaign, revision, rows)
-    return rows, len(rows)
+def _computed(campaign: Campaign, revision: str, top: int | None) -> tuple[list[RankedRow], int]:
+    """Work out and keep the rows that are asked for, or a piece of them where these are fewer."""
+    snapshot = campaign.kept_snapshot()
+    most = None if top is None or top > PIECE else PIECE
+    rows = rank(snapshot, predictions(campaign, snapshot), top=most)
+    _keep(campaign, revision, rows, len(snapshot.pool))
+    return rows, len(snapshot.pool)
 
 
 def _kept(campaign: Campaign, revision: str, top: int | None) -> tuple[list[RankedRow], int] | None:
@@ -144,12 +152,12 @@ def _kept(campaign: Campaign, revision: str, top: int | None) -> tuple[list[Rank
     return [RankedRow(**row) for row in rows[:top]], total
 
 
-def _keep(campaign: Campaign, revision: str, rows: list[RankedRow]) -> None:
+def _keep(campaign: Campaign, revision: str, rows: list[RankedRow], total: int) -> None:
     # Two may do this at once: each piece has the fingerprint of its ranking.
     Cache(campaign.database.rankings).write(
         {
             f"{campaign.name}/{first // PIECE}": json.dumps(
-                {"total": len(rows), "rows": [vars(row) for row in rows[first : first + PIECE]]}
+                {"total": total, "rows": [vars(row) for row in rows[first : first + PIECE]]}
             )
             for first in range(0, max(len(rows), 1), PIECE)
         },

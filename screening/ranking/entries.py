@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from screening.campaigns.snapshot import Scalar
 from screening.choosing.acquisitions import chance_below
@@ -22,6 +22,24 @@ _BLOCKS: dict[Outcome, int] = {
     "failed": 3,
 }
 _UNPREDICTED = 4
+
+
+class Standing(NamedTuple):
+    """What the place of a candidate depends on: fields of its `Entry`.
+
+    Attributes
+    ----------
+    has_total
+        Whether the engine has a table of its errors.
+    """
+
+    candidate_id: str
+    outcome: Outcome
+    value: float | None = None
+    predicted_value: float | None = None
+    expected_value: float | None = None
+    has_total: bool = False
+    fidelity: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +131,19 @@ class Entry:
     on_front: bool | None = None
     chance: float | None = None
 
+    @property
+    def standing(self) -> Standing:
+        """What its place depends on."""
+        return Standing(
+            self.candidate_id,
+            self.outcome,
+            self.value,
+            self.predicted_value,
+            self.expected_value,
+            self.total_std is not None,
+            self.fidelity,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankedRow(Entry):
@@ -128,7 +159,20 @@ class RankedRow(Entry):
 
 
 def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[RankedRow]:
-    """Order candidates from best to worst.
+    """Return candidates from best to worst, as `in_order` has them."""
+    known = {entry.candidate_id: entry for entry in entries}
+    order = in_order((entry.standing for entry in known.values()), direction)
+    return [ranked(known[key], rank) for rank, key in enumerate(order, start=1)]
+
+
+def ranked(entry: Entry, rank: int) -> RankedRow:
+    """Return an entry with its place."""
+    # vars, not asdict: that copies every value, which takes longer than all the rest.
+    return RankedRow(rank=rank, **vars(entry))
+
+
+def in_order(standings: Iterable[Standing], direction: Direction) -> list[str]:
+    """Return the ids of candidates from best to worst.
 
     Computed ones stand by their value and predicted ones among them by their prediction; where
     the engine has a table of its errors, or some are computed with a better engine, the others
@@ -137,28 +181,27 @@ def rank_candidates(entries: Iterable[Entry], direction: Direction) -> list[Rank
     which nothing is known.  Ties go by candidate id.
     """
     sign = 1.0 if direction == "minimize" else -1.0
-    entries = list(entries)
+    standings = list(standings)
     highest = max(
-        (entry.fidelity or 0 for entry in entries if entry.outcome == "computed"), default=0
+        (each.fidelity or 0 for each in standings if each.outcome == "computed"), default=0
     )
 
-    def key(entry: Entry) -> tuple[int, float, str]:
-        number = entry.value if entry.outcome == "computed" else entry.predicted_value
-        by_table = entry.total_std is not None
-        if entry.expected_value is not None and (by_table or (entry.fidelity or 0) < highest):
-            number = entry.expected_value
-        block = _BLOCKS[entry.outcome]
-        if entry.outcome == "unstable" and by_table and entry.expected_value is not None:
+    def place(each: Standing) -> tuple[int, float, str]:
+        key, outcome, number, predicted, expected, by_table, fidelity = each
+        if outcome != "computed":
+            number = predicted
+        if expected is not None and (by_table or (fidelity or 0) < highest):
+            number = expected
+        block = _BLOCKS[outcome]
+        if outcome == "unstable" and by_table and expected is not None:
             block = 0
         if block > 0:
-            return block, 0.0, entry.candidate_id
+            return block, 0.0, key
         if number is None or math.isnan(number):
-            return _UNPREDICTED, 0.0, entry.candidate_id
-        return block, sign * number, entry.candidate_id
+            return _UNPREDICTED, 0.0, key
+        return block, sign * number, key
 
-    ordered = sorted(entries, key=key)
-    # vars, not asdict: that copies every value, which takes longer than all the rest.
-    return [RankedRow(rank=rank, **vars(entry)) for rank, entry in enumerate(ordered, start=1)]
+    return [key for _, _, key in sorted(map(place, standings))]
 
 
 def by_lower_bound(

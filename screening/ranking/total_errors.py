@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns.engine_errors import (
@@ -17,7 +17,6 @@ from screening.campaigns.expectations import Expectations, expectations
 if TYPE_CHECKING:
     from screening.campaigns.snapshot import Snapshot
     from screening.campaigns.stages import EngineStage
-    from screening.ranking.entries import Entry
 
 
 @dataclass(frozen=True)
@@ -54,39 +53,53 @@ class TotalErrors:
             expected=expectations(snapshot, of_value[snapshot.stages[0].engine.name]),
         )
 
-    def added_to(self, entry: Entry, stage: EngineStage) -> Entry:
-        """Return the entry of a result with its total errors.
+    def expectation(self, key: str, stage: EngineStage) -> tuple[EngineError, float, float] | None:
+        """Return what a table says of a candidate's result, None where there is no table.
+
+        With it mean and standard deviation of what first principles would find, on the model's
+        scale.
+        """
+        error = self.of_value[stage.engine.name].get(key)
+        if error is None:
+            return None
+        if stage is self.snapshot.stages[0] and key in self.expected:
+            return error, *self.expected[key]
+        return error, error.expected, error.std
+
+    def fields(self, key: str, outcome: str, stage: EngineStage) -> dict[str, Any]:
+        """Return the fields of a candidate's entry that hold its total errors.
 
         Parameters
         ----------
+        key
+            Its id.
+        outcome
+            Of its result.
         stage
             Of the engine that computed it.
         """
-        name, key, objective = stage.engine.name, entry.candidate_id, self.snapshot.objective
+        name, objective = stage.engine.name, self.snapshot.objective
+        expectation = self.expectation(key, stage)
         further = {
             f"total_std_{field}": errors[key].total_std
             for field, errors in self.of_fields[name].items()
             if key in errors
         }
         changes: dict[str, Any] = {"shown_total_std": further}
-        error = self.of_value[name].get(key)
-        if error is None:
-            return replace(entry, error_basis=no_table(stage.engine), **changes)
-        mean, std = error.expected, error.std
-        if stage is self.snapshot.stages[0] and key in self.expected:
-            mean, std = self.expected[key]
-        if entry.outcome == "unstable":
+        if expectation is None:
+            return {"error_basis": no_table(stage.engine), **changes}
+        error, mean, std = expectation
+        if outcome == "unstable":
             changes |= {
                 "estimate": objective.from_model(error.value),
                 "estimate_error": error.value_error,
                 "probability_unstable": error.probability_unstable,
             }
-        return replace(
-            entry,
-            total_std=error.total_std,
-            expected_value=objective.from_model(mean),
-            expected_std=std,
-            error_basis=error.basis,
-            extrapolated=error.extrapolated,
+        return {
+            "total_std": error.total_std,
+            "expected_value": objective.from_model(mean),
+            "expected_std": std,
+            "error_basis": error.basis,
+            "extrapolated": error.extrapolated,
             **changes,
-        )
+        }

@@ -18,8 +18,14 @@ from screening.running.proposals import propose
 from screening.running.recovery import recover
 
 
-def advance(campaign: Campaign) -> bool:
+def advance(campaign: Campaign, *, thorough: bool = True) -> bool:
     """Recover lost runs, take in finished candidates, and choose the next batch if it is time.
+
+    Parameters
+    ----------
+    thorough
+        Whether to look for what a crash left, and to keep predictions for readers: each takes as
+        long as all the rest.
 
     Returns
     -------
@@ -29,17 +35,19 @@ def advance(campaign: Campaign) -> bool:
     if not lease.take(campaign):
         return False
     try:
-        recover(campaign)
+        if thorough:
+            recover(campaign)
         harvest(campaign)
-        if campaign.status == "active":
-            chosen = propose(campaign)
-            if campaign.awaits_promotion() and campaign.is_explored():
+        this_round = propose(campaign)
+        if this_round.active:
+            if not this_round.in_flight and campaign.awaits_promotion() and campaign.is_explored():
                 promote_configured(campaign)
             # Computed here, where scikit-learn is loaded: `matscreen rank` need not load it.
-            if campaign.is_exhausted():
+            if this_round.proposals:
+                if thorough:
+                    predictions(campaign, this_round.snapshot)
+            elif not this_round.in_flight and campaign.is_exhausted():
                 cached_ranking(campaign, 1)
-            elif chosen:
-                predictions(campaign)
     finally:
         lease.give_back(campaign)
     return True

@@ -14,6 +14,8 @@ def requeue(campaign: Campaign, candidate_id: str | None = None) -> int:
     if candidate_id is not None:
         query["candidate_id"] = candidate_id
     picks = list(campaign.database.picks.find(query))
+    ids = [pick["_id"] for pick in picks]
+    campaign.note(ids)
     for pick in picks:
         # Where its workflow is still there, only the broken jobs run again; the next `advance`
         # submits a claimed pick without a workflow.
@@ -25,7 +27,7 @@ def requeue(campaign: Campaign, candidate_id: str | None = None) -> int:
                 "$unset": {"finished_at": ""},
             },
         )
-    campaign.touch()
+    campaign.note(ids)
     return len(picks)
 
 

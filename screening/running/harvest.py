@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any
 
 from screening.campaigns.campaign import Campaign
+from screening.campaigns.changes import result_log
 from screening.campaigns.pick_states import PickState
 from screening.machine.clock import now
 from screening.messages.errors import ScreenError
@@ -55,7 +55,7 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
     for key in ("@module", "@class", "@version"):
         document.pop(key, None)
     try:
-        candidate = campaign.candidate(pick["candidate_id"])
+        candidate, inputs_hash = campaign.candidate_and_inputs(pick["candidate_id"])
     except ScreenError as error:
         # Somebody has deleted it meanwhile: the campaign goes on without it.
         end(campaign, pick["_id"], PickState.FAILED, error=str(error))
@@ -72,19 +72,16 @@ def store_result(campaign: Campaign, pick: dict[str, Any], output_uuid: str) -> 
         "output_uuid": output_uuid,
         "stored_at": now(),
     }
-    inputs_hash = campaign.inputs_hash(candidate.candidate_id)
     if inputs_hash:
         result["inputs_hash"] = inputs_hash
     parts = (candidate.candidate_id, campaign.objective.name, stage.recipe_hash, inputs_hash)
     result_id = "/".join(filter(None, parts))
     database.results.update_one({"_id": result_id}, {"$setOnInsert": result}, upsert=True)
-    shared = "/".join(campaign.result_key(stage).values())
-    token = {"$set": {"token": uuid.uuid4().hex}}
-    database.revisions.update_one({"_id": shared}, token, upsert=True)
     end(
         campaign,
         pick["_id"],
         result["outcome"],
+        also=[(result_log(database, campaign.result_key(stage)), [result_id])],
         result_id=result_id,
         wall_s=result.get("wall_s"),
         cost=result.get("cost"),
@@ -101,7 +98,8 @@ def _retry_or_fail(campaign: Campaign, pick: dict[str, Any], flow: StoredFlow) -
             campaign.queue.rerun(fw_id)
             count_loss(campaign, pick["_id"])
         return
-    complaint = {"error": traceback.splitlines()[-1], "traceback": traceback[-TRACEBACK:]}
+    error = traceback.splitlines()[-1]
+    complaint: dict[str, Any] = {"error": error, "traceback": traceback[-TRACEBACK:]}
     if pick["attempts"] >= campaign.config.max_attempts or would_fail_again(complaint):
         end(campaign, pick["_id"], PickState.FAILED, **complaint)
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 
 from screening.campaigns.campaign import Campaign
-from screening.machine.clock import as_utc, now
+from screening.machine.clock import now
 from screening.machine.process_names import is_dead_here, this_process
 
 LEASE_S = 120.0
@@ -21,20 +21,22 @@ def take(campaign: Campaign) -> bool:
     me = this_process()
     lease = {"owner": me, "until": moment + datetime.timedelta(seconds=LEASE_S)}
     campaigns = campaign.database.campaigns
+    # One round trip in most cases: nobody has it, we have it, or it ran out.
+    gone = [
+        {"lease": {"$exists": False}},
+        {"lease.owner": me},
+        {"lease.until": {"$lt": moment}},
+    ]
+    query = {"_id": campaign.name, "$or": gone}
+    if campaigns.update_one(query, {"$set": {"lease": lease}}).modified_count == 1:
+        return True
     document = campaigns.find_one({"_id": campaign.name}, {"lease": 1})
     held = (document or {}).get("lease")
-    free = (
-        held is None
-        or held["owner"] == me
-        or as_utc(held["until"]) < moment
-        or is_dead_here(held["owner"])
-    )
-    if not free:
+    if held is None or not is_dead_here(held["owner"]):
         return False
     # The lease just read must still be there: of two who saw it free, one wins.
-    same = {"lease": held} if held is not None else {"lease": {"$exists": False}}
-    changed = campaigns.update_one({"_id": campaign.name, **same}, {"$set": {"lease": lease}})
-    return changed.modified_count == 1
+    query = {"_id": campaign.name, "lease": held}
+    return campaigns.update_one(query, {"$set": {"lease": lease}}).modified_count == 1
 
 
 def give_back(campaign: Campaign) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from screening.campaigns.campaign import Campaign
+from screening.campaigns.changes import pick_log
 from screening.campaigns.pick_states import IN_FLIGHT, PickState
 from screening.choosing.observations import Proposal
 from screening.machine.clock import now
+from screening.store.change_log import ChangeLog, note_together
 from screening.store.database import any_of
 
 MAX_LOST = 5
@@ -44,22 +47,41 @@ def picks_in(campaign: Campaign, *states: PickState) -> dict[str, Any]:
     return {"campaign": campaign.name, "state": any_of(states)}
 
 
-def end(campaign: Campaign, pick_id: str, state: str, **fields: Any) -> None:
-    """End a pick that is in flight, with fields that say how."""
+def end(
+    campaign: Campaign,
+    pick_id: str,
+    state: str,
+    *,
+    also: Sequence[tuple[ChangeLog, Sequence[str]]] = (),
+    **fields: Any,
+) -> None:
+    """End a pick that is in flight, with fields that say how.
+
+    Parameters
+    ----------
+    also
+        Changes that are noted with the pick's.
+    """
     # Before and after: a program killed in between must not leave an old ranking for good.
-    campaign.touch()
+    changes = [(pick_log(campaign.database, campaign.name), [pick_id]), *also]
+    note_together(changes)
     campaign.database.picks.update_one(
         {"_id": pick_id, "state": any_of(IN_FLIGHT)},
         {"$set": {"state": state, "finished_at": now(), **fields}},
     )
-    campaign.touch()
+    note_together(changes)
 
 
-def move(campaign: Campaign, pick_id: str, old: PickState, new: PickState, **fields: Any) -> None:
-    """Move a pick on, unless it is in the old state no longer."""
-    campaign.database.picks.update_one(
-        {"_id": pick_id, "state": old}, {"$set": {"state": new, **fields}}
-    )
+def move(
+    campaign: Campaign, pick_ids: Sequence[str], old: PickState, new: PickState, **fields: Any
+) -> None:
+    """Move picks on, but those that are in the old state no longer."""
+    from pymongo import UpdateOne
+
+    change = {"$set": {"state": new, **fields}}
+    updates = [UpdateOne({"_id": key, "state": old}, change) for key in pick_ids]
+    if updates:
+        campaign.database.picks.bulk_write(updates, ordered=False)
 
 
 def count_loss(campaign: Campaign, pick_id: str) -> None:

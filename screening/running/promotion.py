@@ -69,14 +69,19 @@ def queue_confirmations(
     The next `advance` queues them.
     """
     number = sum(pick["engine"] == stage.engine.name for pick in campaign.confirmation_picks())
+    names = {
+        proposal.candidate_id: f"{campaign.name}/{proposal.candidate_id}/{stage.engine.name}"
+        for proposal in proposals
+    }
+    campaign.note(list(names.values()))
     queued: list[str] = []
     for proposal in proposals:
         pick = new_pick(campaign, stage.engine.name, proposal, number + 1, 0)
-        pick["_id"] = f"{campaign.name}/{proposal.candidate_id}/{stage.engine.name}"
+        pick["_id"] = names[proposal.candidate_id]
         if _insert(campaign, pick):
             number = pick["number"]
             queued.append(proposal.candidate_id)
-    campaign.touch()
+    campaign.note(list(names.values()))
     return queued
 
 

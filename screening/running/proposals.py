@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from screening.campaigns.campaign import Campaign
 from screening.campaigns.snapshot import Snapshot
@@ -17,14 +18,44 @@ DUPLICATE = 11000
 """MongoDB's error code for a second document with a value that must be unique."""
 
 
-def propose(campaign: Campaign) -> list[Proposal]:
-    """Choose the next batch when few enough candidates are in flight, and queue it."""
+@dataclass(frozen=True)
+class Round:
+    """What `propose` found and did.
+
+    Attributes
+    ----------
+    in_flight
+        Candidates that were queued or running, counted up to `CampaignConfig.refill_below`.
+    active
+        Whether the campaign is, unless that many were in flight.
+    proposals
+        What it has claimed.
+    snapshot
+        What the campaign knew, where that was asked.
+    """
+
+    in_flight: int
+    active: bool = True
+    proposals: Sequence[Proposal] = ()
+    snapshot: Snapshot | None = None
+
+
+def propose(campaign: Campaign) -> Round:
+    """Choose the next batch of an active campaign with few enough in flight, and queue it."""
     in_flight = campaign.in_flight(campaign.config.refill_below)
     if in_flight >= campaign.config.refill_below:
-        return []
+        return Round(in_flight)
+    if campaign.status != "active":
+        return Round(in_flight, active=False)
     if campaign.count_picks() >= campaign.config.budget or campaign.is_converged():
-        return []
+        return Round(in_flight)
     snapshot = campaign.snapshot(rows=False)
+    chosen = _chosen(campaign, snapshot, in_flight)
+    return Round(in_flight, proposals=chosen, snapshot=snapshot)
+
+
+def _chosen(campaign: Campaign, snapshot: Snapshot, in_flight: int) -> list[Proposal]:
+    """Choose and queue the next batch; return what of it is ours."""
     picks, features = snapshot.picks, snapshot.pool_features
     wanted = min(campaign.config.batch_size - in_flight, campaign.config.budget - len(picks))
     if wanted <= 0:
@@ -98,11 +129,14 @@ def _claim(campaign: Campaign, proposals: list[Proposal], first: int, this_round
     # A lease that ran out belongs to another.
     if not new or not lease.take(campaign):
         return 0
-    campaign.touch()
+    ids = [pick["_id"] for pick in new]
+    campaign.note(ids)
     try:
         campaign.database.picks.insert_many(new, ordered=True)
     except BulkWriteError as error:
         if any(write["code"] != DUPLICATE for write in error.details["writeErrors"]):
             raise
         return int(error.details["nInserted"])
+    finally:
+        campaign.note(ids)
     return len(new)

@@ -33,7 +33,7 @@ def recover(campaign: Campaign) -> None:
     lost.update(campaign.queue.put_back_silent(silent_s, alive))
     # A worker killed between claiming a job and beginning it leaves it reserved for nobody.
     campaign.queue.release_reserved(now() - datetime.timedelta(seconds=STEP_S))
-    for pick_id in campaign.queue.picks_of(lost):
+    for pick_id in campaign.queue.picks_of(lost) if lost else []:
         count_loss(campaign, pick_id)
     _resubmit_stuck(campaign)
     if campaign.status != "cancelled":
@@ -81,7 +81,7 @@ def _resubmit_stuck(campaign: Campaign) -> None:
             continue
         queue.withdraw(flow.pick_id)
         count_loss(campaign, flow.pick_id)
-        move(campaign, flow.pick_id, PickState.QUEUED, PickState.CLAIMED)
+        move(campaign, [flow.pick_id], PickState.QUEUED, PickState.CLAIMED)
 
 
 def _goes_on(flow: StoredFlow) -> bool:

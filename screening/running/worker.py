@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 IDLE_S = (0.2, 5.0)
 """Shortest and longest wait when there is nothing to run but other workers still work."""
+THOROUGH_AFTER_S = 10.0
+"""Time after which a worker looks again for what a crash left, and predicts anew for readers (s):
+short jobs need not wait for it each time."""
 
 
 def work(
@@ -68,15 +71,19 @@ def work(
     campaign = Campaign.open(database, name)
     runner = _JobRunner(campaign, launchpad, folder, engines)
     idle_s = IDLE_S[0]
-    while with_retry(lambda: campaign.status) == "active":
-        with_retry(advance, campaign)
-        with_retry(campaign.reload_stages)
+    thorough_at = -THOROUGH_AFTER_S
+    while with_retry(campaign.reload) == "active":
+        thorough = time.monotonic() - thorough_at >= THOROUGH_AFTER_S
+        if with_retry(advance, campaign, thorough=thorough) and thorough:
+            thorough_at = time.monotonic()
         runner.ask_for_all_engines()
         if stop_at is not None and time.time() >= stop_at:
             break
         if runner.run_next():
             idle_s = IDLE_S[0]
             continue
+        # Nothing to run: perhaps because of what a crash left.
+        thorough_at = -THOROUGH_AFTER_S
         if with_retry(campaign.is_exhausted):
             break
         time.sleep(idle_s)

@@ -19,7 +19,6 @@ from screening.messages.errors import ScreenError
 from screening.store.embedded import embedded_server, has_database
 
 if TYPE_CHECKING:
-    from fireworks import LaunchPad
     from gridfs import GridFSBucket
     from jobflow import JobStore
     from pymongo import MongoClient
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database as MongoDatabase
 
     from screening.machine.settings import Settings
+    from screening.store.safe_launchpad import SafeLaunchPad
 
 UNAUTHORIZED = 13
 """MongoDB's error code for a user who may only read."""
@@ -196,7 +196,7 @@ class Database:
         return self._client.get_database(self.name, codec_options=options)
 
     @functools.cached_property
-    def launchpad(self) -> LaunchPad:
+    def launchpad(self) -> SafeLaunchPad:
         """FireWorks' queue in this database; its counters are created on first use."""
         from screening.store.launchpad import open_launchpad
 

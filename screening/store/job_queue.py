@@ -6,9 +6,7 @@ engine (``spec.campaign`` …).  No other file queries FireWorks' collections.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import io
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad, Workflow
 
     from screening.store.database import Database
+    from screening.store.safe_launchpad import SafeLaunchPad
 
 CAN_RUN = ("READY", "RESERVED", "RUNNING")
 """States of jobs that run, or that a worker may take."""
@@ -71,7 +70,7 @@ class JobQueue:
         self._jobs = {"spec.campaign": campaign}
 
     @property
-    def _launchpad(self) -> LaunchPad:
+    def _launchpad(self) -> SafeLaunchPad:
         return self._database.launchpad
 
     # ------------------------------------------------------------ asked without importing FireWorks
@@ -125,28 +124,29 @@ class JobQueue:
         fields = {"metadata": 1, "state": 1, "nodes": 1}
         return list(map(StoredFlow.of, self._launchpad.workflows.find(query, fields)))
 
-    def has(self, pick_id: str) -> bool:
-        """Return whether a pick has a workflow."""
-        query = {"metadata.pick": pick_id}
-        return self._launchpad.workflows.find_one(query, {"_id": 1}) is not None
+    def picks_with_workflow(self) -> set[str]:
+        """Return the picks of the campaign that have a workflow."""
+        query = {"metadata.campaign": self.campaign}
+        workflows = self._launchpad.workflows.find(query, {"metadata.pick": 1})
+        return {str(workflow["metadata"]["pick"]) for workflow in workflows}
 
-    def submit(self, workflow: Workflow) -> None:
-        """Store a workflow whose jobs workers may then take."""
-        self._launchpad.add_wf(workflow)
+    def submit(self, workflows: Sequence[Workflow]) -> None:
+        """Store workflows whose jobs workers may then take."""
+        if workflows:
+            self._launchpad.add_wfs(workflows)
 
     def withdraw(self, pick_id: str) -> None:
         """Delete a pick's workflow with its jobs: the LaunchPad is a queue and no archive."""
-        workflows = self._launchpad.workflows.find({"metadata.pick": pick_id}, {"nodes": 1})
-        for workflow in list(workflows):
-            delete_workflow(self._launchpad, workflow["nodes"][0])
-        self.drop_orphans(pick_id)
+        self._launchpad.delete_jobs({"spec.pick": pick_id}, {"metadata.pick": pick_id})
 
-    def drop_orphans(self, pick_id: str) -> None:
-        """Delete jobs of a pick without a workflow, which cannot run.
+    def drop_orphans(self, pick_ids: Iterable[str]) -> None:
+        """Delete jobs of picks without a workflow, which cannot run.
 
-        A program killed while it stores a workflow leaves such jobs.
+        A program killed while it stores workflows leaves such jobs.
         """
-        self._launchpad.fireworks.delete_many({"spec.pick": pick_id})
+        stored = self._launchpad.fireworks.find(self._jobs, {"spec.pick": 1})
+        for pick_id in {job["spec"].get("pick") for job in stored} & set(pick_ids):
+            self._launchpad.fireworks.delete_many({"spec.pick": pick_id})
 
     # ---------------------------------------------------------------------------- jobs that raised
 
@@ -267,12 +267,3 @@ def give_back(launchpad: LaunchPad, worker: str) -> list[str]:
     )
     picks: list[str] = launchpad.fireworks.distinct("spec.pick", {"fw_id": {"$in": fw_ids}})
     return picks
-
-
-def delete_workflow(launchpad: LaunchPad, fw_id: int) -> None:
-    """Delete the workflow of a job with all its jobs, unless somebody else has."""
-    if launchpad.workflows.find_one({"nodes": fw_id}, {"_id": 1}) is None:
-        return
-    # FireWorks prints what it deletes; stdout belongs to the command's own output.
-    with contextlib.redirect_stdout(io.StringIO()):
-        launchpad.delete_wf(fw_id)

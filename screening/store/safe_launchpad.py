@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fireworks import LaunchPad
+from fireworks import LaunchPad, Workflow
 from fireworks.fw_config import GRIDFS_FALLBACK_COLLECTION
 from gridfs import GridFS
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from screening.store.outbox import Outbox, OutboxJob
 
+FRESH_S = 20.0
+"""Time after a claim or a heartbeat in which another heartbeat says nothing new (s)."""
 CLAIMED_AMONG = 10
 """Jobs at the head of the queue that a worker tries to claim before it looks again."""
 
@@ -49,6 +53,8 @@ class SafeLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
     """Where results are delivered."""
     running: OutboxJob | None = None
     """The job that this process runs now, or ran last."""
+    _heard: tuple[int, float] = (0, 0.0)
+    """The run that was claimed or sent a heartbeat last, and when."""
 
     def __init__(self, database: MongoDatabase[Any]) -> None:
         never = {"connect": False}
@@ -73,6 +79,8 @@ class SafeLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
     def checkout_fw(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """Claim a job; where there is an outbox, its result goes through it."""
         firework, launch_id = super().checkout_fw(*args, **kwargs)
+        if launch_id is not None:
+            self._heard = launch_id, time.monotonic()
         self.running = None
         if firework is not None and self.outbox is not None and self.job_store is not None:
             self.running = through_outbox(firework, self.outbox, self.job_store)
@@ -92,13 +100,53 @@ class SafeLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
                 self.outbox.drop(running.key)
         return done
 
-    def ping_launch(self, *args: Any, **kwargs: Any) -> None:
-        """Store a heartbeat; one that the database does not answer is left to the next."""
+    def ping_launch(
+        self, launch_id: int, ptime: datetime.datetime | None = None, checkpoint: Any = None
+    ) -> None:
+        """Store a heartbeat; one that the database does not answer is left to the next.
+
+        FireWorks sends three for a job however short it is, one of them to go on in the middle of a
+        job (``checkpoint``), which nothing here does.
+        """
         from pymongo.errors import ConnectionFailure, InvalidOperation
 
+        run, heard_at = self._heard
+        if ptime is None and run == launch_id and time.monotonic() - heard_at < FRESH_S:
+            return
         # The thread that sends them may do so once more after the connection was closed.
         with contextlib.suppress(ConnectionFailure, InvalidOperation):
-            super().ping_launch(*args, **kwargs)
+            super().ping_launch(launch_id, ptime, checkpoint)
+            self._heard = launch_id, time.monotonic()
+
+    def add_wfs(self, workflows: Sequence[Workflow]) -> None:
+        """Store several workflows as `add_wf` does one: first all jobs, then the workflows."""
+        for workflow in workflows:
+            for fw_id in workflow.root_fw_ids:
+                workflow.id_fw[fw_id].state = workflow.fw_states[fw_id] = "READY"
+        jobs = [job for workflow in workflows for job in workflow.id_fw.values()]
+        numbers = self._upsert_fws(jobs, reassign_all=True)
+        for workflow in workflows:
+            workflow._reassign_ids({old: numbers[old] for old in workflow.id_fw})
+        self.workflows.insert_many([workflow.to_db_dict() for workflow in workflows])
+
+    def delete_jobs(self, jobs: dict[str, Any], workflows: dict[str, Any]) -> None:
+        """Delete jobs with their runs, and then their workflows, unless somebody else has.
+
+        Parameters
+        ----------
+        jobs, workflows
+            Queries.
+        """
+        runs: list[int] = []
+        for job in self.fireworks.find(jobs, {"launches": 1, "archived_launches": 1}):
+            runs += [*job.get("launches", []), *job.get("archived_launches", [])]
+        for launch_id in runs:
+            if self.gridfs_fallback is not None:
+                for file in self.gridfs_fallback.find({"metadata.launch_id": launch_id}):
+                    self.gridfs_fallback.delete(file._id)
+            self.launches.delete_one({"launch_id": launch_id})
+        self.fireworks.delete_many(jobs)
+        self.workflows.delete_many(workflows)
 
     def _get_a_fw_to_run(
         self,

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -336,6 +337,9 @@ def known_tables() -> tuple[ErrorTable, ...]:
 
 
 def _own_folder() -> str | None:
+    # Settings take a hundred times as long to read, and every step of a campaign asks.
+    if not any(name.upper() == "SCREEN_ENGINE_ERRORS" for name in os.environ):
+        return None
     own = Settings().engine_errors
     return None if own is None else str(own)
 

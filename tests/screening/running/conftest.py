@@ -15,7 +15,7 @@ from screening.running import advance as advance_module
 def _no_predictions(request, monkeypatch):
     """Spare `advance` its fit for the ranking, which takes longer than the toy."""
     if "used_up" not in request.node.name:
-        monkeypatch.setattr(advance_module, "predictions", lambda campaign: {})
+        monkeypatch.setattr(advance_module, "predictions", lambda campaign, snapshot: {})
         monkeypatch.setattr(advance_module, "cached_ranking", lambda campaign, top: ([], 0))
 
 

@@ -18,7 +18,6 @@ from screening.running import lease
 from screening.running.advance import advance
 from screening.running.control import drop_queued, requeue
 from screening.running.proposals import propose
-from screening.store.job_queue import delete_workflow
 
 # ------------------------------------------------------------------------------------- to the end
 
@@ -130,7 +129,7 @@ def test_same_seed_and_data_give_the_same_picks(new_campaign, kind):
             name, pool=14, budget=5, batch_size=2, seed=7, sampler={"kind": kind, "initial": 2}
         )
         store_results(campaign, campaign_ids(campaign)[:4])
-        chosen.append([vars(choice) for choice in propose(campaign)])
+        chosen.append([vars(choice) for choice in propose(campaign).proposals])
     assert chosen[0] == chosen[1]
     assert len(chosen[0]) == 2
 
@@ -140,8 +139,8 @@ def test_another_seed_gives_other_picks(new_campaign):
         new_campaign(name, pool=25, budget=6, batch_size=6, seed=seed)
         for name, seed in (("one", 1), ("two", 2))
     )
-    assert {each.candidate_id for each in propose(first)} != {
-        each.candidate_id for each in propose(second)
+    assert {each.candidate_id for each in propose(first).proposals} != {
+        each.candidate_id for each in propose(second).proposals
     }
 
 
@@ -163,22 +162,22 @@ def test_picks_say_why_they_were_made(new_campaign):
 
 def test_a_new_batch_waits_until_few_enough_are_in_flight(new_campaign):
     campaign = new_campaign(pool=12, budget=8, batch_size=4, refill_below=3)
-    assert len(propose(campaign)) == 4
-    assert propose(campaign) == []
+    assert len(propose(campaign).proposals) == 4
+    assert not propose(campaign).proposals
     end_picks(campaign, 1)
-    assert propose(campaign) == []  # three are in flight
+    assert not propose(campaign).proposals  # three are in flight
     end_picks(campaign, 1)
-    assert len(propose(campaign)) == 2
+    assert len(propose(campaign).proposals) == 2
     assert [pick["round"] for pick in campaign.picks()] == [1, 1, 1, 1, 2, 2]
 
 
 def test_the_last_batch_is_cut_to_the_budget(new_campaign):
     campaign = new_campaign(pool=12, budget=5, batch_size=4)
-    assert len(propose(campaign)) == 4
+    assert len(propose(campaign).proposals) == 4
     end_picks(campaign, 4)
-    assert len(propose(campaign)) == 1
+    assert len(propose(campaign).proposals) == 1
     end_picks(campaign, 1)
-    assert propose(campaign) == []
+    assert not propose(campaign).proposals
     assert campaign.is_exhausted()
 
 
@@ -260,7 +259,7 @@ def test_retry_of_a_candidate_whose_workflow_is_gone_submits_it_anew(new_campaig
     campaign = new_campaign(pool=1, budget=1, max_attempts=1, recipe=recipe)
     work(campaign)
     [firework] = fireworks(campaign)
-    delete_workflow(campaign.database.launchpad, firework["fw_id"])
+    campaign.queue.withdraw(firework["spec"]["pick"])
     assert requeue(campaign) == 1
     work(campaign)
     assert states(campaign) == ["computed"]

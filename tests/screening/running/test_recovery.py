@@ -25,7 +25,7 @@ from screening.running.advance import advance
 from screening.running.control import requeue
 from screening.running.picks import MAX_LOST
 from screening.running.recovery import recover
-from screening.store.job_queue import StoredFlow, delete_workflow
+from screening.store.job_queue import StoredFlow
 
 MOMENT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -109,7 +109,7 @@ def test_killed_while_a_workflow_is_added(new_campaign, work, monkeypatch, tmp_p
     """FireWorks stores the jobs first, then the workflow; jobs of no workflow cannot run."""
     campaign = new_campaign(pool=4, budget=1, batch_size=1, recipe={"folder": str(tmp_path)})
     launchpad = campaign.database.launchpad
-    killed_at(monkeypatch, launchpad.workflows, "insert_one")
+    killed_at(monkeypatch, launchpad.workflows, "insert_many")
     with pytest.raises(Killed):
         advance(campaign)
     assert (len(fireworks(campaign)), workflows(campaign)) == (1, 0)
@@ -138,7 +138,7 @@ def test_killed_while_a_finished_workflow_is_deleted(new_campaign, monkeypatch):
     campaign = new_campaign(pool=4, budget=1, batch_size=1)
     advance(campaign)
     run_job(campaign)
-    killed_at(monkeypatch, campaign.database.launchpad.workflows, "delete_one")
+    killed_at(monkeypatch, campaign.database.launchpad.workflows, "delete_many")
     with pytest.raises(Killed):
         advance(campaign)
     advance(campaign)
@@ -150,7 +150,7 @@ def test_a_workflow_somebody_else_deleted_is_nothing_to_fall_over(new_campaign):
     advance(campaign)
     [firework] = fireworks(campaign)
     for _ in range(2):
-        delete_workflow(campaign.database.launchpad, firework["fw_id"])
+        campaign.queue.withdraw(firework["spec"]["pick"])
     assert workflows(campaign) == 0
 
 

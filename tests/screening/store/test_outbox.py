@@ -35,7 +35,7 @@ KEPT = JobResult(
 @pytest.fixture(autouse=True)
 def _no_predictions(monkeypatch):
     """Spare the loop its fit for the ranking, which takes longer than the toy."""
-    monkeypatch.setattr(advance_module, "predictions", lambda campaign: {})
+    monkeypatch.setattr(advance_module, "predictions", lambda campaign, snapshot: {})
     monkeypatch.setattr(advance_module, "cached_ranking", lambda campaign, top: ([], 0))
 
 
@@ -231,6 +231,26 @@ def test_a_last_heartbeat_keeps_no_job_from_going_back(new_campaign):
     assert launchpad.get_fw_by_id(claimed.fw_id).state == "READY"
 
 
+def test_a_heartbeat_is_written_when_the_last_one_is_old(new_campaign, monkeypatch):
+    campaign = new_campaign(pool=3, budget=1, batch_size=1)
+    advance(campaign)
+    launchpad = campaign.database.launchpad
+    _, launch_id = launchpad.checkout_fw(FWorker(this_process()), ".")
+
+    def heard():
+        run = launchpad.launches.find_one({"launch_id": launch_id})
+        return run["state_history"][-1]["updated_on"]
+
+    claimed_at = heard()
+    launchpad.ping_launch(launch_id)
+    assert heard() == claimed_at
+    from screening.store import safe_launchpad
+
+    monkeypatch.setattr(safe_launchpad, "FRESH_S", 0.0)
+    launchpad.ping_launch(launch_id)
+    assert heard() > claimed_at
+
+
 def test_a_run_that_was_given_up_leaves_its_result_to_the_next(
     new_campaign, work, monkeypatch, tmp_path
 ):
@@ -244,7 +264,9 @@ def test_a_run_that_was_given_up_leaves_its_result_to_the_next(
 
     with monkeypatch.context() as patch:
         patch.setattr(outbox_module.OutboxJob, "_deliver", taken_for_dead)
-        patch.setattr(worker, "advance", lambda campaign: advance(campaign) and _pause(campaign))
+        patch.setattr(
+            worker, "advance", lambda campaign, **options: advance(campaign) and _pause(campaign)
+        )
         work(campaign)
     assert ends(tmp_path) == 1
     campaign.set_status("active")
