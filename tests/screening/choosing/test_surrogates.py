@@ -109,12 +109,13 @@ def test_the_nearest_come_first_and_equally_near_ones_in_order():
 
 
 def test_error_bars_of_ten_results_are_neither_too_short_nor_too_long():
-    """Of functions of other smoothness, and with other noise, than the priors expect."""
+    """Of functions of other smoothness, with noise, and of features that go together."""
     generator = np.random.default_rng(0)
     within = []
     for length in (0.7, 1.5, 5.0):
         for _ in range(12):
-            pool = FeatureScaling.of(rows := generator.normal(size=(110, 30)))(rows)
+            rows = generator.normal(size=(110, 6)) @ generator.normal(size=(6, 30))
+            pool = FeatureScaling.of(rows)(rows)
             waves, phases = generator.normal(size=(200, 30)) / length, generator.uniform(0, 7, 200)
             values = np.cos(pool @ waves.T + phases).sum(1) + generator.normal(0, 2, 110)
             ids = [f"c{i:03d}" for i in range(110)]
