@@ -48,19 +48,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--draws", type=int, default=100)
     options = parser.parse_args()
-    records = list(open_source("phonondb-103").records())
-    table = read_table(records, VALUE, kind=CRYSTAL, scale=Scale(logarithmic=True))
-    names = [record.material_id for record in records]
+    table, names = known_table()
     rank = np.argsort(table.values, kind="stable")
     best = [table.labels[i].split(" ")[0] for i in rank[: TAKEN_AWAY + 1]]
     print("| prior | sampler | " + " | ".join(f"to {name}" for name in best) + " | halves |")
     print("|" + "---|" * (len(best) + 3))
-    for prior, (file, key) in PRIORS.items():
+    for prior, (file, _) in PRIORS.items():
         if not (RESULTS / file).exists():
             print(f"{prior}: missing {RESULTS / file}; run the benchmark that makes it")
             continue
-        rows = {row["material_id"]: row for row in json.loads((RESULTS / file).read_text())}
-        guesses = np.array([_log(rows.get(name, {}).get(key)) for name in names])
+        guesses = estimates(prior, names)
         known = replace(table, prior=guesses)
         for kind in ("expected-improvement", "greedy"):
             config = SamplerConfig.model_validate({"kind": kind})
@@ -82,6 +79,20 @@ def main() -> None:
         computed = np.isfinite(guesses)
         place = int((guesses < guesses[rank[0]]).sum()) + 1
         print(f"{prior}: {computed.sum()} of {len(names)} have one; {best[0]} is number {place}\n")
+
+
+def known_table() -> tuple[KnownValues, list[str]]:
+    """Return the crystals with their first-principles κ, and their names in PhononDB."""
+    records = list(open_source("phonondb-103").records())
+    table = read_table(records, VALUE, kind=CRYSTAL, scale=Scale(logarithmic=True))
+    return table, [record.material_id for record in records]
+
+
+def estimates(prior: str, names: list[str]) -> np.ndarray:
+    """Return log₁₀ of a prior's κ, NaN where there is none."""
+    file, key = PRIORS[prior]
+    rows = {row["material_id"]: row for row in json.loads((RESULTS / file).read_text())}
+    return np.array([_log(rows.get(name, {}).get(key)) for name in names])
 
 
 def _log(value: float | None) -> float:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Predictions = dict[str, tuple[float, float]]
 """Mean and standard deviation on the objective's model scale, by candidate id."""
 
-MODEL_VERSION = 4
+MODEL_VERSION = 5
 """Raise it whenever a surrogate's predictions from the same data change."""
 MIN_CALIBRATED = 5
 """Results from which on each is left out once, to see how good the error bars are."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from screening.choosing.config import SurrogateConfig
 from screening.choosing.observations import Floats, Observations
-from screening.choosing.prediction import surrogate_for
+from screening.choosing.prediction import predict_results, surrogate_for
 from screening.choosing.prior import model_rows, takes_raw
 
 MAX_CALIBRATED = 300
@@ -62,10 +62,9 @@ def leave_one_out(
     for left_out in range(len(values)):
         rest = np.arange(len(values)) != left_out
         surrogate.update(rows[rest], values[rest], None if value_std is None else value_std[rest])
-        predicted_mean, predicted_std = surrogate.predict(rows[[left_out]])
+        predicted_mean, predicted_std = predict_results(surrogate, rows[[left_out]])
         mean[left_out], std[left_out] = predicted_mean[0], predicted_std[0]
     error = mean - values
-    std = np.hypot(std, surrogate.noise_std)
     spread = np.hypot(std, 0.0 if value_std is None else np.nan_to_num(value_std))
     return Calibration(
         n=len(values),

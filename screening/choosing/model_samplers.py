@@ -15,7 +15,7 @@ from screening.choosing.config import SamplerConfig
 from screening.choosing.feasibility import probability_feasible
 from screening.choosing.observations import Floats, Observations, Proposal
 from screening.choosing.pool import Pool
-from screening.choosing.prediction import surrogate_for
+from screening.choosing.prediction import predict_results, surrogate_for
 from screening.choosing.prior import takes_raw
 from screening.choosing.surrogates import Model
 
@@ -179,8 +179,8 @@ class _Believer:
         surrogate.fit(self._rows, self.values, self._value_std)
 
     def predict(self, rows: Floats) -> tuple[Floats, Floats]:
-        """Predict mean and standard deviation of candidates."""
-        return self._surrogate.predict(rows)
+        """Predict mean and standard deviation of candidates' results."""
+        return predict_results(self._surrogate, rows)
 
     def believe(self, rows: Floats) -> None:
         """Take the predictions of candidates for results."""

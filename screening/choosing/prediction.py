@@ -16,6 +16,25 @@ def surrogate_for(config: SurrogateConfig, seen: Observations, seed: int) -> Mod
     return WithPrior(surrogate, seed) if seen.prior else surrogate
 
 
+def predict_results(model: Model, rows: Floats) -> tuple[Floats, Floats]:
+    """Predict what computing candidates would give, beside the errors of the computation.
+
+    What features do not explain of the values is noise to a model.  It is part of the value that a
+    candidate turns out to have, and so of the error bar.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (m, d)
+        What a surrogate is told of candidates.
+
+    Returns
+    -------
+    mean, std : ndarray, shape (m,)
+    """
+    mean, std = model.predict(rows)
+    return mean, np.hypot(std, model.noise_std)
+
+
 def fit_predict(
     config: SurrogateConfig, seen: Observations, ids: list[str], features: Floats, seed: int
 ) -> tuple[Floats, Floats]:
@@ -33,11 +52,11 @@ def fit_predict(
     Returns
     -------
     mean, std : ndarray, shape (m,)
-        In the space of the values.
+        Of what a result would be, in the space of the values.
     """
     n_known = len(seen.ids)
     everyone = np.vstack([seen.features, features])
     rows = model_rows(seen.prior, [*seen.ids, *ids], everyone, raw=takes_raw(config))
     surrogate = surrogate_for(config, seen, seed)
     surrogate.fit(rows[:n_known], seen.values, seen.value_std)
-    return surrogate.predict(rows[n_known:])
+    return predict_results(surrogate, rows[n_known:])

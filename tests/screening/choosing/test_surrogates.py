@@ -10,7 +10,7 @@ from screening.choosing.feasibility import probability_feasible
 from screening.choosing.feature_scaling import FeatureScaling, nearest
 from screening.choosing.gaussian_process import GaussianProcess
 from screening.choosing.observations import Observations, most_telling
-from screening.choosing.prediction import fit_predict
+from screening.choosing.prediction import fit_predict, predict_results
 from screening.choosing.surrogates import SURROGATES
 from screening.testing.surrogate_contract import POOL, SCALED, VALUES, SurrogateContract
 
@@ -82,11 +82,13 @@ def test_of_very_many_results_the_best_and_a_sample_count(monkeypatch):
     values = features.sum(1)
     model = GaussianProcess(SurrogateConfig(), 0)
     model.fit(features, values, None)
-    assert len(model._model.X_train_) == 60
+    taken = most_telling(values, 60, 0)
+    alone = GaussianProcess(SurrogateConfig(), 0)
+    alone.fit(features, values, None)
+    alone.update(features[taken], values[taken], None)
+    np.testing.assert_array_equal(alone.predict(features), model.predict(features))
     mean, _ = model.predict(features)
     assert np.abs(mean - values).max() < 0.1
-    best = features[np.argsort(values)[:20]]
-    assert all((model._model.X_train_ == row).all(1).any() for row in best)
 
 
 def test_the_best_third_tells_most_and_the_others_are_drawn():
@@ -104,3 +106,44 @@ def test_the_nearest_come_first_and_equally_near_ones_in_order():
     assert rows.tolist() == [[2, 3, 1], [0, 2, 3]]
     np.testing.assert_allclose(distances, [[0.2, 0.2, 0.8], [1.0, 2.0, 2.0]])
     assert nearest(known, known[:1], 3)[0].shape == (4, 1)
+
+
+def test_error_bars_of_ten_results_are_neither_too_short_nor_too_long():
+    """Of functions of other smoothness, with noise, and of features that go together."""
+    generator = np.random.default_rng(0)
+    within = []
+    for length in (0.7, 1.5, 5.0):
+        for _ in range(12):
+            rows = generator.normal(size=(110, 6)) @ generator.normal(size=(6, 30))
+            pool = FeatureScaling.of(rows)(rows)
+            waves, phases = generator.normal(size=(200, 30)) / length, generator.uniform(0, 7, 200)
+            values = np.cos(pool @ waves.T + phases).sum(1) + generator.normal(0, 2, 110)
+            ids = [f"c{i:03d}" for i in range(110)]
+            seen = Observations(ids[:10], rows[:10], values[:10])
+            mean, std = fit_predict(SurrogateConfig(), seen, ids[10:], rows[10:], 0)
+            within.append(np.abs(mean - values[10:]) / std)
+    assert 0.63 < (np.array(within) < 1).mean() < 0.73
+    assert (np.array(within) < 2).mean() > 0.92
+
+
+def test_results_have_the_noise_in_their_error_bar():
+    surrogate = build_surrogate(SurrogateConfig(), 0)
+    noisy = VALUES + np.random.default_rng(1).normal(size=60)
+    surrogate.fit(SCALED[:40], noisy[:40], None)
+    mean, std = predict_results(surrogate, SCALED[40:])
+    alone = surrogate.predict(SCALED[40:])
+    np.testing.assert_array_equal(mean, alone[0])
+    np.testing.assert_allclose(std, np.hypot(alone[1], surrogate.noise_std))
+    assert surrogate.noise_std > 0.1
+
+
+def test_models_far_less_probable_than_the_best_are_left_out():
+    surrogate = GaussianProcess(SurrogateConfig(), 0)
+    surrogate.fit(SCALED[:50], VALUES[:50], None)
+    many = [model.weight for model in surrogate._models]
+    surrogate.fit(SCALED[:6], VALUES[:6], None)
+    few = [model.weight for model in surrogate._models]
+    for weights in (few, many):
+        assert sum(weights) == pytest.approx(1)
+        assert min(weights) > 0.5 * GaussianProcess.LEAST_WEIGHT * max(weights)
+    assert 1 < len(many) < len(few)
