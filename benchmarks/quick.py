@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 CANDIDATES, RESULTS, ENTRIES = 32, 4000, 103
 MESH = (11, 11, 11)
 USUAL = {
-    "a candidate's way through the loop": 1.6,
-    "rank for the first time": 2.0,
+    "a candidate's way through the loop": 1.7,
+    "rank for the first time": 1.3,
     "rank after a change": 0.2,
     "read crystals, with features": 10.0,
     "solve for κ": 10.0,

@@ -14,6 +14,7 @@ def indexes() -> Indexes:
     return {
         "candidates": [
             ([("campaigns", 1)], False),
+            ([("campaign_inputs.campaign", 1)], False),
             *(
                 ([(field, 1) for field in fields], False)
                 for name in KINDS.names()
@@ -28,6 +29,9 @@ def indexes() -> Indexes:
             ([("candidate_id", 1)], False),
         ],
         "rankings": [([("campaign", 1)], False)],
+        # Jobs of other campaigns wait there too.
+        "fireworks": [([("spec.pick", 1)], False), ([("spec.campaign", 1)], False)],
+        "workflows": [([("metadata.pick", 1)], False), ([("metadata.campaign", 1)], False)],
         # Large values are looked up by it, and a campaign of thousands has tens of thousands.
         "job_blobs.files": [([("metadata.blob_uuid", 1)], False)],
         "results": [
