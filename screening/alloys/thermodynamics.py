@@ -85,9 +85,10 @@ class Thermodynamics(BaseModel):
         Id of the ordered structure that was heated, empty where the hull has none at this
         composition.
     order_temperature_heat_capacity_k, order_temperature_free_energy_k : float or None
-        None without a ground state; the first where no ladder of temperatures holds the peak.  The
-        errors hold the scatter over seeds; that of the first half the hysteresis, that of the
-        second half of what the curvature of the free energies matters between the branches.
+        None without a ground state, and where no ladder of temperatures holds the peak; the second
+        also where the free energies of the runs do not cross near it.  The errors hold the scatter
+        over seeds; that of the first half the hysteresis, that of the second half of what the
+        curvature of the free energies matters between the branches.
     hysteresis_k : float or None
         Between replica exchange that begins ordered and such that begins random, of the peaks.
     """
@@ -360,12 +361,19 @@ def _temperatures_of_order(
             for others in (pairs[:k] + pairs[k + 1 :] for k in range(runs))
         ]
     )
-    scatter = math.sqrt((runs - 1) / runs * float(((left_out - left_out.mean()) ** 2).sum()))
+    error = math.nan
+    # Without a peak nobody knows where each branch is in its phase.
+    if peak is not None and np.isfinite([crossing, *left_out]).all():
+        scatter = (runs - 1) / runs * float(((left_out - left_out.mean()) ** 2).sum())
+        width_k = 1 / (BOLTZMANN_EV_PER_K * means[0].inverse) - crossing
+        curvature_k = width_k if math.isnan(straight) else crossing - straight
+        error = math.hypot(math.sqrt(scatter), curvature_k / 2)
+    crosses = math.isfinite(error)
     return {
         "order_temperature_heat_capacity_k": peak,
         "order_temperature_heat_capacity_error_k": peak_error,
-        "order_temperature_free_energy_k": crossing,
-        "order_temperature_free_energy_error_k": math.hypot(scatter, (crossing - straight) / 2),
+        "order_temperature_free_energy_k": crossing if crosses else None,
+        "order_temperature_free_energy_error_k": error if crosses else None,
         "hysteresis_k": hysteresis,
     }
 
@@ -398,13 +406,17 @@ def _crossing_k(above: _Continued, below: _Continued, *, curved: bool = True) ->
     """Return the temperature between two branches at which their free energies are equal.
 
     βF is concave in β, so that tangents at two points of one curve always cross between them.
-    Where sampling errors take the crossing out, or the curves do not cross, it is that of the
-    tangents; and that is the nearer end where even these do not.
+    Where the curves do not cross, or more than once, it is the crossing of the tangents.
 
     Parameters
     ----------
     curved
         Whether the branches are continued to second order, and not along their tangents.
+
+    Returns
+    -------
+    float
+        NaN where not even the tangents cross between the two temperatures.
     """
     fine = np.linspace(above.inverse, below.inverse, 4001)
 
@@ -419,5 +431,6 @@ def _crossing_k(above: _Continued, below: _Continued, *, curved: bool = True) ->
         return difference
 
     signs = np.flatnonzero(np.diff(np.sign(gap(2)))) if curved else np.empty(0, dtype=np.int64)
-    found = int(signs[0]) if len(signs) == 1 else int(np.argmin(np.abs(gap(1))))
-    return float(1 / (BOLTZMANN_EV_PER_K * fine[found]))
+    if len(signs) != 1:
+        signs = np.flatnonzero(np.diff(np.sign(gap(1))))
+    return float(1 / (BOLTZMANN_EV_PER_K * fine[signs[0]])) if len(signs) else math.nan

@@ -214,10 +214,10 @@ def _write_members(
                 change["$addToSet"] = entries[key]
             updates.append(UpdateOne({"_id": key}, change, upsert=True))
         # Before and after: a program killed in between must not leave old rows for good.
-        log, present = candidate_log(database), [key for key in block if key in stored]
-        log.note(present)
+        log = candidate_log(database)
+        log.note(block)
         database.candidates.bulk_write(updates, ordered=False)
-        log.note(present)
+        log.note(block)
 
 
 def extend_pool(database: Database, name: str, pool: Pool) -> int:

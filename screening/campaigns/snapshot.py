@@ -44,6 +44,20 @@ class PoolRow:
     failed: bool = False
 
 
+class CandidatesGoneError(KeyError):
+    """Candidates that are kept as rows are in the database no longer.
+
+    Parameters
+    ----------
+    ids
+        Of these candidates.
+    """
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__(*ids)
+        self.ids = ids
+
+
 class FeaturesOnDemand(Mapping[str, list[float]]):
     """Features of candidates that are read, all together, when the first is asked for.
 
@@ -64,7 +78,11 @@ class FeaturesOnDemand(Mapping[str, list[float]]):
         if key not in self._ids:
             raise KeyError(key)
         if self._features is None:
-            self._features = self._read()
+            features = self._read()
+            gone = [each for each in self._ids if each not in features]
+            if gone:
+                raise CandidatesGoneError(gone)
+            self._features = features
         return self._features[key]
 
     def __contains__(self, key: object) -> bool:

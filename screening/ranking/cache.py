@@ -20,6 +20,7 @@ from screening.campaigns.changes import candidate_log, pick_log
 from screening.campaigns.names import competitors_name
 from screening.campaigns.prediction_cache import predictions
 from screening.campaigns.predictions import MODEL_VERSION
+from screening.campaigns.snapshot import CandidatesGoneError
 from screening.ranking.build import rank
 from screening.ranking.entries import RankedRow
 from screening.store.cache import Cache, SingleFlight
@@ -129,9 +130,15 @@ def _competing(campaign: Campaign) -> list[str]:
 
 def _computed(campaign: Campaign, revision: str, top: int | None) -> tuple[list[RankedRow], int]:
     """Work out and keep the rows that are asked for, or a piece of them where these are fewer."""
-    snapshot = campaign.kept_snapshot()
     most = None if top is None or top > PIECE else PIECE
-    rows = rank(snapshot, predictions(campaign, snapshot), top=most)
+    try:
+        snapshot = campaign.kept_snapshot()
+        rows = rank(snapshot, predictions(campaign, snapshot), top=most)
+    except CandidatesGoneError as error:
+        # Somebody has deleted them: the campaign goes on without them.
+        candidate_log(campaign.database).note(error.ids)
+        snapshot = campaign.kept_snapshot()
+        rows = rank(snapshot, predictions(campaign, snapshot), top=most)
     _keep(campaign, revision, rows, len(snapshot.pool))
     return rows, len(snapshot.pool)
 

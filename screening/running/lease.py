@@ -28,7 +28,7 @@ def take(campaign: Campaign) -> bool:
         {"lease.until": {"$lt": moment}},
     ]
     query = {"_id": campaign.name, "$or": gone}
-    if campaigns.update_one(query, {"$set": {"lease": lease}}).modified_count == 1:
+    if campaigns.update_one(query, {"$set": {"lease": lease}}).matched_count == 1:
         return True
     document = campaigns.find_one({"_id": campaign.name}, {"lease": 1})
     held = (document or {}).get("lease")
@@ -36,7 +36,7 @@ def take(campaign: Campaign) -> bool:
         return False
     # The lease just read must still be there: of two who saw it free, one wins.
     query = {"_id": campaign.name, "lease": held}
-    return campaigns.update_one(query, {"$set": {"lease": lease}}).modified_count == 1
+    return campaigns.update_one(query, {"$set": {"lease": lease}}).matched_count == 1
 
 
 def give_back(campaign: Campaign) -> None:

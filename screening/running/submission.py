@@ -26,8 +26,7 @@ AT_ONCE = 20
 def fill_queue(campaign: Campaign) -> None:
     """Queue claimed picks, in their order, as far as the queue takes them."""
     picks = campaign.database.picks
-    query = picks_in(campaign, PickState.CLAIMED)
-    claimed = list(picks.find(query, sort=[("number", 1)], limit=QUEUE_DEPTH))
+    claimed = _next_claimed(campaign)
     if not claimed:
         return
     room = QUEUE_DEPTH - picks.count_documents(picks_in(campaign, PickState.QUEUED))
@@ -39,16 +38,28 @@ def fill_queue(campaign: Campaign) -> None:
         submit(campaign, together)
 
 
+def _next_claimed(campaign: Campaign) -> list[dict[str, Any]]:
+    """Return the claimed picks that are next in turn, as many as the queue takes."""
+    query = picks_in(campaign, PickState.CLAIMED)
+    picks = campaign.database.picks.find(query, sort=[("number", 1)], limit=QUEUE_DEPTH)
+    return list(picks)
+
+
 def submit(campaign: Campaign, picks: Sequence[dict[str, Any]]) -> None:
     """Queue the workflows of claimed picks, but those that an earlier try has queued."""
     queued = campaign.queue.picks_with_workflow()
     new = [pick for pick in picks if pick["_id"] not in queued]
     campaign.queue.drop_orphans(pick["_id"] for pick in new)
     built = {pick["_id"]: _workflow(campaign, pick) for pick in new}
-    campaign.queue.submit([workflow for workflow in built.values() if workflow is not None])
-    ended = {key for key, workflow in built.items() if workflow is None}
-    going = [pick["_id"] for pick in picks if pick["_id"] not in ended]
-    move(campaign, going, PickState.CLAIMED, PickState.QUEUED, queued_at=now())
+    # That took a while: what was cancelled or queued by others meanwhile stays out.
+    if not lease.take(campaign):
+        return
+    claimed = {pick["_id"] for pick in _next_claimed(campaign)}
+    going = claimed & {pick["_id"] for pick in picks}
+    wanted = going - campaign.queue.picks_with_workflow()
+    workflows = [each for key, each in built.items() if each is not None and key in wanted]
+    campaign.queue.submit(workflows)
+    move(campaign, sorted(going), PickState.CLAIMED, PickState.QUEUED, queued_at=now())
 
 
 def _workflow(campaign: Campaign, pick: dict[str, Any]) -> Workflow | None:

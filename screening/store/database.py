@@ -112,7 +112,7 @@ class Database:
 
     @property
     def revisions(self) -> Collection[dict[str, Any]]:
-        """Tokens that change with every result stored for an objective and recipe."""
+        """Logs of what has changed last; see `screening.store.change_log`."""
         return self.collection("revisions")
 
     @property

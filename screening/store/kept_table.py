@@ -45,6 +45,8 @@ class _State:
         Rows that changed since these were written, None for those that are gone.
     rows
         All of them as they are now.
+    is_stored
+        Whether the head is in the database, and not in this program alone, which may only read.
     """
 
     fingerprint: str
@@ -53,6 +55,7 @@ class _State:
     pieces: int
     rows: Rows
     changed: dict[str, Row | None] = field(default_factory=dict)
+    is_stored: bool = True
 
 
 class KeptTable:
@@ -92,7 +95,9 @@ class KeptTable:
         # The log first: what changes from now on is noted after this moment.
         moment = log.now()
         state = self._state
-        if state is None or state.fingerprint != fingerprint:
+        # Somebody who changed rows by hand has deleted what is kept.
+        gone = state is not None and state.is_stored and not self._has_head()
+        if state is None or gone or state.fingerprint != fingerprint:
             state = self._stored(fingerprint)
         changed = None if state is None else moment.since(state.version)
         if state is None or changed is None:
@@ -111,6 +116,9 @@ class KeptTable:
                 self._write_head(state)
         self._state = state
         return state.rows
+
+    def _has_head(self) -> bool:
+        return self._collection.find_one({"_id": self._key}, {"_id": 1}) is not None
 
     def _stored(self, fingerprint: str) -> _State | None:
         head = self._collection.find_one({"_id": self._key})
@@ -169,8 +177,10 @@ class KeptTable:
             "pieces": state.pieces,
             "content": _packed(state.changed),
         }
+        state.is_stored = False
         with if_allowed():
             self._collection.replace_one({"_id": self._key}, head, upsert=True)
+            state.is_stored = True
 
 
 def _packed(rows: Mapping[str, Row | None]) -> bytes:

@@ -160,6 +160,32 @@ def test_a_table_whose_piece_is_gone_is_read_anew(new_campaign, monkeypatch):
     assert Campaign.open(campaign.database, campaign.name).kept_snapshot().pool == pool
 
 
+def test_a_program_that_holds_a_table_reads_anew_when_what_is_kept_was_deleted(new_campaign):
+    """Which is what those do who have changed results by hand."""
+    campaign = new_campaign(pool=5)
+    key = next(iter(campaign.snapshot().pool))
+    store(campaign, campaign.stages[0], key, outcome="computed", **{VALUE: 2.0})
+    assert campaign.kept_snapshot().results == campaign.snapshot().results
+    database = campaign.database
+    database.results.update_one({"candidate_id": key}, {"$set": {VALUE: 3.0}})
+    database.rankings.delete_many({})
+    assert campaign.kept_snapshot().results == campaign.snapshot().results
+    [row] = [row for row in cached_ranking(campaign)[0] if row.outcome == "computed"]
+    assert row.value == 3.0
+
+
+def test_a_candidate_deleted_by_hand_is_left_out(new_campaign):
+    campaign = new_campaign(pool=6)
+    keys = list(campaign.snapshot().pool)
+    for key, value in zip(keys[:3], (2.0, 1.0, 3.0), strict=True):
+        store(campaign, campaign.stages[0], key, outcome="computed", **{VALUE: value})
+    cached_ranking(campaign)
+    campaign.database.candidates.delete_one({"_id": keys[5]})
+    store(campaign, campaign.stages[0], keys[3], outcome="computed", **{VALUE: 4.0})
+    opened = Campaign.open(campaign.database, campaign.name)
+    assert cached_ranking(opened) == (ranking(opened), 5)
+
+
 def test_two_that_note_at_once_lose_nothing(database):
     log = change_log.ChangeLog(database.revisions, "a log")
     log.note(["first"])

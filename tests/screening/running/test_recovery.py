@@ -88,6 +88,24 @@ def test_a_pick_claimed_but_not_submitted_is_submitted_once(new_campaign, monkey
     assert (states(campaign), workflows(campaign)) == (["queued"], 1)
 
 
+def test_picks_cancelled_while_workflows_are_made_are_not_queued(new_campaign, monkeypatch):
+    campaign = new_campaign(batch_size=3)
+    make, made = submission._workflow, []
+
+    def slow(campaign, pick):
+        made.append(pick["_id"])
+        if len(made) == 2:
+            cancelled = {"$set": {"state": "cancelled"}}
+            campaign.database.picks.update_one({"_id": made[0]}, cancelled)
+        return make(campaign, pick)
+
+    monkeypatch.setattr(submission, "_workflow", slow)
+    advance(campaign)
+    assert len(made) == 3
+    assert campaign.queue.picks_with_workflow() == set(made[1:])
+    assert sorted(states(campaign)) == ["cancelled", "queued", "queued"]
+
+
 def test_a_pick_submitted_but_not_noted_is_not_submitted_twice(new_campaign):
     campaign = new_campaign(pool=4, budget=1, batch_size=1)
     advance(campaign)

@@ -1,0 +1,46 @@
+"""Where the free energies of two phases cross, continued from where each was seen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from screening.alloys.monte_carlo import BOLTZMANN_EV_PER_K
+from screening.alloys.thermodynamics import _Continued, _crossing_k
+
+TRUE_K = 300.0
+DISORDERED_EV, ORDERED_EV = -1.0, -4.0
+
+
+def branch(temperature_k, energy_ev, variance_ev2=0.0):
+    """Return a phase whose reduced free energy has one value at `TRUE_K` for both phases."""
+    away = 1 / (BOLTZMANN_EV_PER_K * temperature_k) - 1 / (BOLTZMANN_EV_PER_K * TRUE_K)
+    reduced = energy_ev * away - variance_ev2 * away**2 / 2
+    return _Continued(
+        1 / (BOLTZMANN_EV_PER_K * temperature_k),
+        reduced,
+        energy_ev - variance_ev2 * away,
+        variance_ev2,
+    )
+
+
+@pytest.mark.parametrize("variances", [(0.0, 0.0), (0.3, 0.1), (0.05, 0.4)])
+def test_the_crossing_is_found(variances):
+    above = branch(1.06 * TRUE_K, DISORDERED_EV, variances[0])
+    below = branch(0.94 * TRUE_K, ORDERED_EV, variances[1])
+    assert _crossing_k(above, below) == pytest.approx(TRUE_K, rel=1e-4)
+
+
+@pytest.mark.parametrize(("highest", "lowest"), [(0.9, 0.8), (1.2, 1.1)])
+def test_no_temperature_is_given_for_a_crossing_elsewhere(highest, lowest):
+    above = branch(highest * TRUE_K, DISORDERED_EV)
+    below = branch(lowest * TRUE_K, ORDERED_EV)
+    assert math.isnan(_crossing_k(above, below))
+
+
+def test_where_curves_do_not_cross_tangents_do():
+    above, below = branch(1.06 * TRUE_K, DISORDERED_EV), branch(0.94 * TRUE_K, ORDERED_EV, 60.0)
+    curved, straight = _crossing_k(above, below), _crossing_k(above, below, curved=False)
+    assert np.isfinite([curved, straight]).all()
