@@ -353,11 +353,16 @@ def _temperatures_of_order(
         for a, b, free_a, free_b in zip(cooled, heated, down, up, strict=True)
     ]
     means = tuple(_Continued.mean_of(branch) for branch in zip(*pairs, strict=True))
-    crossing, straight = _crossing_k(*means), _crossing_k(*means, curved=False)
+    curved_k, straight_k = (_crossing_k(*means, curved=curved) for curved in (True, False))
+    is_curved = math.isfinite(curved_k)
+    crossing = curved_k if is_curved else straight_k
     # Each run left out in turn: of single ones some might not cross.
     left_out = np.array(
         [
-            _crossing_k(*(_Continued.mean_of(branch) for branch in zip(*others, strict=True)))
+            _crossing_k(
+                *(_Continued.mean_of(branch) for branch in zip(*others, strict=True)),
+                curved=is_curved,
+            )
             for others in (pairs[:k] + pairs[k + 1 :] for k in range(runs))
         ]
     )
@@ -365,8 +370,9 @@ def _temperatures_of_order(
     # Without a peak nobody knows where each branch is in its phase.
     if peak is not None and np.isfinite([crossing, *left_out]).all():
         scatter = (runs - 1) / runs * float(((left_out - left_out.mean()) ** 2).sum())
-        width_k = 1 / (BOLTZMANN_EV_PER_K * means[0].inverse) - crossing
-        curvature_k = width_k if math.isnan(straight) else crossing - straight
+        from_above_k = 1 / (BOLTZMANN_EV_PER_K * means[0].inverse) - crossing
+        both = is_curved and math.isfinite(straight_k)
+        curvature_k = curved_k - straight_k if both else from_above_k
         error = math.hypot(math.sqrt(scatter), curvature_k / 2)
     crosses = math.isfinite(error)
     return {
@@ -402,11 +408,11 @@ class _Continued:
         return cls(*np.array([astuple(each) for each in runs]).mean(axis=0).tolist())
 
 
-def _crossing_k(above: _Continued, below: _Continued, *, curved: bool = True) -> float:
+def _crossing_k(above: _Continued, below: _Continued, *, curved: bool) -> float:
     """Return the temperature between two branches at which their free energies are equal.
 
     βF is concave in β, so that tangents at two points of one curve always cross between them.
-    Where the curves do not cross, or more than once, it is the crossing of the tangents.
+    Curves to second order may cross twice there, or not at all.
 
     Parameters
     ----------
@@ -416,7 +422,7 @@ def _crossing_k(above: _Continued, below: _Continued, *, curved: bool = True) ->
     Returns
     -------
     float
-        NaN where not even the tangents cross between the two temperatures.
+        NaN unless they cross once.
     """
     fine = np.linspace(above.inverse, below.inverse, 4001)
 
@@ -430,7 +436,5 @@ def _crossing_k(above: _Continued, below: _Continued, *, curved: bool = True) ->
         difference: Floats = values[0] - values[1]
         return difference
 
-    signs = np.flatnonzero(np.diff(np.sign(gap(2)))) if curved else np.empty(0, dtype=np.int64)
-    if len(signs) != 1:
-        signs = np.flatnonzero(np.diff(np.sign(gap(1))))
-    return float(1 / (BOLTZMANN_EV_PER_K * fine[signs[0]])) if len(signs) else math.nan
+    signs = np.flatnonzero(np.diff(gap(2 if curved else 1) > 0))
+    return float(1 / (BOLTZMANN_EV_PER_K * fine[signs[0]])) if len(signs) == 1 else math.nan
