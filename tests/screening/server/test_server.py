@@ -22,7 +22,7 @@ from killable_server import KillableServer
 from screening.cli.serve import address, listening, require_packages, run, serve, the_token
 from screening.machine.settings import Settings
 from screening.messages.errors import ScreenError
-from screening.ranking.build import ranking
+from screening.ranking.build import rank, ranking
 from screening.running.control import requeue
 from screening.server.guard import HEADERS, Guard, is_loopback
 
@@ -174,12 +174,12 @@ def test_a_new_ranking_is_worked_out_once_for_all_who_ask(client, campaign, monk
 
     calls = []
 
-    def slow(asked):
-        calls.append(asked.name)
+    def slow(snapshot, *args, **options):
+        calls.append(snapshot.name)
         time.sleep(0.3)
-        return ranking(asked)
+        return rank(snapshot, *args, **options)
 
-    monkeypatch.setattr(cache, "ranking", slow)
+    monkeypatch.setattr(cache, "rank", slow)
     monkeypatch.setattr(cache, "_keep", lambda *_: None)
     cache.forget(campaign)
     key = campaign.picks()[0]["candidate_id"]
