@@ -352,33 +352,29 @@ def _temperatures_of_order(
         (_Continued.at(a, free_a, len(ABOVE_PEAK)), _Continued.at(b, free_b, -len(BELOW_PEAK)))
         for a, b, free_a, free_b in zip(cooled, heated, down, up, strict=True)
     ]
-    means = tuple(_Continued.mean_of(branch) for branch in zip(*pairs, strict=True))
-    curved_k, straight_k = (_crossing_k(*means, curved=curved) for curved in (True, False))
-    is_curved = math.isfinite(curved_k)
-    crossing = curved_k if is_curved else straight_k
-    # Each run left out in turn: of single ones some might not cross.
-    left_out = np.array(
-        [
-            _crossing_k(
-                *(_Continued.mean_of(branch) for branch in zip(*others, strict=True)),
-                curved=is_curved,
-            )
-            for others in (pairs[:k] + pairs[k + 1 :] for k in range(runs))
-        ]
+    # All runs, and each left out in turn: of single ones some might not cross.
+    sets = [pairs, *(pairs[:k] + pairs[k + 1 :] for k in range(runs))]
+    means = [
+        tuple(_Continued.mean_of(branch) for branch in zip(*each, strict=True)) for each in sets
+    ]
+    curved_k, straight_k = (
+        np.array([_crossing_k(*pair, curved=curved) for pair in means]) for curved in (True, False)
     )
+    is_curved = bool(np.isfinite(curved_k).all())
+    crossing, *left_out = curved_k if is_curved else straight_k
     error = math.nan
     # Without a peak nobody knows where each branch is in its phase.
     if peak is not None and np.isfinite([crossing, *left_out]).all():
-        scatter = (runs - 1) / runs * float(((left_out - left_out.mean()) ** 2).sum())
-        from_above_k = 1 / (BOLTZMANN_EV_PER_K * means[0].inverse) - crossing
-        both = is_curved and math.isfinite(straight_k)
-        curvature_k = curved_k - straight_k if both else from_above_k
+        scatter = (runs - 1) / runs * float(((left_out - np.mean(left_out)) ** 2).sum())
+        from_above_k = 1 / (BOLTZMANN_EV_PER_K * means[0][0].inverse) - crossing
+        both = is_curved and math.isfinite(straight_k[0])
+        curvature_k = curved_k[0] - straight_k[0] if both else from_above_k
         error = math.hypot(math.sqrt(scatter), curvature_k / 2)
     crosses = math.isfinite(error)
     return {
         "order_temperature_heat_capacity_k": peak,
         "order_temperature_heat_capacity_error_k": peak_error,
-        "order_temperature_free_energy_k": crossing if crosses else None,
+        "order_temperature_free_energy_k": float(crossing) if crosses else None,
         "order_temperature_free_energy_error_k": error if crosses else None,
         "hysteresis_k": hysteresis,
     }
