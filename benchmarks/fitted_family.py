@@ -21,10 +21,10 @@ import argparse
 import json
 import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from commands import is_there, screen
 
 RESULTS = Path(__file__).parent / "results"
 POTENTIAL, FAMILY, CHECK = "halides", "family", "check"
@@ -33,26 +33,6 @@ RADII_A = {"Na": 1.02, "K": 1.38, "Cl": 1.81, "Br": 1.96}
 """R. D. Shannon, Acta Cryst. A 32, 751 (1976), sixfold coordination: where relaxation begins."""
 MOST_VERSIONS = 5
 KAPPA = "kappa_300k_w_per_m_k"
-
-
-def screen(*arguments: object) -> None:
-    """Run a command; what it says goes to the terminal."""
-    words = [sys.executable, "-m", "screening", *map(str, arguments)]
-    print("$ matscreen", " ".join(map(str, arguments)), file=sys.stderr, flush=True)
-    if subprocess.run(words, check=False).returncode != 0:
-        sys.exit(f"{words[3]} failed; when that is mended, start this program again")
-
-
-def is_there(name: str) -> bool:
-    """Return whether a campaign was submitted."""
-    from screening.campaigns.campaign import SUBMITTED
-    from screening.machine.settings import Settings
-    from screening.store.database import open_database
-
-    if not Path(".screen").exists():
-        return False
-    with open_database(Settings()) as database:
-        return database.campaigns.find_one({"_id": name, **SUBMITTED}) is not None
 
 
 def write_crystals(folder: Path, number: int) -> None:
@@ -126,7 +106,7 @@ def figures(options: argparse.Namespace) -> dict[str, Any]:
             [result] = newest_results(campaign).values()
             labels[name] = {
                 key: result.get(key)
-                for key in ("labels", "force_error_ev_per_a", "energy_error_ev_per_atom")
+                for key in ("n_labels", "force_error_ev_per_a", "energy_error_ev_per_atom")
             }
             fit_s += seconds(picked(campaign))
         found, exact = newest_results(family), newest_results(check)
@@ -139,7 +119,7 @@ def figures(options: argparse.Namespace) -> dict[str, Any]:
                     "candidate_id": key,
                     "by_the_potential": ours.get("engine"),
                     "outcomes": [ours.get("outcome"), truth.get("outcome")],
-                    "kappa_300k_w_per_m_k": [ours.get(KAPPA), truth.get(KAPPA)],
+                    KAPPA: [ours.get(KAPPA), truth.get(KAPPA)],
                     "volume_a3_per_atom": [
                         ours.get("volume_a3_per_atom"),
                         truth.get("volume_a3_per_atom"),
@@ -213,7 +193,7 @@ def main() -> None:
     content = figures(options)
     print(json.dumps({key: value for key, value in content.items() if key != "rows"}, indent=1))
     for row in content["rows"]:
-        print(row["candidate_id"], *row["kappa_300k_w_per_m_k"])
+        print(row["candidate_id"], *row[KAPPA])
     path = RESULTS / f"fitted_family-{options.label}.json"
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -17,7 +17,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,25 @@ def main() -> None:
     parser.add_argument("--results", type=int, nargs="*", default=[1000, 10_000, 100_000])
     options = parser.parse_args()
     logging.disable(logging.WARNING)
+    with toy_database() as (database, folder):
+        print("| what | how many | time | core time | each, of a core |")
+        print("|---|---|---|---|---|", flush=True)
+        if options.pool:
+            submitting(database, options.pool)
+        if options.candidates:
+            # What a worker loads once counts for neither side.
+            with contextlib.redirect_stdout(io.StringIO()):
+                warm_up(database, folder)
+            plain = plain_jobs(database, options.candidates, folder)
+            for sampler in SAMPLERS:
+                campaign_jobs(database, options.candidates, sampler, folder, plain)
+        for count in options.results:
+            ranking_latency(database, count)
+
+
+@contextlib.contextmanager
+def toy_database() -> Iterator[tuple[Database, Path]]:
+    """Yield an empty embedded database, the toy objective known, and the folder it is in."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SCREEN_DIRECTORY"] = folder
         # Nothing of this may get into a database that people use.
@@ -60,19 +79,7 @@ def main() -> None:
         toy_objective.register()
         with open_database(Settings()) as database:
             database.prepare(indexes())
-            print("| what | how many | time | core time | each, of a core |")
-            print("|---|---|---|---|---|", flush=True)
-            if options.pool:
-                submitting(database, options.pool)
-            if options.candidates:
-                # What a worker loads once counts for neither side.
-                with contextlib.redirect_stdout(io.StringIO()):
-                    warm_up(database, Path(folder))
-                plain = plain_jobs(database, options.candidates, Path(folder))
-                for sampler in SAMPLERS:
-                    campaign_jobs(database, options.candidates, sampler, Path(folder), plain)
-            for count in options.results:
-                ranking_latency(database, count)
+            yield database, Path(folder)
 
 
 def timed(what: str, count: int, function: Callable[[], Any], beside: float | None = None) -> float:

@@ -12,18 +12,13 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import loop_overhead
 import numpy as np
 from library_scale import FirstOf, refuse_nothing
-
-from screening.campaigns.indexes import indexes
 
 if TYPE_CHECKING:
     from screening.store.database import Database
@@ -45,36 +40,21 @@ SLOWER = 1.5
 def main() -> None:
     """Measure and print."""
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["SCREEN_DIRECTORY"] = folder
-        # Nothing of this may get into a database that people use.
-        for name in ("SCREEN_MONGODB_URI", "SCREEN_MONGODB_URI_FILE"):
-            os.environ.pop(name, None)
-        import toy_objective
-
-        from screening.machine.settings import Settings
-        from screening.store.database import open_database
-
-        toy_objective.register()
-        print("| what | core time | yardstick | ratio | usual |")
-        print("|---|---|---|---|---|", flush=True)
-        matrices = core_time(numpy_yardstick)
-        tell("solve for κ", solving(), matrices)
-        with open_database(Settings()) as database:
-            database.prepare(indexes())
-            python = core_time(python_yardstick)
-            tell("read crystals, with features", core_time(lambda: reading(database)), python)
-            with contextlib.redirect_stdout(io.StringIO()):
-                first, again = loop_overhead.ranking_latency(database, RESULTS)
-            tell("rank for the first time", first, python)
-            tell("rank after a change", again, python)
-            with contextlib.redirect_stdout(io.StringIO()):
-                loop_overhead.warm_up(database, Path(folder), ["random"])
-                plain = loop_overhead.plain_jobs(database, CANDIDATES, Path(folder))
-                way = loop_overhead.campaign_jobs(
-                    database, CANDIDATES, "random", Path(folder), plain
-                )
-            tell("a candidate's way through the loop", way, plain)
+    print("| what | core time | yardstick | ratio | usual |")
+    print("|---|---|---|---|---|", flush=True)
+    tell("solve for κ", solving(), core_time(numpy_yardstick))
+    with loop_overhead.toy_database() as (database, folder):
+        python = core_time(python_yardstick)
+        tell("read crystals, with features", core_time(lambda: reading(database)), python)
+        with contextlib.redirect_stdout(io.StringIO()):
+            first, again = loop_overhead.ranking_latency(database, RESULTS)
+        tell("rank for the first time", first, python)
+        tell("rank after a change", again, python)
+        with contextlib.redirect_stdout(io.StringIO()):
+            loop_overhead.warm_up(database, folder, ["random"])
+            plain = loop_overhead.plain_jobs(database, CANDIDATES, folder)
+            way = loop_overhead.campaign_jobs(database, CANDIDATES, "random", folder, plain)
+        tell("a candidate's way through the loop", way, plain)
 
 
 def tell(what: str, seconds: float, yardstick: float) -> None:

@@ -21,12 +21,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+from commands import is_there, screen
 
 RESULTS = Path(__file__).parent / "results"
 HULL, KAPPA = "hull", "kappa"
@@ -40,26 +41,6 @@ REASONS = (
     *("mp_energy_above_hull_ev_per_atom", "prototype_parent", "prototype_space_group"),
     "prototype_confidence",
 )
-
-
-def screen(*arguments: object) -> None:
-    """Run a command; what it says goes to the terminal."""
-    words = [sys.executable, "-m", "screening", *map(str, arguments)]
-    print("$ matscreen", " ".join(map(str, arguments)), file=sys.stderr, flush=True)
-    if subprocess.run(words, check=False).returncode != 0:
-        sys.exit(f"{words[3]} failed; when that is mended, start this program again")
-
-
-def is_there(name: str) -> bool:
-    """Return whether a campaign was submitted."""
-    from screening.campaigns.campaign import SUBMITTED
-    from screening.machine.settings import Settings
-    from screening.store.database import open_database
-
-    if not Path(".screen").exists():
-        return False
-    with open_database(Settings()) as database:
-        return database.campaigns.find_one({"_id": name, **SUBMITTED}) is not None
 
 
 def proposals() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -285,7 +285,7 @@ class Campaign(CampaignRecords):
 
     def is_exhausted(self) -> bool:
         """Return whether nothing is in flight and nothing more may or can be picked."""
-        self.reload_stages()
+        self.reload()
         # What is in flight is asked before all else because that is cheap, and once more after
         # all else because others claim the last candidates between two queries.
         if self.in_flight(1, confirming=True) or not self.is_explored():

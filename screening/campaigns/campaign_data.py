@@ -103,9 +103,12 @@ class CampaignRecords(CampaignDocument):
     def candidate_and_inputs(self, candidate_id: str) -> tuple[Candidate, str]:
         """Return a candidate of the pool and the fingerprint of its inputs, empty without any."""
         document = self._candidate_document(candidate_id)
-        stated = document.get("campaign_inputs")
-        inputs = own_inputs(self.name, self.extensions(), [document]) if stated else {}
-        return from_document(document), inputs.get(candidate_id, "")
+        return from_document(document), self._inputs_hash_of(document)
+
+    def _inputs_hash_of(self, document: dict[str, Any]) -> str:
+        if not document.get("campaign_inputs"):
+            return ""
+        return own_inputs(self.name, self.extensions(), [document])[document["_id"]]
 
     # ------------------------------------------------------------------------- results
 
@@ -187,5 +190,4 @@ class CampaignRecords(CampaignDocument):
     def inputs_hash(self, candidate_id: str) -> str:
         """Return the fingerprint of the inputs of one candidate's flow, empty without any."""
         document = self.database.candidates.find_one({"_id": candidate_id}, {"campaign_inputs": 1})
-        stored = [document or {"_id": candidate_id}]
-        return own_inputs(self.name, self.extensions(), stored)[candidate_id]
+        return self._inputs_hash_of(document or {})

@@ -126,18 +126,14 @@ class CampaignDocument:
     def stage(self, engine_name: str) -> EngineStage:
         """Return the stage of an engine's name, also one added since the campaign was opened."""
         if all(stage.engine.name != engine_name for stage in self.stages):
-            self.reload_stages()
+            self.reload()
         for stage in self.stages:
             if stage.engine.name == engine_name:
                 return stage
         raise ScreenError(f"campaign '{self.name}' has no engine '{engine_name}'")
 
-    def reload_stages(self) -> None:
-        """Read again which engines confirm: somebody may have added one."""
-        self.reload()
-
     def reload(self) -> Status:
-        """Read again which engines confirm, and return the status."""
+        """Read again which engines confirm, as somebody may have added one; return the status."""
         document = self._document()
         self._take_stages(document)
         status: Status = document["status"]

@@ -171,7 +171,7 @@ def _order_in_words(found: Thermodynamics) -> list[str]:
     def temperature(value: float | None, error: float | None) -> str:
         return "not found" if value is None else f"{with_error(value, error)} K"
 
-    hysteresis = "" if found.hysteresis_k is None else f"{found.hysteresis_k:.0f} K"
+    hysteresis = "not known" if found.hysteresis_k is None else f"{found.hysteresis_k:.0f} K"
     return [
         "orders at "
         + temperature(
@@ -183,5 +183,5 @@ def _order_in_words(found: Thermodynamics) -> list[str]:
             found.order_temperature_free_energy_k, found.order_temperature_free_energy_error_k
         )
         + " by free energies",
-        f"hysteresis of the peaks {hysteresis or 'not known'}; error bars are those of sampling",
+        f"hysteresis of the peaks {hysteresis}; error bars are those of sampling",
     ]

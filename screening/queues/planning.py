@@ -147,7 +147,7 @@ def _top_up(campaign: Campaign, settings: Settings) -> list[str]:
         if queue is None:
             return []
         config = queue.config
-        campaign.reload_stages()
+        campaign.reload()
         profiles = config.profiles(stage.engine.name for stage in campaign.stages)
         needed = jobs_needed(campaign, profiles)
         if not any(needed.values()):

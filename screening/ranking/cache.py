@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from screening.campaigns import hull_constraint
-from screening.campaigns.changes import candidate_log, pick_log
+from screening.campaigns.changes import candidate_log, pick_log, result_log
 from screening.campaigns.names import competitors_name
 from screening.campaigns.prediction_cache import predictions
 from screening.campaigns.predictions import MODEL_VERSION
@@ -24,7 +24,6 @@ from screening.campaigns.snapshot import CandidatesGoneError
 from screening.ranking.build import rank
 from screening.ranking.entries import RankedRow
 from screening.store.cache import Cache, SingleFlight
-from screening.store.change_log import ChangeLog
 from screening.targets.error_tables import tables_fingerprint
 
 if TYPE_CHECKING:
@@ -96,22 +95,22 @@ def forget(campaign: Campaign) -> None:
 
 def revision_of(campaign: Campaign) -> str:
     """Return what changes whenever the ranking may."""
-    campaigns, hashes = [campaign], []
+    campaigns, keys = [campaign], []
     # The prior's results shape predictions.
     earlier = campaign.prior_of(campaign.database, campaign.config)
     if earlier is not None:
         campaigns.append(earlier)
     for asked in campaigns:
-        hashes += [f"{asked.objective.name}/{stage.recipe_hash}" for stage in asked.stages]
+        keys += [asked.result_key(stage) for stage in asked.stages]
         if hull_constraint.is_asked(asked.config):
-            hashes.append("/".join(hull_constraint.hull_key(asked.config, asked.engine).values()))
+            keys.append(hull_constraint.hull_key(asked.config, asked.engine))
     # What failed among competitors is told apart from what was not computed.
     database, names = campaign.database, (campaign.name, *_competing(campaign))
     documents = [database.campaigns.find_one({"_id": name}, {"revision": 1}) for name in names]
     own = [(document or {}).get("revision") for document in documents]
     logs = [
         *(pick_log(database, name) for name in names),
-        *(ChangeLog(database.revisions, key) for key in hashes),
+        *(result_log(database, key) for key in keys),
         candidate_log(database),
     ]
     tables = [tables_fingerprint(stage.engine) for stage in campaign.stages]
@@ -132,15 +131,18 @@ def _computed(campaign: Campaign, revision: str, top: int | None) -> tuple[list[
     """Work out and keep the rows that are asked for, or a piece of them where these are fewer."""
     most = None if top is None or top > PIECE else PIECE
     try:
-        snapshot = campaign.kept_snapshot()
-        rows = rank(snapshot, predictions(campaign, snapshot), top=most)
+        rows, total = _ranked(campaign, most)
     except CandidatesGoneError as error:
         # Somebody has deleted them: the campaign goes on without them.
         candidate_log(campaign.database).note(error.ids)
-        snapshot = campaign.kept_snapshot()
-        rows = rank(snapshot, predictions(campaign, snapshot), top=most)
-    _keep(campaign, revision, rows, len(snapshot.pool))
-    return rows, len(snapshot.pool)
+        rows, total = _ranked(campaign, most)
+    _keep(campaign, revision, rows, total)
+    return rows, total
+
+
+def _ranked(campaign: Campaign, top: int | None) -> tuple[list[RankedRow], int]:
+    snapshot = campaign.kept_snapshot()
+    return rank(snapshot, predictions(campaign, snapshot), top=top), len(snapshot.pool)
 
 
 def _kept(campaign: Campaign, revision: str, top: int | None) -> tuple[list[RankedRow], int] | None:
