@@ -9,7 +9,7 @@ TORCH ?= cpu
 TORCH_VERSION := 2.13.0
 GPAW := gpaw==26.7.0 gpaw-data==1.2.1
 FITTED := 'pypolymlp>=0.22,<0.23'
-ALLOYS := 'icet>=4.0,<5' 'numba>=0.61'
+ALLOYS := 'icet>=4.0,<5'
 MP_API := 'mp-api>=0.46'
 BUDGET ?= 10
 # Candidates that `make run-dft` computes again: an hour or so each on two cores.

@@ -151,9 +151,14 @@ def imides(options: argparse.Namespace) -> list[dict[str, Any]]:
         if Chem.MolFromSmiles(smiles).HasSubstructMatch(query)
     ]
     random.Random(options.seed).shuffle(known)
+    kept = Path(options.keep) if options.keep else None
+    done: list[dict[str, Any]] = json.loads(kept.read_text()) if kept and kept.exists() else []
     rows: list[dict[str, Any]] = []
     for number, (smiles, kappa) in enumerate(known[: options.number], 1):
-        row = {"kappa_w_per_m_k": kappa, **compute(smiles, options.engine)}
+        earlier = done[number - 1] if number <= len(done) else None
+        row = earlier or {"kappa_w_per_m_k": kappa, **compute(smiles, options.engine)}
+        if row["kappa_w_per_m_k"] != kappa:
+            raise SystemExit(f"{kept} is of another draw; delete it")
         rows.append(row)
         usable = [each for each in rows if each["outcome"] == "computed"]
         correlations = ""
@@ -175,8 +180,8 @@ def imides(options: argparse.Namespace) -> list[dict[str, Any]]:
             f"Spearman held, free, modulus, rise: {correlations}; {smiles} {row['reason']}",
             flush=True,
         )
-        if options.keep:
-            Path(options.keep).write_text(json.dumps(rows))
+        if kept:
+            kept.write_text(json.dumps(rows))
     return rows
 
 
@@ -278,7 +283,7 @@ def main() -> None:
     parser.add_argument("--radonpy", help="table of molecular dynamics, for imides")
     parser.add_argument("--number", type=int, default=50, help="imides to draw")
     parser.add_argument("--seed", type=int, default=7, help="of the draw")
-    parser.add_argument("--keep", help="file for rows while they come")
+    parser.add_argument("--keep", help="file for rows while they come, and from which to go on")
     parser.add_argument("--json", action="store_true", help="keep the rows in results/")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"

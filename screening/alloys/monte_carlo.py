@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.alloys.supercell import EnergyTerms
+from workflows.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,12 +90,8 @@ def run(
 
 @cache
 def _compiled() -> Callable[..., float]:
-    from numba import njit
-
-    compiled: Any = njit(cache=True)
     change_of = compiled(_change)
 
-    @compiled  # type: ignore[untyped-decorator]
     def exchange(
         occupation: Any,
         values: Any,
@@ -145,8 +142,7 @@ def _compiled() -> Callable[..., float]:
                 unlike[shell, sweep] = count / neighbours.size
         return accepted / (n * len(energies))
 
-    kernel: Callable[..., float] = exchange
-    return kernel
+    return compiled(exchange)
 
 
 def _change(

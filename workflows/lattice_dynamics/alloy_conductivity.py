@@ -16,6 +16,7 @@ import numpy as np
 
 from workflows.constants import ROOM_TEMPERATURE_K
 from workflows.lattice_dynamics.meshes import mesh_series
+from workflows.lattice_dynamics.relaxation_time import relaxation_time_solution
 from workflows.lattice_dynamics.transport import MeshLimit
 
 if TYPE_CHECKING:
@@ -74,10 +75,7 @@ def three_phonon_rates(
     """Return the half widths that three-phonon scattering gives each mode on a mesh."""
     from phonopy.phonon.grid import get_ir_grid_points
 
-    model.mesh_numbers = list(mesh)
-    model.init_phph_interaction()
-    model.run_thermal_conductivity(temperatures=[temperature_k], is_isotope=False, log_level=0)
-    result: Any = model.thermal_conductivity
+    result = relaxation_time_solution(model, mesh, [temperature_k], isotopes=False)
     grid: Any = model.grid
     gamma = np.asarray(result.gamma)[0, 0]
     points = np.asarray(result.grid_points)

@@ -34,7 +34,7 @@ def cubic_anharmonicity(
     model
         Supercell of the force constants.  A crystal with imaginary modes has no such vibrations.
     """
-    phonon = as_phonopy(model)
+    phonon = as_phonopy(model, symmetry=False)
     constants = compact(model, force_constants)
     second, third = constants.second_order, constants.third_order
     phonon.force_constants = second
@@ -46,7 +46,8 @@ def cubic_anharmonicity(
     shifts = model.primitive.atomic_permutations
     shifted = np.asarray(dataset["displacements"])[:, shifts].reshape(-1, len(model.supercell), 3)
     harmonic = -np.einsum("ijab,sjb->sia", second, shifted)
-    cubic = -0.5 * np.einsum("ijkabc,sjb,skc->sia", third, shifted, shifted, optimize=True)
+    once = np.tensordot(third, shifted, axes=((2, 5), (1, 2)))
+    cubic = -0.5 * np.einsum("ijabs,sjb->sia", once, shifted)
     return float(np.sqrt((cubic**2).mean() / ((harmonic + cubic) ** 2).mean()))
 
 

@@ -1,6 +1,7 @@
 """Symmetry-adapted coordinates of second- and third-order force constants, and their forces.
 
-symfc finds the basis.  Its solvers are not used: they need at least as many equations as unknowns.
+symfc finds the basis.  Its solvers need at least as many equations as unknowns; few snapshots give
+fewer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from phono3py import Phono3py
+    from symfc import Symfc
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ class ForceConstantBasis:
         return found
 
 
-def force_constant_basis(model: Phono3py, cutoff_a: float | None = None) -> ForceConstantBasis:
-    """Return the bases of the force constants in the third-order supercell of a model.
+def symfc_with_basis(model: Phono3py, cutoff_a: float | None = None) -> Symfc:
+    """Return symfc's solver for the third-order supercell of a model, its bases found.
 
     Parameters
     ----------
@@ -182,12 +184,25 @@ def force_constant_basis(model: Phono3py, cutoff_a: float | None = None) -> Forc
         cutoff=None if cutoff_a is None else {3: cutoff_a},
     )
     solver.compute_basis_set(orders=[2, 3])
+    return solver
+
+
+def force_constant_basis(model: Phono3py, cutoff_a: float | None = None) -> ForceConstantBasis:
+    """Return the bases of the force constants in the third-order supercell of a model.
+
+    Parameters
+    ----------
+    cutoff_a
+        See `symfc_with_basis`.
+    """
+    solver = symfc_with_basis(model, cutoff_a)
+    atoms = len(model.supercell)
 
     def order_basis(order: int) -> OrderBasis:
         found = solver.basis_set[order]
         return OrderBasis(
             order=order,
-            atoms=len(supercell),
+            atoms=atoms,
             compression=found.compact_compression_matrix.tocsr(),
             vectors=np.asarray(found.basis_set),
             translations=np.asarray(found.translation_permutations),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +24,14 @@ from workflows.lattice_dynamics.cells import (
     phonopy_cell,
     pymatgen_cell,
 )
+from workflows.lattice_dynamics.force_constant_basis import symfc_with_basis
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from phono3py import Phono3py
     from phonopy import Phonopy
     from pymatgen.core import Structure
+    from symfc import Symfc
 
     from workflows.recipes import ThirdOrderRecipe
 
@@ -58,6 +61,11 @@ class ThirdOrderPlan:
     basis_size: int | None = None
     pairs: int | None = None
     undisplaced: bool = False
+
+    @cached_property
+    def symfc(self) -> Symfc:
+        """symfc's solver; to find its bases takes several times as long as a fit."""
+        return symfc_with_basis(self.model, self.recipe.cutoff_a)
 
 
 def plan_third_order(
@@ -148,8 +156,14 @@ def compact(model: Phono3py, force_constants: ThirdOrderForceConstants) -> Third
     )
 
 
-def as_phonopy(model: Phono3py | Phonopy) -> Phonopy:
-    """Return a Phonopy object of the same supercell, without forces."""
+def as_phonopy(model: Phono3py | Phonopy, *, symmetry: bool = True) -> Phonopy:
+    """Return a Phonopy object of the same supercell, without forces.
+
+    Parameters
+    ----------
+    symmetry
+        Look for it, which takes longer than many a thing that does not need it.
+    """
     from phonopy import Phonopy
 
     return Phonopy(
@@ -157,6 +171,7 @@ def as_phonopy(model: Phono3py | Phonopy) -> Phonopy:
         supercell_matrix=model.supercell_matrix,
         primitive_matrix=model.primitive_matrix,
         symprec=SYMPREC_A,
+        is_symmetry=symmetry,
         log_level=0,
     )
 
@@ -204,19 +219,21 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
             f"{plan.basis_size} unknowns; compute more pairs or lower cutoff_a"
         )
     displacements, forces = _pairs(model.dataset, used, plan.pairs)
-    subset = model.dataset
     try:
-        model.dataset = {"displacements": displacements, "forces": forces}
-        options = None if plan.recipe.cutoff_a is None else f"cutoff={plan.recipe.cutoff_a}"
-        model.produce_fc3(fc_calculator="symfc", fc_calculator_options=options)
+        solver = plan.symfc
+        solver.displacements, solver.forces = displacements, forces
+        # symfc may find a smaller primitive cell, whose compact force constants are others.
+        alike = np.array_equal(solver.p2s_map, model.primitive.p2s_map)
+        solver.solve(orders=[2, 3], is_compact_fc=alike)
     except AssertionError as error:
         # symfc's way to say that symmetry and sum rules leave nothing to fit.
         raise CannotCompute(no_third_order(len(model.supercell))) from error
-    finally:
-        model.dataset = subset
-    return ThirdOrderForceConstants(
-        np.array(model.fc2), np.array(model.fc3), model.fc3_nonzero_indices
-    )
+    second, third = (np.array(solver.force_constants[order]) for order in (2, 3))
+    nonzero = None
+    if (cutoff := solver.basis_set[3].fc_cutoff) is not None:
+        within = cutoff.nonzero_atomic_indices_fc3().reshape((len(model.supercell),) * 3)
+        nonzero = np.array(within[model.primitive.p2s_map] if alike else within, dtype=np.byte)
+    return ThirdOrderForceConstants(second, third, nonzero)
 
 
 def is_determined(plan: ThirdOrderPlan, pairs: int) -> bool:

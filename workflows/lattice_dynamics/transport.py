@@ -13,6 +13,7 @@ from workflows.documents import TransportDocument
 from workflows.lattice_dynamics.alignment import alignments
 from workflows.lattice_dynamics.cells import SYMPREC_A, Centring, phonopy_cell, pymatgen_cell
 from workflows.lattice_dynamics.harmonic import symmetric_mesh
+from workflows.lattice_dynamics.relaxation_time import relaxation_time_solution
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,16 +166,9 @@ def conductivity(
         phono3py's own.
     """
     started = time.perf_counter()
-    model.mesh_numbers = list(mesh)
-    model.init_phph_interaction()
-    model.run_thermal_conductivity(
-        temperatures=list(temperatures_k),
-        is_isotope=isotopes or mass_variances is not None,
-        mass_variances=mass_variances,
-        transport_type="SMM19",
-        log_level=0,
+    result = relaxation_time_solution(
+        model, mesh, temperatures_k, isotopes=isotopes, mass_variances=mass_variances
     )
-    result = model.thermal_conductivity
     parts = result.get_extra_kappa_output()
     a, b, c = (int(n) for n in mesh)
     # Populations are the diagonal of phono3py's branch-by-branch matrix, summed over each star
