@@ -23,6 +23,8 @@ class FittedCalculator(Calculator):
     outside
         Called with a cell that is refused, and what the potential says of it, so that it can be
         kept for labelling.
+    ask_every
+        Calls of which one asks whether the cell is known, the first among them.
 
     Attributes
     ----------
@@ -36,9 +38,11 @@ class FittedCalculator(Calculator):
         self,
         potential: Potential,
         outside: Callable[[Structure, Answer], None] | None = None,
+        ask_every: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.potential = potential
+        self._ask_every, self._calls = ask_every, 0
         self._outside = outside
         self.largest_leverage = self.largest_force_error_ev_per_a = 0.0
 
@@ -67,6 +71,17 @@ class FittedCalculator(Calculator):
         bare = atoms.copy()
         bare.set_constraint()
         structure = AseAtomsAdaptor.get_structure(bare)
+        self._calls += 1
+        asked = (self._calls - 1) % self._ask_every == 0
+        value = self._known(structure) if asked else self.potential.unchecked(structure)
+        self.results = {
+            "energy": value.energy_ev,
+            "free_energy": value.energy_ev,
+            "forces": value.forces_ev_per_a,
+            "stress": value.stress_ev_per_a3,
+        }
+
+    def _known(self, structure: Structure) -> Answer:
         answer = self.potential.ask(structure)
         self.largest_leverage = max(self.largest_leverage, answer.leverage.atom)
         self.largest_force_error_ev_per_a = max(
@@ -78,9 +93,4 @@ class FittedCalculator(Calculator):
             if self._outside is not None:
                 self._outside(structure, answer)
             raise
-        self.results = {
-            "energy": answer.energy_ev,
-            "free_energy": answer.energy_ev,
-            "forces": answer.forces_ev_per_a,
-            "stress": answer.stress_ev_per_a3,
-        }
+        return answer

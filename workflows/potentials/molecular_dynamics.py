@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TIME_STEP_FS = 2.0
 FRICTION_PER_FS = 0.02
 CELLS_OF_A_RUN = 2
+ASK_EVERY = 10
+"""Steps between questions whether the cell is known: atoms move by a few hundredths of an Å."""
 CRYSTALS_A_ROUND = 6
 """Of a family that are followed: a run costs hundreds of force calls with the indicator."""
 
@@ -61,7 +63,7 @@ def _one_run(
     from pymatgen.io.ase import AseAtomsAdaptor
 
     atoms = AseAtomsAdaptor.get_atoms(supercell_of(crystal, recipe))
-    atoms.calc = FittedCalculator(potential)
+    atoms.calc = FittedCalculator(potential, ask_every=ASK_EVERY)
     random = np.random.RandomState(seed)
     widths = np.sqrt(atoms.get_masses() * kB * temperature_k)
     atoms.set_momenta(widths[:, None] * random.standard_normal((len(atoms), 3)))

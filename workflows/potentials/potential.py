@@ -80,8 +80,8 @@ class PotentialNumbers(Document):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a potential says of a cell.
+class Value:
+    """Energy, forces and stress of a cell.
 
     Attributes
     ----------
@@ -89,6 +89,19 @@ class Answer:
     forces_ev_per_a : ndarray, shape (atoms, 3)
     stress_ev_per_a3 : ndarray, shape (6,)
         ASE's order and sign.
+    """
+
+    energy_ev: float
+    forces_ev_per_a: NDArray[np.float64]
+    stress_ev_per_a3: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answer(Value):
+    """What a potential says of a cell, and how far it is to be believed.
+
+    Attributes
+    ----------
     leverage : CellLeverage
         As the draws that were asked estimate it.
     expected_force_error_ev_per_a : float
@@ -98,9 +111,6 @@ class Answer:
         leverages that the true ones exceed in one direction of a hundred: what the domain is about.
     """
 
-    energy_ev: float
-    forces_ev_per_a: NDArray[np.float64]
-    stress_ev_per_a3: NDArray[np.float64]
     leverage: CellLeverage
     expected_force_error_ev_per_a: float
     worst_error_ev_per_a: float
@@ -147,8 +157,7 @@ class Potential:
             When it holds an element that the potential does not know.
         """
         cell = polymlp_structure(structure, self.elements)
-        energy, forces, virials = self._mean(cell)
-        offsets = compositions([structure], list(self.elements))[0] @ self.numbers.offsets_ev
+        value = self.unchecked(structure)
         numbers = self.numbers
         calibration = numbers.calibration
         largest = numbers.largest_force_error_ev_per_a
@@ -157,13 +166,19 @@ class Potential:
         if calibration.worst_ev_per_a(bound) > limit:
             leverage, bound = self._leverage(cell, len(structure), self._committee)
         return Answer(
-            energy_ev=energy + float(offsets),
-            forces_ev_per_a=forces,
-            stress_ev_per_a3=virials / structure.volume,
+            energy_ev=value.energy_ev,
+            forces_ev_per_a=value.forces_ev_per_a,
+            stress_ev_per_a3=value.stress_ev_per_a3,
             leverage=leverage,
             expected_force_error_ev_per_a=calibration.expected_force_error_ev_per_a(leverage),
             worst_error_ev_per_a=calibration.worst_ev_per_a(bound),
         )
+
+    def unchecked(self, structure: Structure) -> Value:
+        """Return energy, forces and stress of a cell, whether it is known or not."""
+        energy, forces, virials = self._mean(polymlp_structure(structure, self.elements))
+        offsets = compositions([structure], list(self.elements))[0] @ self.numbers.offsets_ev
+        return Value(energy + float(offsets), forces, virials / structure.volume)
 
     def as_yaml(self) -> str:
         """Return the content of a ``polymlp.yaml``, as pypolymlp and its LAMMPS module read it.
