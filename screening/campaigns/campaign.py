@@ -165,11 +165,11 @@ class Campaign(CampaignRecords):
             stage.engine.name: read_results(self.database, self.config, stage, inputs)
             for stage in self.stages
         }
-        query = self._members(document)
+        found = self._features_of(document) if features else None
         if rows or self.objective.derive is not None:
-            pool = pools.read_rows(self.database, query, self.kind)
+            pool = pools.read_rows(self.database, self._members(document), self.kind)
         else:
-            pool = dict.fromkeys(pools.read_ids(self.database, query), PoolRow())
+            pool = dict.fromkeys(self._ids_of(document), PoolRow())
         return self._assembled(
             document,
             picks,
@@ -177,7 +177,7 @@ class Campaign(CampaignRecords):
             running,
             stored,
             pool,
-            self._features_of(document) if features else None,
+            found,
             self.prior() if features else None,
         )
 
@@ -307,5 +307,4 @@ class Campaign(CampaignRecords):
         if len(picks) >= self.config.budget or self.converged_at(document, picks):
             return True
         known = {pick["candidate_id"] for pick in picks} | self.results().keys()
-        query = self._members(document)
-        return known.issuperset(pools.read_ids(self.database, query))
+        return known.issuperset(self._ids_of(document))

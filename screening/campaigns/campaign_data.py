@@ -28,7 +28,8 @@ class CampaignRecords(CampaignDocument):
 
     def __init__(self, database: Database, document: Mapping[str, Any]) -> None:
         super().__init__(database, document)
-        self._features: tuple[list[str], dict[str, list[float]]] | None = None
+        self._features: tuple[list[Any], dict[str, list[float]]] | None = None
+        self._ids: tuple[list[Any], list[str]] | None = None
         self._kept = KeptRecords(self)
 
     # ------------------------------------------------------------------------- picks
@@ -87,14 +88,21 @@ class CampaignRecords(CampaignDocument):
 
     def _features_of(self, document: Mapping[str, Any]) -> dict[str, list[float]]:
         # Loading tens of thousands takes seconds, and only an extension changes them.
-        extensions = list(document.get("extensions", []))
-        if self._features is None or self._features[0] != extensions:
+        pool = _pool_of(document)
+        if self._features is None or self._features[0] != pool:
             query = self._members(document)
-            self._features = (
-                extensions,
-                pools.read_features(self.database, query, self.kind),
-            )
+            self._features = pool, pools.read_features(self.database, query, self.kind)
         return self._features[1]
+
+    def _ids_of(self, document: Mapping[str, Any]) -> list[str]:
+        """Return the ids of all candidates of the pool."""
+        # As with features: a loop that reads a million of them every round does little else.
+        pool = _pool_of(document)
+        if self._features is not None and self._features[0] == pool:
+            return list(self._features[1])
+        if self._ids is None or self._ids[0] != pool:
+            self._ids = pool, pools.read_ids(self.database, self._members(document))
+        return self._ids[1]
 
     def _members(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return the filter of the candidates that the campaign has by its document."""
@@ -191,3 +199,8 @@ class CampaignRecords(CampaignDocument):
         """Return the fingerprint of the inputs of one candidate's flow, empty without any."""
         document = self.database.candidates.find_one({"_id": candidate_id}, {"campaign_inputs": 1})
         return self._inputs_hash_of(document or {})
+
+
+def _pool_of(document: Mapping[str, Any]) -> list[Any]:
+    """Return what is another list whenever a campaign has other candidates."""
+    return [document.get("revision"), *document.get("extensions", [])]

@@ -32,6 +32,8 @@ def indexes() -> Indexes:
         # Jobs of other campaigns wait there too.
         "fireworks": [([("spec.pick", 1)], False), ([("spec.campaign", 1)], False)],
         "workflows": [([("metadata.pick", 1)], False), ([("metadata.campaign", 1)], False)],
+        # Each job reads what those before it gave, and neither jobflow nor maggma makes an index.
+        "job_outputs": [([("uuid", 1), ("index", 1)], False), ([("hosts", 1)], False)],
         # Large values are looked up by it, and a campaign of thousands has tens of thousands.
         "job_blobs.files": [([("metadata.blob_uuid", 1)], False)],
         "results": [
