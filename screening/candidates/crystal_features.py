@@ -77,13 +77,15 @@ def feature_names() -> list[str]:
     return [*composition, *_VALENCE, *_GEOMETRY, *_BONDING, *_ESTIMATES]
 
 
-def features(structure: Structure) -> list[float]:
+def features(structure: Structure, space_group_number: int | None = None) -> list[float]:
     """Describe a crystal by ``len(feature_names())`` finite numbers.
 
     Parameters
     ----------
     structure : Structure
         Primitive cell of an ordered crystal, as a candidate holds it.
+    space_group_number : int, optional
+        Of its space group, which need not be searched for then.
 
     Returns
     -------
@@ -101,7 +103,12 @@ def features(structure: Structure) -> list[float]:
     electrons = np.array([_valence_electrons(symbol) for symbol in symbols], dtype=float)
     valence = [*electrons.mean(0), electrons.sum(1).mean(), *electrons.std(0)[:3]]
     bonds = _Bonds.of(structure, properties)
-    geometry = dict(zip(_GEOMETRY, _geometry(structure, properties, bonds), strict=True))
+    order = (
+        _point_group_order(structure)
+        if space_group_number is None
+        else _order_of_point_group(space_group_number)
+    )
+    geometry = dict(zip(_GEOMETRY, _geometry(structure, properties, bonds, order), strict=True))
     bonding = _bonding(structure, bonds)
     melting_point = float(properties[:, list(_FALLBACKS).index("melting_point")].mean())
     estimates = _estimates(geometry, melting_point)
@@ -217,7 +224,9 @@ class _Bonds:
         return np.bincount(self.first, weights=values, minlength=n_sites) / self.coordination
 
 
-def _geometry(structure: Structure, properties: NDArray[np.float64], bonds: _Bonds) -> list[float]:
+def _geometry(
+    structure: Structure, properties: NDArray[np.float64], bonds: _Bonds, point_group_order: int
+) -> list[float]:
     """Values in the order of `_GEOMETRY`; `properties` has shape (n_sites, n_properties)."""
     names = list(_FALLBACKS)
     log_mass = properties[:, names.index("log_atomic_mass")]
@@ -235,7 +244,7 @@ def _geometry(structure: Structure, properties: NDArray[np.float64], bonds: _Bon
         bonds.coordination.mean(),
         bonds.coordination.std(),
         4 / 3 * np.pi * (radius**3).mean() / volume_per_atom,
-        np.log(_point_group_order(structure)),
+        np.log(point_group_order),
         bonds.by_site(bonds.electronegativity_difference).mean(),
         bonds.by_site(np.abs(log_mass[first] - log_mass[second])).mean(),
     ]
@@ -322,3 +331,10 @@ def _point_group_order(structure: Structure) -> int:
         symmetry = spglib.get_symmetry(cell, symprec=1e-2)
     # The identity is left when spglib finds nothing, as for atoms closer than the tolerance.
     return 1 if symmetry is None else len(np.unique(symmetry["rotations"], axis=0))
+
+
+@cache
+def _order_of_point_group(space_group_number: int) -> int:
+    from pymatgen.symmetry.groups import PointGroup, SpaceGroup
+
+    return len(PointGroup(SpaceGroup.from_int_number(space_group_number).point_group).symmetry_ops)

@@ -93,7 +93,8 @@ def split_disordered(
 
 def describe_crystal(candidate: Candidate) -> list[float]:
     """Return the features of a crystal."""
-    return features(candidate.content())
+    number = candidate.space_group_number if isinstance(candidate, Crystal) else None
+    return features(candidate.content(), number)
 
 
 CRYSTAL = CandidateKind(
