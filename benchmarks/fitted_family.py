@@ -31,7 +31,7 @@ from typing import Any
 from commands import is_there, screen
 
 RESULTS = Path(__file__).parent / "results"
-POTENTIAL, FAMILY, CHECK = "halides", "family", "check"
+POTENTIAL, FAMILY, CHECK = "halides", "mixed-halides", "check"
 CATIONS, ANIONS = ("Na", "K"), ("Cl", "Br")
 RADII_A = {"Na": 1.02, "K": 1.38, "Cl": 1.81, "Br": 1.96}
 """R. D. Shannon, Acta Cryst. A 32, 751 (1976), sixfold coordination: where relaxation begins."""
