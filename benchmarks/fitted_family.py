@@ -31,7 +31,7 @@ from typing import Any
 from commands import is_there, screen
 
 RESULTS = Path(__file__).parent / "results"
-POTENTIAL, FAMILY, CHECK = "halides", "mixed-halides", "check"
+POTENTIAL, FAMILY, CHECK = "halides", "alkali-halides", "check"
 CATIONS, ANIONS = ("Na", "K"), ("Cl", "Br")
 RADII_A = {"Na": 1.02, "K": 1.38, "Cl": 1.81, "Br": 1.96}
 """R. D. Shannon, Acta Cryst. A 32, 751 (1976), sixfold coordination: where relaxation begins."""
@@ -48,7 +48,7 @@ recipe:
   relaxation: {force_tolerance_ev_per_a: 1.0e-3}
   phonons: {min_length_a: 8.0, max_atoms: 72, spectrum_mesh_length_a: 30.0}
   third_order: {min_length_a: 8.0, max_atoms: 64, cutoff_a: 5.0}
-  transport: {temperatures_k: [300.0], mesh_lengths_a: [13.0, 17.0, 21.0], max_mesh_points: 600}
+  transport: {temperatures_k: [300.0], mesh_lengths_a: [9.0, 12.0, 15.0], max_mesh_points: 250}
 sources: [crystals]
 sampler: {kind: random}
 budget: 1
