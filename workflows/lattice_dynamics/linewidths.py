@@ -113,7 +113,7 @@ def _same_for_all_points(
     root_mass = np.repeat(np.sqrt(pp.primitive.masses), 3)
     # One row a band.
     vectors = np.swapaxes(phonons.eigenvectors / root_mass[:, np.newaxis], 1, 2)
-    atoms = np.searchsorted(pp.primitive.p2s_map, pp.primitive.s2p_map)
+    atoms = np.array([pp.primitive.p2p_map[image] for image in pp.primitive.s2p_map])
     # Images of an atom next to each other.
     order = np.argsort(atoms, kind="stable")
     phases = np.ascontiguousarray(_phases(pp)[:, :, order])
