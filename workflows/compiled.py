@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function compiled, from the second program on from a cache; threads may run it.
 
+    What it calls must be compiled functions of its module: numba keeps nothing of a function that
+    has them in its closure.
+
     The cache is beside the source, or where that cannot be written in the user's own folder; where
     neither can, every program compiles for itself, which takes seconds.
     """

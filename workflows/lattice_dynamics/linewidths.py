@@ -13,22 +13,19 @@ the three atoms that can be the origin is phono3py's ``make_r0_average``.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from phonopy.physical_units import get_physical_units
 
-from workflows.compiled import compiled
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from phono3py.phonon3.interaction import Interaction
 
 MOST_BYTES = 2**30
 """Largest table of half-transformed force constants; where more is needed, phono3py does it all."""
+AT_ONCE = 64
+"""Wave vectors that are transformed together, so that what is in between takes little memory."""
 CHUNK = 32
 """Triplets that a thread takes at once; sums do not depend on the number of threads."""
 
@@ -61,12 +58,14 @@ def linewidths_thz(
     ndarray, shape (temperatures, grid points, branches)
     """
     from phono3py.phonon3.imag_self_energy import ImagSelfEnergy, average_by_degeneracy
+    from threadpoolctl import threadpool_limits
+
+    from workflows.lattice_dynamics.linewidth_kernel import linewidths
 
     phonons: Any = pp.phonons
     fixed = _same_for_all_points(pp, phonons, temperatures_k)
     addresses, mesh = np.asarray(pp.bz_grid.addresses), np.asarray(pp.bz_grid.D_diag)
     positions = pp.primitive.scaled_positions
-    kernel = _compiled()
     weights = ImagSelfEnergy(pp)
     factor = pp.unit_conversion_factor * weights.unit_conversion_factor
 
@@ -82,7 +81,7 @@ def linewidths_thz(
 
         def part(first: int) -> NDArray[np.float64]:
             some = slice(first, first + CHUNK)
-            return kernel(
+            found: NDArray[np.float64] = linewidths(
                 triplets[some],
                 times[some],
                 origins[some],
@@ -91,6 +90,7 @@ def linewidths_thz(
                 is_zero[some],
                 *fixed,
             )
+            return found
 
         total = sum(pool.map(part, range(0, len(triplets), CHUNK)))
         found: NDArray[np.float64] = average_by_degeneracy(
@@ -98,7 +98,8 @@ def linewidths_thz(
         )
         return found
 
-    with ThreadPoolExecutor(threads) as pool:
+    # BLAS is called by each of these threads, and must not start others.
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
         return np.stack([at(int(point), pool) for point in grid_points], axis=1)
 
 
@@ -110,6 +111,8 @@ def _same_for_all_points(
     units = get_physical_units()
     real = frequencies > pp.cutoff_frequency
     x = np.where(real, frequencies, 1.0) * units.THzToEv / units.KB
+    with np.errstate(over="ignore"):
+        occupations = 1 / np.expm1(x[..., np.newaxis] / np.asarray(temperatures_k))
     root_mass = np.repeat(np.sqrt(pp.primitive.masses), 3)
     # One row a band.
     vectors = np.swapaxes(phonons.eigenvectors / root_mass[:, np.newaxis], 1, 2)
@@ -123,7 +126,7 @@ def _same_for_all_points(
         np.ascontiguousarray(vectors),
         np.searchsorted(atoms[order], np.arange(len(pp.primitive) + 1)),
         np.where(real, frequencies, 0.0),
-        1 / np.expm1(x[..., np.newaxis] / np.asarray(temperatures_k)),
+        occupations,
     )
 
 
@@ -171,113 +174,9 @@ def _half_transformed(
         for j in range(count):
             same = slice(j * images, (j + 1) * images)
             constants = ordered[same].reshape(images, -1)
-            for part in ("real", "imag"):
-                found = np.ascontiguousarray(getattr(phases, part)[:, i, same]) @ constants
-                getattr(table, part)[:, i, :, :, j] = found.reshape(-1, len(order), 3, 3, 3)
+            for start in range(0, len(phases), AT_ONCE):
+                some = slice(start, start + AT_ONCE)
+                for part in ("real", "imag"):
+                    found = np.ascontiguousarray(getattr(phases, part)[some, i, same]) @ constants
+                    getattr(table, part)[some, i, :, :, j] = found.reshape(-1, len(order), 3, 3, 3)
     return table.reshape(len(phases), count, len(order), -1)
-
-
-@cache
-def _compiled() -> Callable[..., NDArray[np.float64]]:
-    transform, add_squares = compiled(_transform), compiled(_add_squares)
-
-    def linewidths(
-        triplets: Any,
-        times: Any,
-        origins: Any,
-        delta_sum: Any,
-        delta_difference: Any,
-        is_zero: Any,
-        table: Any,
-        phases: Any,
-        vectors: Any,
-        starts: Any,
-        frequencies: Any,
-        occupations: Any,
-    ) -> Any:
-        bands = frequencies.shape[1]
-        gamma = np.zeros((occupations.shape[2], bands))
-        full = np.empty((bands, bands, bands), dtype=np.complex128)
-        for t in range(len(triplets)):
-            q0, q1, q2 = triplets[t]
-            transform(q0, q1, q2, origins[t], table, phases, starts, full)
-            add_squares(
-                times[t],
-                delta_sum[t],
-                delta_difference[t],
-                is_zero[t],
-                full,
-                (vectors[q0], vectors[q1], vectors[q2]),
-                (frequencies[q0], frequencies[q1], frequencies[q2]),
-                occupations[q1],
-                occupations[q2],
-                gamma,
-            )
-        return gamma
-
-    return compiled(linewidths)
-
-
-def _transform(
-    q0: int, q1: int, q2: int, origins: Any, table: Any, phases: Any, starts: Any, full: Any
-) -> None:
-    """Set `full` to Φ(q0 iα, q1 jβ, q2 kγ), by the sum that is left.
-
-    The atom of the first, the second and the third wave vector is the origin in turn.
-    """
-    count, bands = len(origins), len(full)
-    half = np.empty((count, 9 * bands), dtype=np.complex128)
-    full[:] = 0.0
-    for turn in range(3):
-        first = q1 if turn == 0 else q0
-        second = q1 if turn == 2 else q2
-        for i in range(count):
-            for k in range(count):
-                images = slice(starts[k], starts[k + 1])
-                half[k] = np.dot(phases[second, i, images], table[first, i, images])
-            at = half.reshape((count, 3, bands, 3))
-            for k in range(count):
-                for a in range(3):
-                    for b in range(bands):
-                        for c in range(3):
-                            value = origins[i] * at[k, a, b, c]
-                            own, other = 3 * i + a, 3 * k + c
-                            if turn == 0:
-                                full[own, b, other] += value
-                            elif turn == 1:
-                                full[b, own, other] += value
-                            else:
-                                full[b, other, own] += value
-
-
-def _add_squares(
-    times: float,
-    delta_sum: Any,
-    delta_difference: Any,
-    is_zero: Any,
-    full: Any,
-    vectors: Any,
-    frequencies: Any,
-    occupations_1: Any,
-    occupations_2: Any,
-    gamma: Any,
-) -> None:
-    """Add what a triplet contributes: its matrix elements between modes, squared and weighted."""
-    bands = len(full)
-    first = np.dot(vectors[0], full.reshape((bands, bands * bands)))
-    for l0 in range(bands):
-        if frequencies[0][l0] == 0.0 or is_zero[l0].all():
-            continue
-        second = np.dot(vectors[1], first[l0].reshape((bands, bands)))
-        elements = np.dot(second, vectors[2].T)
-        for l1 in range(bands):
-            for l2 in range(bands):
-                product = frequencies[0][l0] * frequencies[1][l1] * frequencies[2][l2]
-                if is_zero[l0, l1, l2] or product == 0.0:
-                    continue
-                element = elements[l1, l2]
-                square = times * (element.real**2 + element.imag**2) / product
-                u, v = delta_sum[l0, l1, l2], delta_difference[l0, l1, l2]
-                for temperature in range(len(gamma)):
-                    n1, n2 = occupations_1[l1, temperature], occupations_2[l2, temperature]
-                    gamma[temperature, l0] += square * ((n1 + n2 + 1) * u + (n1 - n2) * v)
