@@ -12,7 +12,7 @@ FITTED := 'pypolymlp>=0.22,<0.23'
 ALLOYS := 'icet>=4.0,<5'
 MP_API := 'mp-api>=0.46'
 BUDGET ?= 10
-# Candidates that `make run-dft` computes again: an hour or so each on two cores.
+# Candidates that `make run-dft` computes again: a quarter of an hour to an hour each on two cores.
 TOP ?= 3
 # A share of the tests in their order for each process, and whoever is done takes from the others: what the
 # tests of a file share is built once.  The slowest ten are listed.

@@ -155,10 +155,14 @@ def imides(options: argparse.Namespace) -> list[dict[str, Any]]:
     done: list[dict[str, Any]] = json.loads(kept.read_text()) if kept and kept.exists() else []
     rows: list[dict[str, Any]] = []
     for number, (smiles, kappa) in enumerate(known[: options.number], 1):
-        earlier = done[number - 1] if number <= len(done) else None
-        row = earlier or {"kappa_w_per_m_k": kappa, **compute(smiles, options.engine)}
-        if row["kappa_w_per_m_k"] != kappa:
-            raise SystemExit(f"{kept} is of another draw; delete it")
+        drawn = {"radonpy_smiles": smiles, "engine": options.engine, "kappa_w_per_m_k": kappa}
+        row = (
+            done[number - 1]
+            if number <= len(done)
+            else {**drawn, **compute(smiles, options.engine)}
+        )
+        if {key: row.get(key) for key in drawn} != drawn:
+            raise SystemExit(f"{kept} is of another draw or engine; delete it")
         rows.append(row)
         usable = [each for each in rows if each["outcome"] == "computed"]
         correlations = ""
@@ -180,7 +184,7 @@ def imides(options: argparse.Namespace) -> list[dict[str, Any]]:
             f"Spearman held, free, modulus, rise: {correlations}; {smiles} {row['reason']}",
             flush=True,
         )
-        if kept:
+        if kept and number > len(done):
             kept.write_text(json.dumps(rows))
     return rows
 

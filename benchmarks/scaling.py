@@ -34,10 +34,13 @@ if TYPE_CHECKING:
 
 FILTERS = {"find": "filter", "count": "query", "distinct": "query", "findAndModify": "query"}
 IGNORED = {"hello", "ismaster", "ping", "endSessions", "buildInfo", "getMore", "killCursors"}
-WORKERS = (100, 1000, 10_000)
+WORKERS = (100, 1000, 5000)
 AT_ONCE = (1, 8)
 """Messages that a server answers at the same time: the embedded one, and one with eight cores."""
-SIMULATED_S = 7200.0
+WARM_UP = 16
+"""Candidates that `loop_overhead.warm_up` computes."""
+JOBS = 6
+"""Jobs of each worker that are simulated on average; the first half of the time does not count."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +187,11 @@ def tell_sizes(database: Database, pool: int, computed: int) -> None:
         count = stats["count"]
         if not count:
             continue
-        # Crystals are stored of the whole pool, the rest of those that were computed.
-        per_candidate = count / pool if name == "candidates" else count / computed
+        # Crystals are stored of the whole pool, the rest of those that were computed.  What has
+        # been run to warm up is in the same collections.
+        of = pool + WARM_UP if name == "candidates" else computed + WARM_UP
         size, index = stats["size"] / count, stats["totalIndexSize"] / count
-        total_gb = 1e6 * per_candidate * (size + index) / 1e9
+        total_gb = 1e6 * (count / of) * (size + index) / 1e9
         print(f"| {name} | {count} | {size:.0f} B | {index:.0f} B | {total_gb:.1f} GB |")
 
 
@@ -211,33 +215,38 @@ def simulated(
 ) -> tuple[float, float, float]:
     """Return the server's busy share, the mean wait of a message (ms), and the workers' share.
 
-    Workers start at random within a job's time.  Jobs take an exponentially distributed time, the
-    answers what was recorded, drawn at random; messages are answered in the order they come.
+    Jobs take an exponentially distributed time, the answers what was recorded, drawn at random;
+    messages are answered in the order they come.  Of the simulated time the second half counts.
     """
     generator = np.random.default_rng(0)
-    events = [(float(generator.uniform(0, job_s)), worker) for worker in range(workers)]
+    service = generator.choice(seconds, 2**16)
+    jobs = generator.exponential(job_s, 2**16)
+    # What is left of an exponentially distributed time is distributed like the whole.
+    events = [(float(generator.exponential(job_s)), worker) for worker in range(workers)]
     heapq.heapify(events)
     free_at = [0.0] * at_once
     left = [messages] * workers
-    busy = waited = 0.0
     answered = 0
-    service = generator.choice(seconds, 2**16)
-    jobs = generator.exponential(job_s, 2**16)
-    while events and events[0][0] < SIMULATED_S and answered < 2_000_000:
+    most = JOBS * workers * messages
+    counted: list[tuple[float, float, float]] = []
+    while answered < most:
         now, worker = heapq.heappop(events)
         begins = max(now, free_at[0])
         takes = float(service[answered % len(service)])
         heapq.heapreplace(free_at, begins + takes)
-        busy, waited, answered = busy + takes, waited + begins - now, answered + 1
+        answered += 1
+        if answered > most // 2:
+            counted.append((now, begins - now, takes))
         left[worker] -= 1
         then = begins + takes
         if not left[worker]:
             left[worker] = messages
             then += float(jobs[answered % len(jobs)])
         heapq.heappush(events, (then, worker))
-    until = min(events[0][0], SIMULATED_S) if events else SIMULATED_S
-    at_server = waited + busy
-    return busy / (until * at_once), 1000 * waited / answered, at_server / (until * workers)
+    times, waits, answers = np.array(counted).T
+    span = times[-1] - times[0]
+    busy = answers.sum() / (span * at_once)
+    return busy, 1000 * waits.mean(), (waits + answers).sum() / (span * workers)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from workflows.engines import Engine
-    from workflows.lattice_dynamics.third_order import ThirdOrderPlan
+    from workflows.lattice_dynamics.third_order import ThirdOrderForceConstants, ThirdOrderPlan
 
 
 @dataclass
@@ -156,6 +156,9 @@ class ConductivityMaker(Maker):
         started = time.perf_counter()
         phonon = harmonic.load_phonopy_params(str(phonons.phonopy_params))
         force_constants = third_order.fit_third_order(plan)
+        fewer = self._fewer_pairs(plan)
+        subset = third_order.fit_third_order(plan, fewer) if fewer is not None else None
+        plan.forget_bases()
         solved = solve_transport(
             relaxation.structure,
             phonon,
@@ -164,7 +167,11 @@ class ConductivityMaker(Maker):
             self.transport,
             stable=phonons.stable,
         )
-        relative_fit_error = self._fit_error(plan, solved.model, solved.meshes[0])
+        relative_fit_error = None
+        if plan.pairs is not None and fewer is not None and subset is not None:
+            change = self._change(subset, solved.model, solved.meshes[0])
+            if change is not None:
+                relative_fit_error = change * math.sqrt(fewer / (plan.pairs - fewer))
         fields = transport_fields(solved, phonons)
         costs = [
             StepCost.of_force_calls("third-order forces", force_calls, forces_s),
@@ -189,33 +196,35 @@ class ConductivityMaker(Maker):
             displacement_distance_a=self.third_order.distance_a,
         )
 
-    def _fit_error(
-        self, plan: ThirdOrderPlan, model: Phono3py, coarsest: MeshConductivity
-    ) -> float | None:
-        """Return the relative standard error of κ that the choice of random pairs leaves.
+    def _fewer_pairs(self, plan: ThirdOrderPlan) -> int | None:
+        """Return of how many random pairs κ is computed again, for the error bar of the fit.
 
-        From the change of κ on the coarsest mesh when d of the n pairs (about one in four) are
-        left out, times √((n − d)/d): of two nested fits the smaller differs from the larger by
-        less than either from the truth.  None where it is not known: finite displacements are not
-        fitted, and the last pairs may be needed to determine the fit.
+        The relative standard error that the choice of pairs leaves is the change of κ on the
+        coarsest mesh when d of the n pairs (about one in four) are left out, times √((n − d)/d): of
+        two nested fits the smaller differs from the larger by less than either from the truth.
+        None where it is not known: finite displacements are not fitted, and the last pairs may be
+        needed to determine the fit.
         """
         if plan.pairs is None:
             return None
-        # As many as can be spared; the last pair may be needed to determine the fit.
         fewer = plan.pairs - max(1, plan.pairs // 4)
         while fewer < plan.pairs and not third_order.is_determined(plan, fewer):
             fewer += 1
-        if fewer == plan.pairs or coarsest.kappa_300k_w_per_m_k == 0:
+        return fewer if fewer < plan.pairs else None
+
+    def _change(
+        self, subset: ThirdOrderForceConstants, model: Phono3py, coarsest: MeshConductivity
+    ) -> float | None:
+        """Return by which share κ differs with the force constants of fewer pairs."""
+        if coarsest.kappa_300k_w_per_m_k == 0:
             return None
-        subset = third_order.fit_third_order(plan, fewer)
         complete = model.fc3, model.fc3_nonzero_indices
         model.fc3, model.fc3_nonzero_indices = subset.third_order, subset.nonzero
         changed = transport.conductivity(
             model, coarsest.mesh, [ROOM_TEMPERATURE_K], isotopes=self.transport.isotopes
         ).isotropic_w_per_m_k(ROOM_TEMPERATURE_K)
         model.fc3, model.fc3_nonzero_indices = complete
-        change = abs(changed / coarsest.kappa_300k_w_per_m_k - 1)
-        return change * math.sqrt(fewer / (plan.pairs - fewer))
+        return abs(changed / coarsest.kappa_300k_w_per_m_k - 1)
 
 
 @job(

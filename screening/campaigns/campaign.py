@@ -153,9 +153,8 @@ class Campaign(CampaignRecords):
         """
         # The order matters, because other processes write meanwhile.  Engines before picks: an
         # engine is added before its picks.  Picks before results: a result is stored before its
-        # pick ends, so every pick that has ended has its result here.  The pool last: it only
-        # grows, so it has the candidates of all picks.  Rows and features are read by the
-        # extensions of the first read, so that both are of the same candidates.
+        # pick ends, so every pick that has ended has its result here.  The pool is that of the
+        # extensions of the first read, of which ids and features may be kept from before.
         document = self._document()
         self._take_stages(document)
         picks, confirmation_picks = self.picks(), self.confirmation_picks()

@@ -90,13 +90,15 @@ class CampaignRecords(CampaignDocument):
         # Loading tens of thousands takes seconds, and only an extension changes them.
         pool = _pool_of(document)
         if self._features is None or self._features[0] != pool:
+            self._features = None
             query = self._members(document)
             self._features = pool, pools.read_features(self.database, query, self.kind)
         return self._features[1]
 
     def _ids_of(self, document: Mapping[str, Any]) -> list[str]:
         """Return the ids of all candidates of the pool."""
-        # As with features: a loop that reads a million of them every round does little else.
+        # As with features: a loop that reads a million of them every round does little else.  One
+        # that is deleted by hand stays until the program ends.
         pool = _pool_of(document)
         if self._features is not None and self._features[0] == pool:
             return list(self._features[1])
@@ -202,5 +204,5 @@ class CampaignRecords(CampaignDocument):
 
 
 def _pool_of(document: Mapping[str, Any]) -> list[Any]:
-    """Return what is another list whenever a campaign has other candidates."""
-    return [document.get("revision"), *document.get("extensions", [])]
+    """Return a list that differs where the candidates do: another campaign, or an extension."""
+    return [document.get("created_at"), *document.get("extensions", [])]

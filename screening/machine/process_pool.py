@@ -13,6 +13,6 @@ def processes(workers: int) -> ProcessPoolExecutor:
 
 
 def _one_thread() -> None:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)

@@ -25,8 +25,8 @@ def relaxation_time_solution(
 ) -> Any:
     """Return phono3py's solution with Wigner's coherences, by the tetrahedron method.
 
-    Linewidths are computed here several times faster, the same to rounding; where that would take
-    too much memory, by phono3py.
+    Linewidths are computed here in a fraction of the time, the same to rounding; where that would
+    take too much memory, by phono3py.
 
     Parameters
     ----------

@@ -67,6 +67,10 @@ class ThirdOrderPlan:
         """symfc's solver; to find its bases takes several times as long as a fit."""
         return symfc_with_basis(self.model, self.recipe.cutoff_a)
 
+    def forget_bases(self) -> None:
+        """Free the memory of symfc's bases, gigabytes in crystals of low symmetry."""
+        vars(self).pop("symfc", None)
+
 
 def plan_third_order(
     structure: Structure,
@@ -162,7 +166,7 @@ def as_phonopy(model: Phono3py | Phonopy, *, symmetry: bool = True) -> Phonopy:
     Parameters
     ----------
     symmetry
-        Look for it, which takes longer than many a thing that does not need it.
+        Whether to look for it: that takes half a second, and not everything needs it.
     """
     from phonopy import Phonopy
 

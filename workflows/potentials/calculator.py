@@ -24,7 +24,7 @@ class FittedCalculator(Calculator):
         Called with a cell that is refused, and what the potential says of it, so that it can be
         kept for labelling.
     ask_every
-        Calls of which one asks whether the cell is known, the first among them.
+        Ask whether the cell is known on every n-th call, beginning with the first.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ TIME_STEP_FS = 2.0
 FRICTION_PER_FS = 0.02
 CELLS_OF_A_RUN = 2
 ASK_EVERY = 10
-"""Steps between questions whether the cell is known: atoms move by a few hundredths of an Å."""
+"""Steps of which one asks whether the cell is known, which takes twice as long as the forces."""
 CRYSTALS_A_ROUND = 6
 """Of a family that are followed: a run costs hundreds of force calls with the indicator."""
 
@@ -35,8 +35,8 @@ def cells_from_dynamics(
 ) -> list[Frame]:
     """Return cells of Langevin dynamics of crystals at each temperature.
 
-    Of a large family `CRYSTALS_A_ROUND` are drawn at random.  A run ends where the potential does
-    not know a cell any more, and that cell is the last.
+    Of a large family `CRYSTALS_A_ROUND` are drawn at random.  A run ends where the potential is
+    found not to know a cell any more, and that cell is the last.
     """
     if not recipe.dynamics_steps:
         return []
@@ -80,7 +80,9 @@ def _one_run(
     try:
         for _ in range(CELLS_OF_A_RUN):
             dynamics.run(recipe.dynamics_steps // CELLS_OF_A_RUN)
-            cells.append(AseAtomsAdaptor.get_structure(atoms))
+            cell = AseAtomsAdaptor.get_structure(atoms)
+            potential.check(cell, potential.ask(cell))
+            cells.append(cell)
     except OutsideDomain as refused:
         if refused.structure is not None:
             cells.append(refused.structure)

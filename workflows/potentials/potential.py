@@ -157,7 +157,7 @@ class Potential:
             When it holds an element that the potential does not know.
         """
         cell = polymlp_structure(structure, self.elements)
-        value = self.unchecked(structure)
+        value = self._value(structure, cell)
         numbers = self.numbers
         calibration = numbers.calibration
         largest = numbers.largest_force_error_ev_per_a
@@ -176,7 +176,10 @@ class Potential:
 
     def unchecked(self, structure: Structure) -> Value:
         """Return energy, forces and stress of a cell, whether it is known or not."""
-        energy, forces, virials = self._mean(polymlp_structure(structure, self.elements))
+        return self._value(structure, polymlp_structure(structure, self.elements))
+
+    def _value(self, structure: Structure, cell: object) -> Value:
+        energy, forces, virials = self._mean(cell)
         offsets = compositions([structure], list(self.elements))[0] @ self.numbers.offsets_ev
         return Value(energy + float(offsets), forces, virials / structure.volume)
 

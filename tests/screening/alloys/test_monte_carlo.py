@@ -122,7 +122,6 @@ def test_the_shells_of_a_hexagonal_lattice_are_those_of_its_neighbours(a, c_over
 
 @pytest.mark.slow
 def test_averages_are_those_of_all_arrangements():
-    pytest.importorskip("numba")
     from screening.alloys.monte_carlo import BOLTZMANN_EV_PER_K, run
 
     terms = energy_terms(FCC, neighbours_only(0.12), 3 * np.eye(3, dtype=int))
@@ -163,7 +162,6 @@ def both_temperatures(found):
 def test_the_alloy_that_is_ising_s_model_orders_where_that_is_known_to():
     """With equal numbers, neighbours on bcc are Ising's ferromagnet on one sublattice turned over:
     kT = 6.35435 J (P. H. Lundow, K. Markström and A. Rosengren, Phil. Mag. 89, 2009 (2009))."""
-    pytest.importorskip("numba")
     from ase import Atoms
 
     from screening.alloys.monte_carlo import BOLTZMANN_EV_PER_K
@@ -190,7 +188,6 @@ def test_the_alloy_that_is_ising_s_model_orders_where_that_is_known_to():
 
 @pytest.mark.slow
 def test_an_alloy_orders_below_the_peak_of_its_heat_capacity():
-    pytest.importorskip("numba")
     from screening.alloys.thermodynamics import mixing_entropy_k, thermodynamics
 
     # Of nearest neighbours alone L1₂ is one of many ground states; second ones that like each
