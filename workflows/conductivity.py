@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass, field, replace
@@ -157,7 +158,11 @@ class ConductivityMaker(Maker):
         phonon = harmonic.load_phonopy_params(str(phonons.phonopy_params))
         force_constants = third_order.fit_third_order(plan)
         fewer = self._fewer_pairs(plan)
-        subset = third_order.fit_third_order(plan, fewer) if fewer is not None else None
+        subset = None
+        if fewer is not None:
+            # Without them the fit may fail, and its error bar is not known then.
+            with contextlib.suppress(CannotCompute):
+                subset = third_order.fit_third_order(plan, fewer)
         plan.forget_bases()
         solved = solve_transport(
             relaxation.structure,

@@ -118,6 +118,27 @@ def test_a_fit_to_fewer_pairs_leaves_the_plan_as_it_was(cu3au_pairs, cu3au_fit):
     assert np.abs(fewer.third_order - cu3au_fit.third_order).max() > 1e-6
 
 
+def test_pairs_determine_second_order_too(emt, monkeypatch):
+    # Layers along [111] in a cell of one atom each: within the cut-off there are fewer unknowns of
+    # third order than of second, and symfc says nothing where it cannot find these.
+    layers = ["Cu", "Au", "Au", "Cu", "Cu", "Cu", "Au", "Au", "Cu"]
+    sites = [[(i % 3) / 3, (2 * i % 3) / 3, i / 9] for i in range(9)]
+    crystal = Structure(Lattice.hexagonal(2.687, 19.745), layers, sites)
+    cell, centring = conventional_cell(crystal)
+    recipe = ThirdOrderRecipe(route="random-pairs", cutoff_a=3.0)
+
+    def fitted():
+        plan = third_order.plan_third_order(cell, centring, np.eye(3, dtype=int), recipe)
+        supercells = third_order.third_order_supercells(plan)
+        third_order.set_third_order_forces(plan, emt.forces(supercells))
+        return third_order.fit_third_order(plan)
+
+    assert abs(fitted().third_order).max() > 10
+    monkeypatch.setattr(third_order, "EQUATIONS_OF_SECOND_ORDER", 0)
+    with pytest.raises(CannotCompute, match=r"it leaves 100% of the part of the forces that"):
+        fitted()
+
+
 def test_displacements_that_are_not_mirrored_are_refused(copper):
     plan = third_order.plan_third_order(
         copper.cell, copper.centring, copper.phonon.supercell_matrix, ThirdOrderRecipe()

@@ -64,11 +64,17 @@ def vanishes_by_symmetry(model: Phono3py) -> bool:
 
 def third_order_basis_size(model: Phono3py, cutoff_a: float | None) -> int:
     """Return the number of independent third-order parameters that symmetry leaves."""
+    return basis_sizes(model, cutoff_a)[3]
+
+
+def basis_sizes(model: Phono3py, cutoff_a: float | None) -> dict[int, int]:
+    """Return the number of independent parameters of second and third order, by order."""
     from phonopy.interface.symfc import SymfcFCSolver
 
     options = None if cutoff_a is None else {"cutoff": {3: cutoff_a}}
     solver = SymfcFCSolver(model.supercell, symmetry=model.symmetry, options=options)
-    return int(solver.estimate_basis_size(orders=[3])[3])
+    found = solver.estimate_basis_size(orders=[2, 3])
+    return {order: int(size) for order, size in found.items()}
 
 
 def fit_memory_gb(basis_size: float, supercell_atoms: int) -> float:

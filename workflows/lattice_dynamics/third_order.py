@@ -12,9 +12,9 @@ import numpy as np
 
 from workflows.errors import CannotCompute
 from workflows.lattice_dynamics.capability import (
+    basis_sizes,
     fit_refusal,
     no_third_order,
-    third_order_basis_size,
     vanishes_by_symmetry,
 )
 from workflows.lattice_dynamics.cells import (
@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     from workflows.recipes import ThirdOrderRecipe
 
 
+EQUATIONS_OF_SECOND_ORDER = 3
+"""That are asked for each of its unknowns.  As force constants are symmetric, what one displacement
+says of another is said again by that one, so that half of the equations may be the others'; and the
+unknowns, which are estimated, may be half as many again."""
+MOST_LEFT = 0.5
+"""Share of what is fitted that a fit may leave.  Higher orders and noise leave a few per cent."""
+
+
 @dataclass(frozen=True)
 class ThirdOrderPlan:
     """Displaced supercells for third-order force constants.
@@ -47,7 +55,9 @@ class ThirdOrderPlan:
     recipe
         What was asked for.
     basis_size
-        Unknowns of the symfc fit; None for finite displacements.
+        Unknowns of third order in the symfc fit; None for finite displacements.
+    second_order_basis_size
+        Unknowns of second order in it.
     pairs
         Number of random pairs; None for finite displacements.
     undisplaced
@@ -59,6 +69,7 @@ class ThirdOrderPlan:
     model: Phono3py
     recipe: ThirdOrderRecipe
     basis_size: int | None = None
+    second_order_basis_size: int = 0
     pairs: int | None = None
     undisplaced: bool = False
 
@@ -102,20 +113,20 @@ def plan_third_order(
             distance=recipe.distance_a, cutoff_pair_distance=recipe.cutoff_a
         )
         return ThirdOrderPlan(model, recipe)
-    basis_size = third_order_basis_size(model, recipe.cutoff_a)
+    sizes = basis_sizes(model, recipe.cutoff_a)
+    basis_size = sizes[3]
     if reason := fit_refusal(basis_size, atoms):
         raise CannotCompute(f"{structure.reduced_formula}: {reason}")
-    pairs = max(
-        recipe.min_pairs,
-        math.ceil(recipe.overdetermination * basis_size / equations_of_pairs(model, 1)),
-    )
+    wanted = max(recipe.overdetermination * basis_size, EQUATIONS_OF_SECOND_ORDER * sizes[2])
+    pairs = max(recipe.min_pairs, math.ceil(wanted / equations_of_pairs(model, 1)))
     model.generate_displacements(
         distance=recipe.distance_a,
         number_of_snapshots=pairs,
         is_plusminus=True,
         random_seed=recipe.seed,
     )
-    return ThirdOrderPlan(model, recipe, basis_size, pairs, has_free_positions(model.primitive))
+    free = has_free_positions(model.primitive)
+    return ThirdOrderPlan(model, recipe, basis_size, sizes[2], pairs, free)
 
 
 def third_order_supercells(plan: ThirdOrderPlan) -> list[Structure]:
@@ -220,7 +231,8 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
     if not is_determined(plan, used):
         raise ValueError(
             f"{used} pairs give {equations_of_pairs(model, used)} equations for "
-            f"{plan.basis_size} unknowns; compute more pairs or lower cutoff_a"
+            f"{plan.basis_size} unknowns of third and {plan.second_order_basis_size} of second "
+            "order; compute more pairs or lower cutoff_a"
         )
     displacements, forces = _pairs(model.dataset, used, plan.pairs)
     try:
@@ -237,12 +249,39 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
     if (cutoff := solver.basis_set[3].fc_cutoff) is not None:
         within = cutoff.nonzero_atomic_indices_fc3().reshape((len(model.supercell),) * 3)
         nonzero = np.array(within[model.primitive.p2s_map] if alike else within, dtype=np.byte)
-    return ThirdOrderForceConstants(second, third, nonzero)
+    fitted = ThirdOrderForceConstants(second, third, nonzero)
+    if (left := _left(plan, fitted, displacements, forces)) > MOST_LEFT:
+        # symfc's solver says nothing where its equations are singular.
+        raise CannotCompute(
+            "the fit of third-order force constants failed: it leaves "
+            f"{left:.0%} of the part of the forces that it is fitted to; take more pairs "
+            "(third_order.min_pairs), larger supercells, or another cutoff_a"
+        )
+    return fitted
 
 
 def is_determined(plan: ThirdOrderPlan, pairs: int) -> bool:
-    """Return whether so many random pairs give at least as many equations as unknowns."""
-    return plan.basis_size is not None and equations_of_pairs(plan.model, pairs) >= plan.basis_size
+    """Return whether so many random pairs give enough equations for the unknowns of both orders."""
+    if plan.basis_size is None:
+        return False
+    needed = max(plan.basis_size, EQUATIONS_OF_SECOND_ORDER * plan.second_order_basis_size)
+    return equations_of_pairs(plan.model, pairs) >= needed
+
+
+def _left(
+    plan: ThirdOrderPlan,
+    fitted: ThirdOrderForceConstants,
+    displacements: NDArray[np.float64],
+    forces: NDArray[np.float64],
+) -> float:
+    """Return what a fit leaves of the even part of the forces of mirrored pairs, as a share."""
+    third = compact(plan.model, fitted).third_order
+    half = len(displacements) // 2
+    even = (forces[:half] + forces[half:])[:, plan.model.primitive.p2s_map] / 2
+    once = np.tensordot(third, displacements[:half], axes=((2, 5), (1, 2)))
+    predicted = -0.5 * np.einsum("ijabs,sjb->sia", once, displacements[:half])
+    size = float((even**2).mean())
+    return float(np.sqrt(((even - predicted) ** 2).mean() / size)) if size else 0.0
 
 
 def equations_of_pairs(model: Phono3py, pairs: int) -> int:
