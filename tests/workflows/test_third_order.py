@@ -135,7 +135,7 @@ def test_pairs_determine_second_order_too(emt, monkeypatch):
 
     assert abs(fitted().third_order).max() > 10
     monkeypatch.setattr(third_order, "EQUATIONS_OF_SECOND_ORDER", 0)
-    with pytest.raises(CannotCompute, match=r"it leaves 100% of the part of the forces that"):
+    with pytest.raises(CannotCompute, match=r"it leaves (99|100)% of the forces that"):
         fitted()
 
 

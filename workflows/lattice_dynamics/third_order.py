@@ -41,7 +41,7 @@ EQUATIONS_OF_SECOND_ORDER = 3
 says of another is said again by that one, so that half of the equations may be the others'; and the
 unknowns, which are estimated, may be half as many again."""
 MOST_LEFT = 0.5
-"""Share of what is fitted that a fit may leave.  Higher orders and noise leave a few per cent."""
+"""Share of the forces that a fit may leave.  Higher orders and noise leave a few per cent."""
 
 
 @dataclass(frozen=True)
@@ -253,9 +253,9 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
     if (left := _left(plan, fitted, displacements, forces)) > MOST_LEFT:
         # symfc's solver says nothing where its equations are singular.
         raise CannotCompute(
-            "the fit of third-order force constants failed: it leaves "
-            f"{left:.0%} of the part of the forces that it is fitted to; take more pairs "
-            "(third_order.min_pairs), larger supercells, or another cutoff_a"
+            f"the fit of force constants failed: it leaves {left:.0%} of the forces that it is "
+            "fitted to; take more pairs (third_order.min_pairs), larger supercells, or another "
+            "cutoff_a"
         )
     return fitted
 
@@ -274,14 +274,14 @@ def _left(
     displacements: NDArray[np.float64],
     forces: NDArray[np.float64],
 ) -> float:
-    """Return what a fit leaves of the even part of the forces of mirrored pairs, as a share."""
-    third = compact(plan.model, fitted).third_order
-    half = len(displacements) // 2
-    even = (forces[:half] + forces[half:])[:, plan.model.primitive.p2s_map] / 2
-    once = np.tensordot(third, displacements[:half], axes=((2, 5), (1, 2)))
-    predicted = -0.5 * np.einsum("ijabs,sjb->sia", once, displacements[:half])
-    size = float((even**2).mean())
-    return float(np.sqrt(((even - predicted) ** 2).mean() / size)) if size else 0.0
+    """Return what a fit leaves of the forces, as a share of them."""
+    constants = compact(plan.model, fitted)
+    found = forces[:, plan.model.primitive.p2s_map]
+    once = np.tensordot(constants.third_order, displacements, axes=((2, 5), (1, 2)))
+    predicted = -np.einsum("ijab,sjb->sia", constants.second_order, displacements)
+    predicted -= 0.5 * np.einsum("ijabs,sjb->sia", once, displacements)
+    size = float((found**2).mean())
+    return float(np.sqrt(((found - predicted) ** 2).mean() / size)) if size else 0.0
 
 
 def equations_of_pairs(model: Phono3py, pairs: int) -> int:
