@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflows.lattice_dynamics.third_order import as_phonopy, compact
+from workflows.lattice_dynamics.third_order import as_phonopy, compact, forces_by_order
 
 if TYPE_CHECKING:
     from phono3py import Phono3py
@@ -35,19 +35,13 @@ def cubic_anharmonicity(
         Supercell of the force constants.  A crystal with imaginary modes has no such vibrations.
     """
     phonon = as_phonopy(model, symmetry=False)
-    constants = compact(model, force_constants)
-    second, third = constants.second_order, constants.third_order
-    phonon.force_constants = second
+    phonon.force_constants = compact(model, force_constants).second_order
     phonon.generate_displacements(
         number_of_snapshots=THERMAL_SNAPSHOTS, temperature=temperature_k, random_seed=0
     )
     dataset: Any = phonon.dataset
-    # Each primitive atom in each shifted snapshot is another atom of the supercell.
-    shifts = model.primitive.atomic_permutations
-    shifted = np.asarray(dataset["displacements"])[:, shifts].reshape(-1, len(model.supercell), 3)
-    harmonic = -np.einsum("ijab,sjb->sia", second, shifted)
-    once = np.tensordot(third, shifted, axes=((2, 5), (1, 2)))
-    cubic = -0.5 * np.einsum("ijabs,sjb->sia", once, shifted)
+    drawn = np.asarray(dataset["displacements"])
+    harmonic, cubic = forces_by_order(model, force_constants, drawn)
     return float(np.sqrt((cubic**2).mean() / ((harmonic + cubic) ** 2).mean()))
 
 

@@ -43,6 +43,7 @@ from workflows.lattice_dynamics.third_order import (
     ThirdOrderForceConstants,
     ThirdOrderPlan,
     equations_of_pairs,
+    unexplained,
 )
 
 if TYPE_CHECKING:
@@ -329,29 +330,12 @@ def _fit_both_orders(
     acting = found[undisplaced:] - found[:undisplaced].sum(axis=0)
     fitted = fit.both_orders(drawn, acting)
     mixed = result.mixed(fitted)
-    result.unexplained_fraction = _unexplained(model, mixed, drawn, acting)
+    result.unexplained_fraction = unexplained(model, mixed, drawn, acting)
     for group in range(JACKKNIFE_GROUPS):
         kept = np.flatnonzero(np.arange(2 * pairs) % pairs % JACKKNIFE_GROUPS != group)
         result.without.append(result.mixed(fit.both_orders(drawn[kept], acting[kept])))
     _judge(result, distribution, drawn, fitted.second_order, recipe)
     result.found, result.fitted = mixed, fitted
-
-
-def _unexplained(
-    model: Phono3py,
-    constants: ThirdOrderForceConstants,
-    displacements: NDArray[np.float64],
-    forces: NDArray[np.float64],
-) -> float:
-    """Return the forces that force constants do not explain over the forces, r.m.s."""
-    # The force on an atom is that on its primitive atom in a snapshot that is shifted.
-    shifts = model.primitive.atomic_permutations
-    shifted = displacements[:, shifts].reshape(-1, len(model.supercell), 3)
-    wanted = forces[:, shifts[:, model.primitive.p2s_map]].reshape(len(shifted), -1, 3)
-    second, third = constants.second_order, constants.third_order
-    fitted = -np.einsum("ijab,sjb->sia", second, shifted)
-    fitted -= 0.5 * np.einsum("ijkabc,sjb,skc->sia", third, shifted, shifted, optimize=True)
-    return float(np.sqrt(((wanted - fitted) ** 2).mean() / (wanted**2).mean()))
 
 
 def _judge(

@@ -250,7 +250,7 @@ def fit_third_order(plan: ThirdOrderPlan, pairs: int | None = None) -> ThirdOrde
         within = cutoff.nonzero_atomic_indices_fc3().reshape((len(model.supercell),) * 3)
         nonzero = np.array(within[model.primitive.p2s_map] if alike else within, dtype=np.byte)
     fitted = ThirdOrderForceConstants(second, third, nonzero)
-    if (left := _left(plan, fitted, displacements, forces)) > MOST_LEFT:
+    if (left := unexplained(model, fitted, displacements, forces)) > MOST_LEFT:
         # symfc's solver says nothing where its equations are singular.
         raise CannotCompute(
             f"the fit of force constants failed: it leaves {left:.0%} of the forces that it is "
@@ -268,20 +268,51 @@ def is_determined(plan: ThirdOrderPlan, pairs: int) -> bool:
     return equations_of_pairs(plan.model, pairs) >= needed
 
 
-def _left(
-    plan: ThirdOrderPlan,
-    fitted: ThirdOrderForceConstants,
+def forces_by_order(
+    model: Phono3py,
+    force_constants: ThirdOrderForceConstants,
+    displacements: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the forces of second and those of third order, on all atoms, in eV/Å.
+
+    Parameters
+    ----------
+    displacements
+        Shape (snapshots, atoms, 3), Å.
+
+    Returns
+    -------
+    tuple of ndarray
+        In the order of `by_primitive_atom`.
+    """
+    constants = compact(model, force_constants)
+    shifts = model.primitive.atomic_permutations
+    shifted = displacements[:, shifts].reshape(-1, len(model.supercell), 3)
+    harmonic = -np.einsum("ijab,sjb->sia", constants.second_order, shifted)
+    once = np.tensordot(constants.third_order, shifted, axes=((2, 5), (1, 2)))
+    return harmonic, -0.5 * np.einsum("ijabs,sjb->sia", once, shifted)
+
+
+def by_primitive_atom(model: Phono3py, forces: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return forces of shape (snapshots, atoms, 3) as (shifted snapshots, primitive atoms, 3).
+
+    Each primitive atom in each snapshot that a lattice translation has shifted is another atom.
+    """
+    first = model.primitive.atomic_permutations[:, model.primitive.p2s_map]
+    return forces[:, first].reshape(-1, first.shape[1], 3)
+
+
+def unexplained(
+    model: Phono3py,
+    force_constants: ThirdOrderForceConstants,
     displacements: NDArray[np.float64],
     forces: NDArray[np.float64],
 ) -> float:
-    """Return what a fit leaves of the forces, as a share of them."""
-    constants = compact(plan.model, fitted)
-    found = forces[:, plan.model.primitive.p2s_map]
-    once = np.tensordot(constants.third_order, displacements, axes=((2, 5), (1, 2)))
-    predicted = -np.einsum("ijab,sjb->sia", constants.second_order, displacements)
-    predicted -= 0.5 * np.einsum("ijabs,sjb->sia", once, displacements)
-    size = float((found**2).mean())
-    return float(np.sqrt(((found - predicted) ** 2).mean() / size)) if size else 0.0
+    """Return the forces that force constants do not explain over the forces, r.m.s."""
+    wanted = by_primitive_atom(model, forces)
+    harmonic, cubic = forces_by_order(model, force_constants, displacements)
+    size = float((wanted**2).mean())
+    return float(np.sqrt(((wanted - harmonic - cubic) ** 2).mean() / size)) if size else 0.0
 
 
 def equations_of_pairs(model: Phono3py, pairs: int) -> int:
